@@ -1,0 +1,118 @@
+"""The joints: what each kind of block must offer.
+
+Blocks are small immutable objects. They keep nothing between calls: all
+chance comes from `Seeds`, all knowledge of the receiver from `Agreement`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from semlink.flow import Flow
+from semlink.payload import Agreement, Frames, FrameShape, Heard, Measurement, Point, Received, Symbols
+from semlink.seeds import Seeds
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+
+    from semlink.packet import Packet
+
+
+class Source(Protocol):
+    """Clips by number; the same number is always the same clip."""
+
+    def __len__(self) -> int: ...
+
+    def name(self, index: int) -> str:
+        """A short name of clip `index`, unique within the source."""
+        ...
+
+    def clip(self, index: int) -> np.ndarray:
+        """Clip `index`: float32 (t, h, w) in [0, 1]."""
+        ...
+
+
+class Sensor(Protocol):
+    """Light in, readings out."""
+
+    def measure(self, frames: Frames, seeds: Seeds) -> Measurement: ...
+
+
+class Codec(Protocol):
+    """A source codec: one clip to packets and back."""
+
+    def encode(self, clip: np.ndarray, *, max_bytes: int) -> tuple[Packet, ...]:
+        """The best packets for `clip` (t, h, w) whose framed size is at most `max_bytes`.
+
+        Raises:
+            Infeasible: not even the smallest stream fits.
+        """
+        ...
+
+    def encode_at(self, clip: np.ndarray, rate: float) -> tuple[Packet, ...]:
+        """The packets at the codec's own rate knob (CRF, beta, channels)."""
+        ...
+
+    def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
+        """Frames (t, h, w) in [0, 1] from the packets that arrived; never raises on damage."""
+        ...
+
+
+class Coding(Protocol):
+    """Bytes in transport blocks to channel symbols and back."""
+
+    def rooms(self, uses: int) -> tuple[int, ...]:
+        """Bytes that each transport block of a transmission of `uses` symbols carries."""
+        ...
+
+    def uses_for(self, num_bytes: int) -> int:
+        """The fewest channel uses whose rooms hold `num_bytes` and the block headers."""
+        ...
+
+    def send(self, blocks: Sequence[bytes], uses: int) -> Flow[Symbols]: ...
+
+    def receive(self, received: Received) -> tuple[bytes | None, ...]:
+        """The blocks that passed their CRC, None for the others."""
+        ...
+
+
+class Channel(Protocol):
+    """Symbols in, what the antenna picked up out.
+
+    `iq` is complex64 (clip, n) of unit average power. The answer is a tensor
+    of the same shape, or a `Heard` that also names gain, noise or erasures.
+    """
+
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> torch.Tensor | Heard: ...
+
+
+class Waveform(Protocol):
+    """What stands between a scheme's symbols and the antenna: pilots, OFDM, equaliser."""
+
+    def data_uses(self, uses: int) -> int:
+        """How many of `uses` channel uses are left for data."""
+        ...
+
+    def modulate(self, flow: Flow[Symbols]) -> Flow[Symbols]:
+        """Data symbols with pilots put in, and charged."""
+        ...
+
+    def demodulate(self, heard: Heard, snr_db: float) -> Received:
+        """Data symbols, equalised with what the pilots told."""
+        ...
+
+
+class Scheme(Protocol):
+    """A transmitter and a receiver that made an agreement beforehand.
+
+    The runner builds two instances from the spec and lets them share nothing
+    but the agreement and the air.
+    """
+
+    def agree(self, frames: FrameShape, point: Point) -> Agreement: ...
+
+    def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]: ...
+
+    def receive(self, received: Received, agreement: Agreement) -> Frames: ...

@@ -1,0 +1,1 @@
+"""Frames or measurements to bits or symbols and back."""

@@ -1,0 +1,1 @@
+"""Puts the blocks together: scenarios, the chain, sweeps, results."""

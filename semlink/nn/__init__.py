@@ -1,0 +1,1 @@
+"""Network layers that sensing and codecs share."""

@@ -1,0 +1,121 @@
+"""What flows between the blocks.
+
+Every payload is a batch over clips: the first axis is the clip. Pixels and IQ
+are torch tensors; bits and packets are numpy arrays and bytes. Torch is named
+for type checkers only, so specs and the command line stay light.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Frames:
+    """Gray video: `pixels` is float32 (clip, t, h, w) in [0, 1]."""
+
+    pixels: torch.Tensor
+
+    @property
+    def shape(self) -> FrameShape:
+        return FrameShape(*self.pixels.shape[1:])
+
+
+@dataclass(frozen=True, slots=True)
+class FrameShape:
+    """Frames, rows and columns of one clip: known to both ends before the run."""
+
+    t: int
+    h: int
+    w: int
+
+    @property
+    def num_pixels(self) -> int:
+        return self.t * self.h * self.w
+
+
+@dataclass(frozen=True, slots=True)
+class Measurement:
+    """What a sensor read out: `slots` (clip, s, h, w), front-packed readings.
+
+    `counts` (h, w), integer: how many slots of each pixel hold a reading; it
+    is part of the agreement, not of the message. `frames` is the shape of the
+    scene that was sensed.
+    """
+
+    slots: torch.Tensor
+    counts: torch.Tensor
+    frames: FrameShape
+
+
+@dataclass(frozen=True, slots=True)
+class Symbols:
+    """Complex baseband for the antenna: `iq` complex64 (clip, n), E|x|^2 = 1."""
+
+    iq: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the channel delivers to the receive antenna.
+
+    Attributes:
+        iq: complex64 (clip, n), as many symbols as were sent.
+        noise_var: E|w|^2 per complex use: a number, or float (clip, n).
+        gain: the true complex gain (clip, n), for genie receivers and for the
+            conformance kit only; None where the channel has none to name.
+        erased: bool (clip, n), symbols known to be lost; None for none.
+    """
+
+    iq: torch.Tensor
+    noise_var: Any = None
+    gain: torch.Tensor | None = None
+    erased: torch.Tensor | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What the receiver works on: data symbols after pilots and equaliser.
+
+    Attributes:
+        iq: complex64 (clip, n), equalised so that the sent symbol has gain 1.
+        noise_var: float32 (clip, n), E|w|^2 left on each symbol as the
+            receiver estimates it; infinite where nothing arrived.
+        genie: knowledge that no receiver could have, by name. Whatever stands
+            here is printed in bold in every table and plot.
+    """
+
+    iq: torch.Tensor
+    noise_var: torch.Tensor
+    genie: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """An operating point, agreed on before anything is sent.
+
+    Exactly one of `budget_uses` (complex channel uses per clip that the data
+    symbols may take) and `rate` (the scheme's own knob) is set.
+    """
+
+    snr_db: float
+    budget_uses: int | None = None
+    rate: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """All that a receiver knows beyond its antenna.
+
+    `terms` holds what the scheme itself fixed before the run (modulation,
+    code rate, ratio map, model name): plain picklable values, never a clip.
+    """
+
+    frames: FrameShape
+    point: Point
+    terms: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""Symbols to symbols and bits to symbols: modulation, coding, channels, estimation."""

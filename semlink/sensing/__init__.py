@@ -1,0 +1,1 @@
+"""Light to measurement and back: sources, sensors, reconstruction."""

@@ -1,0 +1,1 @@
+"""Training harness: recipes, data, loop, model cards."""

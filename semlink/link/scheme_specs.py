@@ -1,0 +1,164 @@
+"""What a scenario may say about codecs, channel coding and schemes."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+
+from semlink.link.kinds import Spec, one_of
+
+ModulationName = Literal["bpsk", "qpsk", "16qam", "64qam", "256qam"]
+BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
+
+
+def _ratio(value: Any) -> Any:
+    """Accept '2/3' beside 0.667."""
+    if isinstance(value, str):
+        try:
+            return float(Fraction(value.replace(" ", "")))
+        except (ValueError, ZeroDivisionError) as fault:
+            raise ValueError(f"got {value!r}; need a number such as 0.5 or 2/3") from fault
+    return value
+
+
+CodeRate = Annotated[float, BeforeValidator(_ratio), Field(gt=0.0, lt=1.0)]
+
+
+class VideoCodecSpec(Spec):
+    """H.264 (libx264), H.265 (libx265) or AV1 (SVT-AV1) through PyAV, raw elementary stream."""
+
+    kind: Literal["h264", "h265", "av1"]
+    preset: str = Field("medium", description="the encoder's preset; SVT-AV1 takes a number or medium")
+    gop: PositiveInt | None = Field(None, description="frames between key frames; default: one for the whole clip")
+    slices: PositiveInt = Field(1, description="slices in a picture (H.264, H.265)")
+    rate_control: Literal["crf", "qp"] = Field("crf", description="what `rates` and the budget search turn")
+
+    def build(self) -> Any:
+        from semlink.codecs.h26x import VideoCodec
+
+        return VideoCodec(
+            standard=self.kind,
+            preset=self.preset,
+            gop=self.gop,
+            slices=self.slices,
+            rate_control=self.rate_control,
+        )
+
+
+class LdpcSpec(Spec):
+    """5G NR LDPC in transport blocks; give modulation and rate, or `mcs: best`."""
+
+    kind: Literal["ldpc"]
+    modulation: ModulationName | None = Field(None, description="constellation for a fixed MCS")
+    rate: CodeRate | None = Field(None, description="code rate with CRC for a fixed MCS, such as 2/3")
+    mcs: Literal["best"] | Annotated[int, Field(ge=0, le=28)] | None = Field(
+        None, description="`best`: chosen for each SNR and budget; or an index of `table`"
+    )
+    table: Annotated[int, Field(ge=1, le=3)] | None = Field(
+        None, description="MCS table 5.1.3.1-x of TS 38.214; default: 1 for an index, all of them for `best`"
+    )
+    block_bits: Annotated[int, Field(ge=256, le=65536)] = Field(
+        8192, description="largest transport block, information bits with CRC"
+    )
+    iterations: PositiveInt = Field(20, description="decoder iterations at most")
+    backend: Literal["auto", "float32", "int8", "plain", "sionna"] = Field("auto", description="decoder")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> LdpcSpec:
+        fixed = self.modulation is not None and self.rate is not None
+        if self.mcs is None and not fixed:
+            raise ValueError("give modulation and rate, or mcs: best (or an index of a table)")
+        if self.mcs is not None and (self.modulation is not None or self.rate is not None):
+            raise ValueError("mcs already says modulation and rate; give one or the other")
+        return self
+
+    def build(self) -> Any:
+        from semlink.phy.coding import LdpcCoding
+        from semlink.phy.mcs import mcs_of
+
+        if self.mcs == "best":
+            raise ValueError("mcs: best is chosen by the link")
+        if self.mcs is not None:
+            entry = mcs_of(self.table or 1, self.mcs)
+            order, rate = entry.bits_per_symbol, entry.rate
+        else:
+            assert self.modulation is not None and self.rate is not None
+            order, rate = BITS_PER_SYMBOL[self.modulation], self.rate
+        return LdpcCoding(order, rate, self.block_bits, self.iterations, self.backend)
+
+
+class ConvolutionalSpec(Spec):
+    """K=7 convolutional code (133, 171), rate 1/2 and punctured 2/3, 3/4; Viterbi decoding."""
+
+    kind: Literal["convolutional"]
+    modulation: ModulationName = Field("qpsk", description="constellation")
+    rate: CodeRate = Field(0.5, description="1/2, 2/3 or 3/4")
+    block_bits: Annotated[int, Field(ge=64, le=65536)] = Field(2048, description="largest block with CRC")
+
+    def build(self) -> Any:
+        from semlink.phy.convolutional import ConvolutionalCoding
+
+        return ConvolutionalCoding(BITS_PER_SYMBOL[self.modulation], self.rate, self.block_bits)
+
+
+class UncodedSpec(Spec):
+    """No channel code: CRC blocks straight onto the constellation."""
+
+    kind: Literal["uncoded"]
+    modulation: ModulationName = Field("qpsk", description="constellation")
+    block_bits: Annotated[int, Field(ge=64, le=65536)] = Field(2048, description="largest block with CRC")
+
+    def build(self) -> Any:
+        from semlink.phy.coding import UncodedCoding
+
+        return UncodedCoding(BITS_PER_SYMBOL[self.modulation], self.block_bits)
+
+
+class CapacitySpec(Spec):
+    """Bound: error-free bits at the capacity of the channel."""
+
+    kind: Literal["capacity"]
+
+    def build(self) -> Any:
+        from semlink.link.bounds import CapacityBound
+
+        return CapacityBound()
+
+
+class FiniteBlocklengthSpec(Spec):
+    """Bound: the normal approximation of the best code as long as the whole transmission."""
+
+    kind: Literal["finite-blocklength"]
+    bler: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(1e-3, description="block error rate that it allows")
+
+    def build(self) -> Any:
+        from semlink.link.bounds import FiniteBlocklengthBound
+
+        return FiniteBlocklengthBound(self.bler)
+
+
+CODECS = (VideoCodecSpec,)
+CODINGS = (LdpcSpec, ConvolutionalSpec, UncodedSpec, CapacitySpec, FiniteBlocklengthSpec)
+AnyCodec = one_of("codec", *CODECS)
+AnyCoding = one_of("coding", *CODINGS)
+
+
+class SchemeSpec(Spec):
+    """What every scheme has: a name for tables and plots, and its own operating points."""
+
+    name: str = Field(min_length=1, description="as it stands in tables and plots")
+    rates: list[float] | None = Field(None, min_length=1, description="own operating points instead of sweep.budget")
+
+
+class DigitalSpec(SchemeSpec):
+    """Source codec, transport blocks, channel code, QAM."""
+
+    kind: Literal["digital"]
+    codec: AnyCodec = Field(description="source codec")
+    coding: AnyCoding = Field(description="channel code and modulation")
+
+
+SCHEMES = (DigitalSpec,)
+AnyScheme = one_of("scheme", *SCHEMES)

@@ -1,0 +1,68 @@
+"""What a scenario may say about its clips."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from semlink.link.kinds import Spec, one_of
+
+Size = tuple[PositiveInt, PositiveInt]
+
+
+class ScenesSpec(Spec):
+    """Built-in photographs under camera motion, with moving, occluding foregrounds; needs no file."""
+
+    kind: Literal["scenes"] = "scenes"
+    clips: PositiveInt = Field(4, description="number of clips")
+    frames: PositiveInt = Field(16, description="frames in a clip")
+    size: Size = Field((256, 256), description="[height, width]")
+    seed: int = Field(0, description="another seed, other scenes")
+    motion_px: tuple[float, float] = Field((0.0, 4.0), description="slowest and fastest motion, pixels a frame")
+
+    def build(self) -> Any:
+        from semlink.sensing.scenes import SceneSource
+
+        return SceneSource(
+            clips=self.clips, frames=self.frames, size=self.size, seed=self.seed, motion_px=self.motion_px
+        )
+
+
+class _FileSpec(Spec):
+    path: str | Annotated[list[str], Field(min_length=1)] = Field(description="file, folder, glob with {a,b}, or a list")
+    frames: PositiveInt = Field(16, description="frames in a clip")
+    size: Size | None = Field(None, description="[height, width]; default: as stored")
+    clips: PositiveInt = Field(1, description="clips in total, spread over the files")
+    crop: Literal["center", "resize"] = Field("center", description="cut the centre, or scale first so that it fits")
+    pick: Literal["even", "seed", "first"] = Field("even", description="where in a file clips begin")
+    seed: int = Field(0, description="for pick: seed")
+    stride: PositiveInt = Field(1, description="take every stride-th frame")
+
+
+class VideoSpec(_FileSpec):
+    """Video files that PyAV reads, folders of PNG/JPEG, or headerless .yuv."""
+
+    kind: Literal["video"] = "video"
+    pixel_format: str | None = Field(None, description="headerless .yuv only: yuv420p, yuv422p, yuv444p, gray, ...")
+    raw_size: Size | None = Field(None, description="headerless .yuv only: [height, width] as stored")
+
+    def build(self) -> Any:
+        from semlink.sensing.video import VideoSource
+
+        return VideoSource(**self.model_dump(exclude={"kind"}))
+
+
+class DatasetSpec(_FileSpec):
+    """A folder for each video: Need for Speed, DAVIS and UCF101 layouts."""
+
+    kind: Literal["dataset"] = "dataset"
+
+    def build(self) -> Any:
+        from semlink.sensing.dataset import DatasetSource
+
+        return DatasetSource(**self.model_dump(exclude={"kind"}))
+
+
+SOURCES = (ScenesSpec, VideoSpec, DatasetSpec)
+AnySource = one_of("source", *SOURCES)

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from semlink.flow import Flow
-from semlink.payload import Agreement, Frames, FrameShape, Heard, Measurement, Point, Received, Symbols
+from semlink.payload import Agreement, Delivered, Frames, FrameShape, Heard, Measurement, Point, Received, Symbols
 from semlink.seeds import Seeds
 
 if TYPE_CHECKING:
@@ -63,12 +63,15 @@ class Codec(Protocol):
 class Coding(Protocol):
     """Bytes in transport blocks to channel symbols and back."""
 
+    @property
+    def bits_per_symbol(self) -> int: ...
+
     def rooms(self, uses: int) -> tuple[int, ...]:
         """Bytes that each transport block of a transmission of `uses` symbols carries."""
         ...
 
-    def uses_for(self, num_bytes: int) -> int:
-        """The fewest channel uses whose rooms hold `num_bytes` and the block headers."""
+    def uses_for(self, num_bytes: int, *, per_block: int = 0) -> int:
+        """The fewest channel uses that carry `num_bytes` when each block loses `per_block` bytes."""
         ...
 
     def send(self, blocks: Sequence[bytes], uses: int) -> Flow[Symbols]: ...
@@ -104,15 +107,34 @@ class Waveform(Protocol):
         ...
 
 
+class Rehearsal(Protocol):
+    """What a scheme may try out before the run, on noise that it is not scored on."""
+
+    def quality(self, agreement: Agreement) -> float:
+        """Mean PSNR in dB over the clips under a would-be agreement; -inf if infeasible."""
+        ...
+
+    def delivery(self, coding: Coding, uses: int) -> float:
+        """The share of transmissions of random bytes that arrive without a lost block."""
+        ...
+
+
 class Scheme(Protocol):
     """A transmitter and a receiver that made an agreement beforehand.
 
     The runner builds two instances from the spec and lets them share nothing
-    but the agreement and the air.
+    but the agreement and the air. A scheme sees one clip at a time: frames are
+    (1, t, h, w), symbols (1, n).
     """
 
-    def agree(self, frames: FrameShape, point: Point) -> Agreement: ...
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+        """Settle what both ends know.
+
+        Raises:
+            Infeasible: the point leaves no room for anything.
+        """
+        ...
 
     def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]: ...
 
-    def receive(self, received: Received, agreement: Agreement) -> Frames: ...
+    def receive(self, received: Received, agreement: Agreement) -> Frames | Delivered: ...

@@ -96,6 +96,18 @@ class Received:
 
 
 @dataclass(frozen=True, slots=True)
+class Delivered:
+    """What a receiver made of it: the frames, and how many of its blocks failed.
+
+    Schemes without blocks return `Frames` instead.
+    """
+
+    frames: Frames
+    blocks: int = 0
+    lost: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """An operating point, agreed on before anything is sent.
 

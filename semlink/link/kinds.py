@@ -8,7 +8,7 @@ unknown kind is looked up in the entry-point group `semlink.blocks` under
 
 from __future__ import annotations
 
-from functools import partial
+from collections.abc import Callable
 from importlib.metadata import entry_points
 from typing import Annotated, Any, Union
 
@@ -48,22 +48,21 @@ def offered(joint: str) -> dict[str, Any]:
     return {e.name.removeprefix(prefix): e for e in entry_points(group=GROUP) if e.name.startswith(prefix)}
 
 
-def one_of(joint: str, *specs: type[Spec], default: str | None = None, plugins: bool = True) -> Any:
+def one_of(joint: str, *specs: type[Spec]) -> Any:
     """The union of `specs` (and plug-ins) for use as a field type, told apart by `kind`."""
     known = {kind: spec for spec in specs for kind in kinds_of(spec)}
     members = [Annotated[spec, Tag(kind)] for kind, spec in known.items()]
-    if plugins:
-        members.append(Annotated[PluginSpec, Tag(PLUGIN)])
-    union = Union[tuple(members)]  # noqa: UP007
-    return Annotated[union, Discriminator(partial(_tag, joint, frozenset(known), default, plugins))]
+    union = Union[(*members, Annotated[PluginSpec, Tag(PLUGIN)])]  # noqa: UP007
+    return Annotated[union, Discriminator(_chooser(joint, frozenset(known)))]
 
 
-def _tag(joint: str, known: frozenset[str], default: str | None, plugins: bool, value: Any) -> str | None:
-    kind = value.get("kind", default) if isinstance(value, dict) else getattr(value, "kind", None)
-    if not isinstance(kind, str):
-        return None
-    if kind in known:
+def _chooser(joint: str, known: frozenset[str]) -> Callable[[Any], str | None]:
+    def tag_of(value: Any) -> str | None:
+        kind = value.get("kind") if isinstance(value, dict) else getattr(value, "kind", None)
+        if not isinstance(kind, str):
+            return None
+        if kind not in known and (":" in kind or isinstance(value, PluginSpec) or kind in offered(joint)):
+            return PLUGIN
         return kind
-    if plugins and (":" in kind or isinstance(value, PluginSpec) or kind in offered(joint)):
-        return PLUGIN
-    return kind
+
+    return tag_of

@@ -1,0 +1,206 @@
+"""YAML to a typed scenario; every complaint names file and line.
+
+The YAML 1.2 spelling of floats (`1e-3`) is understood, a key that stands
+twice is an error, and `--set a.b.0.c=value` changes the tree before it is
+checked.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from semlink.errors import ScenarioError
+from semlink.link.kinds import JOINTS, offered
+from semlink.link.specs import Scenario
+
+Loc = tuple[int | str, ...]
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe YAML with 1.2 floats."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(?:\d[\d_]*(?:\.[\d_]*)?(?:[eE][-+]?\d+)|\d[\d_]*\.[\d_]*|\.\d+(?:[eE][-+]?\d+)?|\.(?:inf|nan))$"),
+    list("-+0123456789."),
+)
+
+
+def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
+    """Read, change by `overrides` (`key=value`) and check a scenario file.
+
+    Raises:
+        ScenarioError: one line for each thing that is wrong, with file and line.
+    """
+    path = Path(path)
+    tree, node = read_yaml(path)
+    for override in overrides:
+        apply_override(tree, override)
+    try:
+        return Scenario.model_validate(tree)
+    except ValidationError as fault:
+        raise ScenarioError("\n".join(_explain(path, node, fault, overrides))) from fault
+
+
+def read_yaml(path: Path) -> tuple[dict[str, Any], yaml.Node]:
+    """The mapping in a YAML file, and its node tree for line numbers.
+
+    Raises:
+        ScenarioError: no such file, not YAML, not a mapping, or a key twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.y*ml")], 1)
+        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+        raise ScenarioError(f"{path}: no such file{hint}") from None
+    except (OSError, UnicodeDecodeError) as fault:
+        raise ScenarioError(f"{path}: cannot be read: {fault}") from fault
+    loader = _Loader(text)
+    try:
+        node = loader.get_single_node()
+        tree = loader.construct_document(node) if node is not None else None
+    except yaml.YAMLError as fault:
+        mark = getattr(fault, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise ScenarioError(f"{path}{line}: not valid YAML: {getattr(fault, 'problem', None) or fault}") from fault
+    finally:
+        loader.dispose()
+    if node is None or not isinstance(tree, dict):
+        raise ScenarioError(f"{path}:1: expected a mapping of keys such as name, source, channel, sweep, schemes")
+    _refuse_twice(path, node)
+    return tree, node
+
+
+def apply_override(tree: dict[str, Any], override: str) -> None:
+    """Set one value in the tree: `sweep.snr_db=[4, 8]`, `schemes.0.codec.preset=slow`.
+
+    Raises:
+        ScenarioError: no `=`, or a path that leads nowhere.
+    """
+    key, equals, text = override.partition("=")
+    if not equals or not key:
+        raise ScenarioError(f"--set {override}: expected key=value, such as sweep.snr_db=[4,8]")
+    try:
+        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+    except yaml.YAMLError as fault:
+        raise ScenarioError(f"--set {override}: the value is not valid YAML") from fault
+    *parents, last = key.split(".")
+    here: Any = tree
+    for part in parents:
+        here = _step(here, part, override)
+    if isinstance(here, list):
+        here[_index(here, last, override)] = value
+    elif isinstance(here, dict):
+        here[last] = value
+    else:
+        raise ScenarioError(f"--set {override}: nothing can be set below {'.'.join(parents)!r}")
+
+
+def _step(here: Any, part: str, override: str) -> Any:
+    if isinstance(here, list):
+        return here[_index(here, part, override)]
+    if isinstance(here, dict):
+        return here.setdefault(part, {})
+    raise ScenarioError(f"--set {override}: {part!r} leads nowhere")
+
+
+def _index(here: list[Any], part: str, override: str) -> int:
+    if not part.isdigit() or int(part) >= len(here):
+        raise ScenarioError(f"--set {override}: {part!r} is not a position in a list of {len(here)} (0 is the first)")
+    return int(part)
+
+
+def _refuse_twice(path: Path, node: yaml.Node) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if key.value in seen:
+                raise ScenarioError(f"{path}:{line}: {key.value}: stands twice, first in line {seen[key.value]}")
+            seen[key.value] = line
+            _refuse_twice(path, value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            _refuse_twice(path, value)
+
+
+def _explain(path: Path, node: yaml.Node, fault: ValidationError, overrides: Sequence[str]) -> Iterable[str]:
+    set_keys = [o.partition("=")[0] for o in overrides]
+    for error in fault.errors():
+        line, dotted = _locate(node, error["loc"])
+        if any(dotted == key or dotted.startswith(f"{key}.") for key in set_keys):
+            yield f"{path} with --set: {dotted}: {_say(error)}"
+        else:
+            yield f"{path}:{line}: {dotted or 'scenario'}: {_say(error)}"
+
+
+def _locate(node: yaml.Node, loc: Loc) -> tuple[int, str]:
+    """Line and dotted name of a location; union tags and missing keys stay at their parent."""
+    line, names = node.start_mark.line + 1, []
+    for position, part in enumerate(loc):
+        if isinstance(node, yaml.MappingNode):
+            found = [(k, v) for k, v in node.value if k.value == str(part)]
+            if found:
+                key, node = found[0]
+                line = key.start_mark.line + 1
+                names.append(str(part))
+            elif position == len(loc) - 1 and isinstance(part, str):
+                names.append(str(part))
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+            node = node.value[part]
+            line = node.start_mark.line + 1
+            names.append(str(part))
+    return line, ".".join(names)
+
+
+def _say(error: Any) -> str:
+    kind, context, got = error["type"], error.get("ctx", {}), error.get("input")
+    if kind == "extra_forbidden":
+        return "unknown key" + _hint(str(error["loc"][-1]), _neighbours(error["loc"]))
+    if kind == "missing":
+        return "is needed and not given"
+    if kind == "union_tag_invalid":
+        return _unknown_kind(context, got)
+    if kind == "union_tag_not_found":
+        return "needs a `kind`" if isinstance(got, dict) else f"got {got!r}, expected a mapping with a `kind`"
+    if kind == "literal_error":
+        allowed = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
+        return f"got {got!r}, expected one of {context['expected']}" + _hint(str(got), allowed)
+    if kind in ("value_error", "assertion_error"):
+        return str(context.get("error", error["msg"]))
+    message = error["msg"].replace("Input should be", "should be")
+    return f"{message}, got {got!r}" if not isinstance(got, dict | list) else message
+
+
+def _unknown_kind(context: Any, got: Any) -> str:
+    kinds = [k.strip("' ") for k in context["expected_tags"].split(",")]
+    kinds = [k for k in kinds if k != "plug-in"]
+    kinds += [k for joint in JOINTS for k in offered(joint) if context["tag"] == k]
+    return (
+        f"unknown kind {context['tag']!r}, expected one of {', '.join(kinds)}, or module:Class or file.py:Class"
+        + _hint(context["tag"], kinds)
+    )
+
+
+def _hint(word: str, allowed: Iterable[str]) -> str:
+    near = difflib.get_close_matches(word, list(allowed), 1, cutoff=0.55)
+    if not near:
+        lowered = {a.lower(): a for a in allowed}
+        near = [lowered[word.lower()]] if word.lower() in lowered else []
+    return f"; did you mean {near[0]!r}?" if near else ""
+
+
+def _neighbours(loc: Loc) -> list[str]:
+    """The keys allowed where an unknown one stood: walked along the model's fields."""
+    from semlink.link.schema import fields_at
+
+    return fields_at(loc[:-1])

@@ -1,0 +1,39 @@
+"""What keys may stand where: for editors (JSON Schema), `semlink list`, and hints."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from semlink.link.channel_specs import CHANNELS, WAVEFORMS
+from semlink.link.kinds import Spec, kinds_of
+from semlink.link.scheme_specs import CODECS, CODINGS, SCHEMES
+from semlink.link.source_specs import SOURCES
+from semlink.link.specs import Scenario
+
+CATALOGUE: dict[str, tuple[type[Spec], ...]] = {
+    "source": SOURCES,
+    "channel": CHANNELS,
+    "waveform": WAVEFORMS,
+    "scheme": SCHEMES,
+    "codec": CODECS,
+    "coding": CODINGS,
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario file."""
+    schema = Scenario.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def fields_at(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that the model at a validation location has; empty if unknown."""
+    by_kind = {kind: spec for specs in CATALOGUE.values() for spec in specs for kind in kinds_of(spec)}
+    model: Any = Scenario
+    for part in loc:
+        if part in by_kind:
+            model = by_kind[str(part)]
+        elif hasattr(model, "model_fields") and part in model.model_fields:
+            annotation = model.model_fields[part].annotation
+            model = annotation if hasattr(annotation, "model_fields") else model
+    return list(model.model_fields)

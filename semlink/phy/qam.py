@@ -1,0 +1,172 @@
+"""Gray-mapped QAM and soft demapping.
+
+Log-likelihood ratios are log P(bit = 0) / P(bit = 1) in the whole project:
+positive means 0. Bits take turns: the first, third, ... of a symbol choose its
+real part, the others the imaginary part, so that each part is a PAM of its own.
+
+Source: [3gpp38211, 5.1].
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+from numba import njit
+
+from semlink.errors import ChannelFault
+
+MODULATIONS = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8, "1024qam": 10}
+_BLOCK = 64  # symbols worked on side by side
+
+
+def map_bits(bits: np.ndarray, bits_per_symbol: int) -> np.ndarray:
+    """Symbols of unit average power: uint8 (..., n * bits_per_symbol) to complex64 (..., n)."""
+    _check_order(bits_per_symbol)
+    if bits.shape[-1] % bits_per_symbol:
+        raise ValueError(f"{bits.shape[-1]} bits; need a multiple of {bits_per_symbol} for whole symbols")
+    labels = np.ascontiguousarray(bits, np.uint8).reshape(-1, bits_per_symbol)
+    iq = np.empty(len(labels), np.complex64)
+    _map(labels, constellation(bits_per_symbol), iq)
+    return iq.reshape(*bits.shape[:-1], -1)
+
+
+def demap(iq: np.ndarray, noise_var: np.ndarray | float, bits_per_symbol: int, *, exact: bool = False) -> np.ndarray:
+    """LLRs of the sent bits: complex64 (..., n) to float32 (..., n * bits_per_symbol).
+
+    Args:
+        iq: received symbols, equalised to gain 1.
+        noise_var: E|w|^2 of each symbol, broadcast to `iq`; where it is
+            infinite nothing arrived and the LLRs are 0.
+        bits_per_symbol: of the constellation, see `MODULATIONS`.
+        exact: sum over all symbols instead of taking the nearest (max-log).
+    Raises:
+        ValueError: a noise variance that is negative or NaN.
+        ChannelFault: a symbol that is not a number.
+    """
+    _check_order(bits_per_symbol)
+    weight = _inverse_noise(noise_var, iq.shape)
+    flat = np.ascontiguousarray(iq, np.complex64).reshape(-1)
+    llr = np.empty((flat.size, bits_per_symbol), np.float32)
+    if bits_per_symbol == 1:
+        _demap_bpsk(flat, weight, llr)
+    else:
+        levels = pam_levels(bits_per_symbol // 2)
+        (_demap_exact if exact else _demap_max_log)(flat.view(np.float32).reshape(-1, 2), weight, levels, llr)
+    if not np.isfinite(llr.sum(dtype=np.float64)):
+        raise ChannelFault(f"symbol {_first_fault(llr)} to demap is not finite; the channel must return numbers")
+    return llr.reshape(*iq.shape[:-1], -1)
+
+
+@lru_cache(maxsize=8)
+def pam_levels(num_bits: int) -> np.ndarray:
+    """Amplitude of each label, first bit most significant: float32 (2^num_bits,).
+
+    Two such parts make a QAM symbol of unit average power.
+    """
+    label = np.arange(2**num_bits)
+    level = np.zeros(2**num_bits)
+    for j in range(num_bits):
+        level = (1 - 2 * (label >> j & 1)) * (2**j - level)
+    return (level / np.sqrt(2 * np.mean(level**2))).astype(np.float32)
+
+
+@lru_cache(maxsize=8)
+def constellation(bits_per_symbol: int) -> np.ndarray:
+    """The point of each label, first bit most significant: complex64 (2^bits_per_symbol,)."""
+    _check_order(bits_per_symbol)
+    label = np.arange(2**bits_per_symbol)
+    if bits_per_symbol == 1:
+        return ((1 - 2 * label) * (1 + 1j) / np.sqrt(2)).astype(np.complex64)
+    bit = [label >> (bits_per_symbol - 1 - i) & 1 for i in range(bits_per_symbol)]
+    real, imag = (sum(b << i for i, b in enumerate(reversed(bit[part::2]))) for part in (0, 1))
+    levels = pam_levels(bits_per_symbol // 2)
+    return (levels[real] + 1j * levels[imag]).astype(np.complex64)
+
+
+def _check_order(bits_per_symbol: int) -> None:
+    if bits_per_symbol not in MODULATIONS.values():
+        allowed = ", ".join(f"{m} ({name})" for name, m in MODULATIONS.items())
+        raise ValueError(f"{bits_per_symbol!r} bits per symbol; allowed: {allowed}")
+
+
+def _inverse_noise(noise_var: np.ndarray | float, shape: tuple[int, ...]) -> np.ndarray:
+    """1 / noise_var for every symbol, flat: float32; no noise counts as very little."""
+    noise = np.asarray(noise_var, np.float32)
+    if not (noise >= 0).all():
+        raise ValueError(f"noise variance is {noise[~(noise >= 0)].flat[0]}; need 0 or more, or infinity")
+    weight = np.float32(1) / np.maximum(noise, np.float32(1e-12))
+    return np.ascontiguousarray(np.broadcast_to(weight, shape)).reshape(-1)
+
+
+def _first_fault(llr: np.ndarray) -> int:
+    return int(np.argmin(np.isfinite(llr).all(axis=-1)))
+
+
+@njit(cache=True, nogil=True)
+def _map(labels, points, iq):
+    for s in range(len(labels)):
+        label = 0
+        for i in range(labels.shape[1]):
+            label = label << 1 | labels[s, i]
+        iq[s] = points[label]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _demap_bpsk(iq, weight, llr):
+    for s in range(len(iq)):
+        scale = weight[s] * np.float32(2 * np.sqrt(2.0))
+        llr[s, 0] = scale * (iq[s].real + iq[s].imag) if scale > 0 else np.float32(0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _demap_max_log(parts, weight, levels, llr):
+    """Nearest level with the bit 1 against nearest with 0, |y|^2 dropped from both distances."""
+    num_bits = llr.shape[1] // 2
+    zero, one, y = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
+    for s0 in range(0, len(parts), _BLOCK):
+        n = min(_BLOCK, len(parts) - s0)
+        for part in range(2):
+            for i in range(n):
+                y[i] = parts[s0 + i, part]
+            for j in range(num_bits):
+                zero[:] = np.float32(np.inf)
+                one[:] = np.float32(np.inf)
+                for label in range(len(levels)):
+                    slope = np.float32(-2) * levels[label]
+                    offset = levels[label] * levels[label]
+                    side = one if label >> (num_bits - 1 - j) & 1 else zero
+                    for i in range(_BLOCK):
+                        side[i] = min(side[i], offset + slope * y[i])
+                for i in range(n):
+                    w = weight[s0 + i]
+                    llr[s0 + i, 2 * j + part] = w * (one[i] - zero[i]) if w > 0 else np.float32(0)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _demap_exact(parts, weight, levels, llr):
+    """Sums of likelihoods, each taken relative to the nearest level."""
+    num_bits = llr.shape[1] // 2
+    metric = np.empty(len(levels), np.float64)
+    for s in range(len(parts)):
+        w = np.float64(weight[s])
+        for part in range(2):
+            y = np.float64(parts[s, part])
+            for label in range(len(levels)):
+                metric[label] = -w * (y - levels[label]) ** 2
+            for j in range(num_bits):
+                mask = 1 << (num_bits - 1 - j)
+                best0 = best1 = -np.inf
+                for label in range(len(levels)):
+                    if label & mask:
+                        best1 = max(best1, metric[label])
+                    else:
+                        best0 = max(best0, metric[label])
+                sum0 = sum1 = 0.0
+                for label in range(len(levels)):
+                    if label & mask:
+                        sum1 += np.exp(metric[label] - best1)
+                    else:
+                        sum0 += np.exp(metric[label] - best0)
+                value = best0 - best1 + np.log(sum0) - np.log(sum1)
+                llr[s, 2 * j + part] = np.float32(value) if w > 0 else np.float32(0)

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from semlink.link.rows import Row, check_metric, cost_column, interval_column, value
 
 MAX_PANELS = 6
-COINCIDENT = 0.004  # of the quality range: closer curves cannot be told apart on paper
+MAX_NOTES = 6  # schemes with points left out, each in a line
+COINCIDENT = 0.003  # of the quality range: closer curves cannot be told apart on paper
 COST_NAMES = {
     "channel_uses_per_pixel": "channel uses per pixel",
     "measurements_per_pixel": "measurements per pixel",
 }
+SNR_NAME = "E\N{LATIN SUBSCRIPT SMALL LETTER S}/N\N{SUBSCRIPT ZERO}"
 METRIC_NAMES = {"psnr_db": "PSNR [dB]", "ssim": "SSIM"}
 
 
@@ -74,7 +76,7 @@ def cost_sheet(rows: Sequence[Row], metric: str = "psnr_db") -> Sheet:
     for channel, snr_db in kept:
         here = [r for r in rows if (r.channel, r.snr_db) == (channel, snr_db)]
         parts = [channel] if channels > 1 else []
-        parts += [f"{snr_db:g} dB"] if snr_db is not None else []
+        parts += [f"{SNR_NAME} = {snr_db:g} dB"] if snr_db is not None else []
         panels.append(Panel(", ".join(parts), _curves(rows, here, metric, lambda r: value(r, cost))))
     costs = [x for panel in panels for curve in panel.curves for x in curve.x]
     return Sheet(
@@ -146,7 +148,7 @@ def _budget_sheet(rows: Sequence[Row], here: Sequence[Row], metric: str) -> Shee
     return Sheet(
         name=f"{_stem(metric)}_vs_snr",
         panels=tuple(panels),
-        xlabel=r"$E_\mathrm{s}/N_0$ [dB]",
+        xlabel=f"{SNR_NAME} [dB]",
         ylabel=METRIC_NAMES.get(metric, metric),
         notes=_notes(here, panels, metric, len(keys), "budget and channel"),
         schemes=schemes_of(rows),
@@ -176,7 +178,7 @@ def _rate_sheet(rows: Sequence[Row], here: Sequence[Row], metric: str, suffix: s
     return Sheet(
         name=f"{_stem(metric)}_vs_snr{suffix}",
         panels=tuple(panels),
-        xlabel=r"$E_\mathrm{s}/N_0$ [dB]",
+        xlabel=f"{SNR_NAME} [dB]",
         ylabel=METRIC_NAMES.get(metric, metric),
         notes=_notes(here, panels, metric, len(keys), "scheme and channel"),
         shade_label=COST_NAMES[cost],
@@ -217,7 +219,7 @@ def _drawable(row: Row, metric: str) -> bool:
 
 def _notes(rows: Sequence[Row], panels: Sequence[Panel], metric: str, available: int, what: str) -> tuple[str, ...]:
     """The lines at the foot: what the bands are, what is left out, what lies on top of each other."""
-    notes = []
+    notes = [_conditions(rows)]
     halves = [h for panel in panels for curve in panel.curves for h in curve.half if math.isfinite(h) and h > 0]
     if halves:
         notes.append("Bands and bars: 95 % confidence interval of the mean over trials.")
@@ -229,9 +231,21 @@ def _notes(rows: Sequence[Row], panels: Sequence[Panel], metric: str, available:
         for group in coincident(panel.curves, COINCIDENT * spread(panels)):
             same.setdefault(tuple(panel.curves[i].label for i in group), []).append(panel.title)
     for labels, titles in same.items():
-        where = "" if len(titles) == len(panels) else f" ({'; '.join(titles)})"
+        where = "" if len(titles) == len(panels) else f" ({'; '.join(t for t in titles if t)})"
         notes.append(f"Coincide{where}: {' = '.join(labels)}.")
-    return tuple(notes)
+    return tuple(note for note in notes if note != ".")
+
+
+def _conditions(rows: Sequence[Row]) -> str:
+    """Channel (where the titles don't say it), clips and trials behind the points."""
+    channels = {r.channel for r in rows}
+    parts = [f"Channel: {rows[0].channel}"] if len(channels) == 1 and rows[0].channel else []
+    for name in ("clips", "trials"):
+        found = [n for n in (getattr(r, name) for r in rows) if n]
+        if found:
+            low, high = min(found), max(found)
+            parts.append(f"{low if low == high else f'{low} to {high}'} {name[:-1] if high == 1 else name}")
+    return ", ".join(parts) + "."
 
 
 def _left_out(rows: Sequence[Row], metric: str) -> list[str]:
@@ -246,7 +260,8 @@ def _left_out(rows: Sequence[Row], metric: str) -> list[str]:
         if len(missing) > len(lossless):
             why = f" ({reasons[0]}{', and other reasons' if len(reasons) > 1 else ''})" if reasons else ""
             lines.append(f"Not drawn: {scheme}, {_points(len(missing) - len(lossless))}{why}.")
-    return lines
+    more = len(lines) - MAX_NOTES
+    return [*lines[:MAX_NOTES], f"Not drawn: points of {more} more schemes, see curves.csv."] if more > 1 else lines
 
 
 def _points(count: int) -> str:
@@ -254,10 +269,10 @@ def _points(count: int) -> str:
 
 
 def _same(one: Curve, other: Curve, tolerance: float) -> bool:
-    return len(one.x) == len(other.x) and all(
-        math.isclose(a, b, rel_tol=0.01) and abs(c - d) <= tolerance
-        for a, b, c, d in zip(one.x, other.x, one.y, other.y)
-    )
+    if len(one.x) != len(other.x):
+        return False
+    aligned = all(math.isclose(a, b, rel_tol=0.01) for a, b in zip(one.x, other.x))
+    return aligned and all(abs(a - b) <= tolerance for a, b in zip(one.y, other.y))
 
 
 def _thin(keys: Sequence[tuple]) -> list[tuple]:

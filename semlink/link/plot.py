@@ -20,7 +20,9 @@ __all__ = ["draw", "draw_many", "draw_rows", "draw_sheet"]
 
 FORMATS = ("png", "svg")
 # inches
-MARGIN, LEFT, GAP, TITLE, TICKS, LINE = 0.14, 0.62, 0.2, 0.26, 0.46, 0.155
+MARGIN, LEFT, RIGHT, SCALE, GAP, TITLE, TICKS, LINE = 0.14, 0.62, 0.24, 1.1, 0.2, 0.26, 0.5, 0.155
+LETTER = 0.076  # width of a legend letter
+
 PANEL_SIZES = {1: (5.6, 3.5), 2: (3.7, 2.9), 3: (2.95, 2.5)}
 
 
@@ -78,7 +80,7 @@ def _figure(sheet: Sheet) -> Figure:
     columns = _columns(sheet)
     lines = math.ceil(len(sheet.panels) / columns)
     width, height = PANEL_SIZES[columns]
-    side = 0.95 if sheet.shade_label else MARGIN
+    side = SCALE if sheet.shade_label else RIGHT
     total = LEFT + columns * width + (columns - 1) * GAP + side
     figure = Figure(figsize=(total, 8.0))
     legend, legend_height = (None, 0.0) if sheet.shade_label else _legend(figure, sheet)
@@ -156,7 +158,7 @@ def _interval(axes: Axes, curve: Curve, colour: Any) -> None:
 
 def _limits(axes: Axes, sheet: Sheet) -> None:
     """A scale that fits: logarithmic with plain numbers over a decade, wide enough for a lone point."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
     xs = [x for panel in sheet.panels for curve in panel.curves for x in curve.x]
     if not xs:
@@ -170,8 +172,13 @@ def _limits(axes: Axes, sheet: Sheet) -> None:
         axes.set_xlim(low / (high / low) ** 0.06, high * (high / low) ** 0.06)
         return
     pad = 0.06 * (high - low) if high > 1.05 * low or low <= 0 else 0.25 * abs(high) or 1.0
-    axes.set_xlim(max(low - pad, 0.0) if low >= 0 else low - pad, high + pad)
-    axes.xaxis.set_major_locator(MaxNLocator(6 if _columns(sheet) < 3 else 5, steps=[1, 2, 2.5, 5, 10]))
+    places = sorted(set(xs))
+    decibels = sheet.xlabel.endswith("[dB]")
+    if decibels and len(places) <= 14:
+        axes.xaxis.set_major_locator(FixedLocator(places[:: math.ceil(len(places) / 7)]))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6 if _columns(sheet) < 3 else 5, steps=[1, 2, 2.5, 5, 10]))
+    axes.set_xlim(low - pad if decibels else max(low - pad, 0.0), high + pad)
 
 
 def _uses_per_clip(axes: Axes, sheet: Sheet) -> None:
@@ -200,18 +207,22 @@ def _legend(figure: Figure, sheet: Sheet) -> tuple[Any, float]:
     if not curves:
         return None, 0.0
     handles = [Line2D([], [], **line_style(c.order, bound=c.bound, genie=bool(c.genie))) for c in curves]
-    labels = [wrap(_label(c)) for c in curves]
-    renderer = figure.canvas.get_renderer() if hasattr(figure.canvas, "get_renderer") else None
-    renderer = renderer or _renderer(figure)
+    room = figure.get_size_inches()[0] - 2 * MARGIN
+    renderer = _renderer(figure)
+    longest = max(len(_label(c)) for c in curves)
     for columns in range(min(len(curves), 4), 0, -1):
-        legend = figure.legend(handles, labels, ncols=columns, loc="lower center", bbox_to_anchor=(0.5, 0.0))
+        letters = int((room / columns - 0.55) / LETTER)
+        if columns > 1 and letters < min(longest, 30):
+            continue
+        labels = [wrap(_label(c), letters) for c in curves]
+        legend = figure.legend(handles, labels, ncols=columns, loc="lower center")
+        for text, curve in zip(legend.get_texts(), curves):
+            text.set_fontweight("bold" if curve.genie else "normal")
         box = legend.get_window_extent(renderer)
-        if columns == 1 or box.width <= (figure.get_size_inches()[0] - MARGIN) * figure.dpi:
+        if columns == 1 or box.width <= room * figure.dpi:
             break
         legend.remove()
-    for text, curve in zip(legend.get_texts(), curves):
-        text.set_fontweight("bold" if curve.genie else "normal")
-    return legend, legend.get_window_extent(renderer).height / figure.dpi + 0.04
+    return legend, box.height / figure.dpi + 0.12
 
 
 def _renderer(figure: Figure) -> Any:

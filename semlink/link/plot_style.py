@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours without yellow, which fades on white; safe for colour-blind readers.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#000000", "#56B4E9", "#E69F00")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", "p", ">", "h", "*")
-LABEL_WIDTH = 58  # characters of a legend line
 
 RC: dict[str, Any] = {
     "font.family": "DejaVu Sans",
@@ -34,6 +33,9 @@ RC: dict[str, Any] = {
     "ytick.labelsize": 8.5,
     "legend.fontsize": 8.5,
     "legend.frameon": False,
+    "legend.borderpad": 0.0,
+    "legend.borderaxespad": 0.0,
+    "legend.labelspacing": 0.4,
     "legend.handlelength": 2.8,
     "legend.columnspacing": 1.8,
     "svg.hashsalt": "semlink",
@@ -65,7 +67,7 @@ def line_style(order: int, *, bound: bool = False, genie: bool = False) -> dict[
     }
 
 
-def wrap(text: str, width: int = LABEL_WIDTH) -> str:
+def wrap(text: str, width: int) -> str:
     """`text` in lines of at most `width` characters, dollar signs made harmless."""
     lines = textwrap.wrap(text, width, break_long_words=True) or [""]
     return "\n".join(lines).replace("$", r"\$")

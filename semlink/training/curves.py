@@ -1,0 +1,59 @@
+"""Loss and validation curves of a run: a tidy CSV, and a picture where matplotlib is installed."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Mapping
+from importlib.util import find_spec
+from pathlib import Path
+
+
+class Curves:
+    """Figures by step; rows beyond a resumed checkpoint are forgotten."""
+
+    def __init__(self, folder: Path, *, keep_below: int) -> None:
+        self.path = folder / "curves.csv"
+        self.rows: list[dict[str, float]] = []
+        if keep_below and self.path.exists():
+            with self.path.open(newline="") as file:
+                rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+            self.rows = [row for row in rows if row["step"] <= keep_below]
+
+    def add(self, step: int, loss: float, figures: Mapping[str, float]) -> None:
+        self.rows.append({"step": step, "loss": loss, **figures})
+
+    def last(self) -> dict[str, float]:
+        """The newest value of every figure."""
+        newest: dict[str, float] = {}
+        for row in self.rows:
+            newest |= row
+        return newest
+
+    def save(self) -> None:
+        """Write all rows, atomically."""
+        columns = list(dict.fromkeys(key for row in self.rows for key in row))
+        written = self.path.with_suffix(".new")
+        with written.open("w", newline="") as file:
+            writer = csv.DictWriter(file, columns)
+            writer.writeheader()
+            writer.writerows(self.rows)
+        os.replace(written, self.path)
+
+    def draw(self) -> None:
+        """`curves.png`: loss on the left, every other figure on the right."""
+        if find_spec("matplotlib") is None or not self.rows:
+            return
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=(10, 4), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        left.semilogy([row["step"] for row in self.rows], [max(abs(row["loss"]), 1e-12) for row in self.rows])
+        left.set(xlabel="step", ylabel="loss")
+        for name in dict.fromkeys(key for row in self.rows for key in row if key not in ("step", "loss")):
+            points = [(row["step"], row[name]) for row in self.rows if name in row]
+            right.plot(*zip(*points), label=name)
+        right.set(xlabel="step")
+        if right.get_legend_handles_labels()[0]:
+            right.legend(fontsize="small")
+        figure.savefig(self.path.with_suffix(".png"))

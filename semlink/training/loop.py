@@ -1,0 +1,192 @@
+"""The training loop: one step after the other, resumable to the step.
+
+Batch, noise and schedule of a step depend on (seed, step) alone, so a run that
+was killed and resumed ends with the same weights as one that was not.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from torch import nn
+
+from semlink.errors import TrainingError
+from semlink.training.curves import Curves
+from semlink.training.data import ClipSampler, validation_clips
+from semlink.training.material import find_material
+from semlink.training.model_card import load_into, save_weights
+from semlink.training.pack import Pack
+from semlink.training.recipe import Profile, Recipe, load_recipe
+from semlink.training.state import RunState
+from semlink.training.tasks import Task, build_task
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """What a run tells its caller now and then."""
+
+    step: int
+    steps: int
+    loss: float
+    seconds_left: float
+    figures: dict[str, float]
+
+
+def train(
+    recipe_path: str | Path,
+    *,
+    profile: str = "cpu",
+    out: str | Path | None = None,
+    steps: int | None = None,
+    data: str | Path | None = None,
+    resume: bool = True,
+    device: str | None = None,
+    report: Callable[[Progress], None] | None = None,
+) -> Path:
+    """Train what `recipe_path` says and return the weights file written at the end.
+
+    Args:
+        profile: which of the recipe's profiles.
+        out: folder of the run; default `runs/<recipe name>`.
+        steps: instead of the profile's; the schedule follows.
+        data: data root, a folder of clips or stills, or a pack; default the
+            environment's SEMLINK_DATA, then ../shared/data.
+        resume: go on from a checkpoint in `out`; False starts anew.
+        report: called after every logged step.
+
+    Raises:
+        ScenarioError: the recipe is wrong.
+        SourceError: the data cannot be read.
+        TrainingError: a loss that is not finite, or a checkpoint of another run.
+    """
+    recipe = load_recipe(recipe_path)
+    chosen = recipe.profile(profile)
+    chosen = replace(chosen, steps=steps) if steps is not None else chosen
+    folder = Path(out) if out is not None else Path("runs") / recipe.name
+    task = build_task(recipe.task, recipe.model, recipe.options)
+    pack = find_material(recipe.data, data)
+    run = _Run(recipe, chosen, task, pack, folder, _device(device))
+    return run.go(resume=resume, report=report or (lambda progress: None))
+
+
+class _Run:
+    """One run: what `train` holds while it works."""
+
+    def __init__(self, recipe: Recipe, profile: Profile, task: Task, pack: Pack, folder: Path, device: torch.device):
+        self.recipe, self.profile, self.task, self.folder, self.device = recipe, profile, task, folder, device
+        self.pack = pack
+        self.sampler = ClipSampler(pack, replace(recipe.clips, crop=profile.crop), recipe.seed)
+        held_out = validation_clips(pack, recipe.clips.frames, profile.validation_crop)
+        self.held_out = held_out.to(device)
+        self.facts = {"recipe": recipe.digest, "profile": _profile_facts(profile), "data": pack.digest}
+        self.state = self._fresh()
+        self.step_model = torch.compile(self.state.model) if profile.compile else self.state.model
+
+    def go(self, *, resume: bool, report: Callable[[Progress], None]) -> Path:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        resumed = resume and self.state.load(self.folder, self.facts)
+        curves = Curves(self.folder, keep_below=self.state.step if resumed else 0)
+        first, started = self.state.step, time.monotonic()
+        while self.state.step < self.profile.steps:
+            loss, figures = self._step()
+            done, step = self.state.step - first, self.state.step
+            last = step == self.profile.steps
+            if last or step % self.profile.validate_every == 0:
+                figures |= self._validate()
+            if last or step % self.profile.log_every == 0 or step % self.profile.validate_every == 0:
+                curves.add(step, loss, figures)
+                left = (time.monotonic() - started) / done * (self.profile.steps - step)
+                report(Progress(step, self.profile.steps, loss, left, figures))
+            if last or step % self.profile.checkpoint_every == 0:
+                curves.save()
+                self.state.save(self.folder, self.facts)
+        curves.draw()
+        return self._finish(curves)
+
+    def _step(self) -> tuple[float, dict[str, float]]:
+        """One step; weights and averages move only when the loss is finite."""
+        step, spec = self.state.step, self.recipe.optimiser
+        clips = self.sampler.batch(step, self.profile.batch).to(self.device)
+        rng = torch.Generator().manual_seed(self.recipe.seed * 1_000_003 + step)
+        for optimiser in self.state.optimisers:
+            optimiser.zero_grad(set_to_none=True)
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.profile.precision == "bf16"):
+            loss, figures = self.task.loss(self.step_model, clips, step, rng)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.state.model.parameters(), spec.clip_norm)
+        if not (torch.isfinite(loss) and torch.isfinite(norm)):
+            raise TrainingError(
+                f"{self.folder}: loss {loss.item():.4g}, gradient norm {norm.item():.4g} at step {step}; "
+                "the last good checkpoint is kept; lower optimiser.learning_rate"
+            )
+        rate = _schedule(step, self.profile.steps, spec.warmup, spec.final_share)
+        for optimiser in self.state.optimisers:
+            for group in optimiser.param_groups:
+                group["lr"] = rate * group["initial_lr"]
+            optimiser.step()
+        _move_average(self.state.average, self.state.model, min(spec.average, (1 + step) / (10 + step)))
+        self.state.step += 1
+        return loss.item(), figures
+
+    @torch.no_grad()
+    def _validate(self) -> dict[str, float]:
+        if not len(self.held_out):
+            return {}
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.profile.precision == "bf16"):
+            return self.task.validate(self.state.average, self.held_out)
+
+    def _fresh(self) -> RunState:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.recipe.seed)
+            model = self.task.build()
+        if self.recipe.start:
+            load_into(model, self.recipe.start)
+        model = model.to(self.device, memory_format=torch.channels_last)
+        average = deepcopy(model).requires_grad_(False)
+        optimisers = self.task.optimisers(model, self.recipe.optimiser.learning_rate)
+        for optimiser in optimisers:
+            for group in optimiser.param_groups:
+                group.setdefault("initial_lr", group["lr"])
+        return RunState(model, average, optimisers)
+
+    def _finish(self, curves: Curves) -> Path:
+        return save_weights(
+            self.folder / f"{self.recipe.name}.safetensors",
+            self.state.average.cpu(),
+            self.task,
+            recipe=self.recipe,
+            profile=self.profile,
+            pack=self.pack,
+            steps=self.state.step,
+            last=curves.last(),
+        )
+
+
+def _schedule(step: int, steps: int, warmup: int, final_share: float) -> float:
+    """Linear warm-up, then half a cosine down to `final_share`."""
+    rising = min(1.0, (step + 1) / max(1, min(warmup, steps // 4)))
+    along = min(1.0, step / max(1, steps))
+    return rising * (final_share + (1 - final_share) * 0.5 * (1 + math.cos(math.pi * along)))
+
+
+@torch.no_grad()
+def _move_average(average: nn.Module, model: nn.Module, keep: float) -> None:
+    for slow, fast in zip(average.parameters(), model.parameters()):
+        slow.lerp_(fast, 1 - keep)
+    for slow, fast in zip(average.buffers(), model.buffers()):
+        slow.copy_(fast)
+
+
+def _device(name: str | None) -> torch.device:
+    return torch.device(name or ("cuda" if torch.cuda.is_available() else "cpu"))
+
+
+def _profile_facts(profile: Profile) -> dict:
+    """What of a profile a resumed run must share with its beginning."""
+    return {key: getattr(profile, key) for key in ("steps", "batch", "crop", "precision")}

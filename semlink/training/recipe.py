@@ -1,0 +1,182 @@
+"""A training recipe: YAML in, a typed and hashed value out.
+
+Unknown keys and wrong types are refused with the file and the line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from difflib import get_close_matches
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import yaml
+
+from semlink.errors import ScenarioError
+from semlink.training.data import ClipSettings
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """Where the material lies, below the data root, and on what terms it may be used."""
+
+    train: list
+    validation: list = field(default_factory=list)
+    terms: str = ""
+    max_side: int = 500
+
+
+@dataclass(frozen=True, slots=True)
+class OptimiserSpec:
+    """Adam with warm-up and a cosine to `final_share` of the rate; gradient norm clipped; weights averaged."""
+
+    learning_rate: float = 1e-3
+    warmup: int = 200
+    final_share: float = 0.01
+    clip_norm: float = 1.0
+    average: float = 0.999
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One machine's share of a recipe. `measured` says how long it took, and where."""
+
+    steps: int
+    batch: int = 4
+    crop: int = 64
+    precision: str = "bf16"
+    compile: bool = False
+    log_every: int = 50
+    validate_every: int = 500
+    validation_crop: int = 128
+    checkpoint_every: int = 250
+    measured: str = "not measured"
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """What to train, on what, how long, and in which chance.
+
+    `task` names an entry of `semlink.training.tasks`; `model` and `options`
+    are its own. `start` names weights to begin with: a shipped name or a file.
+    """
+
+    name: str
+    task: str
+    data: DataSpec
+    profiles: dict
+    seed: int = 1
+    model: dict = field(default_factory=dict)
+    options: dict = field(default_factory=dict)
+    clips: ClipSettings = field(default_factory=ClipSettings)
+    optimiser: OptimiserSpec = field(default_factory=OptimiserSpec)
+    start: str = ""
+
+    def profile(self, name: str) -> Profile:
+        """Profile `name`.
+
+        Raises:
+            ScenarioError: the recipe has none of that name.
+        """
+        if name not in self.profiles:
+            raise ScenarioError(f"profiles: got {name!r}, allowed: {sorted(self.profiles)}")
+        return self.profiles[name]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the resolved recipe."""
+        return sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+
+
+def load_recipe(path: str | Path) -> Recipe:
+    """The recipe in a YAML file.
+
+    Raises:
+        ScenarioError: the file cannot be read, or says something that is not a recipe.
+    """
+    path = Path(path)
+    try:
+        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, yaml.YAMLError) as why:
+        raise ScenarioError(f"{path}: cannot be read as a recipe ({str(why).splitlines()[0]})") from why
+    if not isinstance(node, yaml.MappingNode):
+        raise ScenarioError(f"{path}: a recipe is a mapping with the keys {[f.name for f in fields(Recipe)]}")
+    table = yaml.SafeLoader("").construct_document(node)
+    lines = _lines(node)
+    profiles = table.get("profiles")
+    recipe = _build(Recipe, table, _Place(path, lines, ""))
+    built = {
+        name: _build(Profile, values, _Place(path, lines, f"profiles.{name}"))
+        for name, values in _mapping(profiles, _Place(path, lines, "profiles")).items()
+    }
+    return Recipe(**{f.name: built if f.name == "profiles" else getattr(recipe, f.name) for f in fields(Recipe)})
+
+
+def build_options(kind: type, values: Mapping[str, Any], where: str) -> Any:
+    """A task's own options as its dataclass `kind`, checked like the rest of the recipe."""
+    return _build(kind, values, _Place(Path("recipe"), {}, where))
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    path: Path
+    lines: Mapping[str, int]
+    key: str
+
+    def at(self, key: str) -> _Place:
+        return _Place(self.path, self.lines, f"{self.key}.{key}".strip("."))
+
+    def error(self, what: str) -> ScenarioError:
+        line = self.lines.get(self.key)
+        where = f"{self.path}:{line}" if line else f"{self.path}"
+        return ScenarioError(f"{where}: {self.key}: {what}")
+
+
+def _build(kind: type, values: Any, place: _Place) -> Any:
+    values = _mapping(values, place)
+    hints, known = get_type_hints(kind), {f.name: f for f in fields(kind)}
+    for key in values:
+        if key not in known:
+            near = get_close_matches(str(key), known, 1)
+            hint = f"; did you mean {near[0]!r}?" if near else f"; allowed: {sorted(known)}"
+            raise place.at(str(key)).error(f"unknown key{hint}")
+    missing = [f.name for f in known.values() if f.default is MISSING and f.default_factory is MISSING]
+    for name in missing:
+        if name not in values:
+            raise place.error(f"the key {name!r} is missing")
+    return kind(**{key: _value(hints[key], value, place.at(key)) for key, value in values.items()})
+
+
+def _value(hint: Any, value: Any, place: _Place) -> Any:
+    if is_dataclass(hint):
+        return _build(hint, value, place)
+    if hint is float and isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
+        try:
+            return float(value)
+        except ValueError as why:
+            raise place.error(f"got {value!r}, allowed: a number") from why
+    if hint is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(hint, type) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
+        raise place.error(f"got {value!r}, allowed: a value of type {hint.__name__}")
+    return value
+
+
+def _mapping(values: Any, place: _Place) -> Mapping[str, Any]:
+    if not isinstance(values, Mapping):
+        raise place.error(f"got {values!r}, allowed: a mapping")
+    return values
+
+
+def _lines(node: yaml.Node, prefix: str = "") -> dict[str, int]:
+    """Line numbers by dotted key."""
+    found: dict[str, int] = {}
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            dotted = f"{prefix}.{key.value}".strip(".")
+            found[dotted] = key.start_mark.line + 1
+            found |= _lines(value, dotted)
+    return found

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from semlink.link.plot_style import RC, save, wrap
+from semlink.link.score import BEST_PSNR_DB, psnr_db
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Crop", "draw_frames", "psnr_db", "telling_crop"]
+__all__ = ["Crop", "draw_frames", "telling_crop"]
 
 CELL = 256  # dots across one picture, about
 GAP, MARGIN, LINE = 18, 16, 16  # dots
@@ -98,12 +99,6 @@ def telling_crop(
 
     top, left = max(((t, c) for t in tops for c in lefts), key=lambda place: inside(*place))
     return Crop(top, left, height, width)
-
-
-def psnr_db(source: np.ndarray, picture: np.ndarray) -> float:
-    """10 log10(1 / MSE) of two pictures in [0, 1]; infinite where they are equal."""
-    mse = float(np.mean((np.asarray(source, np.float64) - np.asarray(picture, np.float64)) ** 2))
-    return 10 * math.log10(1 / mse) if mse > 0 else math.inf
 
 
 def _figure(cells: Sequence[tuple[str, np.ndarray | None, str]], crop: Crop) -> Figure:
@@ -191,7 +186,7 @@ def _caption(source: np.ndarray, found: np.ndarray | None, note: str | None) -> 
     if note is not None or found is None or found is source or np.shape(found) != source.shape:
         return note or ""
     quality = psnr_db(source, _picture(found, None))
-    return f"{quality:.2f} dB" if math.isfinite(quality) else ""
+    return f"{quality:.2f} dB" if quality < BEST_PSNR_DB else "no error"
 
 
 def _scale(width: int) -> tuple[int, int]:

@@ -128,6 +128,11 @@ def check_metric(rows: Iterable[Row], metric: str) -> None:
         raise ScenarioError(f"metric {metric!r} is in no row; the results have {', '.join(known) or 'no quality'}")
 
 
+def cells(row: Row) -> tuple[str, ...]:
+    """The own columns of `row` as they stand in the file; equal for rows that a reader cannot tell apart."""
+    return tuple(_cell(name, getattr(row, name)) for name in COLUMNS)
+
+
 def write_csv(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
     """Write `rows` under a header, all or nothing.
 
@@ -139,8 +144,7 @@ def write_csv(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow([*COLUMNS, *extras])
     for row in rows:
-        own = [_cell(name, getattr(row, name)) for name in COLUMNS]
-        writer.writerow([*own, *(_cell(name, row.extra.get(name)) for name in extras)])
+        writer.writerow([*cells(row), *(_cell(name, row.extra.get(name)) for name in extras)])
     write_atomic(path, out.getvalue().encode())
 
 

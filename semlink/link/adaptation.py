@@ -7,10 +7,12 @@ the few that may win send the clips, and the best mean quality is taken.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 
 from semlink.blocks import Coding, Rehearsal
 from semlink.errors import Infeasible
+from semlink.units import from_db
 
 SURE = 0.99
 """Delivery above which a more robust coding can only waste bits."""
@@ -18,7 +20,11 @@ SURE = 0.99
 HOPELESS = 0.2
 """Delivery below which a coding is not worth trying on clips."""
 
-TRIED_ON_CLIPS = 4
+GAIN_ALLOWED = 4.0
+"""Codings above the capacity at this many times the SNR are not tried at all."""
+
+RISKY_TRIED = 3
+SURE_TRIED = 2
 
 
 def efficiency(coding: Coding) -> float:
@@ -27,38 +33,46 @@ def efficiency(coding: Coding) -> float:
 
 
 def best_choice(
-    codings: Mapping[str, Coding], uses: int, quality: Callable[[str], float], rehearsal: Rehearsal
+    codings: Mapping[str, Coding], uses: int, snr_db: float, quality: Callable[[str], float], rehearsal: Rehearsal
 ) -> str:
     """The name of the coding that gives the best rehearsed quality.
 
     Raises:
         Infeasible: `uses` carries no transport block with any of them.
     """
-    contenders = _contenders(codings, uses, rehearsal)
+    contenders = _contenders(codings, uses, snr_db, rehearsal)
     if len(contenders) == 1:
         return contenders[0]
     return max(contenders, key=quality)
 
 
-def _contenders(codings: Mapping[str, Coding], uses: int, rehearsal: Rehearsal) -> list[str]:
-    """The most efficient coding that surely arrives, and riskier ones above it."""
+def _contenders(codings: Mapping[str, Coding], uses: int, snr_db: float, rehearsal: Rehearsal) -> list[str]:
+    """The most efficient codings that surely arrive, and riskier ones above them."""
+    sure: list[str] = []
     risky: list[tuple[float, str]] = []
     fallback: list[tuple[float, str]] = []
+    ceiling = math.log2(1 + GAIN_ALLOWED * from_db(snr_db))
     for name in sorted(codings, key=lambda n: efficiency(codings[n]), reverse=True):
+        if efficiency(codings[name]) > ceiling:
+            continue
         try:
             delivery = rehearsal.delivery(codings[name], uses)
         except Infeasible:
             continue
         fallback.append((delivery, name))
         if delivery >= SURE:
-            return [*_spread(risky), name]
+            sure.append(name)
+        if len(sure) == SURE_TRIED:
+            break
+        if sure:
+            continue
         if delivery >= HOPELESS:
             risky.append((delivery * efficiency(codings[name]), name))
     if not fallback:
         raise Infeasible(f"{uses} channel uses carry no transport block with any modulation and rate on offer")
-    return _spread(risky) or [max(fallback)[1]]
+    return [*_spread(risky), *sure] or [max(fallback)[1]]
 
 
 def _spread(risky: list[tuple[float, str]]) -> list[str]:
     """The candidates with the highest expected throughput."""
-    return [name for _, name in sorted(risky, reverse=True)[: TRIED_ON_CLIPS - 1]]
+    return [name for _, name in sorted(risky, reverse=True)[:RISKY_TRIED]]

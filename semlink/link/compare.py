@@ -127,27 +127,24 @@ def _at(rows: Iterable[Row], scheme: str, channel: str, snr_db: float | None) ->
 def _curve_gap(
     ours: Sequence[Row], theirs: Sequence[Row], scores: Mapping[tuple, PointScores], metric: str, cost: str
 ) -> CurveGap:
-    mine, other = _usable(ours, metric, cost), _usable(theirs, metric, cost)
-    columns = [[(value(r, cost), value(r, metric)) for r in rows] for rows in (other, mine)]
-    quality, rate = bd_quality(*columns), bd_rate(*columns)
-    records = [[scores.get((r.scheme, *r.point)) for r in rows] for rows in (other, mine)]
-
-    def spread(average: Callable[..., Average], scale: Callable[[float], float]) -> tuple[float, float]:
-        return _jackknife(records, average, scale)
-
-    half = spread(bd_quality, float)[1] if quality.value is not None else math.nan
-    middle, log_half = spread(bd_rate, _log_rate) if rate.value is not None else (math.nan, math.nan)
-    if not math.isnan(middle):
-        middle = _log_rate(rate.value)
-    limits = tuple(100 * math.expm1(middle + sign * log_half) for sign in (-1, 1))
+    mine, other = _drawn(ours, metric, cost), _drawn(theirs, metric, cost)
+    reference, test = ([(spent, found) for _, spent, found in side] for side in (other, mine))
+    quality, rate = bd_quality(reference, test), bd_rate(reference, test)
+    records = [[scores.get((r.scheme, *r.point)) for r, _, _ in side] for side in (other, mine)]
+    half, limits = math.nan, (math.nan, math.nan)
+    if quality.value is not None:
+        half = _jackknife(records, bd_quality, float)
+    if rate.value is not None:
+        middle, log_half = _log_rate(rate.value), _jackknife(records, bd_rate, _log_rate)
+        limits = 100 * math.expm1(middle - log_half), 100 * math.expm1(middle + log_half)
     first = ours[0]
     return CurveGap(first.scheme, first.channel, first.snr_db, quality, half, rate, limits)
 
 
-def _usable(rows: Iterable[Row], metric: str, cost: str) -> list[Row]:
-    """Rows with a finite quality and a positive cost."""
-    found = ((r, value(r, metric), value(r, cost)) for r in rows)
-    return [r for r, quality, spent in found if quality is not None and math.isfinite(quality) and (spent or 0) > 0]
+def _drawn(rows: Iterable[Row], metric: str, cost: str) -> list[tuple[Row, float, float]]:
+    """Rows with their cost, if positive, and quality, if finite."""
+    found = ((r, value(r, cost), value(r, metric)) for r in rows)
+    return [(r, c, q) for r, c, q in found if c is not None and c > 0 and q is not None and math.isfinite(q)]
 
 
 def _log_rate(percent: float) -> float:
@@ -158,30 +155,29 @@ def _jackknife(
     records: Sequence[Sequence[PointScores | None]],
     average: Callable[..., Average],
     scale: Callable[[float], float],
-) -> tuple[float, float]:
-    """Mean and 95 % half width over clips of `scale(average)`, each clip left out once.
+) -> float:
+    """95 % half width over clips of `scale(average)`, each clip left out once.
 
     NaN where a record is missing, fewer than three clips are common to all
     points, or a curve without one clip has no average.
     """
     from scipy.special import stdtrit
 
-    points = [p for side in records for p in side]
-    if not points or any(p is None for p in points):
-        return math.nan, math.nan
-    names = [n for n in points[0].clips if all(n in p.clips for p in points)]
+    sides = [[p for p in side if p is not None] for side in records]
+    if any(len(side) < len(all_) for side, all_ in zip(sides, records)):
+        return math.nan
+    names = [n for n in sides[0][0].clips if all(n in p.clips for side in sides for p in side)]
     if len(names) < 3:
-        return math.nan, math.nan
+        return math.nan
     found = []
     for out in names:
         kept = [n for n in names if n != out]
-        replicate = average(*([_mean_point(p, kept) for p in side] for side in records))
+        replicate = average(*([_mean_point(p, kept) for p in side] for side in sides))
         if replicate.value is None:
-            return math.nan, math.nan
+            return math.nan
         found.append(scale(replicate.value))
     count = len(found)
-    error = math.sqrt((count - 1) * float(np.var(found)))
-    return float(np.mean(found)), float(stdtrit(count - 1, 0.975)) * error
+    return float(stdtrit(count - 1, 0.975)) * math.sqrt((count - 1) * float(np.var(found)))
 
 
 def _mean_point(point: PointScores, names: Sequence[str]) -> tuple[float, float]:

@@ -48,7 +48,7 @@ def tables(comparison: Comparison) -> Group:
     from rich.console import Group
     from rich.text import Text
 
-    parts = [_curve_table(comparison)]
+    parts: list[Table | Text] = [_curve_table(comparison)]
     if any(p.gap for p in comparison.points):
         parts += [Text(), _point_table(comparison)]
     return Group(*parts, Text(), Text("\n".join(_legend(comparison)), style="dim"))

@@ -164,7 +164,7 @@ def _rate_sheet(rows: Sequence[Row], here: Sequence[Row], metric: str, suffix: s
     for channel, scheme in _thin(keys):
         group = [r for r in here if (r.channel, r.scheme) == (channel, scheme)]
         curves = []
-        for place, rate in enumerate(sorted({r.rate for r in group})):
+        for place, rate in enumerate(sorted({r.rate for r in group if r.rate is not None})):
             line = [r for r in group if r.rate == rate]
             costs = [c for c in (value(r, cost) for r in line) if c is not None]
             shade = sum(costs) / len(costs) if costs else None
@@ -193,23 +193,21 @@ def _curves(
     here = tuple(here)
     curves = []
     for order, scheme in enumerate(schemes_of(rows)):
-        mine = [r for r in here if r.scheme == scheme and _drawable(r, metric) and abscissa(r) is not None]
-        if not mine:
-            continue
-        mine.sort(key=lambda r: abscissa(r))
-        halves = (value(r, interval_column(metric)) for r in mine)
-        curves.append(
-            Curve(
-                label=scheme,
-                order=order,
-                x=tuple(abscissa(r) for r in mine),
-                y=tuple(value(r, metric) for r in mine),
-                half=tuple(math.nan if h is None or math.isinf(h) else h for h in halves),
-                bound=any(r.bound for r in mine),
-                genie=next((r.genie for r in mine if r.genie), ""),
-            )
-        )
+        mine = [r for r in here if r.scheme == scheme]
+        points = sorted(p for r in mine if (p := _point(r, metric, abscissa)) is not None)
+        if points:
+            x, y, half = zip(*points)
+            genie = next((r.genie for r in mine if r.genie), "")
+            curves.append(Curve(scheme, order, x, y, half, any(r.bound for r in mine), genie))
     return tuple(curves)
+
+
+def _point(row: Row, metric: str, abscissa: Callable[[Row], float | None]) -> tuple[float, float, float] | None:
+    """(x, y, half width) of a row, None where it cannot be drawn."""
+    x, y, half = abscissa(row), value(row, metric), value(row, interval_column(metric))
+    if x is None or y is None or not math.isfinite(y):
+        return None
+    return x, y, math.nan if half is None or math.isinf(half) else half
 
 
 def _drawable(row: Row, metric: str) -> bool:
@@ -226,7 +224,7 @@ def _notes(rows: Sequence[Row], panels: Sequence[Panel], metric: str, available:
     if available > len(panels):
         notes.append(f"{len(panels)} of {available} panels ({what}) are shown; the others are in curves.csv.")
     notes += _left_out(rows, metric)
-    same = {}
+    same: dict[tuple[str, ...], list[str]] = {}
     for panel in panels:
         for group in coincident(panel.curves, COINCIDENT * spread(panels)):
             same.setdefault(tuple(panel.curves[i].label for i in group), []).append(panel.title)
@@ -298,11 +296,8 @@ def _snr_within_channel(keys: Sequence[tuple]) -> Callable[[tuple], tuple]:
 
 def _pixels(rows: Iterable[Row]) -> float | None:
     """Source pixels of a clip, where all rows agree on it."""
-    found = [
-        r.channel_uses / r.channel_uses_per_pixel
-        for r in rows
-        if value(r, "channel_uses") and value(r, "channel_uses_per_pixel")
-    ]
+    pairs = ((value(r, "channel_uses"), value(r, "channel_uses_per_pixel")) for r in rows)
+    found = [uses / per_pixel for uses, per_pixel in pairs if uses and per_pixel]
     return found[0] if found and max(found) <= 1.001 * min(found) else None
 
 

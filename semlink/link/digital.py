@@ -43,7 +43,8 @@ class DigitalScheme:
         if len(agreements) == 1:
             return next(iter(agreements.values()))
         uses = point.budget_uses or 16 * 1024
-        return agreements[best_choice(self.codings, uses, lambda name: rehearsal.quality(agreements[name]), rehearsal)]
+        name = best_choice(self.codings, uses, point.snr_db, lambda n: rehearsal.quality(agreements[n]), rehearsal)
+        return agreements[name]
 
     def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
         coding = self._coding(agreement)

@@ -11,7 +11,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -69,11 +69,13 @@ def draw_frames(
     if not panels or panels[0][1] is None or np.ndim(panels[0][1]) != 2:
         raise ValueError("draw_frames needs at least a source: (title, float array (h, w), caption)")
     source = _picture(panels[0][1], None)
+    assert source is not None  # checked above
     scale, shrink = _scale(source.shape[1])
     sides = [max(8, scale * n // shrink // 2) for n in source.shape]  # so that it can be enlarged at least twice
     crop = telling_crop(source, motion, largest=(sides[0], sides[1]))
     cells = [(title, _picture(found, source.shape), _caption(source, found, note)) for title, found, note in panels]
-    with matplotlib.rc_context(RC | {"savefig.dpi": DPI, "figure.dpi": DPI}):
+    look: Any = RC | {"savefig.dpi": DPI, "figure.dpi": DPI}
+    with matplotlib.rc_context(look):
         return save(_figure(cells, crop), Path(path))
 
 
@@ -102,10 +104,10 @@ def telling_crop(
 
 
 def _figure(cells: Sequence[tuple[str, np.ndarray | None, str]], crop: Crop) -> Figure:
-    """Cells in a grid; every picture lands on whole dots, so nothing is resampled."""
+    """Cells (the source first) in a grid; every picture lands on whole dots, so nothing is resampled."""
     from matplotlib.figure import Figure
 
-    shape = cells[0][1].shape
+    shape = np.shape(cells[0][1])
     scale, shrink = _scale(shape[1])
     height, width = scale * (shape[0] // shrink), scale * (shape[1] // shrink)
     zoom = max(1, min(width // crop.width, height // crop.height))
@@ -166,7 +168,7 @@ def _text(
     figure: Figure, left: int, bottom: int, text: str, *, va: str, ha: str = "left", weight: str = "normal"
 ) -> None:
     across, down = figure.get_size_inches() * DPI
-    style = {"va": va, "ha": ha, "weight": weight, "fontsize": 8.5, "linespacing": 1.2}
+    style: Any = {"va": va, "ha": ha, "weight": weight, "fontsize": 8.5, "linespacing": 1.2}
     figure.text(left / across, bottom / down, text, **style)
 
 
@@ -185,7 +187,7 @@ def _picture(found: np.ndarray | None, shape: tuple[int, ...] | None) -> np.ndar
 def _caption(source: np.ndarray, found: np.ndarray | None, note: str | None) -> str:
     if note is not None or found is None or found is source or np.shape(found) != source.shape:
         return note or ""
-    quality = psnr_db(source, _picture(found, None))
+    quality = psnr_db(source, np.nan_to_num(np.asarray(found, np.float64), nan=0.5))
     return f"{quality:.2f} dB" if quality < BEST_PSNR_DB else "no error"
 
 

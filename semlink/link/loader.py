@@ -136,15 +136,15 @@ def _refuse_twice(path: Path, node: yaml.Node) -> None:
 def _explain(path: Path, node: yaml.Node, fault: ValidationError, overrides: Sequence[str]) -> Iterable[str]:
     set_keys = [o.partition("=")[0] for o in overrides]
     for error in fault.errors():
-        line, dotted = _locate(node, error["loc"])
+        line, dotted = _locate(node, error["loc"], names_key=error["type"] in ("missing", "extra_forbidden"))
         if any(dotted == key or dotted.startswith(f"{key}.") for key in set_keys):
             yield f"{path} with --set: {dotted}: {_say(error)}"
         else:
             yield f"{path}:{line}: {dotted or 'scenario'}: {_say(error)}"
 
 
-def _locate(node: yaml.Node, loc: Loc) -> tuple[int, str]:
-    """Line and dotted name of a location; union tags and missing keys stay at their parent."""
+def _locate(node: yaml.Node, loc: Loc, *, names_key: bool) -> tuple[int, str]:
+    """Line and dotted name of a location; union tags are passed over, a missing key stays at its parent."""
     line, names = node.start_mark.line + 1, []
     for position, part in enumerate(loc):
         if isinstance(node, yaml.MappingNode):
@@ -153,7 +153,7 @@ def _locate(node: yaml.Node, loc: Loc) -> tuple[int, str]:
                 key, node = found[0]
                 line = key.start_mark.line + 1
                 names.append(str(part))
-            elif position == len(loc) - 1 and isinstance(part, str):
+            elif names_key and position == len(loc) - 1:
                 names.append(str(part))
         elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
             node = node.value[part]

@@ -95,7 +95,9 @@ def gap(test: Sequence[np.ndarray], reference: Sequence[np.ndarray]) -> Gap | No
     per_trial = np.mean([a[:shared] - b[:shared] for a, b in zip(test, reference)], axis=0)
     if not (np.isfinite(per_clip).all() and np.isfinite(per_trial).all()):
         return None
-    return Gap(float(per_clip.mean()), t_halfwidth(per_clip), t_halfwidth(per_trial), len(counts), shared)
+    return Gap(
+        float(per_clip.mean()), t_halfwidth(per_clip.tolist()), t_halfwidth(per_trial.tolist()), len(counts), shared
+    )
 
 
 def pair(test: PointScores, reference: PointScores, names: Sequence[str]) -> Gap | None:

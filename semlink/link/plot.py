@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["draw", "draw_many", "draw_rows", "draw_sheet"]
 
+Box = tuple[float, float, float, float]  # left, bottom, width, height in parts of the figure
 FORMATS = ("png", "svg")
 # inches
 MARGIN, LEFT, RIGHT, SCALE, GAP, TITLE, TICKS, LINE = 0.14, 0.62, 0.24, 1.1, 0.2, 0.26, 0.5, 0.155
@@ -103,9 +104,9 @@ def _figure(sheet: Sheet) -> Figure:
     return figure
 
 
-def _panels(figure: Figure, sheet: Sheet, boxes: Sequence[tuple[float, ...]], columns: int) -> None:
+def _panels(figure: Figure, sheet: Sheet, boxes: Sequence[Box], columns: int) -> None:
     """Axes in their boxes, labels on the outer ones only."""
-    first: Axes | None = None
+    first: Any = None
     norm = _shades(sheet)
     for place, (panel, box) in enumerate(zip(sheet.panels, boxes)):
         axes = figure.add_axes(box, sharex=first, sharey=first)
@@ -185,8 +186,15 @@ def _uses_per_clip(axes: Axes, sheet: Sheet) -> None:
     """A second scale on top: the same cost in channel uses per clip."""
     from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
-    pixels = sheet.pixels
-    top = axes.secondary_xaxis("top", functions=(lambda x: x * pixels, lambda x: x / pixels))
+    pixels = sheet.pixels or 1.0
+
+    def per_clip(x: Any) -> Any:
+        return x * pixels
+
+    def per_pixel(x: Any) -> Any:
+        return x / pixels
+
+    top = axes.secondary_xaxis("top", functions=(per_clip, per_pixel))
     top.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if sheet.log_x else MaxNLocator(6))
     top.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}".replace(",", "\N{THIN SPACE}")))
     top.xaxis.set_minor_formatter(NullFormatter())
@@ -250,7 +258,7 @@ def _shades(sheet: Sheet) -> Any:
     return (LogNorm if low > 0 and high > 3 * low else Normalize)(low, high)
 
 
-def _colour_bar(figure: Figure, sheet: Sheet, boxes: Sequence[tuple[float, ...]], norm: Any) -> None:
+def _colour_bar(figure: Figure, sheet: Sheet, boxes: Sequence[Box], norm: Any) -> None:
     import matplotlib
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap

@@ -5,7 +5,7 @@ from __future__ import annotations
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from semlink.link.kinds import Spec, one_of
 
@@ -30,21 +30,25 @@ class VideoCodecSpec(Spec):
     """H.264 (libx264), H.265 (libx265) or AV1 (SVT-AV1) through PyAV, raw elementary stream."""
 
     kind: Literal["h264", "h265", "av1"]
-    preset: str = Field("medium", description="the encoder's preset; SVT-AV1 takes a number or medium")
-    gop: PositiveInt | None = Field(None, description="frames between key frames; default: one for the whole clip")
-    slices: PositiveInt = Field(1, description="slices in a picture (H.264, H.265)")
+    preset: str = Field("medium", description="ultrafast ... placebo; AV1 also takes SVT-AV1's numbers 0 ... 13")
+    gop: PositiveInt | None = Field(None, description="frames from key frame to key frame; default: the whole clip")
+    slices: PositiveInt = Field(1, description="slices in a picture (H.264 only)")
+    bframes: int | None = Field(None, ge=0, le=16, description="bidirectional pictures in a row; default: the preset's")
+    tune: str | None = Field(None, description="psnr, ssim, zerolatency, ...; default: the encoder's")
+    deblock: bool = Field(True, description="the loop filter against block edges")
     rate_control: Literal["crf", "qp"] = Field("crf", description="what `rates` and the budget search turn")
+    fps: float = Field(25.0, ge=1, le=1000, description="frames a second that the encoder assumes")
+    repeat_headers: bool = Field(False, description="parameter sets again with each key frame")
+
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
 
     def build(self) -> Any:
         from semlink.codecs.h26x import VideoCodec
 
-        return VideoCodec(
-            standard=self.kind,
-            preset=self.preset,
-            gop=self.gop,
-            slices=self.slices,
-            rate_control=self.rate_control,
-        )
+        return VideoCodec(standard=self.kind, **self.model_dump(exclude={"kind"}))
 
 
 class LdpcSpec(Spec):

@@ -123,8 +123,8 @@ def _parse(path: Path) -> _Module:
     before: list[str] = []
     for node in tree.body:
         before = _define(module, node, before)
-    for node in ast.walk(tree):
-        _import(module, node)
+    for part in ast.walk(tree):
+        _import(module, part)
     return module
 
 

@@ -19,10 +19,6 @@ def _as_list(value: Any) -> Any:
     return value if isinstance(value, list | tuple) else [value]
 
 
-def _as_channels(value: Any) -> Any:
-    return [value] if isinstance(value, dict) else value
-
-
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 
@@ -60,7 +56,7 @@ class Scenario(Spec):
     description: str = Field("", description="what it shows")
     seed: int = Field(1, ge=0, description="root of all chance")
     source: AnySource = Field(description="where clips come from")
-    channel: Annotated[list[AnyChannel], BeforeValidator(_as_channels)] = Field(
+    channel: Annotated[list[AnyChannel], BeforeValidator(_as_list)] = Field(
         min_length=1, description="a channel, or a list of channels"
     )
     waveform: AnyWaveform | None = Field(
@@ -83,7 +79,7 @@ class Scenario(Spec):
     @model_validator(mode="after")
     def _has_operating_points(self) -> Scenario:
         for scheme in self.schemes:
-            if self.sweep.budget is None and _rates(scheme) is None:
+            if self.sweep.budget is None and rates_of(scheme) is None:
                 raise ValueError(f"scheme {scheme_name(scheme)!r} has no rates and sweep.budget is not given; set one")
         return self
 
@@ -94,7 +90,8 @@ def scheme_name(scheme: Any) -> str:
     return str(own or scheme.kind)
 
 
-def _rates(scheme: Any) -> Any:
+def rates_of(scheme: Any) -> list[float] | None:
+    """The scheme's own operating points, None where the budget rules."""
     return getattr(scheme, "rates", None) or (getattr(scheme, "model_extra", None) or {}).get("rates")
 
 

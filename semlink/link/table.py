@@ -90,8 +90,10 @@ def grid(title: str, heads: Sequence[str]) -> Table:
     from rich.table import Table
     from rich.text import Text
 
-    look = {"box": box.SIMPLE_HEAD, "padding": (0, 1, 0, 0), "pad_edge": False}
-    table = Table(title=Text(title), title_justify="left", title_style="bold", **look)
+    table = Table(
+        title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.pad_edge = False
     for head in heads:
         if head in ("scheme", "channel"):
             table.add_column(head, overflow="fold", min_width=LEAST_NAME if head == "scheme" else None)

@@ -22,7 +22,10 @@ from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import Received, Symbols
+from semlink.phy.crc import attach_crc, check_crc, crc_length
 from semlink.phy.qam import demap, map_bits
+from semlink.phy.scrambling import gold_sequence, scrambling_state
+from semlink.phy.segmentation import segment
 from semlink.phy.transport import TransportBlock
 
 MIN_ROOM_BYTES = 4
@@ -213,7 +216,7 @@ class _LdpcBlock:
 
     @property
     def num_crc(self) -> int:
-        return ldpc_crc_bits(self.block.num_bits, self.block.code_rate)
+        return self.block.crc_bits
 
     def encode(self, bits: np.ndarray) -> np.ndarray:
         return self.block.encode(bits)
@@ -223,25 +226,12 @@ class _LdpcBlock:
         return decoded.bits, decoded.ok
 
 
-def ldpc_crc_bits(num_bits: int, rate: float) -> int:
-    """CRC bits that TS 38.212 attaches to a transport block of `num_bits` bits.
-
-    Source: [3gpp38212, sections 5.2.2 and 7.2.1-7.2.2].
-    """
-    block_crc = 24 if num_bits > 3824 else 16
-    small = num_bits <= 292 or (num_bits <= 3824 and rate <= 0.67) or rate <= 0.25
-    largest = 3840 if small else 8448
-    with_crc = num_bits + block_crc
-    segments = 1 if with_crc <= largest else -(-with_crc // (largest - 24))
-    return block_crc + (24 * segments if segments > 1 else 0)
-
-
 @lru_cache(maxsize=4096)
 def _ldpc_room(symbols: int, bits_per_symbol: int, rate: float) -> int:
     """The most bytes A/8 with A + CRC <= rate * coded bits."""
     info = int(symbols * bits_per_symbol * rate + 1e-9)
     room = info // 8
-    while room > 0 and room * 8 + ldpc_crc_bits(room * 8, rate) > info:
+    while room > 0 and room * 8 + segment(room * 8, rate).crc_bits > info:
         room -= 1
     return max(room, 0)
 
@@ -262,10 +252,13 @@ class UncodedCoding(BlockCoding):
         return 1.0
 
     def room_of(self, symbols: int) -> int:
-        return max((symbols * self.bits_per_symbol - 24) // 8, 0)
+        return max((symbols * self.bits_per_symbol - CRC_BITS) // 8, 0)
 
     def code_for(self, room: int, symbols: int) -> BlockCode:
         return _UncodedBlock(room * 8, symbols * self.bits_per_symbol)
+
+
+CRC_BITS = crc_length("24a")
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,19 +268,21 @@ class _UncodedBlock:
 
     @property
     def num_crc(self) -> int:
-        return 24
+        return CRC_BITS
 
     def encode(self, bits: np.ndarray) -> np.ndarray:
-        from semlink.phy.crc import attach_crc
-        from semlink.phy.scrambling import scramble
-
-        with_crc = attach_crc(bits, "24A")
-        tail = np.zeros((len(bits), self.num_coded - with_crc.shape[1]), np.uint8)
-        return scramble(np.concatenate([with_crc, tail], axis=1))
+        return scrambled(pad_to(attach_crc(bits, "24a"), self.num_coded))
 
     def decide(self, llr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        from semlink.phy.crc import check_crc
-        from semlink.phy.scrambling import scramble
+        bits = scrambled((llr < 0).astype(np.uint8))[:, : self.num_bits + CRC_BITS]
+        return bits[:, : self.num_bits], check_crc(bits, "24a")
 
-        bits = scramble((llr < 0).astype(np.uint8))[:, : self.num_bits + 24]
-        return bits[:, : self.num_bits], check_crc(bits, "24A")
+
+def scrambled(bits: np.ndarray) -> np.ndarray:
+    """Bits (b, n) with the Gold sequence of TS 38.211 added; twice is the identity."""
+    return bits ^ gold_sequence(scrambling_state(1, 1), bits.shape[-1])
+
+
+def pad_to(bits: np.ndarray, length: int) -> np.ndarray:
+    """Bits (b, n) with zeros behind, up to `length`."""
+    return np.pad(bits, ((0, 0), (0, length - bits.shape[1])))

@@ -1,0 +1,129 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Optional
+
+import typer
+
+from semlink.errors import SemlinkError
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="The referee for video over noisy channels: run scenarios, draw quality-versus-cost curves.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+Scenario = Annotated[Path, typer.Argument(metavar="FILE", help="scenario in YAML")]
+Overrides = Annotated[
+    Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="change a value, such as sweep.snr_db=[4,8]")
+]
+
+
+def example(text: str) -> str:
+    return f"Example: {text}"
+
+
+@app.command(epilog=example("semlink run scenarios/quickstart.yaml --workers 2"))
+def run(
+    file: Scenario,
+    out: Annotated[Optional[Path], typer.Option(metavar="DIR", help="results folder [results/<name>]")] = None,
+    set_: Overrides = None,
+    workers: Annotated[Optional[int], typer.Option(min=1, help="processes [one a core]")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="forget finished points")] = False,
+) -> None:
+    """Compute a scenario's missing points and draw its curves."""
+    from semlink.link.commands import run_scenario
+
+    try:
+        run_scenario(file, out, set_ or [], workers or os.cpu_count() or 1, fresh)
+    except KeyboardInterrupt:
+        typer.echo("semlink: interrupted; finished points are kept, run again to continue", err=True)
+        raise typer.Exit(130) from None
+
+
+@app.command(epilog=example("semlink show scenarios/cliff.yaml --set seed=2"))
+def show(file: Scenario, set_: Overrides = None) -> None:
+    """Print the scenario with every default filled in."""
+    import yaml
+
+    from semlink.link.loader import load_scenario
+
+    scenario = load_scenario(file, set_ or [])
+    typer.echo(yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100), nl=False)
+
+
+@app.command("list", epilog=example("semlink list channel"))
+def list_(
+    joint: Annotated[Optional[str], typer.Argument(metavar="[JOINT]", help="only one joint, such as channel")] = None,
+) -> None:
+    """List every block and plug-in with its options."""
+    from semlink.link.catalogue import describe
+
+    typer.echo(describe(joint), nl=False)
+
+
+@app.command(epilog=example("semlink schema > scenario.schema.json"))
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    import json
+
+    from semlink.link.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=1))
+
+
+@app.command(epilog=example("semlink plot results/cliff results/codecs --out figures"))
+def plot(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="results folders")],
+    out: Annotated[Optional[Path], typer.Option(metavar="DIR", help="where figures go [the folder itself]")] = None,
+    metric: Annotated[str, typer.Option(help="psnr_db or ssim")] = "psnr_db",
+) -> None:
+    """Draw curves again from results folders; several are overlaid."""
+    from semlink.link.plot import draw, draw_many
+
+    if len(folders) == 1 and out is None:
+        files = draw(folders[0], metric)
+    else:
+        files = draw_many(folders, out or Path("."), metric)
+    for path in files:
+        typer.echo(str(path))
+
+
+@app.command(epilog=example('semlink compare results/codecs --reference "H.264"'))
+def compare(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="results folder")],
+    reference: Annotated[str, typer.Option(metavar="NAME", help="the scheme to compare with")],
+    metric: Annotated[str, typer.Option(help="psnr_db or ssim")] = "psnr_db",
+) -> None:
+    """BD-PSNR, BD-rate and paired differences against one scheme."""
+    from semlink.link.commands import print_comparison
+
+    print_comparison(folder, reference, metric)
+
+
+@app.command(epilog=example("semlink cite scenarios/cliff.yaml"))
+def cite(file: Scenario) -> None:
+    """Print BibTeX of what a scenario uses."""
+    from semlink.link.commands import citations
+
+    typer.echo(citations(file), nl=False)
+
+
+def main() -> None:
+    """Run a command; errors meant for the user are one line and exit code 2."""
+    try:
+        app()
+    except SemlinkError as fault:
+        sys.stderr.write(f"semlink: {fault}\n")
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,90 @@
+"""From specs to blocks that can run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from semlink.errors import ScenarioError
+from semlink.link.chain import Link
+from semlink.link.digital import BoundScheme, DigitalScheme
+from semlink.link.kinds import PluginSpec
+from semlink.link.memo import StreamStore
+from semlink.link.plugins import build as build_plugin, load_class
+from semlink.link.scheme_specs import DigitalSpec, LdpcSpec
+from semlink.link.specs import build_block, scheme_name
+from semlink.phy.coding import LdpcCoding
+
+
+def build_link(scheme: Any, channel: Any, waveform: Any, *, streams: StreamStore | None, folder: Path | None) -> Link:
+    """Two instances of a scheme with the air between them.
+
+    Raises:
+        ScenarioError: an option that only shows to be wrong when the block is built.
+    """
+    try:
+        return Link(
+            transmitter=build_scheme(scheme, streams, folder),
+            receiver=build_scheme(scheme, None, folder),
+            waveform=build_waveform(waveform, channel, folder),
+            channel=build_block(channel, "channel", folder),
+        )
+    except (ValueError, TypeError) as fault:
+        if isinstance(fault, ScenarioError):
+            raise
+        raise ScenarioError(f"scheme {scheme_name(scheme)!r} on {channel.kind}: {fault}") from fault
+
+
+def build_waveform(waveform: Any, channel: Any, folder: Path | None) -> Any:
+    """The waveform of the scenario, or the one that the channel's spec asks for."""
+    if waveform is None:
+        default = getattr(channel, "default_waveform", None)
+        if default is None:
+            from semlink.phy.waveform import Plain
+
+            return Plain()
+        return default().build()
+    return build_block(waveform, "waveform", folder)
+
+
+def build_scheme(spec: Any, streams: StreamStore | None, folder: Path | None) -> Any:
+    """One end of a scheme."""
+    if isinstance(spec, PluginSpec):
+        return _user_scheme(spec, folder)
+    if isinstance(spec, DigitalSpec):
+        return _digital(spec, streams, folder)
+    return spec.build(streams)
+
+
+def _digital(spec: DigitalSpec, streams: StreamStore | None, folder: Path | None) -> Any:
+    codec = build_block(spec.codec, "codec", folder)
+    if isinstance(spec.coding, LdpcSpec) and spec.coding.mcs == "best":
+        return DigitalScheme(codec, {coding_name(c): c for c in _every_mcs(spec.coding)}, streams)
+    coding = build_block(spec.coding, "coding", folder)
+    if hasattr(coding, "bits") and hasattr(coding, "uses"):
+        return BoundScheme(codec, coding, streams)
+    return DigitalScheme(codec, {"only": coding}, streams)
+
+
+def _every_mcs(spec: LdpcSpec) -> Sequence[LdpcCoding]:
+    from semlink.phy.mcs import mcs_table
+
+    tables = (1, 2, 3) if spec.table is None else (spec.table,)
+    pairs = sorted({(m.bits_per_symbol, m.rate) for table in tables for m in mcs_table(table)})
+    return [LdpcCoding(order, rate, spec.block_bits, spec.iterations, spec.backend) for order, rate in pairs]
+
+
+def coding_name(coding: LdpcCoding) -> str:
+    """Modulation and rate as in the MCS tables, such as `16qam 490/1024`."""
+    order = {2: "qpsk", 4: "16qam", 6: "64qam", 8: "256qam"}[coding.bits_per_symbol]
+    return f"{order} {coding.rate * 1024:g}/1024"
+
+
+def _user_scheme(spec: PluginSpec, folder: Path | None) -> Any:
+    """A user's scheme; `name` and `rates` belong to the scenario unless its constructor takes them."""
+    import inspect
+
+    taken = inspect.signature(load_class(spec.kind, "scheme", folder=folder)).parameters
+    options = {k: v for k, v in spec.options().items() if k not in ("name", "rates") or k in taken}
+    return build_plugin(PluginSpec(kind=spec.kind, **options), "scheme", folder=folder)

@@ -1,0 +1,88 @@
+"""What the commands do, beyond parsing their arguments."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+from semlink.link.loader import load_scenario
+from semlink.link.specs import Scenario
+
+
+def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers: int, fresh: bool) -> None:
+    """`semlink run`: sweep, table, plots, frames."""
+    scenario = load_scenario(file, overrides)
+    from semlink.link.plot import draw
+    from semlink.link.sweep import Job, run
+    from semlink.link.table import results_table
+
+    job = Job(scenario, out or Path("results") / scenario.name, file.resolve().parent)
+    with _progress(scenario) as tell:
+        report = run(job, workers=workers, fresh=fresh, progress=tell)
+    _show(results_table(report.rows))
+    files = [job.out / "curves.csv", *draw(job.out)]
+    if report.computed or not (job.out / "frames.png").exists():
+        from semlink.link.show_frames import draw_outputs
+
+        draw_outputs(job.bench(report.clips), job.out / "frames.png")
+    files.append(job.out / "frames.png")
+    reused = report.points - report.computed
+    sys.stdout.write(
+        f"{report.computed} points computed, {reused} reused, {report.seconds:.1f} s\n"
+        + "".join(f"  {path}\n" for path in files)
+    )
+
+
+@contextlib.contextmanager
+def _progress(scenario: Scenario) -> Iterator[Any]:
+    from semlink.link.grid import grid
+
+    console = Console(stderr=True)
+    bar = Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    )
+    with bar:
+        task = bar.add_task(scenario.name, total=len(grid(scenario)))
+
+        def tell(name: str, *, advance: int = 1) -> None:
+            bar.update(task, advance=advance, description=name)
+
+        yield tell
+
+
+def _show(renderable: Any) -> None:
+    """Print to the terminal; plain and 100 columns wide when piped."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=100, color_system=None)
+    console.print(renderable)
+
+
+def print_comparison(folder: Path, reference: str, metric: str) -> None:
+    """`semlink compare`: tables in the terminal, `compare.csv` in the folder."""
+    from semlink.link.compare import compare
+    from semlink.link.compare_text import tables, write_compare_csv
+
+    comparison = compare(folder, reference, metric)
+    _show(tables(comparison))
+    write_compare_csv(comparison, folder / "compare.csv")
+    sys.stdout.write(f"  {folder / 'compare.csv'}\n")
+
+
+def citations(file: Path) -> str:
+    """`semlink cite`: BibTeX of the blocks that a scenario uses."""
+    from semlink.link.cite import cite
+
+    raise NotImplementedError(cite, file)

@@ -1,0 +1,95 @@
+"""The points of a sweep, and the keys under which they are kept.
+
+A key covers all that a point's numbers depend on and nothing else: other
+schemes, the order of work and the machine do not change it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from semlink import __version__
+from semlink.link.kinds import PluginSpec
+from semlink.link.plugins import fingerprint
+from semlink.link.specs import Scenario, rates_of, scheme_name
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class GridPoint:
+    """Indices of scheme and channel, and where on the grid they meet."""
+
+    scheme: int
+    channel: int
+    snr_db: float
+    budget: float | None
+    rate: float | None
+
+
+def grid(scenario: Scenario) -> tuple[GridPoint, ...]:
+    """All points in the order of `curves.csv`: scheme, channel, SNR, budget or rate."""
+    return tuple(_points(scenario))
+
+
+def _points(scenario: Scenario) -> Iterator[GridPoint]:
+    for number, scheme in enumerate(scenario.schemes):
+        rates = rates_of(scheme)
+        for channel in range(len(scenario.channel)):
+            for snr_db in scenario.sweep.snr_db:
+                if rates is not None:
+                    yield from (GridPoint(number, channel, snr_db, None, float(rate)) for rate in rates)
+                else:
+                    budgets = scenario.sweep.budget or ()
+                    yield from (GridPoint(number, channel, snr_db, budget, None) for budget in budgets)
+
+
+def point_key(scenario: Scenario, point: GridPoint, source_digest: str, folder: Path | None) -> str:
+    """The name of a point's file: a digest of everything its numbers depend on."""
+    scheme = scenario.schemes[point.scheme]
+    channel = scenario.channel[point.channel]
+    content = {
+        "format": FORMAT,
+        "version": __version__,
+        "source": source_digest,
+        "seed": scenario.seed,
+        "scheme": _plain(scheme, drop=("rates",)),
+        "channel": _plain(channel),
+        "waveform": _plain(scenario.waveform),
+        "trials": _plain(scenario.trials),
+        "metrics": list(scenario.metrics),
+        "point": [point.snr_db, point.budget, point.rate],
+        "code": [fingerprint(spec.kind, folder=folder) for spec in _plugins(scheme, channel, scenario.waveform)],
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
+
+
+def channel_name(spec: Any) -> str:
+    """A channel as it stands in tables: its kind and what was set, such as `rayleigh(coherence=64)`."""
+    options = {k: v for k, v in spec.model_dump(exclude_unset=True).items() if k != "kind"}
+    inner = ", ".join(f"{k}={v}" for k, v in options.items())
+    kind = spec.kind.rsplit("/", 1)[-1]
+    return f"{kind}({inner})" if inner else kind
+
+
+def point_name(scenario: Scenario, point: GridPoint) -> str:
+    """A point in words, for progress and errors."""
+    where = f"budget {point.budget:g}" if point.budget is not None else f"rate {point.rate:g}"
+    return f"{scheme_name(scenario.schemes[point.scheme])}, {point.snr_db:g} dB, {where}"
+
+
+def _plain(spec: Any, drop: tuple[str, ...] = ()) -> Any:
+    return None if spec is None else {k: v for k, v in spec.model_dump(mode="json").items() if k not in drop}
+
+
+def _plugins(*specs: Any) -> Iterator[PluginSpec]:
+    for spec in specs:
+        if isinstance(spec, PluginSpec):
+            yield spec
+        elif spec is not None:
+            yield from _plugins(*(v for v in dict(spec).values() if hasattr(v, "model_fields")))

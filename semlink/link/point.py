@@ -1,0 +1,231 @@
+"""One point of the grid, from its clips to its record.
+
+A record is what `points/<hash>.json` holds: the row of `curves.csv` and every
+clip's values in every trial, so that differences can be paired later.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semlink import __version__
+from semlink.errors import Infeasible, ScenarioError, SourceError
+from semlink.ledger import PURPOSES, Ledger
+from semlink.link.build import build_link
+from semlink.link.chain import Link, Outcome, run_clip
+from semlink.link.grid import GridPoint, channel_name
+from semlink.link.memo import Memo, StreamStore, digest_of
+from semlink.link.rehearsal import ClipRehearsal, rehearsal_root
+from semlink.link.rows import Row, to_json
+from semlink.link.score import METRICS
+from semlink.link.specs import Scenario, build_block, scheme_name
+from semlink.link.trials import ClipTrial, StopRule, repeat, t_halfwidth, wilson
+from semlink.payload import Agreement, Frames
+from semlink.seeds import Seeds
+
+SCORES_KEPT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Clips:
+    """The scenario's clips, loaded once in a process."""
+
+    names: tuple[str, ...]
+    motion: tuple[str, ...]
+    frames: tuple[Frames, ...]
+    digest: str
+
+
+def load_clips(scenario: Scenario, folder: Path | None) -> Clips:
+    """Read every clip of the source.
+
+    Raises:
+        SourceError: the source cannot be read or holds no clip.
+    """
+    import torch
+
+    from semlink.sensing.clips import motion_class
+
+    source = build_block(scenario.source, "source", folder)
+    if len(source) == 0:
+        raise SourceError(f"source {scenario.source.kind}: holds no clip")
+    names, motion, frames = [], [], []
+    for index in range(len(source)):
+        clip = check_clip(source.clip(index), scenario.source.kind)
+        names.append(source.name(index))
+        motion.append(motion_class(clip))
+        frames.append(Frames(torch.from_numpy(clip[None])))
+    digest = digest_of(*names, *(f.pixels.numpy() for f in frames))
+    return Clips(tuple(names), tuple(motion), tuple(frames), digest)
+
+
+def check_clip(clip: Any, kind: str) -> np.ndarray:
+    """A source's clip as contiguous float32 (t, h, w).
+
+    Raises:
+        SourceError: it is something else, or leaves [0, 1].
+    """
+    clip = np.ascontiguousarray(clip, np.float32)
+    if clip.ndim != 3 or 0 in clip.shape:
+        raise SourceError(f"source {kind}: gave a clip of shape {clip.shape}; need (t, h, w)")
+    if not np.isfinite(clip).all() or clip.min() < 0 or clip.max() > 1:
+        raise SourceError(f"source {kind}: gave pixels outside [0, 1]")
+    return clip
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """A process's place of work: clips, links and what it remembers."""
+
+    scenario: Scenario
+    clips: Clips
+    streams: StreamStore
+    folder: Path | None
+    links: Memo[Link] = field(default_factory=lambda: Memo(8))
+    scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
+
+    def link(self, point: GridPoint) -> Link:
+        scenario = self.scenario
+        return self.links.get(
+            (point.scheme, point.channel),
+            lambda: build_link(
+                scenario.schemes[point.scheme],
+                scenario.channel[point.channel],
+                scenario.waveform,
+                streams=self.streams,
+                folder=self.folder,
+            ),
+        )
+
+    def agree(self, point: GridPoint) -> tuple[Agreement, int | None]:
+        """The agreement at a point, and the antenna's budget in channel uses.
+
+        Raises:
+            Infeasible: the scheme finds no room there.
+        """
+        link, shape = self.link(point), self.clips.frames[0].shape
+        budget = None if point.budget is None else int(point.budget * shape.num_pixels + 1e-9)
+        if budget == 0:
+            raise Infeasible(f"a budget of {point.budget:g} is less than one channel use a clip")
+        rehearsal = ClipRehearsal(link, self.clips.frames, rehearsal_root(self.scenario.seed), point.snr_db)
+        agreed = link.transmitter.agree(shape, link.point(point.snr_db, budget, point.rate), rehearsal)
+        return agreed, budget
+
+    def trial(self, point: GridPoint, agreed: Agreement, budget: int | None, trial: int) -> tuple[list[ClipTrial], set[str]]:
+        """Every clip sent once."""
+        link, out, genie = self.link(point), [], set()
+        for number, clip in enumerate(self.clips.frames):
+            seeds = Seeds(self.scenario.seed, (number,), trial)
+            audit = trial == 0 and number == 0
+            try:
+                outcome = run_clip(link, clip, agreed, seeds, budget=budget, audit=audit)
+            except Infeasible as reason:
+                raise Infeasible(f"{self.clips.names[number]}: {reason}") from reason
+            out.append(self.score(number, outcome))
+            genie.update(outcome.genie)
+        return out, genie
+
+    def score(self, number: int, outcome: Outcome) -> ClipTrial:
+        """Qualities and costs of one transmission."""
+        received = outcome.frames.pixels[0].numpy()
+        reference = self.clips.frames[number].pixels[0].numpy()
+        metrics = self.scores.get(
+            (number, digest_of(received)),
+            lambda: {name: METRICS[name](reference, received) for name in {"psnr", *self.scenario.metrics}},
+        )
+        uses = {purpose: float(amount) for purpose, amount in outcome.ledger.by_purpose().items()}
+        return ClipTrial(metrics, uses, outcome.blocks, outcome.lost)
+
+
+def run_point(bench: Bench, point: GridPoint) -> dict[str, Any]:
+    """The record of one point: trials until the stop rule is met, or the reason why not."""
+    scenario = bench.scenario
+    rule = scenario.trials
+    bound = bench.link(point).is_bound
+    genie: set[str] = set()
+    try:
+        agreed, budget = bench.agree(point)
+
+        def one_trial(trial: int) -> list[ClipTrial]:
+            values, used = bench.trial(point, agreed, budget, trial)
+            genie.update(used)
+            return values
+
+        stop = StopRule(1, 1, rule.ci_halfwidth_db) if bound else StopRule(rule.min, rule.max, rule.ci_halfwidth_db)
+        trials = repeat(one_trial, stop)
+    except Infeasible as reason:
+        return _record(bench, point, [], bound, (), note=f"infeasible: {reason}")
+    note = "" if bound else _agreed_note(agreed)
+    return _record(bench, point, trials, bound, tuple(sorted(genie)), note=note)
+
+
+def _agreed_note(agreed: Agreement) -> str:
+    coding = agreed.terms.get("coding", "only")
+    return "" if coding == "only" else f"mcs {coding}"
+
+
+def _record(
+    bench: Bench,
+    point: GridPoint,
+    trials: Sequence[Sequence[ClipTrial]],
+    bound: bool,
+    genie: tuple[str, ...],
+    note: str,
+) -> dict[str, Any]:
+    scenario, clips = bench.scenario, bench.clips
+    names = [] if not trials else [m for m in ("psnr", "ssim") if m in trials[0][0].metrics]
+    by_clip = [[trial[n] for trial in trials] for n in range(len(clips.names))] if trials else []
+    record_clips = [
+        {
+            "name": name,
+            "motion": motion,
+            **{_column(m): [t.metrics[m] for t in values] for m in names},
+            "channel_uses": [t.channel_uses for t in values],
+        }
+        for name, motion, values in zip(clips.names, clips.motion, by_clip)
+    ]
+    row = Row(
+        scheme=scheme_name(scenario.schemes[point.scheme]),
+        channel=channel_name(scenario.channel[point.channel]),
+        snr_db=point.snr_db,
+        budget=point.budget,
+        rate=point.rate,
+        seed=scenario.seed,
+        clips=len(clips.names),
+        bound=bound,
+        genie=", ".join(genie),
+        note=note,
+        **(_summary(trials, bound, clips.frames[0].shape.num_pixels) if trials else {}),
+    )
+    head = {k: getattr(row, k) for k in ("scheme", "channel", "snr_db", "budget", "rate", "bound")}
+    return {**head, "row": to_json(row), "clips": record_clips, "genie": list(genie), "versions": {"semlink": __version__}}
+
+
+def _column(metric: str) -> str:
+    return "psnr_db" if metric == "psnr" else metric
+
+
+def _summary(trials: Sequence[Sequence[ClipTrial]], bound: bool, num_pixels: int) -> dict[str, Any]:
+    flat = [clip for trial in trials for clip in trial]
+    mean_uses = {p: float(np.mean([c.uses[p] for c in flat])) for p in PURPOSES}
+    total = float(np.mean([c.channel_uses for c in flat]))
+    blocks, lost = sum(c.blocks for c in flat), sum(c.lost for c in flat)
+    out: dict[str, Any] = {"channel_uses": total, "channel_uses_per_pixel": total / num_pixels, **mean_uses}
+    for metric in ("psnr", "ssim"):
+        if metric in flat[0].metrics:
+            values = np.array([[c.metrics[metric] for c in trial] for trial in trials])
+            out[_column(metric)] = float(values.mean())
+            out[f"{metric}_ci95"] = 0.0 if bound else t_halfwidth(values.mean(axis=1))
+    values = np.array([[c.metrics["psnr"] for c in trial] for trial in trials])
+    out["psnr_clips_ci95"] = t_halfwidth(values.mean(axis=0))
+    out["trials"] = len(trials)
+    if blocks:
+        low, high = wilson(lost, blocks)
+        out |= {"bler": lost / blocks, "bler_ci95_low": low, "bler_ci95_high": high}
+        out["outage"] = float(np.mean([c.lost > 0 for c in flat]))
+    return out

@@ -1,0 +1,198 @@
+"""Run a scenario: every missing point of the grid, in one process or in several.
+
+Workers share nothing but the results folder. A point's numbers depend on its
+own key alone, so the number of workers and the order of work change nothing.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from semlink.errors import SemlinkError
+from semlink.link.grid import GridPoint, grid, point_key, point_name
+from semlink.link.memo import StreamStore
+from semlink.link.point import Bench, Clips, load_clips, run_point
+from semlink.link.rows import Row
+from semlink.link.specs import Scenario
+from semlink.link.store import Results
+
+Progress = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A scenario with where it comes from and where its results go."""
+
+    scenario: Scenario
+    out: Path
+    folder: Path | None = None
+
+    @property
+    def results(self) -> Results:
+        return Results(self.out)
+
+    def bench(self, clips: Clips | None = None) -> Bench:
+        """A place of work for this process."""
+        clips = clips or load_clips(self.scenario, self.folder)
+        return Bench(self.scenario, clips, StreamStore(self.out / ".cache"), self.folder)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """All points with their keys, and those that are missing."""
+
+    points: tuple[tuple[str, GridPoint], ...]
+    missing: tuple[tuple[str, GridPoint], ...]
+    clips: Clips
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        return tuple(key for key, _ in self.points)
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run left behind."""
+
+    rows: tuple[Row, ...]
+    points: int
+    computed: int
+    seconds: float
+    clips: Clips
+
+
+def plan(job: Job, *, fresh: bool = False) -> Plan:
+    """Load the clips, make the folder, and find what is missing.
+
+    Raises:
+        SourceError, ResultsError: before any work is done.
+    """
+    clips = load_clips(job.scenario, job.folder)
+    check_blocks(job, clips)
+    job.results.prepare(fresh=fresh)
+    points = tuple((point_key(job.scenario, p, clips.digest, job.folder), p) for p in grid(job.scenario))
+    return Plan(points, tuple((k, p) for k, p in points if not job.results.has(k)), clips)
+
+
+def check_blocks(job: Job, clips: Clips) -> None:
+    """Build every block once, so that a wrong option is said before the work starts."""
+    bench = job.bench(clips)
+    seen = set()
+    for point in grid(job.scenario):
+        if (point.scheme, point.channel) not in seen:
+            seen.add((point.scheme, point.channel))
+            bench.link(point)
+
+
+def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress | None = None) -> Report:
+    """Compute the missing points and collect all rows.
+
+    Args:
+        workers: processes; each uses one thread.
+        progress: called with a point's name whenever one is finished.
+    Raises:
+        SemlinkError: the first point that failed; finished points are kept.
+    """
+    started = time.monotonic()
+    made = plan(job, fresh=fresh)
+    tell = progress or (lambda name: None)
+    if min(workers, len(made.missing)) > 1:
+        _run_many(job, made.missing, min(workers, len(made.missing)), tell)
+    elif made.missing:
+        _run_here(job, made, tell)
+    rows = job.results.write_curves(made.keys)
+    seconds = time.monotonic() - started
+    job.results.write_manifest(
+        job.scenario, seconds=seconds, workers=workers, computed=len(made.missing), points=len(made.points)
+    )
+    return Report(rows, len(made.points), len(made.missing), seconds, made.clips)
+
+
+def _run_here(job: Job, made: Plan, tell: Progress) -> None:
+    with one_thread():
+        bench = job.bench(made.clips)
+        for key, point in made.missing:
+            job.results.write(key, run_point(bench, point))
+            tell(point_name(job.scenario, point))
+
+
+def _run_many(job: Job, missing: Sequence[tuple[str, GridPoint]], workers: int, tell: Progress) -> None:
+    context = multiprocessing.get_context("spawn")
+    with _quiet_children(), ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job,)) as pool:
+        futures = {pool.submit(_work, key, point): point for key, point in missing}
+        try:
+            for point in _finished(futures):
+                tell(point_name(job.scenario, point))
+        except BaseException as fault:
+            pool.shutdown(wait=False, cancel_futures=True)
+            if isinstance(fault, KeyboardInterrupt):
+                for process in list((pool._processes or {}).values()):
+                    process.terminate()
+            if isinstance(fault, BrokenProcessPool):
+                raise SemlinkError("a worker process died (out of memory?); run again with fewer --workers") from fault
+            raise
+
+
+def _finished(futures: dict[Future, GridPoint]) -> Iterator[GridPoint]:
+    left = set(futures)
+    while left:
+        done, left = wait(left, return_when=FIRST_COMPLETED)
+        for future in done:
+            future.result()
+            yield futures[future]
+
+
+_bench: Bench | None = None
+_results: Results | None = None
+
+
+def _start(job: Job) -> None:
+    import torch
+
+    global _bench, _results
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    _bench, _results = job.bench(), job.results
+
+
+def _work(key: str, point: GridPoint) -> None:
+    assert _bench is not None and _results is not None
+    _results.write(key, run_point(_bench, point))
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """One torch thread, as in a worker, so that sums are added in the same order."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _quiet_children() -> Iterator[None]:
+    """Workers start with one OpenMP thread each."""
+    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+    before = {name: os.environ.get(name) for name in names}
+    os.environ.update(dict.fromkeys(names, "1"))
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

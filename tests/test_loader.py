@@ -1,0 +1,119 @@
+"""Every mistake in a scenario is one line with file, line, and what is allowed."""
+
+from __future__ import annotations
+
+import pytest
+
+from semlink.errors import ScenarioError
+from semlink.link.loader import load_scenario
+from semlink.link.schema import json_schema
+
+GOOD = """name: demo
+seed: 3
+source: {kind: scenes, clips: 2}
+channel: {kind: awgn}
+sweep:
+  snr_db: [4, 8]
+  budget: 1e-2
+schemes:
+  - name: fixed
+    kind: digital
+    codec: {kind: h264}
+    coding: {kind: ldpc, modulation: 16qam, rate: 2/3}
+  - {name: bound, kind: digital, codec: {kind: h264}, coding: {kind: capacity}}
+"""
+
+
+def write(tmp_path, text):
+    path = tmp_path / "demo.yaml"
+    path.write_text(text)
+    return path
+
+
+def complaint(tmp_path, old, new, *overrides):
+    assert old in GOOD
+    path = write(tmp_path, GOOD.replace(old, new))
+    with pytest.raises(ScenarioError) as fault:
+        load_scenario(path, overrides)
+    return str(fault.value).replace(str(path), "demo.yaml")
+
+
+def test_a_good_scenario_is_read_with_defaults(tmp_path):
+    scenario = load_scenario(write(tmp_path, GOOD))
+    assert scenario.sweep.budget == (0.01,) and scenario.sweep.snr_db == (4.0, 8.0)
+    assert scenario.schemes[0].coding.rate == pytest.approx(2 / 3)
+    assert scenario.source.frames == 16 and scenario.trials.max == 32
+    assert [c.kind for c in scenario.channel] == ["awgn"]
+
+
+@pytest.mark.parametrize(
+    "old, new, says",
+    [
+        ("seed: 3", "sede: 3", "demo.yaml:2: sede: unknown key; did you mean 'seed'?"),
+        ("snr_db:", "snr_dB:", "demo.yaml:6: sweep.snr_dB: unknown key; did you mean 'snr_db'?"),
+        ("kind: awgn", "kind: awng", "demo.yaml:4: channel: unknown kind 'awng', expected one of awgn"),
+        ("kind: awgn", "kint: awgn", "demo.yaml:4: channel: needs a `kind`"),
+        ("{kind: awgn}", "awgn", "demo.yaml:4: channel: got 'awgn', expected a mapping with a `kind`"),
+        ("clips: 2", "clips: two", "demo.yaml:3: source.clips: should be a valid integer"),
+        ("clips: 2", "clips: 0", "demo.yaml:3: source.clips: should be greater than 0, got 0"),
+        ("16qam", "16-qam", "demo.yaml:12: schemes.0.coding.modulation: got '16-qam', expected one of"),
+        ("rate: 2/3", "rate: 5/3", "demo.yaml:12: schemes.0.coding.rate: should be less than 1, got '5/3'"),
+        ("rate: 2/3", "rate: two", "demo.yaml:12: schemes.0.coding.rate: got 'two'; need a number such as 0.5 or 2/3"),
+        ("rate: 2/3", "mcs: best", "demo.yaml:12: schemes.0.coding: mcs already says modulation and rate"),
+        (", rate: 2/3", "", "demo.yaml:12: schemes.0.coding: give modulation and rate, or mcs: best"),
+        ("name: bound", "name: fixed", "two schemes are called 'fixed'"),
+        ("  budget: 1e-2\n", "", "scheme 'fixed' has no rates and sweep.budget is not given"),
+        ("budget: 1e-2", "budget: -1", "demo.yaml:7: sweep.budget: should be greater than 0, got -1"),
+        ("[4, 8]", "[4, .inf]", "demo.yaml:6: sweep.snr_db.1: should be a finite number"),
+        ("name: demo", "name: a/b", "demo.yaml:1: name: String should match pattern"),
+        ("seed: 3", "seed: 3\nseed: 4", "demo.yaml:3: seed: stands twice, first in line 2"),
+        ("[4, 8]", "[4, 8", "demo.yaml:7: not valid YAML"),
+    ],
+)
+def test_a_mistake_is_named_where_it_stands(tmp_path, old, new, says):
+    assert says in complaint(tmp_path, old, new)
+
+
+def test_every_mistake_is_listed(tmp_path):
+    text = complaint(tmp_path, "seed: 3\nsource: {kind: scenes", "sede: 3\nsource: {kind: scene")
+    assert len(text.splitlines()) == 2
+
+
+def test_set_changes_a_value(tmp_path):
+    scenario = load_scenario(
+        write(tmp_path, GOOD), ["sweep.snr_db=[1e1]", "schemes.0.codec.preset=slow", "trials.min=2"]
+    )
+    assert scenario.sweep.snr_db == (10.0,) and scenario.schemes[0].codec.preset == "slow" and scenario.trials.min == 2
+
+
+@pytest.mark.parametrize(
+    "override, says",
+    [
+        ("seed", "--set seed: expected key=value"),
+        ("schemes.7.name=x", "'7' is not a position in a list of 2"),
+        ("seed.x=1", "nothing can be set below 'seed'"),
+        ("source.clps=3", "with --set: source.clps: unknown key; did you mean 'clips'?"),
+    ],
+)
+def test_a_wrong_set_is_named(tmp_path, override, says):
+    with pytest.raises(ScenarioError, match=says.replace("?", r"\?")):
+        load_scenario(write(tmp_path, GOOD), [override])
+
+
+def test_a_missing_file_proposes_a_near_one(tmp_path):
+    write(tmp_path, GOOD)
+    with pytest.raises(ScenarioError, match=r"no such file; did you mean .*demo\.yaml"):
+        load_scenario(tmp_path / "dmo.yaml")
+
+
+def test_a_file_that_is_no_mapping(tmp_path):
+    path = tmp_path / "list.yaml"
+    path.write_text("- 1\n")
+    with pytest.raises(ScenarioError, match="expected a mapping"):
+        load_scenario(path)
+
+
+def test_the_schema_knows_every_kind():
+    text = str(json_schema())
+    for kind in ("h264", "ldpc", "finite-blocklength", "scenes", "awgn", "digital"):
+        assert f"'{kind}'" in text

@@ -1,0 +1,91 @@
+"""Headerless video: planes of samples, frame after frame, luma first."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from semlink.errors import SourceError
+
+# Chroma samples of a frame, as parts of (height, width) that each of two planes covers; None for none.
+_CHROMA = {"gray": None, "yuv420p": (2, 2), "nv12": (2, 2), "yuv422p": (1, 2), "yuv444p": (1, 1)}
+_DEPTHS = {"": 8, "10le": 10, "12le": 12, "16le": 16}
+PIXEL_FORMATS = tuple(layout + depth for layout in _CHROMA for depth in _DEPTHS if layout != "nv12" or not depth)
+RAW_SUFFIXES = frozenset({".yuv", ".raw", ".gray", ".y"})
+
+
+@dataclass(frozen=True, slots=True)
+class RawVideo:
+    """A headerless file of frames (h, w) in one of `PIXEL_FORMATS`."""
+
+    where: Path
+    num_frames: int
+    size: tuple[int, int]
+    pixel_format: str
+
+    def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray]:
+        """Luma of frames `wanted`: float32 (h, w) in [0, 1], as coded.
+
+        Raises:
+            SourceError: the file is gone or was cut meanwhile.
+        """
+        kind, peak = _samples(self.pixel_format)
+        rows, columns = self.size
+        step = bytes_per_frame(self.pixel_format, self.size)
+        try:
+            with self.where.open("rb") as file:
+                for number in wanted:
+                    file.seek(number * step)
+                    luma = np.frombuffer(file.read(rows * columns * kind.itemsize), dtype=kind)
+                    if luma.size != rows * columns:
+                        raise SourceError(f"{self.where}: ends before frame {number}")
+                    yield luma.reshape(rows, columns).astype(np.float32) / np.float32(peak)
+        except OSError as error:
+            raise SourceError(f"{self.where}: cannot be read: {error.strerror}") from None
+
+
+def open_raw(path: Path, pixel_format: str | None, size: tuple[int, int] | None) -> RawVideo:
+    """The reel of a headerless file.
+
+    Raises:
+        SourceError: format or size missing or unknown, or the bytes do not make whole frames.
+    """
+    if pixel_format is None or size is None:
+        raise SourceError(
+            f"{path}: headerless video needs pixel_format (such as yuv420p) and raw_size ([height, width])"
+        )
+    if pixel_format not in PIXEL_FORMATS:
+        raise SourceError(f"source pixel_format: got {pixel_format!r}, allowed: {', '.join(PIXEL_FORMATS)}")
+    try:
+        num_bytes = path.stat().st_size
+    except OSError as error:
+        raise SourceError(f"{path}: cannot be read: {error.strerror}") from None
+    step = bytes_per_frame(pixel_format, size)
+    if num_bytes == 0 or num_bytes % step:
+        raise SourceError(
+            f"{path}: {num_bytes} bytes are not a whole number of {pixel_format} frames of "
+            f"{size[0]}x{size[1]} (height x width), {step} bytes each"
+        )
+    return RawVideo(path, num_bytes // step, size, pixel_format)
+
+
+def bytes_per_frame(pixel_format: str, size: tuple[int, int]) -> int:
+    """Bytes of one frame (h, w); chroma of odd sizes is rounded up."""
+    rows, columns = size
+    parts = _CHROMA[_layout(pixel_format)]
+    chroma = 0 if parts is None else 2 * math.ceil(rows / parts[0]) * math.ceil(columns / parts[1])
+    return (rows * columns + chroma) * _samples(pixel_format)[0].itemsize
+
+
+def _samples(pixel_format: str) -> tuple[np.dtype, int]:
+    """Type of a sample, and its greatest value."""
+    bits = _DEPTHS[pixel_format.removeprefix(_layout(pixel_format))]
+    return np.dtype("u1" if bits == 8 else "<u2"), 2**bits - 1
+
+
+def _layout(pixel_format: str) -> str:
+    return next(layout for layout in _CHROMA if pixel_format.startswith(layout))

@@ -48,3 +48,20 @@ class Plain:
     def demodulate(self, heard: Heard, snr_db: float) -> Received:
         """What the antenna heard, with its noise variance; infinite where erased."""
         return Received(heard.iq, noise_per_symbol(heard, snr_db))
+
+
+def check_fit(waveform: object, channel: object) -> None:
+    """Refuse a waveform that cannot work on a channel, before anything is sent.
+
+    Raises:
+        ValueError: echoes met by a waveform without a cyclic prefix, another
+            bandwidth, or a last path beyond the prefix.
+    """
+    own = getattr(waveform, "check_channel", None)
+    if own is not None:
+        own(channel)
+    elif getattr(channel, "max_delay_s", 0.0) > 0 and type(waveform).__module__.startswith("semlink."):
+        raise ValueError(
+            f"{type(channel).__name__} has echoes up to {channel.max_delay_s * 1e9:.0f} ns; "  # type: ignore[attr-defined]
+            f"got waveform {type(waveform).__name__}, need Ofdm"
+        )

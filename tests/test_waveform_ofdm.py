@@ -1,0 +1,163 @@
+"""OFDM: orthogonal, paid for, estimated honestly, and refused where it cannot work."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from hypothesis import given, settings, strategies as st
+
+from semlink.flow import Flow
+from semlink.ledger import Charge
+from semlink.payload import Symbols
+from semlink.phy.awgn import Awgn
+from semlink.phy.burst import Erasure
+from semlink.phy.fading import Rayleigh
+from semlink.phy.ofdm import Ofdm
+from semlink.phy.power import mean_power
+from semlink.phy.tdl import Cdl, Tdl
+from semlink.phy.waveform import check_fit
+from semlink.seeds import Seeds
+
+CLIPS = 40
+SEEDS = Seeds(3, tuple(range(CLIPS)))
+
+
+def data(n, seeds=SEEDS):
+    x = seeds.complex_normal("data", n)
+    return Flow(Symbols(x)).then(Symbols(x), Charge("source", "payload", n))
+
+
+def over(channel, waveform, snr_db, n=3000):
+    flow = data(n)
+    air = waveform.modulate(flow)
+    received = waveform.demodulate(channel(air.payload.iq, snr_db, SEEDS), snr_db, n)
+    return (received.iq - flow.payload.iq).abs() ** 2, received
+
+
+@given(
+    st.integers(1, 400), st.integers(4, 40), st.integers(0, 4), st.integers(1, 5), st.sampled_from([(0,), (2,), (1, 3)])
+)
+@settings(max_examples=60, deadline=None)
+def test_every_sample_is_paid_for_and_the_data_come_back(n, subcarriers, prefix, comb, rows):
+    waveform = Ofdm(subcarriers, 30, min(prefix, subcarriers), 4, rows, min(comb, subcarriers), "ls")
+    flow = data(n, Seeds(1))
+    air = waveform.modulate(flow)
+    sent = air.payload.iq.shape[1]
+    symbols = sent // waveform.symbol_uses
+    assert air.ledger.symbols == sent and air.ledger.spent_on("header") == symbols * waveform.cyclic_prefix
+    assert waveform.data_uses(sent) >= n > waveform.data_uses(sent - 1) or symbols == rows[0] + 1
+    whole = waveform.modulate(data(max(waveform.data_uses(sent), 1), Seeds(1)))
+    assert whole.payload.iq.shape[1] == sent  # a scheme that spends all it may leaves nothing to fill
+    received = waveform.demodulate(Awgn()(air.payload.iq, 100.0, Seeds(1)), 100.0, n)
+    torch.testing.assert_close(received.iq, flow.payload.iq, atol=2e-3, rtol=0)
+
+
+def test_samples_have_unit_power():
+    air = Ofdm().modulate(data(20_000, Seeds(1)))
+    assert abs(mean_power(air.payload.iq) - 1).item() < 5 / math.sqrt(20_000)
+
+
+def test_without_num_data_the_filling_comes_along():
+    air = Ofdm().modulate(data(1000, Seeds(1)))
+    received = Ofdm().demodulate(Awgn()(air.payload.iq, 60.0, Seeds(1)), 60.0)
+    assert received.iq.shape[1] == Ofdm().data_uses(air.payload.iq.shape[1]) > 1000
+
+
+@pytest.mark.parametrize("estimator", ["ls", "lmmse", "genie"])
+@pytest.mark.parametrize("channel", [Awgn(), Rayleigh(), Tdl("C", 200), Tdl("A", 30), Cdl("D", 100)], ids=repr)
+def test_noise_variance_is_what_is_left(channel, estimator):
+    squared, received = over(channel, Ofdm(estimator=estimator), 10.0)
+    ratio = (squared / received.noise_var).double().mean(1)
+    assert abs(ratio.mean() - 1) < 5 * ratio.std() / math.sqrt(CLIPS) + 0.03
+    assert bool(received.genie) == (estimator == "genie")
+
+
+def test_a_flat_channel_is_one_gain_on_every_subcarrier():
+    n = 2000
+    flow = data(n)
+    air = Ofdm(estimator="genie").modulate(flow)
+    heard = Rayleigh()(air.payload.iq, 120.0, SEEDS)
+    received = Ofdm(estimator="genie").demodulate(heard, 120.0, n)
+    torch.testing.assert_close(received.iq, flow.payload.iq, atol=1e-3, rtol=0)
+    torch.testing.assert_close(received.genie["csi"], heard.gain[:, :1].expand(-1, n), atol=1e-4, rtol=0)
+
+
+def test_true_gain_is_the_fourier_transform_of_the_paths():
+    """At delays that fall on samples the taps are the paths, and H(f) = sum_p a_p exp(-2 pi j f tau_p)."""
+    channel = Tdl("A", delay_spread_ns=0.0, speed_kmh=0)
+    waveform = Ofdm(estimator="genie")
+    air = waveform.modulate(data(2000))
+    heard = channel(air.payload.iq, 100.0, SEEDS)
+    received = waveform.demodulate(heard, 100.0, 2000)
+    total = heard.taps[:, 6, :1]  # every path at delay 0
+    torch.testing.assert_close(received.genie["csi"], total.expand(-1, 2000), atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("snr_db", [0.0, 10.0, 20.0])
+def test_lmmse_beats_ls_on_multipath(snr_db):
+    _, ls = over(Tdl("C", 200), Ofdm(estimator="ls"), snr_db)
+    _, lmmse = over(Tdl("C", 200), Ofdm(estimator="lmmse"), snr_db)
+    _, genie = over(Tdl("C", 200), Ofdm(estimator="genie"), snr_db)
+    error = {}
+    for name, received in (("ls", ls), ("lmmse", lmmse)):
+        squared = (received.iq - genie.iq).abs().square() / genie.noise_var
+        error[name] = squared.median().item()
+    assert error["lmmse"] < 0.6 * error["ls"]
+
+
+def test_rayleigh_error_rate_on_every_subcarrier():
+    """QPSK with true gains over multipath meets the closed form of flat Rayleigh fading."""
+    waveform, seeds, n = Ofdm(estimator="genie"), Seeds(1, tuple(range(300))), 1500
+    x = torch.sgn(seeds.normal("bits", n, 2)) / 2**0.5
+    air = waveform.modulate(Flow(Symbols(torch.view_as_complex(x))))
+    received = waveform.demodulate(Tdl("A", 100)(air.payload.iq, 10.0, seeds), 10.0, n)
+    wrong = (torch.view_as_real(received.iq) * x < 0).double().mean((1, 2))
+    expected = 0.5 * (1 - math.sqrt(5 / 6))
+    assert abs(wrong.mean() - expected) < 5 * wrong.std() / math.sqrt(300)
+
+
+def test_lost_samples_cost_what_they_cost():
+    squared, received = over(Erasure(0.02, block=8), Ofdm(estimator="genie"), 15.0)
+    arrived = torch.isfinite(received.noise_var)
+    ratio = (squared / received.noise_var)[arrived].double()
+    assert ratio.mean() == pytest.approx(1, abs=0.05)
+    assert received.noise_var[arrived].mean() > 1.2 * 10**-1.5
+    gone = Ofdm().demodulate(Erasure(1.0)(Ofdm().modulate(data(500)).payload.iq, 15.0, SEEDS), 15.0, 500)
+    assert torch.isinf(gone.noise_var).all()
+
+
+def test_gradient_reaches_the_data():
+    seeds = Seeds(1)
+    x = seeds.complex_normal("data", 300).requires_grad_()
+    air = Ofdm().modulate(Flow(Symbols(x)))
+    received = Ofdm().demodulate(Tdl("A", 30)(air.payload.iq, 100.0, seeds), 100.0, 300)
+    received.iq.real.sum().backward()
+    assert (x.grad - 1).abs().median() < 0.1
+
+
+@pytest.mark.parametrize(
+    ("build", "word"),
+    [
+        (lambda: Ofdm(pilot_symbols=(0,), slot_symbols=1, pilot_comb=1), "fewer pilots than the 128 elements"),
+        (lambda: Ofdm(pilot_symbols=()), "at least one"),
+        (lambda: Ofdm(pilot_symbols=(14,)), r"pilot_symbols: got 14; need a whole number in \[0, 13\]"),
+        (lambda: Ofdm(pilot_symbols=(2, 2)), "each symbol once"),
+        (lambda: Ofdm(spacing_khz=20), "15, 30, 60, 120, 240"),
+        (lambda: Ofdm(cyclic_prefix=129), "cyclic_prefix"),
+        (lambda: Ofdm(num_subcarriers=0), "num_subcarriers"),
+        (lambda: Ofdm(design_doppler_hz=-1), "design_doppler_hz"),
+        (lambda: check_fit(Ofdm(), Tdl("C", 1000)), r"cyclic_prefix: got 9 samples; need at least 33.2.*8652 ns"),
+        (lambda: check_fit(Ofdm(), Tdl(bandwidth_mhz=10)), "3.84 MHz"),
+        (lambda: Ofdm().demodulate(Awgn()(torch.ones(1, 100, dtype=torch.complex64), 0, Seeds(1)), 0), "137"),
+    ],
+)
+def test_nonsense_is_refused(build, word):
+    with pytest.raises(ValueError, match=word):
+        build()
+
+
+def test_channels_that_fit_are_let_through():
+    check_fit(Ofdm(), Tdl("C", 200))
+    check_fit(Ofdm(), Rayleigh())

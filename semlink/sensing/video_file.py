@@ -21,8 +21,8 @@ import numpy as np
 from semlink.errors import SourceError
 from semlink.sensing.images import gray_of_rgb
 
-# Formats whose first plane is the luma, one sample in the low bits of one or two bytes.
-_LUMA_FIRST = re.compile(r"(yuvj?4\d\dp|yuva4\d\dp|gray|nv(12|16|21|24|42))(\d+)?(le|be)?")
+# Formats whose first plane is the luma, in the low bits of one or two bytes; after each sample of ya* comes opacity.
+_LUMA_FIRST = re.compile(r"(yuvj?4\d\dp|yuva4\d\dp|gray|ya|nv(12|16|21|24|42))(\d+)?(le|be)?")
 # Codecs with packets that are never shown: their packets do not count frames.
 _HIDDEN_FRAMES = frozenset({"vp8"})
 # Below this many frames a decode from the beginning costs less than a seek is worth.
@@ -43,8 +43,10 @@ class VideoFile:
         Raises:
             SourceError: the file is gone or a frame cannot be decoded.
         """
-        stamps = _index(str(self.where), *_stamp(self.where)).stamps
-        done = 0
+        index = _index(str(self.where), *_stamp(self.where))
+        if wanted[-1] >= index.num_frames:
+            raise SourceError(f"{self.where}: frame {wanted[-1]} cannot be decoded: {index.num_frames} frames found")
+        stamps, done = index.stamps, 0
         if stamps is not None and wanted[0] >= _NEAR:
             for frame in _after_seek(self.where, [stamps[number] for number in wanted]):
                 done += 1
@@ -68,16 +70,34 @@ def luma_of(frame: av.VideoFrame) -> np.ndarray:
     layout, name = frame.format, frame.format.name
     bits = layout.components[0].bits
     if layout.is_rgb or layout.has_palette or layout.is_bit_stream:
-        wide = bits > 8
-        rgb = frame.to_ndarray(format="rgb48le" if wide else "rgb24")
-        return gray_of_rgb(rgb, peak=65535 if wide else 255)
+        return _luma_of_rgb(frame, bits)
     if not _LUMA_FIRST.fullmatch(name):
         frame = frame.reformat(format="yuv444p" if bits <= 8 else f"yuv444p{bits}le")
         name = frame.format.name
-    kind = np.dtype("u1") if bits <= 8 else np.dtype(">u2" if name.endswith("be") else "<u2")
-    plane = frame.planes[0]
+    step = 2 if name.startswith("ya") else 1
+    return _plane(frame, 0, bits)[:, : frame.width * step : step].astype(np.float32) / np.float32(2**bits - 1)
+
+
+def _luma_of_rgb(frame: av.VideoFrame, bits: int) -> np.ndarray:
+    """Planes of more than 8 bits are read as they are: FFmpeg's own widening does not keep white at its peak."""
+    name = frame.format.name
+    if re.fullmatch(r"gbra?p\d+(le|be)", name):
+        green, blue, red = (_plane(frame, number, bits)[:, : frame.width] for number in range(3))
+        return gray_of_rgb(np.stack([red, green, blue], axis=-1), peak=2**bits - 1)
+    if bits <= 8:
+        return gray_of_rgb(frame.to_ndarray(format="rgb24"), peak=255)
+    wide = frame if re.fullmatch(r"rgb48(le|be)|rgba64(le|be)", name) else frame.reformat(format="rgb48le")
+    channels = 4 if wide.format.name.startswith("rgba") else 3
+    rows = _plane(wide, 0, 16)[:, : frame.width * channels]
+    return gray_of_rgb(rows.reshape(frame.height, frame.width, channels), peak=65535)
+
+
+def _plane(frame: av.VideoFrame, number: int, bits: int) -> np.ndarray:
+    """One plane with its padding on the right: integers (h, line), in the file's byte order."""
+    kind = np.dtype("u1") if bits <= 8 else np.dtype(">u2" if frame.format.name.endswith("be") else "<u2")
+    plane = frame.planes[number]
     rows = np.frombuffer(memoryview(plane), dtype=kind).reshape(-1, plane.line_size // kind.itemsize)
-    return rows[: frame.height, : frame.width].astype(np.float32) / np.float32(2**bits - 1)
+    return rows[: frame.height]
 
 
 @dataclass(frozen=True, slots=True)

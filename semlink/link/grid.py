@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel
+
 from semlink import __version__
 from semlink.link.kinds import PluginSpec
 from semlink.link.plugins import fingerprint
@@ -92,4 +94,4 @@ def _plugins(*specs: Any) -> Iterator[PluginSpec]:
         if isinstance(spec, PluginSpec):
             yield spec
         elif spec is not None:
-            yield from _plugins(*(v for v in dict(spec).values() if hasattr(v, "model_fields")))
+            yield from _plugins(*(v for v in dict(spec).values() if isinstance(v, BaseModel)))

@@ -107,7 +107,7 @@ def _figure(cells: Sequence[tuple[str, np.ndarray | None, str]], crop: Crop) -> 
     """Cells (the source first) in a grid; every picture lands on whole dots, so nothing is resampled."""
     from matplotlib.figure import Figure
 
-    shape = np.shape(cells[0][1])
+    shape = () if cells[0][1] is None else cells[0][1].shape
     scale, shrink = _scale(shape[1])
     height, width = scale * (shape[0] // shrink), scale * (shape[1] // shrink)
     zoom = max(1, min(width // crop.width, height // crop.height))
@@ -151,7 +151,8 @@ def _cell(figure: Figure, picture: np.ndarray, crop: Crop, left: int, top: int, 
 
 
 def _place(figure: Figure, picture: np.ndarray, left: int, bottom: int) -> None:
-    figure.figimage(picture[::-1], left, bottom, cmap="gray", vmin=0.0, vmax=1.0, origin="lower")
+    levels = np.rint(255 * picture[::-1]).astype(np.uint8)
+    figure.figimage(np.repeat(levels[..., None], 3, axis=2), left, bottom, origin="lower")
 
 
 def _box(figure: Figure, left: int, bottom: int, width: int, height: int, colour: str) -> None:

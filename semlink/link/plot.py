@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from semlink.link.curves import COINCIDENT, Curve, Panel, Sheet, coincident, cost_sheet, snr_sheets, spread
 from semlink.link.plot_style import RC, line_style, save, wrap
-from semlink.link.rows import Row, read_folder
+from semlink.link.rows import Row, read_folder, value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -55,12 +55,14 @@ def draw_many(directories: Sequence[str | Path], out: str | Path, metric: str = 
 
 
 def draw_rows(rows: Sequence[Row], out: str | Path, metric: str = "psnr_db") -> list[Path]:
-    """Draw `rows` into the folder `out`.
+    """Draw `rows` into the folder `out`; nothing where no point could be sent at all.
 
     Raises:
         ResultsError: `out` cannot be written.
         ScenarioError: no row carries `metric`.
     """
+    if not any(value(row, name) is not None for row in rows for name in (metric, "psnr_db", "ssim", *row.extra)):
+        return []
     sheets = (cost_sheet(rows, metric), *snr_sheets(rows, metric))
     return [path for sheet in sheets for path in draw_sheet(sheet, Path(out))]
 
@@ -199,7 +201,6 @@ def _uses_per_clip(axes: Axes, sheet: Sheet) -> None:
     top.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}".replace(",", "\N{THIN SPACE}")))
     top.xaxis.set_minor_formatter(NullFormatter())
     top.set_xlabel("channel uses per clip")
-    axes.set_title(axes.get_title(loc="left"), loc="left", pad=32)
     axes.spines["top"].set_visible(False)
 
 

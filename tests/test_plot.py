@@ -1,0 +1,341 @@
+"""Figures: what is in them, that nothing overlaps, and that equal results give equal files."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import matplotlib
+import numpy as np
+import pytest
+from fake_results import BUDGETS, Law, make
+from matplotlib import colors
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+from semlink.errors import ResultsError, ScenarioError
+from semlink.link import plot
+from semlink.link.curves import MAX_PANELS, coincident, cost_sheet, snr_sheets
+from semlink.link.frames_strip import draw_frames, telling_crop
+from semlink.link.plot_style import COLOURS, RC, line_style
+from semlink.link.rows import Row, write_csv
+
+CLIFF = Law("H.264 + LDPC 16-QAM 2/3", cliff_db=8.9, least=0.005)
+BEST = Law("H.264 + LDPC, best MCS", base=25)
+BOUND = Law("H.264 + capacity", base=27, bound=True)
+GENIE = Law("SemCom", base=26, slope=2.5, genie="csi")
+FOUR = (CLIFF, BEST, BOUND, GENIE)
+LONG = "A semantic scheme whose name says all about its sensor, its ratio map and its rate allocation"
+
+
+def drawn(sheet):
+    """The laid-out figure with a renderer."""
+    with matplotlib.rc_context(RC):
+        figure = plot._figure(sheet)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+    return figure, canvas.get_renderer()
+
+
+def lines_of(axes):
+    return [line for line in axes.get_lines() if len(line.get_xdata())]
+
+
+@pytest.fixture(scope="module")
+def cliff(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cliff")
+    return folder, make(folder, FOUR, snrs=(4.0, 6.0, 8.0, 10.0, 12.0, 14.0))
+
+
+def test_a_sweep_gives_both_figures_in_both_formats(cliff):
+    folder, _ = cliff
+    files = plot.draw(folder)
+    assert [p.name for p in files] == [f"psnr_vs_{x}.{kind}" for x in ("cost", "snr") for kind in ("png", "svg")]
+    for path in files:
+        if path.suffix == ".svg":
+            assert ElementTree.parse(path).getroot().tag.endswith("svg")
+        else:
+            assert path.read_bytes().startswith(b"\x89PNG")
+
+
+def test_one_snr_gives_no_figure_over_snr(tmp_path):
+    make(tmp_path, FOUR)
+    assert [p.name for p in plot.draw(tmp_path)] == ["psnr_vs_cost.png", "psnr_vs_cost.svg"]
+
+
+def test_another_metric_is_drawn_under_its_own_name(tmp_path):
+    make(tmp_path, FOUR)
+    assert [p.name for p in plot.draw(tmp_path, "ssim")] == ["ssim_vs_cost.png", "ssim_vs_cost.svg"]
+    with pytest.raises(ScenarioError, match="'vmaf' is in no row; the results have psnr_db, ssim"):
+        plot.draw(tmp_path, "vmaf")
+
+
+def test_the_same_results_give_the_same_bytes(tmp_path):
+    for name in ("a", "b"):
+        make(tmp_path / name, FOUR, records=name == "a")  # figures come from curves.csv alone
+        plot.draw(tmp_path / name)
+    for kind in ("png", "svg"):
+        one, two = ((tmp_path / n / f"psnr_vs_cost.{kind}").read_bytes() for n in ("a", "b"))
+        assert one == two
+    assert b"<dc:date>" not in two
+
+
+def test_a_point_that_was_not_sent_is_left_out_and_said(cliff):
+    sheet = cost_sheet(cliff[1])
+    first = sheet.panels[0].curves[0]
+    assert first.label == CLIFF.name and len(first.x) == len(BUDGETS) - 1
+    assert any(f"Not drawn: {CLIFF.name}, 6 points (no bitstream fits 3145 uses)." == note for note in sheet.notes)
+
+
+def test_curves_hold_the_numbers_of_the_rows(cliff):
+    rows = cliff[1]
+    for panel, snr_db in zip(cost_sheet(rows).panels, (4, 6, 8, 10, 12, 14)):
+        curve = next(c for c in panel.curves if c.label == BEST.name)
+        mine = [r for r in rows if r.scheme == BEST.name and r.snr_db == snr_db]
+        assert curve.x == tuple(r.channel_uses_per_pixel for r in mine)
+        assert curve.y == tuple(r.psnr_db for r in mine) and curve.half == tuple(r.psnr_ci95 for r in mine)
+    (sheet,) = snr_sheets(rows)
+    assert [p.title for p in sheet.panels] == [f"{b:g} uses per pixel" for b in BUDGETS]
+    assert all(c.x == (4, 6, 8, 10, 12, 14) for p in sheet.panels for c in p.curves)
+
+
+@pytest.mark.parametrize(("budgets", "log"), [((0.003, 0.03), False), ((0.003, 0.0301), True)])
+def test_the_cost_axis_is_logarithmic_beyond_a_decade(tmp_path, budgets, log):
+    sheet = cost_sheet(make(tmp_path, [BEST], budgets=budgets, records=False))
+    assert sheet.log_x is log
+    assert drawn(sheet)[0].axes[0].get_xscale() == ("log" if log else "linear")
+
+
+def test_many_snrs_are_thinned_evenly_with_both_ends(tmp_path):
+    rows = make(tmp_path, [BEST], snrs=[float(s) for s in range(13)], records=False)
+    sheet = cost_sheet(rows)
+    titles = [p.title.split("= ")[1] for p in sheet.panels]
+    assert len(titles) == MAX_PANELS and titles[0] == "0 dB" and titles[-1] == "12 dB"
+    assert any("6 of 13 panels" in note for note in sheet.notes)
+
+
+def test_channels_share_the_panels(tmp_path):
+    snrs = (4.0, 8.0, 12.0)
+    rows = [r for name in ("awgn", "rayleigh") for r in make(tmp_path / name, [BEST], snrs=snrs, channel=name)]
+    titles = [p.title for p in cost_sheet(rows).panels]
+    assert len(titles) == 6 and titles[0].startswith("awgn, ") and titles[3].startswith("rayleigh, ")
+
+
+def test_bounds_are_dashed_and_genies_bold_and_named(tmp_path):
+    figure, _ = drawn(cost_sheet(make(tmp_path, FOUR)))
+    styles = [line.get_linestyle() for line in lines_of(figure.axes[0])]
+    assert styles == ["-", "-", "--", "-"]
+    texts = {t.get_text(): t.get_fontweight() for t in figure.legends[0].get_texts()}
+    assert texts["SemCom (genie: csi)"] == "bold" and texts["H.264 + capacity (bound)"] == "normal"
+    assert sorted(texts.values()) == ["bold", "normal", "normal", "normal"]
+
+
+def test_bands_are_as_wide_as_the_intervals(tmp_path):
+    sheet = cost_sheet(make(tmp_path, [BEST]))
+    curve = sheet.panels[0].curves[0]
+    figure, _ = drawn(sheet)
+    (band,) = figure.axes[0].collections
+    corners = {(round(x, 9), round(y, 9)) for x, y in band.get_paths()[0].vertices}
+    for x, y, half in zip(curve.x, curve.y, curve.half):
+        assert half > 0 and {(round(x, 9), round(y - half, 9)), (round(x, 9), round(y + half, 9))} <= corners
+
+
+def test_a_lone_point_has_a_bar_and_room_around_it(tmp_path):
+    figure, _ = drawn(cost_sheet(make(tmp_path, [BEST], budgets=(0.012,))))
+    axes = figure.axes[0]
+    assert len(axes.containers) == 1
+    low, high = axes.get_xlim()
+    assert low < 0.8 * 0.01188 and high > 1.2 * 0.01188
+
+
+def test_curves_on_top_of_each_other_are_nested_and_listed(tmp_path):
+    rows = make(tmp_path, [BEST, replace(BEST, name="twin"), replace(BEST, name="other", base=20)])
+    sheet = cost_sheet(rows)
+    assert coincident(sheet.panels[0].curves, 0.01) == ((0, 1),)
+    assert f"Coincide: {BEST.name} = twin." in sheet.notes
+    sizes = [line.get_markersize() for line in lines_of(drawn(sheet)[0].axes[0])]
+    assert sizes[0] > sizes[1] == sizes[2]
+
+
+def test_quality_without_a_number_is_no_point(tmp_path):
+    rows = [
+        Row("none", snr_db=10.0, budget=0.01, note="too small"),
+        Row("exact", snr_db=10.0, budget=0.01, channel_uses_per_pixel=0.01, psnr_db=math.inf),
+        Row("nan", snr_db=10.0, budget=0.01, channel_uses_per_pixel=0.01, psnr_db=math.nan, note="odd"),
+        Row("some", snr_db=10.0, budget=0.01, channel_uses_per_pixel=0.01, psnr_db=30.0),
+    ]
+    sheet = cost_sheet(rows)
+    assert [c.label for c in sheet.panels[0].curves] == ["some"]
+    assert "Not drawn: exact, 1 point without any error." in sheet.notes
+    write_csv(rows, tmp_path / "curves.csv")
+    assert len(plot.draw(tmp_path)) == 2
+
+
+def test_where_nothing_could_be_sent_nothing_is_drawn(tmp_path):
+    write_csv([Row("A", snr_db=s, budget=0.001, note="too small") for s in (4.0, 8.0)], tmp_path / "curves.csv")
+    assert plot.draw(tmp_path) == []
+
+
+def test_a_panel_in_which_nothing_could_be_sent_says_so(tmp_path):
+    figure, _ = drawn(snr_sheets(make(tmp_path, [CLIFF], snrs=(4.0, 8.0)))[0])
+    assert [t.get_text() for t in figure.axes[0].texts] == ["nothing could be sent here"]
+
+
+def test_own_rates_are_shaded_by_what_they_cost(tmp_path):
+    law = replace(GENIE, own_rates=(0.003, 0.03, 0.01))
+    (sheet,) = snr_sheets(make(tmp_path, [law, replace(law, name="B")], snrs=(4.0, 8.0)))
+    assert [p.title for p in sheet.panels] == ["SemCom (genie: csi)", "B (genie: csi)"]
+    shades = [c.shade for c in sheet.panels[0].curves]
+    assert shades == pytest.approx([0.00297, 0.0099, 0.0297])
+    figure, _ = drawn(sheet)
+    light = [np.mean(colors.to_rgb(line.get_color())) for line in lines_of(figure.axes[0])]
+    assert light == sorted(light, reverse=True), "dearer curves are darker, in print too"
+
+
+def test_sensing_alone_is_drawn_over_readings(tmp_path):
+    rows = [Row("fixed", measurements_per_pixel=m / 16, psnr_db=28.0 + m) for m in (1, 2, 4, 8)]
+    sheet = cost_sheet(rows)
+    assert sheet.xlabel == "measurements per pixel" and sheet.pixels is None and sheet.panels[0].title == ""
+
+
+def test_several_folders_are_overlaid_under_their_names(tmp_path):
+    for name in ("x/run", "y/run", "z"):
+        make(tmp_path / name, [BEST])
+    files = plot.draw_many([tmp_path / "x/run", tmp_path / "z"], tmp_path / "out")
+    assert [p.parent.name for p in files] == ["out", "out"]
+    assert plot._names([tmp_path / "x/run", tmp_path / "z"]) == ["run", "z"]
+    assert plot._names([tmp_path / "x/run", tmp_path / "y/run"]) == ["x/run", "y/run"]
+    with pytest.raises(ResultsError, match="no such folder"):
+        plot.draw_many([tmp_path / "z", tmp_path / "absent"], tmp_path)
+
+
+def test_axes_carry_names_and_units(cliff):
+    figure, _ = drawn(cost_sheet(cliff[1]))
+    bottom_left = figure.axes[3]
+    assert bottom_left.get_xlabel() == "channel uses per pixel" and bottom_left.get_ylabel() == "PSNR [dB]"
+    assert drawn(snr_sheets(cliff[1])[0])[0].axes[2].get_xlabel() == "Eₛ/N₀ [dB]"
+
+
+def test_the_second_scale_counts_uses_per_clip(tmp_path):
+    sheet = cost_sheet(make(tmp_path, [BEST]))
+    assert sheet.pixels == pytest.approx(16 * 256 * 256)
+    figure, _ = drawn(sheet)
+    (top,) = figure.axes[0].child_axes
+    assert np.array(top.get_xlim()) == pytest.approx(np.array(figure.axes[0].get_xlim()) * sheet.pixels)
+
+
+def boxes_of(figure, renderer):
+    """Every visible piece of text with its extent, tick labels of the panels included."""
+    found = []
+    for axes in [*figure.axes, *(child for parent in figure.axes for child in parent.child_axes)]:
+        for axis in (axes.xaxis, axes.yaxis):
+            low, high = sorted(axis.get_view_interval())
+            found += [t for at, t in zip(axis.get_ticklocs(), axis.get_ticklabels()) if low <= at <= high]
+        found += [*axes.texts, axes.xaxis.label, axes.yaxis.label, axes.title, axes._left_title]
+    found += [*figure.texts, *(t for legend in figure.legends for t in legend.get_texts())]
+    found = [t for t in found if t.get_visible() and t.get_text().strip()]
+    return [(t.get_text(), t.get_window_extent(renderer)) for t in found]
+
+
+def twelve():
+    names = [f"scheme {n} with a name of usual length" for n in range(10)] + [LONG, LONG + ", twice"]
+    return [Law(n, base=20 + i, bound=i > 9, genie="csi" if i == 3 else "") for i, n in enumerate(names)]
+
+
+@pytest.mark.parametrize("case", ["one", "two", "six", "twelve", "snr", "rates", "channels"])
+def test_no_text_overlaps_and_nothing_leaves_the_page(tmp_path, case):
+    snrs = (4.0, 6.0, 8.0, 10.0, 12.0, 14.0)
+    sheets = {
+        "one": lambda: cost_sheet(make(tmp_path, FOUR)),
+        "two": lambda: cost_sheet(make(tmp_path, FOUR, snrs=snrs[:2])),
+        "six": lambda: cost_sheet(make(tmp_path, FOUR, snrs=snrs, budgets=(0.001, 0.01, 0.1))),
+        "twelve": lambda: cost_sheet(make(tmp_path, twelve(), snrs=snrs)),
+        "snr": lambda: snr_sheets(make(tmp_path, FOUR, snrs=snrs))[0],
+        "rates": lambda: snr_sheets(make(tmp_path, [replace(BEST, own_rates=BUDGETS)], snrs=snrs))[0],
+        "channels": lambda: cost_sheet(make(tmp_path, [BEST], channel="x") + make(tmp_path, [BEST], channel="y")),
+    }
+    figure, renderer = drawn(sheets[case]())
+    boxes = boxes_of(figure, renderer)
+    assert len(boxes) > 10
+    page = figure.bbox
+    for text, box in boxes:
+        inside = page.x0 <= box.x0 and box.x1 <= page.x1 and page.y0 <= box.y0 and box.y1 <= page.y1
+        assert inside, f"{text!r} leaves the page"
+    for (one, a), (other, b) in itertools.combinations(boxes, 2):
+        assert not a.padded(-1).overlaps(b.padded(-1)), f"{one!r} overlaps {other!r}"
+    for legend, axes in itertools.product(figure.legends, figure.axes):
+        assert not legend.get_window_extent(renderer).overlaps(axes.get_window_extent(renderer))
+
+
+def test_styles_differ_without_colour():
+    styles = [line_style(order) for order in range(12)]
+    assert len({s["marker"] for s in styles}) == 12
+    assert len({(s["color"], str(s["linestyle"])) for s in styles}) == 12
+
+
+def test_the_palette_is_okabe_and_itos():
+    """Their published RGB triples, without yellow (240, 228, 66)."""
+    published = {(0, 0, 0), (230, 159, 0), (86, 180, 233), (0, 158, 115), (0, 114, 178), (213, 94, 0), (204, 121, 167)}
+    assert {tuple(round(255 * c) for c in colors.to_rgb(name)) for name in COLOURS} == published
+
+
+# --- frames.png
+
+
+def textured(height=64, width=64):
+    """Flat but for noise in the window at rows 32..48, columns 16..32."""
+    frame = np.full((height, width), 0.5)
+    frame[32:48, 16:32] += np.random.default_rng(0).uniform(-0.4, 0.4, (16, 16))
+    return frame
+
+
+def test_pixels_land_on_dots_unblended(tmp_path):
+    source = textured()
+    reading = np.linspace(0, 1, 32 * 32).reshape(32, 32)
+    path = draw_frames([("source", source, None), ("reading", reading, "")], tmp_path / "f.png")
+    shown = matplotlib.image.imread(path)[..., 0]
+    step = 0.51 / 255
+    wanted = np.kron(source, np.ones((4, 4)))
+    top = next(r for r in range(shown.shape[0]) if np.allclose(shown[r, 40:90], wanted[0, 24:74], atol=step))
+    area = shown[top : top + 256, 16 : 16 + 256]
+    assert np.mean(np.abs(area - wanted) > step) < 0.03, "only the window's frame may differ"
+    second = shown[top : top + 256, 16 + 256 + 18 : 16 + 256 + 18 + 256]
+    assert np.mean(np.abs(second - np.kron(reading, np.ones((8, 8)))) > step) < 0.03
+    crop = telling_crop(source)
+    detail = shown[top + 256 + 6 : top + 256 + 6 + 256, 16 : 16 + 256]
+    inner = np.s_[4:-4, 4:-4]
+    enlarged = np.kron(crop.of(source), np.ones((16, 16)))
+    assert np.abs(detail[inner] - enlarged[inner]).max() < step
+
+
+def test_the_detail_is_where_the_edges_are_and_where_they_move():
+    crop = telling_crop(textured())
+    assert (crop.top, crop.left, crop.height, crop.width) == (32, 16, 16, 16)
+    both = textured() + np.roll(textured(), (-32, 24), (0, 1)) - 0.5
+    motion = np.zeros((64, 64))
+    motion[0:16, 40:56] = 0.2
+    moved = telling_crop(both, motion)
+    assert (moved.top, moved.left) == (0, 40)
+
+
+@pytest.mark.parametrize("count", [2, 5, 12])
+def test_every_number_of_panels_has_a_layout(tmp_path, count):
+    panels = [("source", textured(), None)] + [(LONG, textured() + 0.01 * n, None) for n in range(count - 2)]
+    path = draw_frames([*panels, ("not sent", None, "no stream fits")], tmp_path / "f.png")
+    height, width = matplotlib.image.imread(path).shape[:2]
+    assert width < 1150 and height < 1900
+
+
+@pytest.mark.parametrize("shape", [(32, 32), (240, 320), (1080, 1920), (33, 47)])
+def test_every_size_is_shown(tmp_path, shape):
+    source = np.random.default_rng(1).random(shape)
+    broken = source.copy()
+    broken[0, 0] = math.nan
+    path = draw_frames([("source", source, None), ("broken", broken, None)], tmp_path / "f.png")
+    assert matplotlib.image.imread(path).shape[1] <= 2 * 420 + 60
+
+
+def test_frames_need_a_source(tmp_path):
+    with pytest.raises(ValueError, match="at least a source"):
+        draw_frames([("source", None, None)], tmp_path / "f.png")

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from semlink.errors import JointError
+from semlink.errors import JointError, ScenarioError
 
 BORDER_CELLS = 8  # seven 3x3 convolutions and the overlap of the last layer
 EXPLORATION_MIX = (0.1, 0.1, 0.2, 0.25, 0.35)  # over counts 0, 1, 2, 4, 8 [zhang2024crl, public code]
@@ -61,27 +61,37 @@ class _Residual(nn.Module):
 class Reward:
     """How a pixel's quality and cost become its reward.
 
-    `per_frame` takes the logarithm frame by frame (public code), otherwise of
-    the mean over frames (text). `window` averages the distortion over that
-    many pixels around before the logarithm: 1 as published; more gives a pixel
-    credit for what its reading does for its neighbours.
-    Source: [zhang2024crl, eq. (6)].
+    `quality` is "frame", ln 1/(error + epsilon) averaged over frames (public
+    code); "pixel", the same of the error averaged over frames (text); or
+    "clip", -error over the clip's mean error: the change of ln 1/MSE, so that
+    what is raised is the PSNR of clips. `window`, odd, adds up the quality of
+    that many pixels around: 1 as published; more credits a pixel with what its
+    reading does for its neighbours.
+    Source: [zhang2024crl, eq. (6)]; "clip" and `window` are this project's options.
     """
 
     cost: float
-    per_frame: bool = True
+    quality: str = "frame"
     window: int = 1
     epsilon: float = 1e-4
 
     def __call__(self, error: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
         """Reward (b, h, w) of squared errors (b, T, h, w) under counts (b, h, w)."""
-        error = error.detach()
-        if not self.per_frame:
-            error = error.mean(1, keepdim=True)
+        quality = self._quality(error.detach())
         if self.window > 1:
-            error = F.avg_pool2d(error, self.window, 1, self.window // 2, count_include_pad=False)
-            error = error[..., : counts.shape[-2], : counts.shape[-1]]
-        return -(error + self.epsilon).log().mean(1) - self.cost * counts
+            pad = [self.window // 2] * 4
+            padded = F.pad(quality.unsqueeze(1), pad, mode="replicate")
+            quality = self.window**2 * F.avg_pool2d(padded, self.window, 1).squeeze(1)
+        return quality - self.cost * counts
+
+    def _quality(self, error: torch.Tensor) -> torch.Tensor:
+        if self.quality == "frame":
+            return -(error + self.epsilon).log().mean(1)
+        if self.quality == "pixel":
+            return -(error.mean(1) + self.epsilon).log()
+        if self.quality == "clip":
+            return -error.mean(1) / error.mean((1, 2, 3)).clamp_min(1e-6).view(-1, 1, 1)
+        raise ScenarioError(f"reward.quality: got {self.quality!r}, allowed: 'frame', 'pixel' or 'clip'")
 
 
 def explored(probs: torch.Tensor, share: float) -> torch.Tensor:
@@ -119,9 +129,9 @@ def policy_loss(
 ) -> torch.Tensor:
     """-mean(reward log P): its gradient is the negative policy gradient.
 
-    `baseline` subtracts the mean reward of each position in the tile (the
-    average over clips and over all copies of the tile), which leaves the
-    expected gradient as it is and lowers its variance.
+    `baseline` subtracts the clip's mean reward at each position in the tile,
+    which leaves the expected gradient as it is (to one part in the number of
+    tiles) and lowers its variance.
     Source: [zhang2024crl, eq. (7)]; the baseline is this project's option.
     """
     if baseline:
@@ -130,10 +140,10 @@ def policy_loss(
 
 
 def tile_mean(values: torch.Tensor, stride: int) -> torch.Tensor:
-    """Mean over clips and over all pixels at the same place in the tile, spread back to (b, h, w)."""
+    """Mean over all pixels of a clip at the same place in the tile, spread back to (b, h, w)."""
     b, h, w = values.shape
     cells = values.reshape(b, h // stride, stride, w // stride, stride)
-    return cells.mean((0, 1, 3), keepdim=True).expand_as(cells).reshape(b, h, w)
+    return cells.mean((1, 3), keepdim=True).expand_as(cells).reshape(b, h, w)
 
 
 def exact_gradient(probs: torch.Tensor, action_reward: torch.Tensor) -> torch.Tensor:

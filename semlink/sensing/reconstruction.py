@@ -99,3 +99,13 @@ class Reconstruction(nn.Module):
         if mask is not None:
             parts.append(mask.to(initial.dtype).expand(b, *mask.shape[-3:]))
         return torch.cat(parts, 1).contiguous(memory_format=torch.channels_last)
+
+
+@torch.no_grad()
+def probe(net: Reconstruction) -> torch.Tensor:
+    """The network's answer to a fixed wave under a fixed map: tells right weights from wrong ones."""
+    inputs = net.captures * net.num_frames
+    wave = 0.5 + 0.4 * torch.sin(0.37 * torch.arange(inputs * 32 * 32.0)).view(1, inputs, 32, 32)
+    mask = (torch.cos(1.7 * torch.arange(net.num_frames * 32 * 32.0)) > 0).float() if net.masked else None
+    counts = torch.tensor([[1, 2], [4, 0]]).repeat(16, 16) if net.captures == 1 else None
+    return net(wave, counts, None if mask is None else mask.view(net.num_frames, 32, 32))

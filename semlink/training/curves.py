@@ -17,7 +17,9 @@ class Curves:
         self.rows: list[dict[str, float]] = []
         if keep_below and self.path.exists():
             with self.path.open(newline="") as file:
-                rows = [{key: float(value) for key, value in row.items() if value} for row in csv.DictReader(file)]
+                rows = [
+                    {key: _number(key, value) for key, value in row.items() if value} for row in csv.DictReader(file)
+                ]
             self.rows = [row for row in rows if row["step"] <= keep_below]
 
     def add(self, step: int, loss: float, figures: Mapping[str, float]) -> None:
@@ -57,3 +59,7 @@ class Curves:
         if right.get_legend_handles_labels()[0]:
             right.legend(fontsize="small")
         figure.savefig(self.path.with_suffix(".png"))
+
+
+def _number(key: str, text: str) -> float:
+    return int(text) if key == "step" else float(text)

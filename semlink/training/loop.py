@@ -145,8 +145,8 @@ class _Run:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
             model = self.task.build()
-        if self.recipe.start:
-            load_into(model, self.recipe.start)
+        if self.recipe.start.weights:
+            load_into(model, self.recipe.start.weights, skip=self.recipe.start.skip)
         model = model.to(self.device, memory_format=torch.channels_last)
         average = deepcopy(model).requires_grad_(False)
         optimisers = self.task.optimisers(model, self.recipe.optimiser.learning_rate)

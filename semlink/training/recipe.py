@@ -41,6 +41,14 @@ class OptimiserSpec:
 
 
 @dataclass(frozen=True, slots=True)
+class StartSpec:
+    """Weights to begin with: a shipped name or a file, less the tensors whose name ends in one of `skip`."""
+
+    weights: str = ""
+    skip: list = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
 class Profile:
     """One machine's share of a recipe. `measured` says how long it took, and where."""
 
@@ -61,7 +69,7 @@ class Recipe:
     """What to train, on what, how long, and in which chance.
 
     `task` names an entry of `semlink.training.tasks`; `model` and `options`
-    are its own. `start` names weights to begin with: a shipped name or a file.
+    are its own.
     """
 
     name: str
@@ -73,7 +81,7 @@ class Recipe:
     options: dict = field(default_factory=dict)
     clips: ClipSettings = field(default_factory=ClipSettings)
     optimiser: OptimiserSpec = field(default_factory=OptimiserSpec)
-    start: str = ""
+    start: StartSpec = field(default_factory=StartSpec)
 
     def profile(self, name: str) -> Profile:
         """Profile `name`.

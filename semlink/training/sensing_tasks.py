@@ -6,7 +6,7 @@ Source: [zhang2024crl, Sec. II-E; schedule from the public code].
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -18,7 +18,7 @@ from semlink.sensing.aperture import binary_aperture
 from semlink.sensing.exposure import ReadNoise, read_out
 from semlink.sensing.initial import initial_reconstruction
 from semlink.sensing.ratio_map import tiled_map
-from semlink.sensing.reconstruction import Reconstruction
+from semlink.sensing.reconstruction import Reconstruction, probe
 from semlink.training.map_draws import MapDraws
 from semlink.training.recipe import build_options
 
@@ -75,7 +75,7 @@ class ReconstructionTask:
 
     def loss(self, model, clips, step, rng):
         counts = self.options.maps.draw(clips.shape[1], len(clips), clips.shape[-1], rng=rng).to(clips.device)
-        restored = restore(model, clips, counts, self._mask(clips, rng), self.options.noise, rng)
+        restored = restore(model, clips, counts, aperture_for(self.network, clips, rng), self.options.noise, rng)
         return distortion(restored, clips, self.options.loss), {}
 
     def validate(self, model, clips):
@@ -98,18 +98,24 @@ class ReconstructionTask:
         }
 
     def probe(self, model: nn.Module) -> torch.Tensor:
-        return probe_reconstruction(model, self.network)
+        return probe(model)
 
     def _score(self, model, clips, tile) -> float:
-        rng = torch.Generator().manual_seed(0)
-        counts = tiled_map(tile, FrameShape(*clips.shape[1:])).to(clips.device)
-        restored = restore(model, clips, counts, self._mask(clips, None), self.options.noise, rng)
-        return mean_psnr_db(restored, clips)
+        return score_tile(model, clips, tile, self.network, self.options.noise)
 
-    def _mask(self, clips: torch.Tensor, rng: torch.Generator | None) -> torch.Tensor | None:
-        if not self.network.masked:
-            return None
-        return binary_aperture(*clips.shape[1:], corner_rng=rng).to(clips.device)
+
+def score_tile(model, clips: torch.Tensor, tile, network: NetworkSpec, noise: ReadNoise) -> float:
+    """PSNR in dB of `clips` sensed with a repeated tile, always with the same noise."""
+    rng = torch.Generator().manual_seed(0)
+    counts = tiled_map(tile, FrameShape(*clips.shape[1:])).to(clips.device)
+    return mean_psnr_db(restore(model, clips, counts, aperture_for(network, clips), noise, rng), clips)
+
+
+def aperture_for(network: NetworkSpec, clips: torch.Tensor, rng: torch.Generator | None = None) -> torch.Tensor | None:
+    """The coded aperture for clips of this size if the network takes one; anywhere in the pattern with `rng`."""
+    if not network.masked:
+        return None
+    return binary_aperture(*clips.shape[1:], corner_rng=rng).to(clips.device)
 
 
 def restore(model, clips, counts, mask, noise: ReadNoise, rng: torch.Generator) -> torch.Tensor:
@@ -136,13 +142,3 @@ def mean_psnr_db(restored: torch.Tensor, clips: torch.Tensor) -> float:
     """Mean over clips of each clip's PSNR, after clamping to [0, 1]."""
     mse = (restored.clamp(0, 1) - clips).square().mean((1, 2, 3))
     return float(-10 * mse.clamp_min(1e-10).log10().mean())
-
-
-def probe_reconstruction(model: nn.Module, network: NetworkSpec, captures: int = 1) -> torch.Tensor:
-    """The network's answer to a fixed wave under a fixed map."""
-    t = network.num_frames
-    steps = torch.arange(captures * t * 32 * 32, dtype=torch.float32).view(1, captures * t, 32, 32)
-    wave = 0.5 + 0.4 * torch.sin(0.37 * steps)
-    mask = (torch.cos(1.7 * steps[0, :t]) > 0).float() if network.masked else None
-    counts = tiled_map([[1, 2], [4, 0]], FrameShape(t, 32, 32)) if captures == 1 else None
-    return model(wave, counts, mask)

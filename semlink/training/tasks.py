@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 TASKS: Mapping[str, str] = {
     "reconstruction": "semlink.training.sensing_tasks:ReconstructionTask",
-    "ratio_policy": "semlink.training.sensing_tasks:RatioPolicyTask",
-    "ratio_ste": "semlink.training.sensing_tasks:RatioSteTask",
+    "ratio_policy": "semlink.training.policy_task:RatioPolicyTask",
+    "ratio_ste": "semlink.training.ste_task:RatioSteTask",
 }
 
 

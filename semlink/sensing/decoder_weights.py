@@ -1,0 +1,39 @@
+"""Trained decoders of the programmable sensor, read from weights and checked against their card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from semlink.errors import ModelError
+from semlink.sensing.reconstruction import Reconstruction, probe
+from semlink.weights.store import check_probe, fill, find_weights, read_card, read_tensors
+
+DECODERS = {"reconstruction": "", "ratio_policy": "decoder."}
+
+
+def load_decoder(name: str | Path) -> tuple[Reconstruction, dict[str, Any]]:
+    """The decoder and the card of weights `name`, ready for use.
+
+    Raises:
+        ModelError: missing, damaged, of another kind, or with a wrong answer to the probe.
+    """
+    path = find_weights(name)
+    card = read_card(path)
+    if card["task"] not in DECODERS:
+        raise ModelError(f"{path}: weights for {card['task']!r}; allowed: those of {sorted(DECODERS)}")
+    spec, prefix = card["model"], DECODERS[card["task"]]
+    decoder = Reconstruction(
+        spec.get("num_frames", 16),
+        spec.get("width", 16),
+        spec.get("stages", 3),
+        masked=spec.get("masked", False),
+        norm_first=spec.get("norm_first", False),
+    )
+    tensors = read_tensors(path, card).items()
+    fill(decoder, {key.removeprefix(prefix): value for key, value in tensors if key.startswith(prefix)}, path)
+    decoder.eval().requires_grad_(False)
+    check_probe(path, card, probe(decoder))
+    return decoder.to(memory_format=torch.channels_last), card

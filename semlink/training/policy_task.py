@@ -1,0 +1,195 @@
+"""Learning ratio maps by policy gradient, over a range of lambda, with one shared decoder.
+
+First the policies explore while the decoder follows at its own pace or stands
+still; in the last part the maps are frozen at their argmax and the decoder
+settles on them, beside the uniform maps.
+
+Source: [zhang2024crl, Sec. II-E, eqs. (6)-(8); phases from the public code].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+from torch import nn
+
+from semlink.errors import ScenarioError
+from semlink.sensing.exposure import ReadNoise, counts_on_offer
+from semlink.sensing.ratio_generator import (
+    RatioGenerator,
+    Reward,
+    exploration_share,
+    explored,
+    log_probs,
+    policy_loss,
+    sample,
+)
+from semlink.sensing.reconstruction import probe
+from semlink.training.map_draws import MapDraws
+from semlink.training.recipe import build_options
+from semlink.training.sensing_tasks import (
+    NetworkSpec,
+    aperture_for,
+    distortion,
+    restore,
+    score_tile,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyOptions:
+    """How ratio maps are learned.
+
+    Attributes:
+        costs: lambda of each map, in nats of quality per measurement.
+        quality, window: of the reward; see `Reward`.
+        baseline: subtract the mean reward of each tile position.
+        exploration: scale of the published exploration; 0 for none.
+        settle: the last share of the steps, with argmax maps and the decoder alone.
+        policy_rate: learning rate of the generators.
+        policy_optimiser: "sgd" with momentum 0.9 as published, or "adam".
+        follow: the decoder also learns while the policies explore.
+        maps: what the decoder trains on besides learned maps; `listed` is the learned maps' share.
+    """
+
+    costs: list
+    quality: str = "frame"
+    window: int = 1
+    baseline: bool = True
+    exploration: float = 1.0
+    settle: float = 0.33
+    policy_rate: float = 3e-3
+    policy_optimiser: str = "adam"
+    follow: bool = True
+    maps: MapDraws = field(default_factory=lambda: MapDraws(uniform=0.35, tile=0.05, listed=0.6))
+    noise: ReadNoise = field(default_factory=ReadNoise)
+    loss: str = "rmse"
+    steps: int = 0
+
+
+class SensingModel(nn.Module):
+    """A decoder and one ratio generator for each lambda."""
+
+    def __init__(self, decoder: nn.Module, num_maps: int, channels: int) -> None:
+        super().__init__()
+        self.decoder = decoder
+        self.generators = nn.ModuleList(RatioGenerator(channels) for _ in range(num_maps))
+
+    def forward(self, initial, counts=None, mask=None):
+        return self.decoder(initial, counts, mask)
+
+
+@dataclass(frozen=True, slots=True)
+class RatioPolicyTask:
+    """Maps for several lambda and a decoder for all of them."""
+
+    network: NetworkSpec
+    options: PolicyOptions
+
+    @classmethod
+    def from_recipe(cls, model: Mapping[str, Any], options: Mapping[str, Any]) -> RatioPolicyTask:
+        task = cls(build_options(NetworkSpec, model, "model"), build_options(PolicyOptions, options, "options"))
+        if not task.options.costs or task.options.steps < 1:
+            raise ScenarioError("options: a ratio policy needs `costs` (at least one) and `steps` (of exploration)")
+        return task
+
+    @property
+    def architecture(self) -> str:
+        n = self.network
+        size = f"T={n.num_frames} width={n.width} stages={n.stages} masked={n.masked}"
+        return f"reconstruction {size} with {len(self.options.costs)} ratio generators"
+
+    def build(self) -> nn.Module:
+        return SensingModel(
+            self.network.build(), len(self.options.costs), len(counts_on_offer(self.network.num_frames))
+        )
+
+    def optimisers(self, model: SensingModel, learning_rate: float) -> list[torch.optim.Optimizer]:
+        policy = {"sgd": lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9), "adam": torch.optim.Adam}
+        if self.options.policy_optimiser not in policy:
+            raise ScenarioError(
+                f"options.policy_optimiser: got {self.options.policy_optimiser!r}, allowed: {sorted(policy)}"
+            )
+        make = policy[self.options.policy_optimiser]
+        return [
+            torch.optim.Adam(model.decoder.parameters(), lr=learning_rate),
+            make(model.generators.parameters(), lr=self.options.policy_rate),
+        ]
+
+    def loss(self, model: SensingModel, clips, step, rng):
+        if step < self.options.steps:
+            return self._explore(model, clips, step, rng)
+        return self._settle(model, clips, rng)
+
+    def validate(self, model: SensingModel, clips):
+        figures = {}
+        for count in sorted(set(self.options.maps.counts)):
+            figures[f"psnr_fixed{count}_db"] = self._score(model, clips, [[count]])
+        for cost, tile in zip(self.options.costs, learned_tiles(model), strict=True):
+            figures[f"mean_count_{cost:g}"] = float(torch.tensor(tile).float().mean())
+            figures[f"psnr_learned_{cost:g}_db"] = self._score(model, clips, tile)
+        return figures
+
+    def facts(self, model: SensingModel) -> dict[str, Any]:
+        noise, tiles = self.options.noise, learned_tiles(model)
+        rows = [
+            {"cost": cost, "mean_count": float(torch.tensor(tile).float().mean()), "tile": tile}
+            for cost, tile in zip(self.options.costs, tiles, strict=True)
+        ]
+        return {
+            "num_frames": self.network.num_frames,
+            "noise": {"shot": noise.shot, "read": noise.read},
+            "masked": self.network.masked,
+            "maps": "all" if self.options.maps.tile else sorted(set(self.options.maps.counts)),
+            "stride": 4,
+            "learned": rows,
+        }
+
+    def probe(self, model: SensingModel) -> torch.Tensor:
+        return probe(model.decoder)
+
+    def _explore(self, model: SensingModel, clips, step, rng):
+        """One policy in turn draws a map for each clip; its reward moves it, the error moves the decoder."""
+        number = step % len(self.options.costs)
+        share = self.options.exploration * exploration_share(step)
+        crop = clips.shape[-1]
+        with torch.autocast(clips.device.type, enabled=False):
+            tile = explored(model.generators[number].tile().softmax(0), min(1.0, share))
+            probs = tile.repeat(1, -(-crop // 4), -(-crop // 4))[:, :crop, :crop]
+        actions = sample(probs, len(clips), rng=rng)
+        counts = torch.tensor(counts_on_offer(clips.shape[1]), device=clips.device)[actions]
+        mask = aperture_for(self.network, clips, rng)
+        with torch.set_grad_enabled(self.options.follow):
+            restored = restore(model, clips, counts, mask, self.options.noise, rng)
+        reward = Reward(self.options.costs[number], self.options.quality, self.options.window)
+        reward = reward((restored - clips).square(), counts)
+        loss = policy_loss(probs, actions, reward, baseline=self.options.baseline)
+        if self.options.follow:
+            loss = loss + distortion(restored, clips, self.options.loss)
+        return loss, {
+            "sampled_count": float(counts.float().mean()),
+            "log_prob": float(log_probs(probs.detach(), actions).mean()),
+        }
+
+    def _settle(self, model: SensingModel, clips, rng):
+        tiles = learned_tiles(model)
+        draws = MapDraws(
+            self.options.maps.uniform, self.options.maps.tile, self.options.maps.listed, self.options.maps.counts, tiles
+        )
+        counts = draws.draw(clips.shape[1], len(clips), clips.shape[-1], rng=rng).to(clips.device)
+        restored = restore(model, clips, counts, aperture_for(self.network, clips, rng), self.options.noise, rng)
+        return distortion(restored, clips, self.options.loss), {}
+
+    def _score(self, model, clips, tile) -> float:
+        return score_tile(model, clips, tile, self.network, self.options.noise)
+
+
+@torch.no_grad()
+def learned_tiles(model: SensingModel) -> list[list[list[int]]]:
+    """The argmax tile of each generator, as counts."""
+    with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
+        picked = [generator.tile().argmax(0).cpu() for generator in model.generators]
+    return [[[0 if a == 0 else 2 ** (a - 1) for a in row] for row in tile.tolist()] for tile in picked]

@@ -1,0 +1,117 @@
+"""Reading weights and their cards, and telling right ones from wrong ones.
+
+The card names the architecture, the digest of the file, and a few numbers of
+the output for a probe input; whoever builds the model checks all three.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from semlink.errors import ModelError
+
+SHIPPED = Path(__file__).parent
+PROBE_TOLERANCE = 5e-3
+
+
+def shipped_names() -> tuple[str, ...]:
+    """The names of all weights in the package."""
+    return tuple(sorted(path.stem for path in SHIPPED.glob("*.safetensors")))
+
+
+def find_weights(name: str | Path) -> Path:
+    """Where weights `name` lie: a .safetensors file as it is, otherwise a shipped name.
+
+    Raises:
+        ModelError: there are none.
+    """
+    path = Path(name)
+    found = path if path.suffix == ".safetensors" else SHIPPED / f"{name}.safetensors"
+    if not found.is_file():
+        allowed = f"a .safetensors file or one of {list(shipped_names())}"
+        raise ModelError(f"weights {str(name)!r}: no such file; allowed: {allowed}")
+    return found
+
+
+def card_path(path: Path) -> Path:
+    """Where the card of a weights file stands."""
+    return path.with_suffix(".json")
+
+
+def read_card(path: Path) -> dict[str, Any]:
+    """The card beside `path`.
+
+    Raises:
+        ModelError: it is missing or not readable.
+    """
+    try:
+        return json.loads(card_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError) as why:
+        what = f"{card_path(path)}: no readable model card ({why}); weights without a card are not used"
+        raise ModelError(what) from why
+
+
+def read_tensors(path: Path, card: Mapping[str, Any] | None = None) -> dict[str, torch.Tensor]:
+    """The tensors of a file; with `card`, only if the file is the one it was written for.
+
+    Raises:
+        ModelError: not safetensors, or not the file of the card.
+    """
+    if card is not None and file_digest(path) != card["weights_sha256"]:
+        raise ModelError(f"{path}: the weights are not those of the card; fetch both again")
+    try:
+        return load_file(str(path))
+    except (SafetensorError, OSError) as why:
+        raise ModelError(f"{path}: cannot be read as safetensors ({why})") from why
+
+
+def fill(model: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Copy `tensors` into `model`, every one of them.
+
+    Raises:
+        ModelError: one is missing or of another shape.
+    """
+    state = model.state_dict()
+    for key, value in state.items():
+        got = tuple(tensors[key].shape) if key in tensors else None
+        if got != tuple(value.shape):
+            raise ModelError(f"{path}: {key} has shape {got}, the model of the card needs {tuple(value.shape)}")
+    model.load_state_dict({key: tensors[key].to(value.dtype) for key, value in state.items()})
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def probe_facts(answer: torch.Tensor) -> dict[str, Any]:
+    """Sixteen numbers spread over an output, and their digest after coarse rounding."""
+    answer = answer.detach().float().flatten()
+    picked = answer[torch.linspace(0, len(answer) - 1, 16).long()].numpy().astype(np.float64)
+    digest = sha256((np.round(picked, 2) + 0.0).tobytes()).hexdigest()[:16]
+    return {"values": [round(float(value), 6) for value in picked], "digest": digest}
+
+
+def check_probe(path: Path, card: Mapping[str, Any], answer: torch.Tensor) -> None:
+    """Compare the output for the probe with the card's.
+
+    Raises:
+        ModelError: they differ by more than rounding.
+    """
+    expected, got = card["probe"]["values"], probe_facts(answer)["values"]
+    worst = max(abs(a - b) for a, b in zip(expected, got, strict=True))
+    if not worst <= PROBE_TOLERANCE:
+        raise ModelError(
+            f"{path}: the probe answers {worst:.3g} away from its card (allowed {PROBE_TOLERANCE}); "
+            "weights, code or library have changed"
+        )

@@ -1,6 +1,6 @@
 """Packets into transport blocks and back, with resynchronisation after a loss.
 
-On the wire a packet is `length` (LEB128 varint, counts what follows), one byte
+On the wire a packet is `length` (LEB128, counts what follows), one byte
 of frame time modulo 256, and its data; a length of zero is padding and ends
 the stream. The stream is cut into blocks of given room. Each block begins with
 a two-byte pointer (big endian): where, counted from behind the pointer, the
@@ -18,6 +18,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 
+from semlink.codecs.leb128 import MOST_BYTES, read_leb128, to_leb128
 from semlink.errors import Infeasible
 from semlink.packet import Packet
 
@@ -25,12 +26,11 @@ __all__ = ["POINTER_BYTES", "cut", "framed_size", "header_bytes", "join"]
 
 POINTER_BYTES = 2
 _NO_HEADER = 0xFFFF
-_VARINT_BYTES = 5  # lengths up to 2**35: longer ones are damage
 
 
 def header_bytes(packets: Sequence[Packet]) -> int:
     """Bytes that lengths and times of `packets` take on the wire."""
-    return sum(len(_varint(len(packet.data) + 1)) + 1 for packet in packets)
+    return sum(len(to_leb128(len(packet.data) + 1)) + 1 for packet in packets)
 
 
 def framed_size(packets: Sequence[Packet]) -> int:
@@ -79,17 +79,7 @@ def join(blocks: Sequence[bytes | None]) -> tuple[Packet, ...]:
 
 
 def _frame(packet: Packet) -> bytes:
-    return _varint(len(packet.data) + 1) + bytes((packet.time % 256,)) + packet.data
-
-
-def _varint(value: int) -> bytes:
-    """Seven bits a byte, least significant first, high bit set on all but the last."""
-    digits = bytearray()
-    while value >= 0x80:
-        digits.append(value & 0x7F | 0x80)
-        value >>= 7
-    digits.append(value)
-    return bytes(digits)
+    return to_leb128(len(packet.data) + 1) + bytes((packet.time % 256,)) + packet.data
 
 
 def _block(body: bytes, start: int, headers: Sequence[int], room: int) -> bytes:
@@ -124,8 +114,8 @@ def _read(stream: bytes) -> tuple[list[Packet], list[int], bytes | None]:
     headers: list[int] = []
     at = 0
     while at < len(stream):
-        length, begin = _read_varint(stream, at)
-        if length == 0:
+        length, begin = read_leb128(stream, at)
+        if length == 0 or length is None and begin - at >= MOST_BYTES:
             return packets, headers, None
         headers.append(at)
         if length is None or begin + length > len(stream):
@@ -133,15 +123,3 @@ def _read(stream: bytes) -> tuple[list[Packet], list[int], bytes | None]:
         packets.append(Packet(stream[begin], stream[begin + 1 : begin + length]))
         at = begin + length
     return packets, headers, b""
-
-
-def _read_varint(stream: bytes, at: int) -> tuple[int | None, int]:
-    """The number at `at` and where it ends; None if cut off, 0 if it is no length."""
-    value = 0
-    for digit in range(_VARINT_BYTES):
-        if at + digit >= len(stream):
-            return None, len(stream)
-        value |= (stream[at + digit] & 0x7F) << 7 * digit
-        if stream[at + digit] < 0x80:
-            return value, at + digit + 1
-    return 0, at

@@ -1,0 +1,134 @@
+"""The best stream under a byte budget, found in a few encodes.
+
+The logarithm of a stream's size falls nearly linearly with an encoder's knob
+(CRF, QP), so a step along that line, and then the secant through the two
+settings that enclose the budget, lead to it fast. Where the secant creeps in
+from one side, it is drawn towards the middle. At the end of short streams the
+line is ragged (a setting may take more bytes than a finer one), so what is
+left of the encodes goes to the neighbours on the finer side.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from semlink.errors import Infeasible
+
+__all__ = ["Knob", "Trial", "best_under"]
+
+T = TypeVar("T")
+
+_ENOUGH = 0.98  # a stream that fills this much of the budget ends the search
+_AIM = 0.99  # a little under the budget, so that the last step tends to land below it
+
+
+@dataclass(frozen=True, slots=True)
+class Knob:
+    """Where an encoder can be set: from `finest` to `coarsest` in multiples of `step`.
+
+    `octave` is how far it has to be turned for half the bytes, as a first guess.
+    """
+
+    finest: float
+    coarsest: float
+    step: float
+    octave: float
+
+    def nearest(self, value: float) -> float:
+        """The setting on the grid that is closest to `value`."""
+        on_grid = round(round(value / self.step) * self.step, 6)
+        return min(max(on_grid, self.finest), self.coarsest)
+
+
+@dataclass(frozen=True, slots=True)
+class Trial(Generic[T]):
+    """One encode: where the knob stood, how many bytes came out, and the stream."""
+
+    setting: float
+    size: int
+    stream: T
+
+
+def best_under(
+    encode: Callable[[float], T],
+    size: Callable[[T], int],
+    max_bytes: int,
+    *,
+    knob: Knob,
+    start: float,
+    name: str,
+    most_encodes: int = 8,
+) -> Trial[T]:
+    """The largest stream of at most `max_bytes` among those tried.
+
+    Raises:
+        Infeasible: the coarsest setting is too large as well.
+    """
+    trials: list[Trial[T]] = []
+    setting: float | None = knob.nearest(start)
+    while setting is not None and len(trials) < most_encodes:
+        stream = encode(setting)
+        trials.append(Trial(setting, size(stream), stream))
+        setting = _next_setting(trials, max_bytes, knob, is_last=len(trials) == most_encodes - 1)
+    fitting = [trial for trial in trials if trial.size <= max_bytes]
+    if not fitting:
+        least = min(trials, key=lambda trial: trial.size)
+        raise Infeasible(
+            f"{name} {least.setting:g} takes {least.size} bytes with packet headers, the budget is {max_bytes}; "
+            f"raise it to {least.size} bytes or send fewer pixels"
+        )
+    return max(fitting, key=lambda trial: trial.size)
+
+
+def _next_setting(trials: Sequence[Trial], max_bytes: int, knob: Knob, *, is_last: bool) -> float | None:
+    """Where to turn the knob next; None where nothing is left to gain."""
+    below = min((t for t in trials if t.size <= max_bytes), key=lambda t: t.setting, default=None)
+    if below is None:
+        return _beyond(trials, max_bytes, knob, limit=knob.coarsest, jump=is_last)
+    if max(t.size for t in trials if t.size <= max_bytes) >= _ENOUGH * max_bytes:
+        return None
+    finer = (t for t in trials if t.size > max_bytes and t.setting < below.setting)
+    above = max(finer, key=lambda t: t.setting, default=None)
+    if above is None:
+        return _beyond(trials, max_bytes, knob, limit=knob.finest, jump=False)
+    if below.setting - above.setting < 1.5 * knob.step:
+        return _beside(trials, above.setting, knob)
+    wanted = _between(above, below, max_bytes, creeps=_same_side(trials, max_bytes))
+    return knob.nearest(min(max(wanted, above.setting + knob.step), below.setting - knob.step))
+
+
+def _beside(trials: Sequence[Trial], setting: float, knob: Knob) -> float | None:
+    """The next finer setting not yet tried: sizes jump, and it may fit although a coarser one did not."""
+    tried = {trial.setting for trial in trials}
+    while setting in tried and setting > knob.finest:
+        setting = knob.nearest(setting - knob.step)
+    return None if setting in tried else setting
+
+
+def _beyond(trials: Sequence[Trial], max_bytes: int, knob: Knob, *, limit: float, jump: bool) -> float | None:
+    """One step further towards `limit`, longer each time."""
+    last = trials[-1]
+    if last.setting == limit:
+        return None
+    if jump:
+        return limit
+    octaves = math.log2(max(last.size, 1) / (_AIM * max(max_bytes, 1)))
+    stride = knob.octave * octaves * 1.5 ** (len(trials) - 1)
+    least = math.copysign(knob.step, limit - last.setting)
+    return knob.nearest(last.setting + (stride if abs(stride) > knob.step else least))
+
+
+def _between(above: Trial, below: Trial, max_bytes: int, *, creeps: bool) -> float:
+    """Where the secant through the enclosing trials (in the logarithm of size) meets the aim."""
+    span = math.log(above.size / max(below.size, 1))
+    fraction = math.log(above.size / max(_AIM * max_bytes, below.size)) / span
+    fraction = (fraction + 0.5) / 2 if creeps else fraction
+    return above.setting + fraction * (below.setting - above.setting)
+
+
+def _same_side(trials: Sequence[Trial], max_bytes: int) -> bool:
+    """Did the last two trials both fit, or both not?"""
+    return len(trials) > 2 and (trials[-1].size > max_bytes) == (trials[-2].size > max_bytes)

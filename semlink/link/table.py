@@ -7,6 +7,7 @@ and named; without a terminal the names remain.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
@@ -81,7 +82,10 @@ def show(content: RenderableType) -> None:
     from rich.console import Console
 
     console = Console()
-    (console if console.is_terminal else Console(width=100, color_system=None)).print(content)
+    if console.is_terminal:
+        console.print(content)
+    else:
+        sys.stdout.write(text_of(content))
 
 
 def grid(title: str, heads: Sequence[str]) -> Table:

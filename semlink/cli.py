@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Optional
+from typing import Annotated
 
 import typer
 
@@ -22,7 +22,7 @@ app = typer.Typer(
 
 Scenario = Annotated[Path, typer.Argument(metavar="FILE", help="scenario in YAML")]
 Overrides = Annotated[
-    Optional[list[str]], typer.Option("--set", metavar="KEY=VALUE", help="change a value, such as sweep.snr_db=[4,8]")
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a value, such as sweep.snr_db=[4,8]")
 ]
 
 
@@ -33,9 +33,9 @@ def example(text: str) -> str:
 @app.command(epilog=example("semlink run scenarios/quickstart.yaml --workers 2"))
 def run(
     file: Scenario,
-    out: Annotated[Optional[Path], typer.Option(metavar="DIR", help="results folder [results/<name>]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="results folder [results/<name>]")] = None,
     set_: Overrides = None,
-    workers: Annotated[Optional[int], typer.Option(min=1, help="processes [one a core]")] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="processes [one a core]")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="forget finished points")] = False,
 ) -> None:
     """Compute a scenario's missing points and draw its curves."""
@@ -56,12 +56,14 @@ def show(file: Scenario, set_: Overrides = None) -> None:
     from semlink.link.loader import load_scenario
 
     scenario = load_scenario(file, set_ or [])
-    typer.echo(yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100), nl=False)
+    typer.echo(
+        yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100), nl=False
+    )
 
 
 @app.command("list", epilog=example("semlink list channel"))
 def list_(
-    joint: Annotated[Optional[str], typer.Argument(metavar="[JOINT]", help="only one joint, such as channel")] = None,
+    joint: Annotated[str | None, typer.Argument(metavar="[JOINT]", help="only one joint, such as channel")] = None,
 ) -> None:
     """List every block and plug-in with its options."""
     from semlink.link.catalogue import describe
@@ -82,7 +84,7 @@ def schema() -> None:
 @app.command(epilog=example("semlink plot results/cliff results/codecs --out figures"))
 def plot(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="results folders")],
-    out: Annotated[Optional[Path], typer.Option(metavar="DIR", help="where figures go [the folder itself]")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="where figures go [the folder itself]")] = None,
     metric: Annotated[str, typer.Option(help="psnr_db or ssim")] = "psnr_db",
 ) -> None:
     """Draw curves again from results folders; several are overlaid."""
@@ -106,6 +108,19 @@ def compare(
     from semlink.link.commands import print_comparison
 
     print_comparison(folder, reference, metric)
+
+
+@app.command("check-channel", epilog=example("semlink check-channel rician --set k_db=6 --set coherence=64"))
+def check_channel(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="a kind, module:Class or path/to/file.py:Class")],
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="an option of it")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="root of all chance")] = 1,
+) -> None:
+    """Examine a channel: power, noise, fading, chance, gradients. Exit code 1 if a check fails."""
+    from semlink.link.commands import check_channel as examine
+
+    if not examine(spec, set_ or [], seed):
+        raise typer.Exit(1)
 
 
 @app.command(epilog=example("semlink cite scenarios/cliff.yaml"))

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-import toys
 import torch
+import toys
 
 from semlink.errors import BoundaryError, BudgetExceeded, ChannelFault, LedgerMismatch
 from semlink.link.chain import Link, run_clip

@@ -35,7 +35,12 @@ def test_ssim_agrees_with_skimage(pair):
     x, y = pair
     theirs = [
         structural_similarity(
-            a.astype(float), b.astype(float), data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False
+            a.astype(float),
+            b.astype(float),
+            data_range=1.0,
+            gaussian_weights=True,
+            sigma=1.5,
+            use_sample_covariance=False,
         )
         for a, b in zip(x, y)
     ]

@@ -1,30 +1,26 @@
 """Which modulation and code rate to agree on, found by rehearsal.
 
-The choice is made before the run, on noise of its own: first each candidate
-sends random bytes, which tells how often a whole transmission arrives; then
-the few that may win send the clips, and the best mean quality is taken.
+The choice is made before the run, on noise of its own: first each modulation
+sends random bytes at rates found by bisection, which tells the highest rate
+that arrives surely, mostly, or in half of the transmissions; then the few that
+may win send the clips, and the best mean quality is taken.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
 
 from semlink.blocks import Coding, Rehearsal
 from semlink.errors import Infeasible
 from semlink.units import from_db
 
-SURE = 0.99
-"""Delivery above which a more robust coding can only waste bits."""
-
-HOPELESS = 0.2
-"""Delivery below which a coding is not worth trying on clips."""
+DELIVERIES = (0.99, 0.8, 0.5)
+"""Shares of whole transmissions for which the most efficient coding is sought."""
 
 GAIN_ALLOWED = 4.0
 """Codings above the capacity at this many times the SNR are not tried at all."""
-
-RISKY_TRIED = 3
-SURE_TRIED = 2
 
 
 def efficiency(coding: Coding) -> float:
@@ -41,38 +37,62 @@ def best_choice(
         Infeasible: `uses` carries no transport block with any of them.
     """
     contenders = _contenders(codings, uses, snr_db, rehearsal)
-    if len(contenders) == 1:
-        return contenders[0]
-    return max(contenders, key=quality)
+    return contenders[0] if len(contenders) == 1 else max(contenders, key=quality)
 
 
 def _contenders(codings: Mapping[str, Coding], uses: int, snr_db: float, rehearsal: Rehearsal) -> list[str]:
-    """The most efficient codings that surely arrive, and riskier ones above them."""
-    sure: list[str] = []
-    risky: list[tuple[float, str]] = []
-    fallback: list[tuple[float, str]] = []
-    ceiling = math.log2(1 + GAIN_ALLOWED * from_db(snr_db))
-    for name in sorted(codings, key=lambda n: efficiency(codings[n]), reverse=True):
-        if efficiency(codings[name]) > ceiling:
-            continue
-        try:
-            delivery = rehearsal.delivery(codings[name], uses)
-        except Infeasible:
-            continue
-        fallback.append((delivery, name))
-        if delivery >= SURE:
-            sure.append(name)
-        if len(sure) == SURE_TRIED:
-            break
-        if sure:
-            continue
-        if delivery >= HOPELESS:
-            risky.append((delivery * efficiency(codings[name]), name))
-    if not fallback:
+    """For each share of delivery the most efficient coding, and one step below the sure one."""
+    known: dict[str, float] = {}
+
+    def delivery(name: str) -> float:
+        if name not in known:
+            known[name] = _delivery(codings[name], uses, rehearsal)
+        return known[name]
+
+    ladders = _ladders(codings, snr_db)
+    chosen: dict[str, None] = {}
+    for share in DELIVERIES:
+        tops = [(ladder, _highest(ladder, share, delivery)) for ladder in ladders]
+        found = [(ladder, top) for ladder, top in tops if top is not None]
+        if found:
+            ladder, top = max(found, key=lambda pair: efficiency(codings[pair[0][pair[1]]]))
+            chosen[ladder[top]] = None
+            if share == DELIVERIES[0] and top > 0:
+                chosen[ladder[top - 1]] = None
+    if chosen:
+        return list(chosen)
+    best = max(known, key=lambda name: (known[name], -efficiency(codings[name])))
+    if known[best] < 0:
         raise Infeasible(f"{uses} channel uses carry no transport block with any modulation and rate on offer")
-    return [*_spread(risky), *sure] or [max(fallback)[1]]
+    return [best]
 
 
-def _spread(risky: list[tuple[float, str]]) -> list[str]:
-    """The candidates with the highest expected throughput."""
-    return [name for _, name in sorted(risky, reverse=True)[:RISKY_TRIED]]
+def _ladders(codings: Mapping[str, Coding], snr_db: float) -> list[list[str]]:
+    """For each modulation its codings by rising rate, without those far above capacity."""
+    ceiling = math.log2(1 + GAIN_ALLOWED * from_db(snr_db))
+    lowest = min(codings, key=lambda name: efficiency(codings[name]))
+    ladders: dict[int, list[str]] = defaultdict(list)
+    for name in sorted(codings, key=lambda n: codings[n].code_rate):
+        if efficiency(codings[name]) <= ceiling or name == lowest:
+            ladders[codings[name].bits_per_symbol].append(name)
+    return list(ladders.values())
+
+
+def _highest(ladder: Sequence[str], share: float, delivery: Callable[[str], float]) -> int | None:
+    """The highest step of a ladder that delivers `share`, taking delivery to fall with the rate.
+
+    A step too short for any transport block (delivery -1) counts as too low.
+    """
+    low, high = -1, len(ladder)
+    while high - low > 1:
+        middle = (low + high) // 2
+        found = delivery(ladder[middle])
+        low, high = (middle, high) if found >= share or found < 0 else (low, middle)
+    return low if low >= 0 and delivery(ladder[low]) >= share else None
+
+
+def _delivery(coding: Coding, uses: int, rehearsal: Rehearsal) -> float:
+    try:
+        return rehearsal.delivery(coding, uses)
+    except Infeasible:
+        return -1.0

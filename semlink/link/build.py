@@ -68,11 +68,14 @@ def _digital(spec: DigitalSpec, streams: StreamStore | None, folder: Path | None
 
 
 def _every_mcs(spec: LdpcSpec) -> Sequence[LdpcCoding]:
+    """The rows of one MCS table, or every modulation with every rate of all three."""
     from semlink.phy.mcs import mcs_table
 
-    tables = (1, 2, 3) if spec.table is None else (spec.table,)
-    pairs = sorted({(m.bits_per_symbol, m.rate) for table in tables for m in mcs_table(table)})
-    return [LdpcCoding(order, rate, spec.block_bits, spec.iterations, spec.backend) for order, rate in pairs]
+    entries = [m for table in ((1, 2, 3) if spec.table is None else (spec.table,)) for m in mcs_table(table)]
+    pairs = {(m.bits_per_symbol, m.rate) for m in entries}
+    if spec.table is None:
+        pairs = {(m.bits_per_symbol, n.rate) for m in entries for n in entries}
+    return [LdpcCoding(order, rate, spec.block_bits, spec.iterations, spec.backend) for order, rate in sorted(pairs)]
 
 
 def coding_name(coding: LdpcCoding) -> str:

@@ -83,6 +83,38 @@ def print_comparison(folder: Path, reference: str, metric: str) -> None:
 
 def citations(file: Path) -> str:
     """`semlink cite`: BibTeX of the blocks that a scenario uses."""
-    from semlink.link.cite import cite
+    from semlink.link.cite import cite_scenario
 
-    raise NotImplementedError(cite, file)
+    return cite_scenario(load_scenario(file), file.resolve().parent)
+
+
+def check_channel(kind: str, options: Sequence[str], seed: int) -> bool:
+    """`semlink check-channel`: print the conformance report; True if every check passed."""
+    channel = _channel(kind, options)
+    from semlink.phy.conformance import check, render
+
+    report = check(channel, seed=seed)
+    sys.stdout.write(render(report).rstrip() + "\n")
+    return report.passed
+
+
+def _channel(kind: str, options: Sequence[str]) -> Any:
+    """The channel that a kind and `key=value` options name."""
+    from pydantic import TypeAdapter, ValidationError
+
+    from semlink.errors import ScenarioError
+    from semlink.link.channel_specs import AnyChannel
+    from semlink.link.loader import apply_override
+    from semlink.link.specs import build_block
+
+    tree: dict[str, Any] = {"kind": kind}
+    for option in options:
+        apply_override(tree, option)
+    try:
+        spec = TypeAdapter(AnyChannel).validate_python(tree)
+    except ValidationError as fault:
+        raise ScenarioError(f"channel {kind}: {say(fault.errors()[0])}") from fault
+    try:
+        return build_block(spec, "channel")
+    except (ValueError, TypeError) as fault:
+        raise fault if isinstance(fault, ScenarioError) else ScenarioError(f"channel {kind}: {fault}") from fault

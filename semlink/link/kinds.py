@@ -52,7 +52,7 @@ def one_of(joint: str, *specs: type[Spec]) -> Any:
     """The union of `specs` (and plug-ins) for use as a field type, told apart by `kind`."""
     known = {kind: spec for spec in specs for kind in kinds_of(spec)}
     members = [Annotated[spec, Tag(kind)] for kind, spec in known.items()]
-    union = Union[(*members, Annotated[PluginSpec, Tag(PLUGIN)])]  # noqa: UP007
+    union = Union[(*members, Annotated[PluginSpec, Tag(PLUGIN)])]
     return Annotated[union, Discriminator(_chooser(joint, frozenset(known)))]
 
 

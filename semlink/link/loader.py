@@ -29,7 +29,9 @@ class _Loader(yaml.SafeLoader):
 
 _Loader.add_implicit_resolver(
     "tag:yaml.org,2002:float",
-    re.compile(r"^[-+]?(?:\d[\d_]*(?:\.[\d_]*)?(?:[eE][-+]?\d+)|\d[\d_]*\.[\d_]*|\.\d+(?:[eE][-+]?\d+)?|\.(?:inf|nan))$"),
+    re.compile(
+        r"^[-+]?(?:\d[\d_]*(?:\.[\d_]*)?(?:[eE][-+]?\d+)|\d[\d_]*\.[\d_]*|\.\d+(?:[eE][-+]?\d+)?|\.(?:inf|nan))$"
+    ),
     list("-+0123456789."),
 )
 
@@ -90,7 +92,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
     if not equals or not key:
         raise ScenarioError(f"--set {override}: expected key=value, such as sweep.snr_db=[4,8]")
     try:
-        value = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
+        value = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as fault:
         raise ScenarioError(f"--set {override}: the value is not valid YAML") from fault
     *parents, last = key.split(".")
@@ -138,9 +140,9 @@ def _explain(path: Path, node: yaml.Node, fault: ValidationError, overrides: Seq
     for error in fault.errors():
         line, dotted = _locate(node, error["loc"], names_key=error["type"] in ("missing", "extra_forbidden"))
         if any(dotted == key or dotted.startswith(f"{key}.") for key in set_keys):
-            yield f"{path} with --set: {dotted}: {_say(error)}"
+            yield f"{path} with --set: {dotted}: {say(error)}"
         else:
-            yield f"{path}:{line}: {dotted or 'scenario'}: {_say(error)}"
+            yield f"{path}:{line}: {dotted or 'scenario'}: {say(error)}"
 
 
 def _locate(node: yaml.Node, loc: Loc, *, names_key: bool) -> tuple[int, str]:
@@ -162,7 +164,8 @@ def _locate(node: yaml.Node, loc: Loc, *, names_key: bool) -> tuple[int, str]:
     return line, ".".join(names)
 
 
-def _say(error: Any) -> str:
+def say(error: Any) -> str:
+    """One validation error in the words of the scenario."""
     kind, context, got = error["type"], error.get("ctx", {}), error.get("input")
     if kind == "extra_forbidden":
         return "unknown key" + _hint(str(error["loc"][-1]), _neighbours(error["loc"]))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 from collections import OrderedDict
 from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from semlink.errors import Infeasible
+from semlink.link.files import write_atomic
 from semlink.packet import Packet
 
 V = TypeVar("V")
@@ -75,7 +75,7 @@ class StreamStore:
         known = _read(path)
         if known is None:
             known = _made(make)
-            write_atomic(path, json.dumps(known))
+            write_atomic(path, json.dumps(known).encode(), durable=False)
         if "infeasible" in known:
             raise Infeasible(known["infeasible"])
         return tuple(Packet(time, base64.b64decode(data)) for time, data in known["packets"])
@@ -93,14 +93,3 @@ def _read(path: Path) -> dict | None:
         return json.loads(path.read_text())
     except (FileNotFoundError, json.JSONDecodeError):
         return None
-
-
-def write_atomic(path: Path, text: str) -> None:
-    """Write a file so that it is there whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

@@ -35,7 +35,9 @@ def load_class(kind: str, joint: str, *, folder: Path | None = None) -> type:
     found = getattr(module, class_name, None)
     if found is None:
         classes = sorted(n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__)
-        raise UnknownBlock(f"{joint}: {module_name} has no {class_name!r}; it defines {', '.join(classes) or 'no class'}")
+        raise UnknownBlock(
+            f"{joint}: {module_name} has no {class_name!r}; it defines {', '.join(classes) or 'no class'}"
+        )
     return found
 
 
@@ -89,7 +91,9 @@ def _module(name: str, joint: str) -> Any:
         return importlib.import_module(name)
     except ModuleNotFoundError as fault:
         if fault.name and (name == fault.name or name.startswith(f"{fault.name}.")):
-            raise UnknownBlock(f"{joint}: no module named {fault.name!r} is installed (from kind '{name}:...')") from fault
+            raise UnknownBlock(
+                f"{joint}: no module named {fault.name!r} is installed (from kind '{name}:...')"
+            ) from fault
         raise ScenarioError(f"{joint}: {name} fails to import: {fault}") from fault
     except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as fault:
         raise ScenarioError(f"{joint}: {name} fails to import: {type(fault).__name__}: {fault}") from fault
@@ -115,7 +119,7 @@ def _file_module(name: str, joint: str, folder: Path | None) -> Any:
     sys.modules[module_name] = module
     try:
         spec.loader.exec_module(module)
-    except Exception as fault:  # noqa: BLE001 - a user's file may fail in any way; it is named and re-raised
+    except Exception as fault:
         del sys.modules[module_name]
         raise ScenarioError(f"{joint}: {name} fails to import: {type(fault).__name__}: {fault}") from fault
     return module

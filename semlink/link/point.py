@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from semlink import __version__
-from semlink.errors import Infeasible, ScenarioError, SourceError
-from semlink.ledger import PURPOSES, Ledger
+from semlink.errors import Infeasible, SourceError
+from semlink.ledger import PURPOSES
 from semlink.link.build import build_link
 from semlink.link.chain import Link, Outcome, run_clip
 from semlink.link.grid import GridPoint, channel_name
@@ -116,7 +116,9 @@ class Bench:
         agreed = link.transmitter.agree(shape, link.point(point.snr_db, budget, point.rate), rehearsal)
         return agreed, budget
 
-    def trial(self, point: GridPoint, agreed: Agreement, budget: int | None, trial: int) -> tuple[list[ClipTrial], set[str]]:
+    def trial(
+        self, point: GridPoint, agreed: Agreement, budget: int | None, trial: int
+    ) -> tuple[list[ClipTrial], set[str]]:
         """Every clip sent once."""
         link, out, genie = self.link(point), [], set()
         for number, clip in enumerate(self.clips.frames):
@@ -203,7 +205,13 @@ def _record(
         **(_summary(trials, bound, clips.frames[0].shape.num_pixels) if trials else {}),
     )
     head = {k: getattr(row, k) for k in ("scheme", "channel", "snr_db", "budget", "rate", "bound")}
-    return {**head, "row": to_json(row), "clips": record_clips, "genie": list(genie), "versions": {"semlink": __version__}}
+    return {
+        **head,
+        "row": to_json(row),
+        "clips": record_clips,
+        "genie": list(genie),
+        "versions": {"semlink": __version__},
+    }
 
 
 def _column(metric: str) -> str:

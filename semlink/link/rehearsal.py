@@ -18,9 +18,10 @@ from semlink.payload import Agreement, Frames
 from semlink.seeds import Seeds
 
 CLIPS_TRIED = 4
-TRIALS_TRIED = 2
-SENT_FIRST = 6
-SENT_IN_ALL = 48
+TRIALS_TRIED = 8
+SENT_IN_ALL = 200
+ENOUGH_LOST = 6
+"""Transmissions that must fail before their share counts as known."""
 
 
 def rehearsal_root(root: int) -> int:
@@ -52,16 +53,13 @@ class ClipRehearsal:
         return float(np.mean(values))
 
     def delivery(self, coding: Coding, uses: int) -> float:
-        """The share of transmissions of random bytes that arrive whole.
-
-        A coding that fails all of the first few is not tried further.
-        """
-        good = 0
+        """The share of transmissions of random bytes that arrive whole."""
+        lost = 0
         for sent in range(1, SENT_IN_ALL + 1):
-            good += self._arrives(coding, uses, Seeds(self.root, (0,), 1000 + sent))
-            if sent == SENT_FIRST and good == 0:
-                return 0.0
-        return good / SENT_IN_ALL
+            lost += not self._arrives(coding, uses, Seeds(self.root, (0,), 1000 + sent))
+            if lost == ENOUGH_LOST:
+                return 1 - lost / sent
+        return 1 - lost / SENT_IN_ALL
 
     def _arrives(self, coding: Coding, uses: int, seeds: Seeds) -> bool:
         random = seeds.numpy("link/rehearsal")

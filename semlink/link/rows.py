@@ -12,7 +12,6 @@ import csv
 import io
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
@@ -20,6 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from semlink.errors import ResultsError, ScenarioError
+from semlink.link.files import reason_of, write_atomic
 
 CURVES = "curves.csv"
 TEXTS = ("scheme", "channel", "genie", "note")
@@ -157,7 +157,7 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[Row, ...]:
     try:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        raise ResultsError(f"{path}: cannot be read ({_reason(error)})") from error
+        raise ResultsError(f"{path}: cannot be read ({reason_of(error)})") from error
     reader = csv.reader(io.StringIO(text, newline=""))
     header = next(reader, [])
     if "scheme" not in header:
@@ -204,39 +204,6 @@ def from_json(values: Mapping[str, Any]) -> Row:
     strange = {name: v for name, v in values.items() if name not in COLUMNS and name != "extra"}
     extra = {name: _number_or_text(v) for name, v in (dict(values.get("extra") or {}) | strange).items()}
     return Row(**own, extra=extra)
-
-
-def write_atomic(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file whole or not at all: a temporary neighbour, then a rename.
-
-    Raises:
-        ResultsError: the folder or the disk does not take it.
-    """
-    path = Path(path)
-    spare = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, spare = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
-        with os.fdopen(handle, "wb") as out:
-            out.write(data)
-            out.flush()
-            os.fsync(out.fileno())
-        os.chmod(spare, 0o666 & ~_umask())
-        os.replace(spare, path)
-    except OSError as error:
-        if spare is not None:
-            Path(spare).unlink(missing_ok=True)
-        raise ResultsError(f"{path}: cannot be written ({_reason(error)})") from error
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error)).lower()
 
 
 def _cell(name: str, content: Any) -> str:

@@ -17,18 +17,18 @@ from semlink.seeds import Seeds
 
 MOST_PANELS = 11
 
+Panel = tuple[str, np.ndarray | None, str]
+
 
 def draw_outputs(bench: Bench, path: Path, *, clip: int = 0) -> None:
     """Send one clip with every scheme at a middle point of its grid and draw the middle frame."""
     frames = bench.clips.frames[clip]
     middle = frames.shape.t // 2
     source = frames.pixels[0, middle].numpy()
-    panels: list[tuple[str, np.ndarray, str]] = [("source", source, bench.clips.names[clip])]
-    for point in middle_points(bench)[:MOST_PANELS]:
-        panel = _panel(bench, point, clip, middle)
-        if panel is not None:
-            panels.append(panel)
-    draw_frames(panels, path)
+    motion = np.abs(source - frames.pixels[0, max(middle - 1, 0)].numpy())
+    panels: list[Panel] = [("source", source, bench.clips.names[clip])]
+    panels += [_panel(bench, point, clip, middle) for point in middle_points(bench)[:MOST_PANELS]]
+    draw_frames(panels, path, motion=motion)
 
 
 def middle_points(bench: Bench) -> list[GridPoint]:
@@ -43,13 +43,13 @@ def middle_points(bench: Bench) -> list[GridPoint]:
     return chosen
 
 
-def _panel(bench: Bench, point: GridPoint, clip: int, frame: int) -> tuple[str, np.ndarray, str] | None:
+def _panel(bench: Bench, point: GridPoint, clip: int, frame: int) -> Panel:
     frames = bench.clips.frames[clip]
     try:
         agreed, budget = bench.agree(point)
         outcome = run_clip(bench.link(point), frames, agreed, Seeds(bench.scenario.seed, (clip,), 0), budget=budget)
     except Infeasible:
-        return None
+        return scheme_name(bench.scenario.schemes[point.scheme]), None, f"does not fit at {point.snr_db:g} dB"
     received = outcome.frames.pixels[0].numpy()
     clip_psnr = psnr_db(frames.pixels[0].numpy(), received)
     caption = f"{float(outcome.ledger.symbols):,.0f} uses, {point.snr_db:g} dB, clip {clip_psnr:.1f} dB"

@@ -20,20 +20,22 @@ class ScenesSpec(Spec):
     size: Size = Field((256, 256), description="[height, width]")
     seed: int = Field(0, description="another seed, other scenes")
     motion_px: tuple[float, float] = Field((0.0, 4.0), description="slowest and fastest motion, pixels a frame")
+    objects: tuple[int, int] = Field((1, 3), description="fewest and most moving foregrounds")
+    photos: list[str] = Field([], description="built-in names, files, folders or globs; default: the built-in ones")
 
     def build(self) -> Any:
         from semlink.sensing.scenes import SceneSource
 
-        return SceneSource(
-            clips=self.clips, frames=self.frames, size=self.size, seed=self.seed, motion_px=self.motion_px
-        )
+        return SceneSource(**self.model_dump(exclude={"kind"}))
 
 
 class _FileSpec(Spec):
-    path: str | Annotated[list[str], Field(min_length=1)] = Field(description="file, folder, glob with {a,b}, or a list")
+    path: str | Annotated[list[str], Field(min_length=1)] = Field(
+        description="file, folder, glob with {a,b}, or a list"
+    )
     frames: PositiveInt = Field(16, description="frames in a clip")
     size: Size | None = Field(None, description="[height, width]; default: as stored")
-    clips: PositiveInt = Field(1, description="clips in total, spread over the files")
+    clips: PositiveInt | None = Field(1, description="clips in total, spread over the files; null: one a file")
     crop: Literal["center", "resize"] = Field("center", description="cut the centre, or scale first so that it fits")
     pick: Literal["even", "seed", "first"] = Field("even", description="where in a file clips begin")
     seed: int = Field(0, description="for pick: seed")
@@ -57,6 +59,9 @@ class DatasetSpec(_FileSpec):
     """A folder for each video: Need for Speed, DAVIS and UCF101 layouts."""
 
     kind: Literal["dataset"] = "dataset"
+    layout: Literal["auto", "folders", "nfs", "davis", "ucf101"] = Field("auto", description="how folders are laid out")
+    variant: str | None = Field(None, description="which of several versions, such as 480p or 240")
+    videos: list[str] = Field([], description="only these videos; default: all")
 
     def build(self) -> Any:
         from semlink.sensing.dataset import DatasetSource

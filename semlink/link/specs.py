@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
-from semlink.link.channel_specs import AnyChannel, AnyWaveform
+from semlink.link.channel_specs import AnyChannel, AnyWaveform, MultipathSpec, OfdmSpec
 from semlink.link.kinds import Spec
 from semlink.link.scheme_specs import AnyScheme
 from semlink.link.source_specs import AnySource
@@ -28,9 +28,9 @@ class Sweep(Spec):
     snr_db: Annotated[tuple[Finite, ...], BeforeValidator(_as_list)] = Field(
         min_length=1, description="Es/N0 in dB, a number or a list"
     )
-    budget: Annotated[tuple[Annotated[Finite, Field(gt=0)], ...] | None, BeforeValidator(lambda v: v if v is None else _as_list(v))] = Field(
-        None, description="complex channel uses per source pixel, a number or a list"
-    )
+    budget: Annotated[
+        tuple[Annotated[Finite, Field(gt=0)], ...] | None, BeforeValidator(lambda v: v if v is None else _as_list(v))
+    ] = Field(None, description="complex channel uses per source pixel, a number or a list")
 
 
 class Trials(Spec):
@@ -75,6 +75,20 @@ class Scenario(Spec):
         if twice:
             raise ValueError(f"two schemes are called {twice[0]!r}; names must differ")
         return schemes
+
+    @model_validator(mode="after")
+    def _waveform_suits(self) -> Scenario:
+        for channel in self.channel:
+            if isinstance(channel, MultipathSpec):
+                waveform = self.waveform or channel.default_waveform()
+                if not isinstance(waveform, OfdmSpec):
+                    continue
+                if abs(waveform.bandwidth_mhz - channel.bandwidth_mhz) > 1e-6:
+                    raise ValueError(
+                        f"channel {channel.kind} has bandwidth_mhz {channel.bandwidth_mhz:g}, but the ofdm waveform "
+                        f"has {waveform.num_subcarriers} x {waveform.spacing_khz} kHz = {waveform.bandwidth_mhz:g} MHz"
+                    )
+        return self
 
     @model_validator(mode="after")
     def _has_operating_points(self) -> Scenario:

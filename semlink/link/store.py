@@ -20,7 +20,7 @@ from typing import Any
 
 from semlink import __version__
 from semlink.errors import ResultsError
-from semlink.link.memo import write_atomic
+from semlink.link.files import write_atomic
 from semlink.link.rows import CURVES, Row, from_json, write_csv
 from semlink.link.specs import Scenario
 
@@ -44,11 +44,15 @@ class Results:
             if fresh and (self.folder / "points").is_dir():
                 shutil.rmtree(self.folder / "points")
             (self.folder / "points").mkdir(parents=True, exist_ok=True)
-            write_atomic(self.folder / "points" / ".probe", "semlink\n")
+            write_atomic(self.folder / "points" / ".probe", b"semlink\n")
             (self.folder / "points" / ".probe").unlink()
             free = shutil.disk_usage(self.folder).free
         except OSError as fault:
-            raise ResultsError(f"{self.folder}: cannot be written ({fault.strerror or fault}); choose another --out") from fault
+            if isinstance(fault, ResultsError):
+                raise ResultsError(f"{fault}; choose another --out") from fault
+            raise ResultsError(
+                f"{self.folder}: cannot be written ({fault.strerror or fault}); choose another --out"
+            ) from fault
         if free < LEAST_FREE_BYTES:
             raise ResultsError(f"{self.folder}: only {free / 1e6:.0f} MB free on this disk; a run needs 20 MB")
 
@@ -73,10 +77,7 @@ class Results:
         Raises:
             ResultsError: the disk does not take it.
         """
-        try:
-            write_atomic(self.point_path(key), json.dumps(record, indent=1, allow_nan=True) + "\n")
-        except OSError as fault:
-            raise ResultsError(f"{self.point_path(key)}: cannot be written ({fault.strerror or fault})") from fault
+        write_atomic(self.point_path(key), (json.dumps(record, indent=1) + "\n").encode())
 
     def write_curves(self, keys: Iterable[str]) -> tuple[Row, ...]:
         """Collect the points into `curves.csv`, in the order of the grid."""
@@ -98,7 +99,7 @@ class Results:
             "points_computed_in_this_run": computed,
             "wall_s": round(seconds, 1),
         }
-        write_atomic(self.folder / "manifest.json", json.dumps(manifest, indent=1) + "\n")
+        write_atomic(self.folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
 
 
 def commit() -> str | None:

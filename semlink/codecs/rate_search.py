@@ -5,7 +5,7 @@ The logarithm of a stream's size falls nearly linearly with an encoder's knob
 settings that enclose the budget, lead to it fast. Where the secant creeps in
 from one side, it is drawn towards the middle. At the end of short streams the
 line is ragged (a setting may take more bytes than a finer one), so what is
-left of the encodes goes to the neighbours on the finer side.
+left of the encodes goes to the neighbours.
 """
 
 from __future__ import annotations
@@ -95,17 +95,19 @@ def _next_setting(trials: Sequence[Trial], max_bytes: int, knob: Knob, *, is_las
     if above is None:
         return _beyond(trials, max_bytes, knob, limit=knob.finest, jump=False)
     if below.setting - above.setting < 1.5 * knob.step:
-        return _beside(trials, above.setting, knob)
+        return _beside(trials, above, below, knob)
     wanted = _between(above, below, max_bytes, creeps=_same_side(trials, max_bytes))
     return knob.nearest(min(max(wanted, above.setting + knob.step), below.setting - knob.step))
 
 
-def _beside(trials: Sequence[Trial], setting: float, knob: Knob) -> float | None:
-    """The next finer setting not yet tried: sizes jump, and it may fit although a coarser one did not."""
+def _beside(trials: Sequence[Trial], above: Trial, below: Trial, knob: Knob) -> float | None:
+    """The setting nearest to the enclosure that was not tried yet, finer ones first."""
     tried = {trial.setting for trial in trials}
-    while setting in tried and setting > knob.finest:
-        setting = knob.nearest(setting - knob.step)
-    return None if setting in tried else setting
+    for steps in range(1, len(trials) + 1):
+        for setting in (above.setting - steps * knob.step, below.setting + steps * knob.step):
+            if knob.nearest(setting) not in tried:
+                return knob.nearest(setting)
+    return None
 
 
 def _beyond(trials: Sequence[Trial], max_bytes: int, knob: Knob, *, limit: float, jump: bool) -> float | None:

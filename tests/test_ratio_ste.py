@@ -42,7 +42,7 @@ def test_choice_is_the_initial_reconstruction_of_the_map():
     gen = torch.Generator().manual_seed(0)
     frames, normal = torch.rand(1, 16, 8, 8, generator=gen), torch.randn(1, 4, 8, 8, 8, generator=gen)
     ratio = torch.rand(8, 8, generator=gen)
-    kept = choose(four_captures(frames, normal, ReadNoise()), ratio).view(1, 4, 16, 8, 8).sum(1)
+    kept = choose(four_captures(frames, normal, ReadNoise())[0], ratio).view(1, 4, 16, 8, 8).sum(1)
     counts = chosen_counts(ratio)
     for number, count in enumerate((1, 2, 4, 8)):
         readings = read_out(frames, counts, normal[:, number], noise=ReadNoise())

@@ -30,6 +30,7 @@ def load_decoder(name: str | Path) -> tuple[Reconstruction, dict[str, Any]]:
         spec.get("width", 16),
         spec.get("stages", 3),
         masked=spec.get("masked", False),
+        estimated=spec.get("estimated", False),
         norm_first=spec.get("norm_first", False),
     )
     tensors = read_tensors(path, card).items()

@@ -38,12 +38,12 @@ class GapTv:
         inner: steps of the total-variation denoiser.
     """
 
-    iterations: int = 24
+    iterations: int = 16
     start: float = 0.05
     end: float = 0.02
     trust: float = 0.01
     time_weight: float = 1.0
-    inner: int = 4
+    inner: int = 1
 
 
 def gap_tv(
@@ -61,7 +61,7 @@ def gap_tv(
     taken = slot_index(slots) < counts.unsqueeze(-3)
     weight = gain + noise_std(slots, num_frames, noise).square() / settings.trust
     weight = torch.where(taken, weight, torch.ones_like(weight))
-    smooth = denoise or (lambda frames, strength: tv_denoise(frames, strength, settings.time_weight, settings.inner))
+    smooth = denoise or TvDenoiser(settings.time_weight, settings.inner)
     v = fill_unread(initial_reconstruction(slots, counts, mask), counts, mask)
     for step in range(settings.iterations):
         along = step / max(1, settings.iterations - 1)
@@ -69,6 +69,17 @@ def gap_tv(
         x = v + spread((slots - expose(v, counts, mask)) / weight, counts, mask)
         v = smooth(x, strength)
     return v
+
+
+QUICK = GapTv(iterations=10)  # what a network that starts from the estimate is given
+
+
+@torch.no_grad()
+def quick_estimate(
+    slots: torch.Tensor, counts: torch.Tensor, mask: torch.Tensor | None, noise: ReadNoise
+) -> torch.Tensor:
+    """A short run of `gap_tv`, (b, T, h, w), for networks to start from; no gradient passes."""
+    return gap_tv(slots, counts, mask, noise=noise, settings=QUICK)
 
 
 def fill_unread(
@@ -87,23 +98,36 @@ def fill_unread(
     return filled
 
 
+class TvDenoiser:
+    """Total variation that goes on from the dual of its last call, so that few inner steps suffice."""
+
+    def __init__(self, time_weight: float = 1.0, steps: int = 1) -> None:
+        self.weights = ((time_weight, 1), (1.0, 2), (1.0, 3))
+        self.steps = steps
+        self.dual: list[torch.Tensor] | None = None
+
+    def __call__(self, frames: torch.Tensor, strength: float) -> torch.Tensor:
+        if strength <= 0:
+            return frames
+        dual = self.dual or [torch.zeros_like(frames) for _ in self.weights]
+        step = 1.0 / (4 * sum(w * w for w, _ in self.weights) * strength)
+        for _ in range(self.steps):
+            v = frames - strength * _divergence(dual, self.weights)
+            dual = [_difference(v, axis).mul_(step * w).add_(p) for p, (w, axis) in zip(dual, self.weights)]
+            norm = torch.addcmul(dual[0].square(), dual[1], dual[1]).addcmul_(dual[2], dual[2])
+            shrink = norm.clamp_min_(1.0).rsqrt_()
+            dual = [p.mul_(shrink) for p in dual]
+        self.dual = dual
+        return frames - strength * _divergence(dual, self.weights)
+
+
 def tv_denoise(frames: torch.Tensor, strength: float, time_weight: float = 1.0, steps: int = 4) -> torch.Tensor:
     """argmin_v |v - x|^2 / 2 + strength TV(v) by `steps` projected gradient steps on the dual.
 
     TV is isotropic over (time, row, column); differences in time are weighed by `time_weight`.
     Source: [chambolle2004, Sec. 3], with gradient projection.
     """
-    if strength <= 0:
-        return frames
-    weights = ((time_weight, 1), (1.0, 2), (1.0, 3))
-    dual = [torch.zeros_like(frames) for _ in weights]
-    step = 1.0 / (4 * sum(w * w for w, _ in weights) * strength)
-    for _ in range(steps):
-        v = frames - strength * _divergence(dual, weights)
-        dual = [p + step * w * _difference(v, axis) for p, (w, axis) in zip(dual, weights)]
-        norm = sum(p.square() for p in dual).sqrt().clamp_min(1.0)
-        dual = [p / norm for p in dual]
-    return frames - strength * _divergence(dual, weights)
+    return TvDenoiser(time_weight, steps)(frames, strength)
 
 
 def total_variation(frames: torch.Tensor, time_weight: float = 1.0) -> torch.Tensor:
@@ -114,9 +138,10 @@ def total_variation(frames: torch.Tensor, time_weight: float = 1.0) -> torch.Ten
 
 def _difference(x: torch.Tensor, axis: int) -> torch.Tensor:
     """x[i+1] - x[i] along `axis`, 0 at the end."""
-    out = torch.zeros_like(x)
+    out = torch.empty_like(x)
     length = x.shape[axis]
     torch.sub(x.narrow(axis, 1, length - 1), x.narrow(axis, 0, length - 1), out=out.narrow(axis, 0, length - 1))
+    out.narrow(axis, length - 1, 1).zero_()
     return out
 
 
@@ -125,7 +150,7 @@ def _divergence(dual, weights) -> torch.Tensor:
     total = torch.zeros_like(dual[0])
     for p, (weight, axis) in zip(dual, weights):
         length = p.shape[axis]
-        flow = weight * p.narrow(axis, 0, length - 1)
-        total.narrow(axis, 1, length - 1).add_(flow)
-        total.narrow(axis, 0, length - 1).sub_(flow)
+        flow = p.narrow(axis, 0, length - 1)
+        total.narrow(axis, 1, length - 1).add_(flow, alpha=weight)
+        total.narrow(axis, 0, length - 1).sub_(flow, alpha=weight)
     return total

@@ -19,7 +19,7 @@ from semlink.seeds import Seeds
 from semlink.sensing.aperture import binary_aperture
 from semlink.sensing.decoder_weights import load_decoder
 from semlink.sensing.exposure import ReadNoise, counts_on_offer, read_out
-from semlink.sensing.gap_tv import Denoiser, GapTv, fill_unread, gap_tv
+from semlink.sensing.gap_tv import Denoiser, GapTv, fill_unread, gap_tv, quick_estimate
 from semlink.sensing.initial import initial_reconstruction
 from semlink.sensing.ratio_map import check_map, fixed_map, load_map, random_map, tiled_map
 
@@ -166,7 +166,8 @@ class DeepReconstructor:
         self._check(card, measurement)
         slots, counts, mask = _parts(measurement, self.masked)
         initial = initial_reconstruction(slots, counts, mask)
-        return Frames(decode(model, initial, counts, mask).to(slots.device).clamp(0, 1))
+        estimate = quick_estimate(slots, counts, mask, self.noise) if model.estimated else None
+        return Frames(decode(model, initial, counts, mask, estimate).to(slots.device).clamp(0, 1))
 
     def _check(self, card: dict[str, Any], measurement: Measurement) -> None:
         facts = card["facts"]
@@ -189,7 +190,11 @@ class DeepReconstructor:
 
 @torch.no_grad()
 def decode(
-    model: torch.nn.Module, initial: torch.Tensor, counts: torch.Tensor, mask: torch.Tensor | None = None
+    model: torch.nn.Module,
+    initial: torch.Tensor,
+    counts: torch.Tensor,
+    mask: torch.Tensor | None = None,
+    estimate: torch.Tensor | None = None,
 ) -> torch.Tensor:
     """The network on frames of any size, float32: padded to a multiple of 8 by reflection, cropped back."""
     h, w = initial.shape[-2:]
@@ -204,9 +209,10 @@ def decode(
         return wide.reshape(*x.shape[:-2], h + down, w + right).to(x.dtype)
 
     half = device.type == "cuda" or _bf16_pays()
-    parts = padded(initial), padded(counts), padded(mask)
+    clips, counts, mask = padded(initial), padded(counts), padded(mask)
+    estimates = [None] * len(clips) if estimate is None else padded(estimate).split(1)
     with torch.autocast(device.type, torch.bfloat16, enabled=half):
-        restored = [model(clip.unsqueeze(0), parts[1], parts[2]).float() for clip in parts[0]]
+        restored = [model(clip, counts, mask, start).float() for clip, start in zip(clips.split(1), estimates)]
     return torch.cat(restored)[..., :h, :w]
 
 

@@ -27,6 +27,8 @@ class Reconstruction(nn.Module):
         masked: also take the coded aperture.
         captures: initial reconstructions stacked along channels: 1, or 4 for
             the differentiable variant, which takes no map [zhang2024crl-supp, Sec. I-C].
+        estimated: also take a classical estimate of the frames and start from it. This
+            project's own: it puts the beginning of training where GAP-TV ends.
         norm_first: layer norm before the attention, as drawn; the public code has none.
 
     Shape: (b, captures T, h, w) to (b, T, h, w); h, w multiples of 4. The output is not clamped.
@@ -42,11 +44,13 @@ class Reconstruction(nn.Module):
         *,
         masked: bool = False,
         captures: int = 1,
+        estimated: bool = False,
         norm_first: bool = False,
     ) -> None:
         super().__init__()
         self.num_frames, self.width, self.masked, self.captures = num_frames, width, masked, captures
-        inputs = captures * num_frames + (captures == 1) + masked * num_frames
+        self.estimated = estimated
+        inputs = (captures + masked + estimated) * num_frames + (captures == 1)
         self.fusion = nn.Sequential(
             nn.Conv2d(inputs, 2 * num_frames, 1), nn.GELU(), nn.Conv2d(2 * num_frames, num_frames, 1)
         )
@@ -56,16 +60,20 @@ class Reconstruction(nn.Module):
         init_spectral(self)
 
     def forward(
-        self, initial: torch.Tensor, counts: torch.Tensor | None = None, mask: torch.Tensor | None = None
+        self,
+        initial: torch.Tensor,
+        counts: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+        estimate: torch.Tensor | None = None,
     ) -> torch.Tensor:
-        fused = self.fusion(self._stack(initial, counts, mask))
+        fused = self.fusion(self._stack(initial, counts, mask, estimate))
         entered = self.enter(fused)
         skip = entered if self.width == self.num_frames else fused
         return self.leave(self.stages(entered)) + skip
 
     @torch.no_grad()
     def start_at_initial(self) -> Reconstruction:
-        """Set the first and last layers so that training starts at the initial reconstruction.
+        """Set the first and last layers so that training starts at the initial reconstruction, or the estimate.
 
         Half of the fusion's hidden units carry the frames through the straight
         part of the GELU; the last layer starts at zero. This project's choice.
@@ -73,8 +81,10 @@ class Reconstruction(nn.Module):
         first, last = self.fusion[0], self.fusion[2]
         t = self.num_frames
         first.weight[:t] = 0
-        for capture in range(self.captures):
-            first.weight[:t, capture * t : (capture + 1) * t] += torch.eye(t)[..., None, None]
+        inputs = first.weight.shape[1]
+        carried = [inputs - t] if self.estimated else [capture * t for capture in range(self.captures)]
+        for start in carried:
+            first.weight[:t, start : start + t] += torch.eye(t)[..., None, None]
         first.bias[:t] = 3.0
         last.weight[:, :t] = torch.eye(t)[..., None, None]
         last.weight[:, t:] *= 0.1
@@ -85,7 +95,7 @@ class Reconstruction(nn.Module):
         self.leave.weight.zero_()
         return self
 
-    def _stack(self, initial, counts, mask) -> torch.Tensor:
+    def _stack(self, initial, counts, mask, estimate) -> torch.Tensor:
         parts = [initial]
         b, _, h, w = initial.shape
         if self.captures == 1:
@@ -98,6 +108,10 @@ class Reconstruction(nn.Module):
             raise JointError(f"reconstruction: got {have}, but the network was built {want}")
         if mask is not None:
             parts.append(mask.to(initial.dtype).expand(b, *mask.shape[-3:]))
+        if self.estimated:
+            if estimate is None:
+                raise JointError("reconstruction: the network starts from a classical estimate, and got none")
+            parts.append(estimate)
         return torch.cat(parts, 1).contiguous(memory_format=torch.channels_last)
 
 
@@ -108,4 +122,5 @@ def probe(net: Reconstruction) -> torch.Tensor:
     wave = 0.5 + 0.4 * torch.sin(0.37 * torch.arange(inputs * 32 * 32.0)).view(1, inputs, 32, 32)
     mask = (torch.cos(1.7 * torch.arange(net.num_frames * 32 * 32.0)) > 0).float() if net.masked else None
     counts = torch.tensor([[1, 2], [4, 0]]).repeat(16, 16) if net.captures == 1 else None
-    return net(wave, counts, None if mask is None else mask.view(net.num_frames, 32, 32))
+    estimate = wave[:, -net.num_frames :].roll(1, -1) if net.estimated else None
+    return net(wave, counts, None if mask is None else mask.view(net.num_frames, 32, 32), estimate)

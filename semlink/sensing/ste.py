@@ -53,18 +53,25 @@ def chosen_counts(ratio: torch.Tensor, num_frames: int = 16) -> torch.Tensor:
     return offer[level]
 
 
-def four_captures(frames: torch.Tensor, normal: torch.Tensor, noise: ReadNoise) -> torch.Tensor:
-    """Initial reconstructions of all captures, stacked: (b, 4 T, h, w).
+def four_captures(frames: torch.Tensor, normal: torch.Tensor, noise: ReadNoise) -> tuple[torch.Tensor, torch.Tensor]:
+    """Initial reconstructions of all captures, (b, 4 T, h, w), and their readings, (b, 4, T/2, h, w).
 
     `normal` (b, 4, T/2, h, w): each capture has its own noise.
     """
     counts = torch.tensor(counts_on_offer(frames.shape[1])[1:])
-    parts = []
+    parts, taken = [], []
     for number, count in enumerate(counts):
         everywhere = count.expand(frames.shape[-2:]).to(frames.device)
         readings = read_out(frames, everywhere, normal[:, number], noise=noise)
+        taken.append(readings)
         parts.append(initial_reconstruction(readings, everywhere))
-    return torch.cat(parts, 1)
+    return torch.cat(parts, 1), torch.stack(taken, 1)
+
+
+def chosen_readings(readings: torch.Tensor, ratio: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a sensor with this map would have read: slots (b, T/2, h, w), and the counts of M."""
+    mask = choice_mask(ratio, readings.shape[1]).unsqueeze(-3)  # (..., 4, 1, h, w)
+    return (readings * mask).sum(1), chosen_counts(ratio, 2 * readings.shape[2])
 
 
 def choose(captures: torch.Tensor, ratio: torch.Tensor, num_frames: int = 16) -> torch.Tensor:

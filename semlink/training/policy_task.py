@@ -10,7 +10,7 @@ Source: [zhang2024crl, Sec. II-E, eqs. (6)-(8); phases from the public code].
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -23,7 +23,6 @@ from semlink.sensing.ratio_generator import (
     Reward,
     exploration_share,
     explored,
-    log_probs,
     policy_loss,
     sample,
 )
@@ -46,9 +45,13 @@ class PolicyOptions:
     Attributes:
         costs: lambda of each map, in nats of quality per measurement.
         quality, window: of the reward; see `Reward`.
-        baseline: subtract the mean reward of each tile position.
+        baseline: what is subtracted from the reward: "none" as published; "tile",
+            the clip's mean at each tile position; "pair", what another draw of
+            the map earned at the same pixel of the same clip.
         exploration: scale of the published exploration; 0 for none.
-        settle: the last share of the steps, with argmax maps and the decoder alone.
+        warm: first steps, in which the decoder alone learns, on `maps` with all kinds.
+        steps: how many steps of exploration follow; in what remains the maps stand
+            at their argmax and the decoder settles on them.
         policy_rate: learning rate of the generators.
         policy_optimiser: "sgd" with momentum 0.9 as published, or "adam".
         follow: the decoder also learns while the policies explore.
@@ -58,16 +61,16 @@ class PolicyOptions:
     costs: list
     quality: str = "frame"
     window: int = 1
-    baseline: bool = True
+    baseline: str = "tile"
     exploration: float = 1.0
-    settle: float = 0.33
+    warm: int = 0
+    steps: int = 0
     policy_rate: float = 3e-3
     policy_optimiser: str = "adam"
     follow: bool = True
     maps: MapDraws = field(default_factory=lambda: MapDraws(uniform=0.35, tile=0.05, listed=0.6))
     noise: ReadNoise = field(default_factory=ReadNoise)
     loss: str = "rmse"
-    steps: int = 0
 
 
 class SensingModel(nn.Module):
@@ -78,8 +81,8 @@ class SensingModel(nn.Module):
         self.decoder = decoder
         self.generators = nn.ModuleList(RatioGenerator(channels) for _ in range(num_maps))
 
-    def forward(self, initial, counts=None, mask=None):
-        return self.decoder(initial, counts, mask)
+    def forward(self, initial, counts=None, mask=None, estimate=None):
+        return self.decoder(initial, counts, mask, estimate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +101,7 @@ class RatioPolicyTask:
 
     @property
     def architecture(self) -> str:
-        n = self.network
-        size = f"T={n.num_frames} width={n.width} stages={n.stages} masked={n.masked}"
-        return f"reconstruction {size} with {len(self.options.costs)} ratio generators"
+        return f"reconstruction {self.network.words} with {len(self.options.costs)} ratio generators"
 
     def build(self) -> nn.Module:
         return SensingModel(
@@ -120,9 +121,12 @@ class RatioPolicyTask:
         ]
 
     def loss(self, model: SensingModel, clips, step, rng):
-        if step < self.options.steps:
-            return self._explore(model, clips, step, rng)
-        return self._settle(model, clips, rng)
+        if step < self.options.warm:
+            return self._follow(model, clips, MapDraws(counts=self.options.maps.counts), rng)
+        if step < self.options.warm + self.options.steps:
+            return self._explore(model, clips, step - self.options.warm, rng)
+        draws = replace(self.options.maps, tiles=learned_tiles(model))
+        return self._follow(model, clips, draws, rng)
 
     def validate(self, model: SensingModel, clips):
         figures = {}
@@ -159,29 +163,29 @@ class RatioPolicyTask:
         with torch.autocast(clips.device.type, enabled=False):
             tile = explored(model.generators[number].tile().softmax(0), min(1.0, share))
             probs = tile.repeat(1, -(-crop // 4), -(-crop // 4))[:, :crop, :crop]
+        if self.options.baseline == "pair":
+            clips = clips[: max(1, len(clips) // 2)].repeat(2, 1, 1, 1)
         actions = sample(probs, len(clips), rng=rng)
         counts = torch.tensor(counts_on_offer(clips.shape[1]), device=clips.device)[actions]
-        mask = aperture_for(self.network, clips, rng)
         with torch.set_grad_enabled(self.options.follow):
-            restored = restore(model, clips, counts, mask, self.options.noise, rng)
+            restored = self._restore(model, clips, counts, rng)
         reward = Reward(self.options.costs[number], self.options.quality, self.options.window)
         reward = reward((restored - clips).square(), counts)
-        loss = policy_loss(probs, actions, reward, baseline=self.options.baseline)
+        if self.options.baseline == "pair":
+            reward = reward - reward.roll(len(clips) // 2, 0)
+        loss = policy_loss(probs, actions, reward, baseline=self.options.baseline == "tile")
         if self.options.follow:
             loss = loss + distortion(restored, clips, self.options.loss)
-        return loss, {
-            "sampled_count": float(counts.float().mean()),
-            "log_prob": float(log_probs(probs.detach(), actions).mean()),
-        }
+        return loss, {"sampled_count": float(counts.float().mean())}
 
-    def _settle(self, model: SensingModel, clips, rng):
-        tiles = learned_tiles(model)
-        draws = MapDraws(
-            self.options.maps.uniform, self.options.maps.tile, self.options.maps.listed, self.options.maps.counts, tiles
-        )
+    def _follow(self, model: SensingModel, clips, draws: MapDraws, rng):
+        """The decoder alone learns, on maps drawn as `draws` says."""
         counts = draws.draw(clips.shape[1], len(clips), clips.shape[-1], rng=rng).to(clips.device)
-        restored = restore(model, clips, counts, aperture_for(self.network, clips, rng), self.options.noise, rng)
-        return distortion(restored, clips, self.options.loss), {}
+        return distortion(self._restore(model, clips, counts, rng), clips, self.options.loss), {}
+
+    def _restore(self, model: SensingModel, clips, counts, rng) -> torch.Tensor:
+        mask = aperture_for(self.network, clips, rng)
+        return restore(model, clips, counts, mask, self.options.noise, rng, estimated=self.network.estimated)
 
     def _score(self, model, clips, tile) -> float:
         return score_tile(model, clips, tile, self.network, self.options.noise)

@@ -16,6 +16,7 @@ from semlink.errors import ScenarioError
 from semlink.payload import FrameShape
 from semlink.sensing.aperture import binary_aperture
 from semlink.sensing.exposure import ReadNoise, read_out
+from semlink.sensing.gap_tv import quick_estimate
 from semlink.sensing.initial import initial_reconstruction
 from semlink.sensing.ratio_map import tiled_map
 from semlink.sensing.reconstruction import Reconstruction, probe
@@ -31,12 +32,25 @@ class NetworkSpec:
     width: int = 16
     stages: int = 3
     masked: bool = False
+    estimated: bool = False
     norm_first: bool = False
 
     def build(self, captures: int = 1) -> Reconstruction:
         return Reconstruction(
-            self.num_frames, self.width, self.stages, masked=self.masked, captures=captures, norm_first=self.norm_first
+            self.num_frames,
+            self.width,
+            self.stages,
+            masked=self.masked,
+            captures=captures,
+            estimated=self.estimated,
+            norm_first=self.norm_first,
         ).start_at_initial()
+
+    @property
+    def words(self) -> str:
+        """The size in words, for the architecture line of a card."""
+        extras = [name for name in ("masked", "estimated", "norm_first") if getattr(self, name)]
+        return " ".join([f"T={self.num_frames} width={self.width} stages={self.stages}", *extras])
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +78,7 @@ class ReconstructionTask:
 
     @property
     def architecture(self) -> str:
-        n = self.network
-        return f"reconstruction T={n.num_frames} width={n.width} stages={n.stages} masked={n.masked}"
+        return f"reconstruction {self.network.words}"
 
     def build(self) -> nn.Module:
         return self.network.build()
@@ -75,7 +88,8 @@ class ReconstructionTask:
 
     def loss(self, model, clips, step, rng):
         counts = self.options.maps.draw(clips.shape[1], len(clips), clips.shape[-1], rng=rng).to(clips.device)
-        restored = restore(model, clips, counts, aperture_for(self.network, clips, rng), self.options.noise, rng)
+        mask = aperture_for(self.network, clips, rng)
+        restored = restore(model, clips, counts, mask, self.options.noise, rng, estimated=self.network.estimated)
         return distortion(restored, clips, self.options.loss), {}
 
     def validate(self, model, clips):
@@ -108,7 +122,8 @@ def score_tile(model, clips: torch.Tensor, tile, network: NetworkSpec, noise: Re
     """PSNR in dB of `clips` sensed with a repeated tile, always with the same noise."""
     rng = torch.Generator().manual_seed(0)
     counts = tiled_map(tile, FrameShape(*clips.shape[1:])).to(clips.device)
-    return mean_psnr_db(restore(model, clips, counts, aperture_for(network, clips), noise, rng), clips)
+    mask = aperture_for(network, clips)
+    return mean_psnr_db(restore(model, clips, counts, mask, noise, rng, estimated=network.estimated), clips)
 
 
 def aperture_for(network: NetworkSpec, clips: torch.Tensor, rng: torch.Generator | None = None) -> torch.Tensor | None:
@@ -118,14 +133,17 @@ def aperture_for(network: NetworkSpec, clips: torch.Tensor, rng: torch.Generator
     return binary_aperture(*clips.shape[1:], corner_rng=rng).to(clips.device)
 
 
-def restore(model, clips, counts, mask, noise: ReadNoise, rng: torch.Generator) -> torch.Tensor:
+def restore(
+    model, clips, counts, mask, noise: ReadNoise, rng: torch.Generator, *, estimated: bool = False
+) -> torch.Tensor:
     """Sense `clips` with `counts` and decode: (b, T, h, w), float32."""
     slots = clips.shape[1] // 2
     normal = torch.randn(len(clips), slots, *clips.shape[2:], generator=rng).to(clips.device)
     with torch.autocast(clips.device.type, enabled=False):
         readings = read_out(clips, counts, normal, noise=noise, mask=mask)
         initial = initial_reconstruction(readings, counts, mask)
-    return model(initial, counts, mask).float()
+        estimate = quick_estimate(readings, counts, mask, noise) if estimated else None
+    return model(initial, counts, mask, estimate).float()
 
 
 def distortion(restored: torch.Tensor, clips: torch.Tensor, kind: str) -> torch.Tensor:

@@ -17,9 +17,10 @@ from torch import nn
 
 from semlink.errors import ScenarioError
 from semlink.sensing.exposure import ReadNoise
+from semlink.sensing.gap_tv import quick_estimate
 from semlink.sensing.ratio_generator import RatioGenerator
 from semlink.sensing.reconstruction import probe
-from semlink.sensing.ste import choose, chosen_counts, four_captures
+from semlink.sensing.ste import choose, chosen_counts, chosen_readings, four_captures
 from semlink.training.recipe import build_options
 from semlink.training.sensing_tasks import NetworkSpec, distortion, mean_psnr_db
 
@@ -35,7 +36,7 @@ class SteOptions:
         ratio_rate: learning rate of the generators.
         gradient_scale: of the gradient that reaches M; the published sum over 64 channels is large.
         free_share: share of clips with random ratios, so that the decoder knows every choice.
-        settle: last share of the steps with the ratios frozen.
+        steps: steps in which the ratios learn; afterwards they stand still.
         noise, loss: as for the decoder.
     """
 
@@ -43,7 +44,6 @@ class SteOptions:
     ratio_rate: float = 3e-3
     gradient_scale: float = 1.0
     free_share: float = 0.2
-    settle: float = 0.33
     steps: int = 0
     noise: ReadNoise = field(default_factory=ReadNoise)
     loss: str = "mse"
@@ -61,8 +61,8 @@ class SteModel(nn.Module):
         """M of one tile, (4, 4), in [0, 1]."""
         return self.generators[number].tile()[0].sigmoid()
 
-    def forward(self, kept: torch.Tensor) -> torch.Tensor:
-        return self.decoder(kept)
+    def forward(self, kept: torch.Tensor, estimate: torch.Tensor | None = None) -> torch.Tensor:
+        return self.decoder(kept, estimate=estimate)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +81,7 @@ class RatioSteTask:
 
     @property
     def architecture(self) -> str:
-        n = self.network
-        size = f"T={n.num_frames} width={n.width} stages={n.stages}"
-        return f"reconstruction of four captures {size} with {len(self.options.costs)} ratio generators"
+        return f"reconstruction of four captures {self.network.words} with {len(self.options.costs)} ratio generators"
 
     def build(self) -> nn.Module:
         return SteModel(self.network.build(CAPTURES), len(self.options.costs))
@@ -142,8 +140,13 @@ class RatioSteTask:
         t = clips.shape[1]
         normal = torch.randn(len(clips), CAPTURES, t // 2, *clips.shape[2:], generator=rng).to(clips.device)
         with torch.autocast(clips.device.type, enabled=False):
-            kept = choose(four_captures(clips, normal, self.options.noise), ratio, t)
-        return model(kept).float()
+            captures, readings = four_captures(clips, normal, self.options.noise)
+            kept = choose(captures, ratio, t)
+            estimate = None
+            if self.network.estimated:
+                slots, counts = chosen_readings(readings, ratio.detach())
+                estimate = quick_estimate(slots, counts, None, self.options.noise)
+        return model(kept, estimate).float()
 
 
 def repeat_ratio(tile: torch.Tensor, height: int, width: int) -> torch.Tensor:

@@ -104,7 +104,7 @@ def _channel(kind: str, options: Sequence[str]) -> Any:
 
     from semlink.errors import ScenarioError
     from semlink.link.channel_specs import AnyChannel
-    from semlink.link.loader import apply_override
+    from semlink.link.loader import apply_override, say
     from semlink.link.specs import build_block
 
     tree: dict[str, Any] = {"kind": kind}

@@ -62,7 +62,7 @@ class LdpcSpec(Spec):
     )
     table: Annotated[int, Field(ge=1, le=3)] | None = Field(
         None,
-        description="MCS table 5.1.3.1-x of TS 38.214; default: 1 for an index; for `best` every modulation with every rate of all three",
+        description="MCS table 5.1.3.1-x of TS 38.214; default: 1; for `best` any modulation at any rate of all",
     )
     block_bits: Annotated[int, Field(ge=256, le=65536)] = Field(
         8192, description="largest transport block, information bits with CRC"

@@ -22,6 +22,7 @@ from semlink.sensing.exposure import ReadNoise, counts_on_offer, read_out
 from semlink.sensing.gap_tv import Denoiser, GapTv, fill_unread, gap_tv, quick_estimate
 from semlink.sensing.initial import initial_reconstruction
 from semlink.sensing.ratio_map import check_map, fixed_map, load_map, random_map, tiled_map
+from semlink.weights.store import find_weights, read_card
 
 PAD_MULTIPLE = 8
 
@@ -222,8 +223,7 @@ def learned_tile(weights: str, mean_count: float | None) -> tuple[tuple[int, ...
     Raises:
         ModelError: the card lists none, or none within a tenth of what is asked for.
     """
-    _, card = _network(weights, "cpu")
-    rows = card["facts"].get("learned", [])
+    rows = read_card(find_weights(weights))["facts"].get("learned", [])
     if not rows or mean_count is None:
         means = sorted(row["mean_count"] for row in rows)
         raise ModelError(f"weights {weights!r}: mean_count {mean_count} names no learned map; allowed: near {means}")

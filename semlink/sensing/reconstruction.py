@@ -81,8 +81,8 @@ class Reconstruction(nn.Module):
         first, last = self.fusion[0], self.fusion[2]
         t = self.num_frames
         first.weight[:t] = 0
-        inputs = first.weight.shape[1]
-        carried = [inputs - t] if self.estimated else [capture * t for capture in range(self.captures)]
+        own = self.captures * t + (self.captures == 1)
+        carried = [own] if self.estimated else [capture * t for capture in range(self.captures)]
         for start in carried:
             first.weight[:t, start : start + t] += torch.eye(t)[..., None, None]
         first.bias[:t] = 3.0
@@ -102,16 +102,16 @@ class Reconstruction(nn.Module):
             if counts is None:
                 raise JointError("reconstruction: no ratio map; allowed: counts (h, w) or (clip, h, w)")
             parts.append(action_index(counts).to(initial.dtype).expand(b, h, w).unsqueeze(1))
+        if self.estimated:
+            if estimate is None:
+                raise JointError("reconstruction: the network starts from a classical estimate, and got none")
+            parts.append(estimate)
         if self.masked != (mask is not None):
             have = "an aperture" if mask is not None else "no aperture"
             want = "with one" if self.masked else "without"
             raise JointError(f"reconstruction: got {have}, but the network was built {want}")
         if mask is not None:
             parts.append(mask.to(initial.dtype).expand(b, *mask.shape[-3:]))
-        if self.estimated:
-            if estimate is None:
-                raise JointError("reconstruction: the network starts from a classical estimate, and got none")
-            parts.append(estimate)
         return torch.cat(parts, 1).contiguous(memory_format=torch.channels_last)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,15 @@ from semlink.link.digital import BoundScheme, DigitalScheme
 from semlink.link.kinds import PluginSpec
 from semlink.link.memo import StreamStore
 from semlink.link.plugins import build as build_plugin, load_class
-from semlink.link.scheme_specs import DigitalSpec, LdpcSpec
+from semlink.link.scheme_specs import DigitalSpec, LdpcSpec, SensingSpec
+from semlink.link.sensed import Eye, SensedScheme, SensingScheme
 from semlink.link.specs import build_block, scheme_name
 from semlink.phy.coding import LdpcCoding
 
 
-def build_link(scheme: Any, channel: Any, waveform: Any, *, streams: StreamStore | None, folder: Path | None) -> Link:
+def build_link(
+    scheme: Any, channel: Any, waveform: Any, *, streams: StreamStore | None, folder: Path | None, frames: int = 16
+) -> Link:
     """Two instances of a scheme with the air between them.
 
     Raises:
@@ -25,15 +29,17 @@ def build_link(scheme: Any, channel: Any, waveform: Any, *, streams: StreamStore
     """
     try:
         return Link(
-            transmitter=build_scheme(scheme, streams, folder),
-            receiver=build_scheme(scheme, None, folder),
+            transmitter=build_scheme(scheme, streams, folder, frames),
+            receiver=build_scheme(scheme, None, folder, frames),
             waveform=build_waveform(waveform, channel, folder),
-            channel=build_block(channel, "channel", folder),
+            channel=None if channel is None else build_block(channel, "channel", folder),
         )
     except (ValueError, TypeError) as fault:
         if isinstance(fault, ScenarioError):
             raise
-        raise ScenarioError(f"scheme {scheme_name(scheme)!r} on {channel.kind}: {fault}") from fault
+        raise ScenarioError(
+            f"scheme {scheme_name(scheme)!r} on {getattr(channel, 'kind', 'no channel')}: {fault}"
+        ) from fault
 
 
 def build_waveform(waveform: Any, channel: Any, folder: Path | None) -> Any:
@@ -48,13 +54,27 @@ def build_waveform(waveform: Any, channel: Any, folder: Path | None) -> Any:
     return build_block(waveform, "waveform", folder)
 
 
-def build_scheme(spec: Any, streams: StreamStore | None, folder: Path | None) -> Any:
-    """One end of a scheme."""
+def build_scheme(spec: Any, streams: StreamStore | None, folder: Path | None, frames: int) -> Any:
+    """One end of a scheme for clips of `frames` frames."""
     if isinstance(spec, PluginSpec):
         return _user_scheme(spec, folder)
+    if isinstance(spec, SensingSpec):
+        return SensingScheme(partial(_eye, spec, frames, folder))
     if isinstance(spec, DigitalSpec):
-        return _digital(spec, streams, folder)
+        scheme = _digital(spec, streams, folder)
+        return scheme if spec.sensor is None else SensedScheme(_eye(spec, frames, folder, None), scheme)
     return spec.build(streams)
+
+
+def _eye(spec: Any, frames: int, folder: Path | None, mean_count: float | None) -> Eye:
+    """A scheme's sensor and reconstruction; `mean_count` is the rate knob of its ratio map."""
+    if isinstance(spec.sensor, PluginSpec):
+        sensor = build_block(spec.sensor, "sensor", folder)
+    else:
+        sensor = spec.sensor.build(frames, mean_count)
+    if isinstance(spec.reconstruction, PluginSpec):
+        return Eye(sensor, build_block(spec.reconstruction, "reconstruction", folder))
+    return Eye(sensor, spec.reconstruction.build(sensor))
 
 
 def _digital(spec: DigitalSpec, streams: StreamStore | None, folder: Path | None) -> Any:

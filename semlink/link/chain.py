@@ -31,6 +31,15 @@ class Link:
     def is_bound(self) -> bool:
         return bool(getattr(self.transmitter, "is_bound", False))
 
+    @property
+    def is_sensing(self) -> bool:
+        return bool(getattr(self.transmitter, "is_sensing", False))
+
+    def measurements_per_pixel(self, agreement: Agreement) -> float | None:
+        """What sensing costs, where there is a sensor."""
+        cost = getattr(self.transmitter, "measurements_per_pixel", None)
+        return None if cost is None else float(cost(agreement))
+
     def point(self, snr_db: float, budget_uses: int | None, rate: float | None) -> Point:
         """The operating point as the scheme sees it: pilots taken off the budget."""
         if budget_uses is not None and not self.is_bound:
@@ -63,9 +72,10 @@ def run_clip(
         ChannelFault: the channel's output cannot be true.
         BoundaryError: the receiver reached beyond its antenna.
     """
+    if link.is_sensing:
+        return Outcome(link.transmitter.sense(clip, agreement, seeds), Ledger())  # type: ignore[attr-defined]
     if link.is_bound:
-        frames, ledger = link.transmitter.ideal(clip, agreement, link.channel)  # type: ignore[attr-defined]
-        return Outcome(frames, ledger)
+        return Outcome(*link.transmitter.ideal(clip, agreement, link.channel, seeds))  # type: ignore[attr-defined]
     air = link.waveform.modulate(link.transmitter.transmit(clip, agreement, seeds))
     check_antenna(air, budget)
     sent = air.payload.iq

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
+from importlib.metadata import version
 from typing import Any
 
 import numpy as np
@@ -87,7 +88,7 @@ class BoundScheme:
     def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
         return Agreement(frames, point)
 
-    def ideal(self, frames: Frames, agreement: Agreement, channel: Any) -> tuple[Frames, Ledger]:
+    def ideal(self, frames: Frames, agreement: Agreement, channel: Any, seeds: Seeds) -> tuple[Frames, Ledger]:
         """The frames as coded, and the channel uses that the bound asks for."""
         clip, point = _only_clip(frames), agreement.point
         if point.budget_uses is not None:
@@ -120,7 +121,7 @@ def coded(
 
     if streams is None:
         return make()
-    return streams.get(digest_of(repr(codec), clip, max_bytes, rate), make)
+    return streams.get(digest_of(repr(codec), version("av"), clip, max_bytes, rate), make)
 
 
 def _split_header(ledger: Ledger, packets: tuple[Packet, ...], bits_per_symbol: int) -> Ledger:

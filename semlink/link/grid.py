@@ -28,8 +28,8 @@ class GridPoint:
     """Indices of scheme and channel, and where on the grid they meet."""
 
     scheme: int
-    channel: int
-    snr_db: float
+    channel: int | None
+    snr_db: float | None
     budget: float | None
     rate: float | None
 
@@ -42,6 +42,10 @@ def grid(scenario: Scenario) -> tuple[GridPoint, ...]:
 def _points(scenario: Scenario) -> Iterator[GridPoint]:
     for number, scheme in enumerate(scenario.schemes):
         rates = rates_of(scheme)
+        if scheme.kind == "sensing":
+            yield from (GridPoint(number, None, None, None, rate) for rate in rates or [None])
+            continue
+        assert scenario.sweep is not None
         for channel in range(len(scenario.channel)):
             for snr_db in scenario.sweep.snr_db:
                 if rates is not None:
@@ -54,7 +58,7 @@ def _points(scenario: Scenario) -> Iterator[GridPoint]:
 def point_key(scenario: Scenario, point: GridPoint, source_digest: str, folder: Path | None) -> str:
     """The name of a point's file: a digest of everything its numbers depend on."""
     scheme = scenario.schemes[point.scheme]
-    channel = scenario.channel[point.channel]
+    channel = None if point.channel is None else scenario.channel[point.channel]
     content = {
         "format": FORMAT,
         "version": __version__,
@@ -81,8 +85,13 @@ def channel_name(spec: Any) -> str:
 
 def point_name(scenario: Scenario, point: GridPoint) -> str:
     """A point in words, for progress and errors."""
-    where = f"budget {point.budget:g}" if point.budget is not None else f"rate {point.rate:g}"
-    return f"{scheme_name(scenario.schemes[point.scheme])}, {point.snr_db:g} dB, {where}"
+    parts = [
+        scheme_name(scenario.schemes[point.scheme]),
+        None if point.snr_db is None else f"{point.snr_db:g} dB",
+        None if point.budget is None else f"budget {point.budget:g}",
+        None if point.rate is None else f"rate {point.rate:g}",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _plain(spec: Any, drop: tuple[str, ...] = ()) -> Any:

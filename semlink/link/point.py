@@ -95,10 +95,11 @@ class Bench:
             (point.scheme, point.channel),
             lambda: build_link(
                 scenario.schemes[point.scheme],
-                scenario.channel[point.channel],
+                None if point.channel is None else scenario.channel[point.channel],
                 scenario.waveform,
                 streams=self.streams,
                 folder=self.folder,
+                frames=self.clips.frames[0].shape.t,
             ),
         )
 
@@ -112,8 +113,9 @@ class Bench:
         budget = None if point.budget is None else int(point.budget * shape.num_pixels + 1e-9)
         if budget == 0:
             raise Infeasible(f"a budget of {point.budget:g} is less than one channel use a clip")
-        rehearsal = ClipRehearsal(link, self.clips.frames, rehearsal_root(self.scenario.seed), point.snr_db)
-        agreed = link.transmitter.agree(shape, link.point(point.snr_db, budget, point.rate), rehearsal)
+        snr_db = float("nan") if point.snr_db is None else point.snr_db
+        rehearsal = ClipRehearsal(link, self.clips.frames, rehearsal_root(self.scenario.seed), snr_db)
+        agreed = link.transmitter.agree(shape, link.point(snr_db, budget, point.rate), rehearsal)
         return agreed, budget
 
     def trial(
@@ -148,22 +150,25 @@ def run_point(bench: Bench, point: GridPoint) -> dict[str, Any]:
     """The record of one point: trials until the stop rule is met, or the reason why not."""
     scenario = bench.scenario
     rule = scenario.trials
-    bound = bench.link(point).is_bound
+    link = bench.link(point)
+    bound = link.is_bound
+    sensed: float | None = None
     genie: set[str] = set()
     try:
         agreed, budget = bench.agree(point)
+        sensed = link.measurements_per_pixel(agreed)
 
         def one_trial(trial: int) -> list[ClipTrial]:
             values, used = bench.trial(point, agreed, budget, trial)
             genie.update(used)
             return values
 
-        stop = StopRule(1, 1, rule.ci_halfwidth_db) if bound else StopRule(rule.min, rule.max, rule.ci_halfwidth_db)
+        certain = bound and sensed is None
+        stop = StopRule(1, 1, 1.0) if certain else StopRule(rule.min, rule.max, rule.ci_halfwidth_db)
         trials = repeat(one_trial, stop)
     except Infeasible as reason:
-        return _record(bench, point, [], bound, (), note=f"infeasible: {reason}")
-    note = "" if bound else _agreed_note(agreed)
-    return _record(bench, point, trials, bound, tuple(sorted(genie)), note=note)
+        return _record(bench, point, [], (), sensed, note=f"infeasible: {reason}")
+    return _record(bench, point, trials, tuple(sorted(genie)), sensed, note="" if bound else _agreed_note(agreed))
 
 
 def _agreed_note(agreed: Agreement) -> str:
@@ -175,8 +180,8 @@ def _record(
     bench: Bench,
     point: GridPoint,
     trials: Sequence[Sequence[ClipTrial]],
-    bound: bool,
     genie: tuple[str, ...],
+    sensed: float | None,
     note: str,
 ) -> dict[str, Any]:
     scenario, clips = bench.scenario, bench.clips
@@ -193,16 +198,18 @@ def _record(
     ]
     row = Row(
         scheme=scheme_name(scenario.schemes[point.scheme]),
-        channel=channel_name(scenario.channel[point.channel]),
+        channel="" if point.channel is None else channel_name(scenario.channel[point.channel]),
         snr_db=point.snr_db,
         budget=point.budget,
         rate=point.rate,
         seed=scenario.seed,
         clips=len(clips.names),
-        bound=bound,
+        bound=bench.link(point).is_bound,
         genie=", ".join(genie),
         note=note,
-        **(_summary(trials, bound, clips.frames[0].shape.num_pixels) if trials else {}),
+        measurements_per_pixel=sensed,
+        **_costs(trials, clips.frames[0].shape.num_pixels, sends=not bench.link(point).is_sensing),
+        **_qualities(trials),
     )
     head = {k: getattr(row, k) for k in ("scheme", "channel", "snr_db", "budget", "rate", "bound")}
     return {
@@ -218,22 +225,34 @@ def _column(metric: str) -> str:
     return "psnr_db" if metric == "psnr" else metric
 
 
-def _summary(trials: Sequence[Sequence[ClipTrial]], bound: bool, num_pixels: int) -> dict[str, Any]:
+def _costs(trials: Sequence[Sequence[ClipTrial]], num_pixels: int, *, sends: bool) -> dict[str, Any]:
+    if not trials or not sends:
+        return {}
     flat = [clip for trial in trials for clip in trial]
-    mean_uses = {p: float(np.mean([c.uses[p] for c in flat])) for p in PURPOSES}
-    total = float(np.mean([c.channel_uses for c in flat]))
-    blocks, lost = sum(c.blocks for c in flat), sum(c.lost for c in flat)
-    out: dict[str, Any] = {"channel_uses": total, "channel_uses_per_pixel": total / num_pixels, **mean_uses}
+    uses = float(np.mean([c.channel_uses for c in flat]))
+    purposes = {p: float(np.mean([c.uses[p] for c in flat])) for p in PURPOSES}
+    return {"channel_uses": uses, "channel_uses_per_pixel": uses / num_pixels, **purposes}
+
+
+def _qualities(trials: Sequence[Sequence[ClipTrial]]) -> dict[str, Any]:
+    if not trials:
+        return {}
+    flat = [clip for trial in trials for clip in trial]
+    out: dict[str, Any] = {"trials": len(trials)}
     for metric in ("psnr", "ssim"):
         if metric in flat[0].metrics:
             values = np.array([[c.metrics[metric] for c in trial] for trial in trials])
             out[_column(metric)] = float(values.mean())
-            out[f"{metric}_ci95"] = 0.0 if bound else t_halfwidth(values.mean(axis=1))
-    values = np.array([[c.metrics["psnr"] for c in trial] for trial in trials])
-    out["psnr_clips_ci95"] = t_halfwidth(values.mean(axis=0))
-    out["trials"] = len(trials)
+            out[f"{metric}_ci95"] = t_halfwidth(values.mean(axis=1)) if len(trials) > 1 else 0.0
+    out["psnr_clips_ci95"] = t_halfwidth([float(np.mean(c)) for c in _by_clip(trials)])
+    blocks, lost = sum(c.blocks for c in flat), sum(c.lost for c in flat)
     if blocks:
         low, high = wilson(lost, blocks)
         out |= {"bler": lost / blocks, "bler_ci95_low": low, "bler_ci95_high": high}
         out["outage"] = float(np.mean([c.lost > 0 for c in flat]))
     return out
+
+
+def _by_clip(trials: Sequence[Sequence[ClipTrial]]) -> list[list[float]]:
+    """PSNR of each clip in every trial."""
+    return [[trial[n].metrics["psnr"] for trial in trials] for n in range(len(trials[0]))]

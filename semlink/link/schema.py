@@ -7,11 +7,14 @@ from typing import Any
 from semlink.link.channel_specs import CHANNELS, WAVEFORMS
 from semlink.link.kinds import Spec, kinds_of
 from semlink.link.scheme_specs import CODECS, CODINGS, SCHEMES
+from semlink.link.sensing_specs import RECONSTRUCTIONS, SENSORS
 from semlink.link.source_specs import SOURCES
 from semlink.link.specs import Scenario
 
 CATALOGUE: dict[str, tuple[type[Spec], ...]] = {
     "source": SOURCES,
+    "sensor": SENSORS,
+    "reconstruction": RECONSTRUCTIONS,
     "channel": CHANNELS,
     "waveform": WAVEFORMS,
     "scheme": SCHEMES,

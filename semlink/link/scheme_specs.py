@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from semlink.link.kinds import Spec, one_of
+from semlink.link.sensing_specs import AnyReconstruction, AnySensor
 
 ModulationName = Literal["bpsk", "qpsk", "16qam", "64qam", "256qam"]
 BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
@@ -163,7 +164,23 @@ class DigitalSpec(SchemeSpec):
     kind: Literal["digital"]
     codec: AnyCodec = Field(description="source codec")
     coding: AnyCoding = Field(description="channel code and modulation")
+    sensor: AnySensor | None = Field(None, description="the transmitter sees the scene through it")
+    reconstruction: AnyReconstruction | None = Field(None, description="video from readings, before it is coded")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> DigitalSpec:
+        if (self.sensor is None) != (self.reconstruction is None):
+            raise ValueError("sensor and reconstruction go together: the codec takes video, not readings")
+        return self
 
 
-SCHEMES = (DigitalSpec,)
+class SensingSpec(SchemeSpec):
+    """A sensor and its reconstruction, nothing sent; `rates` are mean counts of the ratio map."""
+
+    kind: Literal["sensing"]
+    sensor: AnySensor = Field(description="the sensor")
+    reconstruction: AnyReconstruction = Field(description="video from readings")
+
+
+SCHEMES = (DigitalSpec, SensingSpec)
 AnyScheme = one_of("scheme", *SCHEMES)

@@ -57,12 +57,12 @@ class Scenario(Spec):
     seed: int = Field(1, ge=0, description="root of all chance")
     source: AnySource = Field(description="where clips come from")
     channel: Annotated[list[AnyChannel], BeforeValidator(_as_list)] = Field(
-        min_length=1, description="a channel, or a list of channels"
+        [], description="a channel, or a list of channels; none where every scheme only senses"
     )
     waveform: AnyWaveform | None = Field(
         None, description="pilots, estimator and equaliser; default: what the channel needs"
     )
-    sweep: Sweep
+    sweep: Sweep | None = Field(None, description="the grid; none where every scheme only senses")
     schemes: list[AnyScheme] = Field(min_length=1)
     metrics: list[MetricName] = Field(["psnr", "ssim"], min_length=1)
     trials: Trials = Field(Trials())
@@ -93,6 +93,12 @@ class Scenario(Spec):
     @model_validator(mode="after")
     def _has_operating_points(self) -> Scenario:
         for scheme in self.schemes:
+            if scheme.kind == "sensing":
+                continue
+            if not self.channel:
+                raise ValueError(f"scheme {scheme_name(scheme)!r} sends symbols, and no channel is given")
+            if self.sweep is None:
+                raise ValueError(f"scheme {scheme_name(scheme)!r} sends symbols, and no sweep.snr_db is given")
             if self.sweep.budget is None and rates_of(scheme) is None:
                 raise ValueError(f"scheme {scheme_name(scheme)!r} has no rates and sweep.budget is not given; set one")
         return self

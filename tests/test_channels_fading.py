@@ -128,6 +128,10 @@ def test_prefix_single_clip_and_gradient(channel):
     torch.testing.assert_close(x.grad, heard.gain.conj())
 
 
+def test_doppler_moves_the_gain_at_every_symbol_unless_told_otherwise():
+    assert Rayleigh(doppler=0.01).coherence == "symbol" and Rayleigh(7, 0.01).coherence == 7
+
+
 @pytest.mark.parametrize(
     ("build", "word"),
     [
@@ -135,7 +139,6 @@ def test_prefix_single_clip_and_gradient(channel):
         (lambda: Rayleigh("week"), "week"),
         (lambda: Rayleigh(1.5), "1.5"),
         (lambda: Rayleigh("symbol", 0.7), r"doppler: got 0.7; need a finite number in \[0, 0.5\]"),
-        (lambda: Rayleigh("block", 0.01), "where doppler is given"),
         (lambda: Rician(-1), "Rician.k: got -1; need a finite number >= 0"),
         (lambda: Rician(), "exactly one"),
         (lambda: Rician(1, 3), "exactly one"),

@@ -98,14 +98,16 @@ class Rayleigh:
 
     Attributes:
         coherence: symbols with one gain; "symbol" is 1, "block" the whole clip.
-        doppler: maximum Doppler shift times symbol time, None for independent blocks.
+        doppler: maximum Doppler shift times symbol time, None for independent
+            blocks; the gain then moves from symbol to symbol unless
+            `coherence` is a number.
     """
 
     coherence: Coherence = "block"
     doppler: float | None = None
 
     def __post_init__(self) -> None:
-        _check("Rayleigh", self.coherence, self.doppler)
+        object.__setattr__(self, "coherence", _checked("Rayleigh", self.coherence, self.doppler))
 
     @property
     def law(self) -> str:
@@ -141,7 +143,7 @@ class Rician:
             need_number("Rician.k", self.k, low=0)
         else:
             need_number("Rician.k_db", self.k_db)
-        _check("Rician", self.coherence, self.doppler)
+        object.__setattr__(self, "coherence", _checked("Rician", self.coherence, self.doppler))
 
     @property
     def k_factor(self) -> float:
@@ -163,12 +165,13 @@ class Rician:
         return faded(iq, direct + scattered, snr_db, seeds)
 
 
-def _check(name: str, coherence: Coherence, doppler: float | None) -> None:
+def _checked(name: str, coherence: Coherence, doppler: float | None) -> Coherence:
+    """The coherence that goes with `doppler`, both found sensible."""
     if coherence not in ("symbol", "block"):
         allowed = "'symbol', 'block' or a whole number of symbols >= 1"
         need(isinstance(coherence, int) and not isinstance(coherence, bool), f"{name}.coherence", coherence, allowed)
         need(coherence >= 1, f"{name}.coherence", coherence, allowed)
     if doppler is None:
-        return
+        return coherence
     need_number(f"{name}.doppler", doppler, low=0, high=0.5)
-    need(coherence != "block", f"{name}.coherence", coherence, "'symbol' or a number where doppler is given")
+    return "symbol" if coherence == "block" else coherence

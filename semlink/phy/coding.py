@@ -190,15 +190,17 @@ class LdpcCoding(BlockCoding):
         return _ldpc_room(symbols, self.bits_per_symbol, self.rate)
 
     def code_for(self, room: int, symbols: int) -> BlockCode:
-        return _LdpcBlock(
-            TransportBlock(
-                num_bits=room * 8,
-                num_coded=symbols * self.bits_per_symbol,
-                bits_per_symbol=self.bits_per_symbol,
-                code_rate=self.rate,
-                iterations=self.iterations,
-                backend=self.backend,
-            )
+        return _LdpcBlock(self.transport_block(room, symbols))
+
+    def transport_block(self, room: int, symbols: int) -> TransportBlock:
+        """The transport block of `room` bytes in `symbols` channel uses."""
+        return TransportBlock(
+            num_bits=room * 8,
+            num_coded=symbols * self.bits_per_symbol,
+            bits_per_symbol=self.bits_per_symbol,
+            code_rate=self.rate,
+            iterations=self.iterations,
+            backend=self.backend,
         )
 
 

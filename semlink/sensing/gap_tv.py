@@ -46,6 +46,7 @@ class GapTv:
     inner: int = 1
 
 
+@torch.no_grad()
 def gap_tv(
     slots: torch.Tensor,
     counts: torch.Tensor,
@@ -74,7 +75,6 @@ def gap_tv(
 QUICK = GapTv(iterations=10)  # what a network that starts from the estimate is given
 
 
-@torch.no_grad()
 def quick_estimate(
     slots: torch.Tensor, counts: torch.Tensor, mask: torch.Tensor | None, noise: ReadNoise
 ) -> torch.Tensor:
@@ -99,26 +99,42 @@ def fill_unread(
 
 
 class TvDenoiser:
-    """Total variation that goes on from the dual of its last call, so that few inner steps suffice."""
+    """Total variation that goes on from the dual of its last call, so that few inner steps suffice.
+
+    Works in place on its own dual, three images as large as the frames; no gradient passes.
+    """
 
     def __init__(self, time_weight: float = 1.0, steps: int = 1) -> None:
         self.weights = ((time_weight, 1), (1.0, 2), (1.0, 3))
         self.steps = steps
         self.dual: list[torch.Tensor] | None = None
 
+    @torch.no_grad()
     def __call__(self, frames: torch.Tensor, strength: float) -> torch.Tensor:
         if strength <= 0:
             return frames
-        dual = self.dual or [torch.zeros_like(frames) for _ in self.weights]
+        if self.dual is None:
+            self.dual = [torch.zeros_like(frames) for _ in self.weights]
         step = 1.0 / (4 * sum(w * w for w, _ in self.weights) * strength)
+        norm = torch.empty_like(frames)
         for _ in range(self.steps):
-            v = frames - strength * _divergence(dual, self.weights)
-            dual = [_difference(v, axis).mul_(step * w).add_(p) for p, (w, axis) in zip(dual, self.weights)]
-            norm = torch.addcmul(dual[0].square(), dual[1], dual[1]).addcmul_(dual[2], dual[2])
-            shrink = norm.clamp_min_(1.0).rsqrt_()
-            dual = [p.mul_(shrink) for p in dual]
-        self.dual = dual
-        return frames - strength * _divergence(dual, self.weights)
+            v = self._primal(frames, strength)
+            for dual, (w, axis) in zip(self.dual, self.weights):
+                _front(dual, axis).add_(_back(v, axis), alpha=step * w).sub_(_front(v, axis), alpha=step * w)
+            torch.mul(self.dual[0], self.dual[0], out=norm)
+            norm.addcmul_(self.dual[1], self.dual[1]).addcmul_(self.dual[2], self.dual[2])
+            norm.clamp_min_(1.0).rsqrt_()
+            for dual in self.dual:
+                dual.mul_(norm)
+        return self._primal(frames, strength)
+
+    def _primal(self, frames: torch.Tensor, strength: float) -> torch.Tensor:
+        """frames - strength D^T dual."""
+        v = frames.clone()
+        for dual, (w, axis) in zip(self.dual, self.weights):
+            _back(v, axis).sub_(_front(dual, axis), alpha=strength * w)
+            _front(v, axis).add_(_front(dual, axis), alpha=strength * w)
+        return v
 
 
 def tv_denoise(frames: torch.Tensor, strength: float, time_weight: float = 1.0, steps: int = 4) -> torch.Tensor:
@@ -132,25 +148,17 @@ def tv_denoise(frames: torch.Tensor, strength: float, time_weight: float = 1.0, 
 
 def total_variation(frames: torch.Tensor, time_weight: float = 1.0) -> torch.Tensor:
     """Isotropic total variation over time, rows and columns, summed."""
-    parts = ((time_weight, 1), (1.0, 2), (1.0, 3))
-    return sum((w * _difference(frames, axis)).square() for w, axis in parts).sqrt().sum()
+    squares = torch.zeros_like(frames)
+    for weight, axis in ((time_weight, 1), (1.0, 2), (1.0, 3)):
+        _front(squares, axis).add_((weight * (_back(frames, axis) - _front(frames, axis))).square())
+    return squares.sqrt().sum()
 
 
-def _difference(x: torch.Tensor, axis: int) -> torch.Tensor:
-    """x[i+1] - x[i] along `axis`, 0 at the end."""
-    out = torch.empty_like(x)
-    length = x.shape[axis]
-    torch.sub(x.narrow(axis, 1, length - 1), x.narrow(axis, 0, length - 1), out=out.narrow(axis, 0, length - 1))
-    out.narrow(axis, length - 1, 1).zero_()
-    return out
+def _front(x: torch.Tensor, axis: int) -> torch.Tensor:
+    """All but the last along `axis`."""
+    return x.narrow(axis, 0, x.shape[axis] - 1)
 
 
-def _divergence(dual, weights) -> torch.Tensor:
-    """The adjoint of the weighted differences."""
-    total = torch.zeros_like(dual[0])
-    for p, (weight, axis) in zip(dual, weights):
-        length = p.shape[axis]
-        flow = p.narrow(axis, 0, length - 1)
-        total.narrow(axis, 1, length - 1).add_(flow, alpha=weight)
-        total.narrow(axis, 0, length - 1).sub_(flow, alpha=weight)
-    return total
+def _back(x: torch.Tensor, axis: int) -> torch.Tensor:
+    """All but the first along `axis`."""
+    return x.narrow(axis, 1, x.shape[axis] - 1)

@@ -95,8 +95,8 @@ class Recipe:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the resolved recipe."""
-        return sha256(json.dumps(asdict(self), sort_keys=True).encode()).hexdigest()
+        """SHA-256 of the resolved recipe, its profiles apart."""
+        return sha256(json.dumps(asdict(self) | {"profiles": {}}, sort_keys=True).encode()).hexdigest()
 
 
 def load_recipe(path: str | Path) -> Recipe:

@@ -110,12 +110,16 @@ class Waveform(Protocol):
 class Rehearsal(Protocol):
     """What a scheme may try out before the run, on noise that it is not scored on."""
 
-    def quality(self, agreement: Agreement) -> float:
-        """Mean PSNR in dB over the clips under a would-be agreement; -inf if infeasible."""
+    def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
+        """Mean PSNR in dB over the clips under a would-be agreement; -inf if infeasible.
+
+        `delivery` is the share of transmissions that arrive whole, where it is
+        known better than from these few clips.
+        """
         ...
 
-    def delivery(self, coding: Coding, uses: int) -> float:
-        """The share of transmissions of random bytes that arrive without a lost block."""
+    def delivery(self, coding: Coding, uses: int, transmissions: int) -> float:
+        """The share of so many transmissions of random bytes that arrive without a lost block."""
         ...
 
 

@@ -19,6 +19,10 @@ from semlink.units import from_db
 DELIVERIES = (0.99, 0.8, 0.5)
 """Shares of whole transmissions for which the most efficient coding is sought."""
 
+SENT_FIRST = 24
+SENT_IN_ALL = 200
+"""Transmissions of random bytes while a rate is sought, and for those that may be chosen."""
+
 GAIN_ALLOWED = 4.0
 """Codings above the capacity at this many times the SNR are not tried at all."""
 
@@ -29,7 +33,11 @@ def efficiency(coding: Coding) -> float:
 
 
 def best_choice(
-    codings: Mapping[str, Coding], uses: int, snr_db: float, quality: Callable[[str], float], rehearsal: Rehearsal
+    codings: Mapping[str, Coding],
+    uses: int,
+    snr_db: float,
+    quality: Callable[[str, float], float],
+    rehearsal: Rehearsal,
 ) -> str:
     """The name of the coding that gives the best rehearsed quality.
 
@@ -37,34 +45,44 @@ def best_choice(
         Infeasible: `uses` carries no transport block with any of them.
     """
     contenders = _contenders(codings, uses, snr_db, rehearsal)
-    return contenders[0] if len(contenders) == 1 else max(contenders, key=quality)
+    if len(contenders) == 1:
+        return next(iter(contenders))
+    return max(contenders, key=lambda name: quality(name, contenders[name]))
 
 
-def _contenders(codings: Mapping[str, Coding], uses: int, snr_db: float, rehearsal: Rehearsal) -> list[str]:
-    """For each share of delivery the most efficient coding, and one step below the sure one."""
-    known: dict[str, float] = {}
+def _contenders(codings: Mapping[str, Coding], uses: int, snr_db: float, rehearsal: Rehearsal) -> dict[str, float]:
+    """For each share of delivery the most efficient coding, one step below the sure one, and their deliveries."""
+    known: dict[tuple[str, int], float] = {}
 
-    def delivery(name: str) -> float:
-        if name not in known:
-            known[name] = _delivery(codings[name], uses, rehearsal)
-        return known[name]
+    def delivery(name: str, transmissions: int = SENT_FIRST) -> float:
+        if (name, transmissions) not in known:
+            known[name, transmissions] = _delivery(codings[name], uses, transmissions, rehearsal)
+        return known[name, transmissions]
 
     ladders = _ladders(codings, snr_db)
-    chosen: dict[str, None] = {}
+    chosen: dict[str, float] = {}
     for share in DELIVERIES:
         tops = [(ladder, _highest(ladder, share, delivery)) for ladder in ladders]
         found = [(ladder, top) for ladder, top in tops if top is not None]
         if found:
             ladder, top = max(found, key=lambda pair: efficiency(codings[pair[0][pair[1]]]))
-            chosen[ladder[top]] = None
-            if share == DELIVERIES[0] and top > 0:
-                chosen[ladder[top - 1]] = None
+            if share == DELIVERIES[0]:
+                top = _proven(ladder, top, share, delivery)
+                chosen[ladder[max(top - 1, 0)]] = 1.0
+            chosen[ladder[top]] = delivery(ladder[top], SENT_IN_ALL)
     if chosen:
-        return list(chosen)
-    best = max(known, key=lambda name: (known[name], -efficiency(codings[name])))
-    if known[best] < 0:
+        return chosen
+    best, _ = max(known, key=lambda key: (known[key], -efficiency(codings[key[0]])))
+    if known[best, SENT_FIRST] < 0:
         raise Infeasible(f"{uses} channel uses carry no transport block with any modulation and rate on offer")
-    return [best]
+    return {best: known[best, SENT_FIRST]}
+
+
+def _proven(ladder: Sequence[str], top: int, share: float, delivery: Callable[[str, int], float]) -> int:
+    """The first step from `top` downwards that also delivers `share` of many transmissions."""
+    while top > 0 and delivery(ladder[top], SENT_IN_ALL) < share:
+        top -= 1
+    return top
 
 
 def _ladders(codings: Mapping[str, Coding], snr_db: float) -> list[list[str]]:
@@ -91,8 +109,8 @@ def _highest(ladder: Sequence[str], share: float, delivery: Callable[[str], floa
     return low if low >= 0 and delivery(ladder[low]) >= share else None
 
 
-def _delivery(coding: Coding, uses: int, rehearsal: Rehearsal) -> float:
+def _delivery(coding: Coding, uses: int, transmissions: int, rehearsal: Rehearsal) -> float:
     try:
-        return rehearsal.delivery(coding, uses)
+        return rehearsal.delivery(coding, uses, transmissions)
     except Infeasible:
         return -1.0

@@ -12,9 +12,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from semlink.blocks import Channel, Scheme, Waveform
+from semlink.flow import Flow
 from semlink.ledger import Ledger
+from semlink.link.bursts import Feedback, part_of, run_bursts, talks_back
 from semlink.link.checks import check_antenna, check_frames, check_heard, refuse_second_sight
-from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received
+from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols
 from semlink.seeds import Seeds
 
 
@@ -40,22 +42,27 @@ class Link:
         cost = getattr(self.transmitter, "measurements_per_pixel", None)
         return None if cost is None else float(cost(agreement))
 
-    def point(self, snr_db: float, budget_uses: int | None, rate: float | None) -> Point:
-        """The operating point as the scheme sees it: pilots taken off the budget."""
+    def point(
+        self, snr_db: float, budget_uses: int | None, rate: float | None, frames: FrameShape | None = None
+    ) -> Point:
+        """The operating point as the scheme sees it: pilots taken off the budget, for each group of frames alike."""
         if budget_uses is not None and not self.is_bound:
-            budget_uses = self.waveform.data_uses(budget_uses)
+            count = getattr(self.transmitter, "num_groups", None)
+            groups = 1 if count is None or frames is None else count(frames)
+            budget_uses = groups * self.waveform.data_uses(budget_uses // groups)
         return Point(snr_db, budget_uses, rate)
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one transmission of one clip gave."""
+    """What one transmission of one clip gave; `feedback` is what the receiver said in between."""
 
     frames: Frames
     ledger: Ledger
     blocks: int = 0
     lost: int = 0
     genie: tuple[str, ...] = ()
+    feedback: tuple[Feedback, ...] = ()
 
 
 def run_clip(
@@ -76,16 +83,26 @@ def run_clip(
         return Outcome(link.transmitter.sense(clip, agreement, seeds), Ledger())  # type: ignore[attr-defined]
     if link.is_bound:
         return Outcome(*link.transmitter.ideal(clip, agreement, link.channel, seeds))  # type: ignore[attr-defined]
-    air = link.waveform.modulate(link.transmitter.transmit(clip, agreement, seeds))
-    check_antenna(air, budget)
-    sent = air.payload.iq
-    heard = check_heard(link.channel(sent.clone(), agreement.point.snr_db, seeds), sent)
-    received = link.waveform.demodulate(heard, agreement.point.snr_db)
+    if talks_back(link.transmitter):
+        return run_bursts(link, clip, agreement, seeds, budget=budget, audit=audit)
+    flow = link.transmitter.transmit(clip, agreement, seeds)
+    air, received = over_the_air(link, flow, agreement.point.snr_db, seeds, budget)
     delivered = receive_alone(link.receiver, received, agreement)
     check_frames(delivered.frames, clip)
     if audit:
         refuse_second_sight(link, clip, received, agreement, seeds, delivered)
     return Outcome(delivered.frames, air.ledger, delivered.blocks, delivered.lost, tuple(received.genie))
+
+
+def over_the_air(
+    link: Link, flow: Flow[Symbols], snr_db: float, seeds: Seeds, budget: int | None = None
+) -> tuple[Flow[Symbols], Received]:
+    """Data symbols through waveform and channel: what the antenna sent, and what the receiver works on."""
+    air = link.waveform.modulate(flow)
+    check_antenna(air, budget)
+    sent = air.payload.iq
+    heard = check_heard(link.channel(sent.clone(), snr_db, seeds), sent)
+    return air, part_of(link.waveform.demodulate(heard, snr_db), 0, flow.payload.iq.shape[1])
 
 
 def receive_alone(receiver: Scheme, received: Received, agreement: Agreement) -> Delivered:

@@ -44,7 +44,9 @@ class DigitalScheme:
         if len(agreements) == 1:
             return next(iter(agreements.values()))
         uses = point.budget_uses or 16 * 1024
-        name = best_choice(self.codings, uses, point.snr_db, lambda n: rehearsal.quality(agreements[n]), rehearsal)
+        name = best_choice(
+            self.codings, uses, point.snr_db, lambda n, share: rehearsal.quality(agreements[n], share), rehearsal
+        )
         return agreements[name]
 
     def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:

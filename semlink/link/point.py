@@ -87,6 +87,7 @@ class Bench:
     streams: StreamStore
     folder: Path | None
     links: Memo[Link] = field(default_factory=lambda: Memo(8))
+    deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
     scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
 
     def link(self, point: GridPoint) -> Link:
@@ -114,7 +115,9 @@ class Bench:
         if budget == 0:
             raise Infeasible(f"a budget of {point.budget:g} is less than one channel use a clip")
         snr_db = float("nan") if point.snr_db is None else point.snr_db
-        rehearsal = ClipRehearsal(link, self.clips.frames, rehearsal_root(self.scenario.seed), snr_db)
+        rehearsal = ClipRehearsal(
+            link, self.clips.frames, rehearsal_root(self.scenario.seed), snr_db, self.deliveries, (point.channel,)
+        )
         agreed = link.transmitter.agree(shape, link.point(snr_db, budget, point.rate), rehearsal)
         return agreed, budget
 

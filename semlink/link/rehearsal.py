@@ -13,13 +13,13 @@ from semlink.blocks import Coding
 from semlink.errors import Infeasible
 from semlink.link.chain import Link, run_clip
 from semlink.link.checks import check_heard
+from semlink.link.memo import Memo
 from semlink.link.score import psnr_db
 from semlink.payload import Agreement, Frames
 from semlink.seeds import Seeds
 
 CLIPS_TRIED = 4
 TRIALS_TRIED = 8
-SENT_IN_ALL = 200
 ENOUGH_LOST = 6
 """Transmissions that must fail before their share counts as known."""
 
@@ -32,34 +32,55 @@ def rehearsal_root(root: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class ClipRehearsal:
-    """A rehearsal with the scenario's own clips, channel and waveform at one SNR."""
+    """A rehearsal with the scenario's own clips, channel and waveform at one SNR.
+
+    Deliveries depend on the air alone (`where`), not on what is sent over it:
+    `known` keeps them for all schemes.
+    """
 
     link: Link
     clips: Sequence[Frames]
     root: int
     snr_db: float
+    known: Memo[float]
+    where: tuple[int | None, ...] = ()
 
-    def quality(self, agreement: Agreement) -> float:
-        """Mean PSNR in dB over a few clips and trials; -inf if infeasible."""
-        values = []
+    def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
+        """Mean PSNR in dB over a few clips and trials; -inf if infeasible.
+
+        With `delivery`, whole and damaged receptions are weighted by it; if
+        none was damaged here, a damaged one counts as mid-gray.
+        """
+        whole, damaged, gray = [], [], []
         for number, clip in enumerate(self.clips[:CLIPS_TRIED]):
+            pixels = clip.pixels[0].numpy()
+            gray.append(psnr_db(pixels, np.full_like(pixels, 0.5)))
             for trial in range(TRIALS_TRIED):
-                seeds = Seeds(self.root, (number,), trial)
                 try:
-                    outcome = run_clip(self.link, clip, agreement, seeds)
+                    outcome = run_clip(self.link, clip, agreement, Seeds(self.root, (number,), trial))
                 except Infeasible:
                     return float("-inf")
-                values.append(psnr_db(clip.pixels[0].numpy(), outcome.frames.pixels[0].numpy()))
-        return float(np.mean(values))
+                kind = damaged if outcome.lost else whole
+                kind.append(psnr_db(pixels, outcome.frames.pixels[0].numpy()))
+        if delivery is None or not whole:
+            return float(np.mean(whole + damaged))
+        return float(delivery * np.mean(whole) + (1 - delivery) * np.mean(damaged or gray))
 
-    def delivery(self, coding: Coding, uses: int) -> float:
-        """The share of transmissions of random bytes that arrive whole."""
+    def delivery(self, coding: Coding, uses: int, transmissions: int) -> float:
+        """The share of transmissions of random bytes that arrive whole.
+
+        It counts as known, and no more are sent, once enough of them failed.
+        """
+        key = (coding, uses, self.snr_db, transmissions)
+        return self.known.get((*self.where, *key), lambda: self._delivery(coding, uses, transmissions))
+
+    def _delivery(self, coding: Coding, uses: int, transmissions: int) -> float:
         lost = 0
-        for sent in range(1, SENT_IN_ALL + 1):
+        for sent in range(1, transmissions + 1):
             lost += not self._arrives(coding, uses, Seeds(self.root, (0,), 1000 + sent))
             if lost == ENOUGH_LOST:
                 return 1 - lost / sent
-        return 1 - lost / SENT_IN_ALL
+        return 1 - lost / transmissions
 
     def _arrives(self, coding: Coding, uses: int, seeds: Seeds) -> bool:
         random = seeds.numpy("link/rehearsal")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from semlink.link.channel_specs import CHANNELS, WAVEFORMS
 from semlink.link.kinds import Spec, kinds_of
@@ -38,5 +38,6 @@ def fields_at(loc: tuple[int | str, ...]) -> list[str]:
             model = by_kind[str(part)]
         elif hasattr(model, "model_fields") and part in model.model_fields:
             annotation = model.model_fields[part].annotation
-            model = annotation if hasattr(annotation, "model_fields") else model
+            choices = [annotation, *get_args(annotation)]
+            model = next((choice for choice in choices if hasattr(choice, "model_fields")), model)
     return list(model.model_fields)

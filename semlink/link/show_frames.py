@@ -33,24 +33,27 @@ def draw_outputs(bench: Bench, path: Path, *, clip: int = 0) -> None:
 
 def middle_points(bench: Bench) -> list[GridPoint]:
     """For each scheme: the middle SNR with the middle budget or rate, on the first channel."""
-    points = [p for p in grid(bench.scenario) if p.channel == 0]
+    points = [p for p in grid(bench.scenario) if p.channel in (0, None)]
     chosen = []
     for scheme in range(len(bench.scenario.schemes)):
         own = [p for p in points if p.scheme == scheme]
-        snrs = sorted({p.snr_db for p in own})
-        at_snr = [p for p in own if p.snr_db == snrs[len(snrs) // 2]]
+        snrs = sorted({p.snr_db for p in own if p.snr_db is not None})
+        at_snr = [p for p in own if p.snr_db == snrs[len(snrs) // 2]] if snrs else own
         chosen.append(at_snr[len(at_snr) // 2])
     return chosen
 
 
 def _panel(bench: Bench, point: GridPoint, clip: int, frame: int) -> Panel:
-    frames = bench.clips.frames[clip]
+    frames, name = bench.clips.frames[clip], scheme_name(bench.scenario.schemes[point.scheme])
+    link = bench.link(point)
+    where = "" if point.snr_db is None else f", {point.snr_db:g} dB"
     try:
         agreed, budget = bench.agree(point)
-        outcome = run_clip(bench.link(point), frames, agreed, Seeds(bench.scenario.seed, (clip,), 0), budget=budget)
+        outcome = run_clip(link, frames, agreed, Seeds(bench.scenario.seed, (clip,), 0), budget=budget)
     except Infeasible:
-        return scheme_name(bench.scenario.schemes[point.scheme]), None, f"does not fit at {point.snr_db:g} dB"
+        return name, None, f"does not fit{where}"
     received = outcome.frames.pixels[0].numpy()
     clip_psnr = psnr_db(frames.pixels[0].numpy(), received)
-    caption = f"{float(outcome.ledger.symbols):,.0f} uses, {point.snr_db:g} dB, clip {clip_psnr:.1f} dB"
-    return scheme_name(bench.scenario.schemes[point.scheme]), np.clip(received[frame], 0, 1), caption
+    sensed = link.measurements_per_pixel(agreed)
+    cost = f"{sensed:g} readings a pixel" if link.is_sensing else f"{float(outcome.ledger.symbols):,.0f} uses"
+    return name, np.clip(received[frame], 0, 1), f"{cost}{where}, clip {clip_psnr:.1f} dB"

@@ -1,0 +1,39 @@
+"""What a receiver says about the channel: one SNR in whole decibels.
+
+Symbols of different quality count by what they can carry,
+
+    snr = 2^C - 1,   C = mean of log2(1 + 1 / noise_var)
+
+with the noise variance that the receiver itself estimates after its equaliser.
+Rounded down, so that the report never promises more than was measured.
+
+Source: [3gpp25892, A.4.4.1] for an effective SNR through the capacity.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+
+from semlink.units import to_db
+
+LOWEST_DB, HIGHEST_DB = -15, 48
+SNR_BITS = 6
+"""Bits of a report: 64 values in whole decibels."""
+
+
+def effective_snr_db(noise_var: torch.Tensor) -> float:
+    """The SNR in dB at which all symbols alike would carry as much; minus infinity where nothing arrived."""
+    carried = torch.log2(1 + 1 / noise_var.detach().double().clamp(min=1e-12)).mean()
+    return to_db(float(2**carried - 1)) if noise_var.numel() else -math.inf
+
+
+def whole_db(noise_var: torch.Tensor) -> int:
+    """The report on symbols with noise variances (clip, n)."""
+    return quantised(effective_snr_db(noise_var))
+
+
+def quantised(snr_db: float) -> int:
+    """Whole decibels, rounded down (a millionth of a decibel is forgiven), within the range of a report."""
+    return LOWEST_DB if snr_db <= LOWEST_DB else min(math.floor(snr_db + 1e-6), HIGHEST_DB)

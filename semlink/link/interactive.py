@@ -1,0 +1,232 @@
+"""A digital scheme that listens: HARQ, and an MCS that follows the channel.
+
+The clip is cut into groups of frames (one group where nothing adapts). Each
+group is coded to its share of the budget and sent in one burst; blocks that
+failed follow in further bursts, before the next group, as often as HARQ allows
+and the group's share has room for. What a burst holds follows from what both
+ends know, so none of it is signalled: `Rules.turns` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from semlink.blocks import Codec, Rehearsal
+from semlink.codecs.packets import POINTER_BYTES, cut, framed_size, join
+from semlink.errors import Infeasible, JointError
+from semlink.flow import Flow
+from semlink.link.adaptation import best_choice
+from semlink.link.bursts import Burst, Feedback, Opening, Past
+from semlink.link.csi import whole_db
+from semlink.link.digital import as_frames, coded, only_clip, split_header
+from semlink.link.link_adaptation import starting_snr_db, threshold_ladder
+from semlink.link.memo import Memo, StreamStore, digest_of
+from semlink.link.sensed import Eye
+from semlink.link.turns import Rules, Turn
+from semlink.packet import Packet
+from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Symbols
+from semlink.phy.coding import LdpcCoding
+from semlink.phy.harq import SoftBlocks, combined, nothing_heard, repeat
+from semlink.seeds import Seeds
+
+KEPT = 64
+HARQ_DELIVERIES = (0.99, 0.8, 0.5, 0.2)
+"""Shares of first transmissions for which the most efficient coding is tried: repeats mend the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """What the receiver made of the bursts so far: the story as it knows it, and every group's blocks."""
+
+    past: tuple[Past, ...] = ()
+    groups: tuple[SoftBlocks, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InteractiveScheme:
+    """Any codec with 5G LDPC, by the rules of HARQ and adaptation.
+
+    With several `codings` and no adaptation the one that rehearsed best is agreed on.
+    """
+
+    codec: Codec
+    codings: Mapping[str, LdpcCoding]
+    rules: Rules
+    streams: StreamStore | None = None
+    sent: Memo[tuple[bytes, ...]] = field(default_factory=lambda: Memo(KEPT), repr=False)
+    heard: Memo[Ear] = field(default_factory=lambda: Memo(KEPT), repr=False)
+    shown: Memo[np.ndarray] = field(default_factory=lambda: Memo(KEPT), repr=False)
+
+    def num_groups(self, frames: FrameShape) -> int:
+        return self.rules.num_groups(frames)
+
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+        """Settle the coding, or the thresholds by which it will follow the channel."""
+        first = self.rules.first_uses(frames, point)
+        if self.rules.adaptive is not None:
+            adaptive = self.rules.adaptive
+            ladder = threshold_ladder(self.codings, first, adaptive.target_bler)
+            start = starting_snr_db(rehearsal, first, adaptive.target_bler)
+            return Agreement(frames, point, {"ladder": ladder, "start_snr_db": start})
+        agreements = {name: Agreement(frames, point, {"coding": name}) for name in self.codings}
+        if len(agreements) == 1:
+            return next(iter(agreements.values()))
+        name = best_choice(
+            self.codings,
+            first,
+            point.snr_db,
+            lambda n, _: rehearsal.quality(agreements[n]),
+            rehearsal,
+            deliveries=HARQ_DELIVERIES,
+        )
+        return agreements[name]
+
+    def next_burst(
+        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[Past], opening: Opening
+    ) -> Flow[Symbols] | None:
+        turn = self._turn(agreement, past, opening)
+        if turn is None:
+            return None
+        first, last = self.rules.frames_of(turn.group, agreement.frames)
+        clip = only_clip(frames)[first:last]
+        coding = self.codings[turn.coding]
+        if turn.blocks:
+            blocks = self._blocks(clip, agreement.point, turn)
+            return repeat(coding, turn.first, {n: blocks[n] for n in turn.blocks}, self.rules.version(turn))
+        return self._first_burst(clip, agreement.point, turn)
+
+    def symbols_ahead(self, agreement: Agreement, past: Sequence[Past], opening: Opening) -> int:
+        """How long the next burst may get, where its SNR has to be known beforehand."""
+        adaptive = self.rules.adaptive
+        if adaptive is None or adaptive.csi_delay > 0:
+            return 0
+        turn = self._turn(agreement, past, opening)
+        return 0 if turn is None or turn.blocks else turn.room or 4096
+
+    def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
+        return self._ear(bursts, agreement).past[-1].feedback
+
+    def receive(self, bursts: Sequence[Burst], agreement: Agreement) -> Delivered:
+        groups = self._ear(bursts, agreement).groups
+        pieces: list[np.ndarray] = []
+        for number, soft in enumerate(groups):
+            pieces.append(self._shown(join(soft.data), self.rules.shape_of(number, agreement.frames), pieces))
+        total = sum(len(soft.data) for soft in groups)
+        lost = sum(len(soft.missing) if join(soft.data) else len(soft.data) for soft in groups)
+        return Delivered(as_frames(np.concatenate(pieces)), total, lost)
+
+    def _turn(self, agreement: Agreement, past: Sequence[Past], opening: Opening) -> Turn | None:
+        return self.rules.turn(agreement, past, opening, self.codings)
+
+    def _first_burst(self, clip: np.ndarray, point: Point, turn: Turn) -> Flow[Symbols]:
+        """A group's packets as symbols.
+
+        A group that does not fit at its MCS is left out, and its burst goes
+        out empty: time passes, and the receiver can measure the channel.
+        """
+        coding = self.codings[turn.coding]
+        try:
+            packets = self._packets(clip, point, turn)
+            uses = coding.uses_for(framed_size(packets), per_block=POINTER_BYTES)
+            uses = uses if turn.room is None else min(uses, turn.room)
+        except Infeasible:
+            if self.rules.adaptive is None or turn.room is None:
+                raise
+            packets, uses = (), turn.room
+        flow = coding.send(cut(packets, coding.rooms(uses)), uses)
+        return Flow(flow.payload, split_header(flow.ledger, packets, coding.bits_per_symbol))
+
+    def _packets(self, clip: np.ndarray, point: Point, turn: Turn) -> tuple[Packet, ...]:
+        if turn.room is None:
+            return coded(self.codec, clip, self.streams, rate=point.rate)
+        rooms = self.codings[turn.coding].rooms(turn.room)
+        return coded(self.codec, clip, self.streams, max_bytes=sum(rooms) - POINTER_BYTES * len(rooms))
+
+    def _blocks(self, clip: np.ndarray, point: Point, turn: Turn) -> tuple[bytes, ...]:
+        """The blocks of a group's first burst, which took `turn.first` symbols."""
+
+        def make() -> tuple[bytes, ...]:
+            try:
+                packets = self._packets(clip, point, turn)
+            except Infeasible:
+                packets = ()
+            return cut(packets, self.codings[turn.coding].rooms(turn.first))
+
+        return self.sent.get(digest_of(clip, point, turn.coding, turn.room, turn.first), make)
+
+    def _ear(self, bursts: Sequence[Burst], agreement: Agreement) -> Ear:
+        """The receiver's state after `bursts`, built on that after one burst less."""
+        if not bursts:
+            return Ear()
+        arrays = [array for b in bursts for array in (b.received.iq.numpy(), b.received.noise_var.numpy())]
+        key = digest_of(*arrays, [b.opening for b in bursts], agreement)
+        return self.heard.get(key, lambda: self._heard_one_more(bursts, agreement))
+
+    def _heard_one_more(self, bursts: Sequence[Burst], agreement: Agreement) -> Ear:
+        before, burst = self._ear(bursts[:-1], agreement), bursts[-1]
+        turn = self._turn(agreement, before.past, burst.opening)
+        if turn is None:
+            raise JointError(f"burst {len(bursts)} arrived after all groups of frames were sent")
+        soft = self._combined(turn, burst, before.groups)
+        acks: tuple[bool, ...] = ()
+        if self.rules.harq is not None:
+            acks = tuple(soft.data[n] is not None for n in turn.blocks or range(len(soft.data)))
+        report = whole_db(burst.received.noise_var) if self.rules.reports and not turn.blocks else None
+        past = Past(burst.symbols, burst.opening, Feedback(acks, report))
+        return Ear((*before.past, past), (*before.groups[: turn.group], soft))
+
+    def _combined(self, turn: Turn, burst: Burst, groups: Sequence[SoftBlocks]) -> SoftBlocks:
+        if turn.blocks:
+            soft, blocks = groups[turn.group], turn.blocks
+        else:
+            soft = nothing_heard(self.codings[turn.coding], burst.symbols)
+            blocks = tuple(range(len(soft.data)))
+        return combined(soft, burst.received, blocks, self.rules.version(turn))
+
+    def _shown(self, packets: Sequence[Packet], shape: FrameShape, before: Sequence[np.ndarray]) -> np.ndarray:
+        """A group's frames (t, h, w); until something of it can be seen, the last picture of the group before."""
+        pixels = self._decode(packets, shape)
+        if not before:
+            return pixels
+        unseen = (pixels == self._decode((), shape)).all(axis=(1, 2))
+        seen = np.flatnonzero(~unseen)
+        frozen = int(seen[0]) if seen.size else len(pixels)
+        return np.concatenate([np.repeat(before[-1][-1:], frozen, axis=0), pixels[frozen:]])
+
+    def _decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
+        key = digest_of(*[p.data for p in packets], [p.time for p in packets], shape)
+        return self.shown.get(key, lambda: self.codec.decode(packets, shape))
+
+
+@dataclass(frozen=True, slots=True)
+class InteractiveBehindSensor:
+    """An interactive scheme that sends what a sensor's reconstruction shows."""
+
+    eye: Eye
+    inner: InteractiveScheme
+
+    def num_groups(self, frames: FrameShape) -> int:
+        return self.inner.num_groups(frames)
+
+    def measurements_per_pixel(self, agreement: Agreement) -> float:
+        return self.eye.cost(agreement.frames)
+
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+        return self.inner.agree(frames, point, rehearsal)
+
+    def next_burst(
+        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[Past], opening: Opening
+    ) -> Flow[Symbols] | None:
+        return self.inner.next_burst(self.eye.see(frames, seeds), agreement, seeds, past, opening)
+
+    def symbols_ahead(self, agreement: Agreement, past: Sequence[Past], opening: Opening) -> int:
+        return self.inner.symbols_ahead(agreement, past, opening)
+
+    def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
+        return self.inner.listen(bursts, agreement)
+
+    def receive(self, bursts: Sequence[Burst], agreement: Agreement) -> Delivered:
+        return self.inner.receive(bursts, agreement)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 
@@ -67,12 +68,21 @@ class LdpcCode:
 
     def edges(self, num_rows: int) -> Edges:
         """The checks of the first `num_rows` rows."""
-        return _edges(self.graph, self.z, num_rows)
+        return lifted_edges(self.graph, self.z, self.last_column, num_rows)
+
+    @property
+    def last_column(self) -> int:
+        """The last information column that holds information, be it in part."""
+        return (self.info_bits - 1) // self.z
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
-    """Checks in row order: row r owns edges `start[r]` to `start[r + 1]`; int64 each."""
+    """Checks in row order: row r owns edges `start[r]` to `start[r + 1]`; int64 each.
+
+    Columns that hold nothing but fillers are left out: a known zero tells a
+    check nothing. The column that is filler in part comes first in its row.
+    """
 
     start: np.ndarray
     columns: np.ndarray
@@ -88,8 +98,30 @@ class Edges:
 
 
 @lru_cache(maxsize=256)
-def _edges(graph: int, z: int, num_rows: int) -> Edges:
+def lifted_edges(graph: int, z: int, last_column: int, num_rows: int) -> Edges:
     base = base_graph(graph)
-    used = base.rows < num_rows
-    start = np.searchsorted(base.rows, np.arange(num_rows + 1))
-    return Edges(start, base.columns[used].copy(), base.shifts[lifting_set(z)][used] % z)
+    kept = (base.rows < num_rows) & ((base.columns <= last_column) | (base.columns >= base.info_columns))
+    edge = np.flatnonzero(kept)
+    edge = edge[np.lexsort((base.columns[edge] != last_column, base.rows[edge]))]
+    start = np.searchsorted(base.rows[edge], np.arange(num_rows + 1))
+    return Edges(start, base.columns[edge], base.shifts[lifting_set(z)][edge] % z)
+
+
+class Words(NamedTuple):
+    """What became of a batch of code blocks.
+
+    Attributes:
+        hard: information bits uint8 (block, info_bits).
+        used: iterations spent, int32 (block,).
+        solved: bool (block,), whether all checks held in the end.
+    """
+
+    hard: np.ndarray
+    used: np.ndarray
+    solved: np.ndarray
+
+    @classmethod
+    def room(cls, code: LdpcCode, num_blocks: int) -> Words:
+        """Uninitialised arrays for `num_blocks` blocks of `code`."""
+        hard = np.empty((num_blocks, code.info_bits), np.uint8)
+        return cls(hard, np.empty(num_blocks, np.int32), np.empty(num_blocks, np.bool_))

@@ -27,30 +27,30 @@ def encode(code: LdpcCode, info: np.ndarray, width: int | None = None) -> np.nda
 
 @njit(cache=True, nogil=True)
 def _encode(info, z, info_columns, start, columns, shifts, out):
-    num, info_bits = info.shape
     num_rows = len(start) - 1
-    skipped = PUNCTURED_COLUMNS * z
-    # Each column twice in a row, so that any rotation of it is one slice.
+    # Each column twice in a row, so that any rotation of it is one run.
     word = np.zeros((info_columns + num_rows, 2 * z), np.uint8)
-    for b in range(num):
-        for c in range(info_columns):
-            stop = min(info_bits - c * z, z)
-            for i in range(stop):
-                word[c, i] = word[c, i + z] = info[b, c * z + i]
+    for b in range(len(info)):
+        for c in range(-(-info.shape[1] // z)):
+            part = info[b, c * z : (c + 1) * z]
+            word[c, : len(part)] = part
+            word[c, z : z + len(part)] = part
         _first_parity(word, z, info_columns, start, columns, shifts)
         for r in range(num_rows):
             if r != CORE_ROWS - 1:
                 # The diagonal of the core stands one column to the right.
                 target = info_columns + (r + 1 if r < CORE_ROWS else r)
                 _solve_row(word, z, target, start[r], start[r + 1], columns, shifts)
-        for p in range(out.shape[1]):
-            out[b, p] = word[(p + skipped) // z, (p + skipped) % z]
+        for c in range(PUNCTURED_COLUMNS, len(word)):
+            place = (c - PUNCTURED_COLUMNS) * z
+            part = out[b, place : place + z]
+            part[:] = word[c, : len(part)]
 
 
-@njit(cache=True, nogil=True, inline="always")
-def _add_rotated(word, target, source, shift, z):
-    for i in range(z):
-        word[target, i] ^= word[source, shift + i]
+@njit(cache=True, nogil=True)
+def _add(target, source):
+    for i in range(len(target)):
+        target[i] ^= source[i]
 
 
 @njit(cache=True, nogil=True)
@@ -60,22 +60,21 @@ def _first_parity(word, z, info_columns, start, columns, shifts):
     total = np.zeros(z, np.uint8)
     for e in range(start[CORE_ROWS]):
         if columns[e] < info_columns:
-            for i in range(z):
-                total[i] ^= word[columns[e], shifts[e] + i]
+            _add(total, word[columns[e], shifts[e] : shifts[e] + z])
         elif columns[e] == info_columns and start[1] <= e < start[CORE_ROWS - 1]:
             rotation = shifts[e]  # rows 0 and 3 share a rotation, which cancels
-    for i in range(z):
-        word[info_columns, (i + rotation) % z] = total[i]
-    for i in range(z):
-        word[info_columns, i + z] = word[info_columns, i]
+    parity = word[info_columns]
+    parity[rotation:z] = total[: z - rotation]
+    parity[:rotation] = total[z - rotation :]
+    parity[z:] = parity[:z]
 
 
 @njit(cache=True, nogil=True)
 def _solve_row(word, z, target, first, last, columns, shifts):
-    for i in range(z):
-        word[target, i] = 0
+    """The parity column that makes the checks of a row hold."""
+    parity = word[target]
+    parity[:z] = 0
     for e in range(first, last):
         if columns[e] != target:
-            _add_rotated(word, target, columns[e], shifts[e], z)
-    for i in range(z):
-        word[target, i + z] = word[target, i]
+            _add(parity[:z], word[columns[e], shifts[e] : shifts[e] + z])
+    parity[z:] = parity[:z]

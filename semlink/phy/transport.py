@@ -11,7 +11,7 @@ from functools import lru_cache
 import numpy as np
 
 from semlink.errors import Infeasible
-from semlink.phy.ldpc import Backend, decode_blocks
+from semlink.phy.ldpc import Backend, RuleName, decode_blocks
 from semlink.phy.ldpc_encoder import encode
 from semlink.phy.rate_matching import collect, select, sent_positions
 from semlink.phy.scrambling import gold_sequence, scrambling_state
@@ -47,7 +47,7 @@ class TransportBlock:
         bits_per_symbol: of the modulation (Q_m).
         code_rate: target rate; together with `num_bits` it chooses the base graph.
         iterations: the most that the decoder may spend on a code block.
-        backend: of the decoder, see `semlink.phy.ldpc`.
+        backend, rule, num_threads: of the decoder, see `semlink.phy.ldpc`.
         n_rnti, n_id: identities that start the scrambling sequence.
     Raises:
         Infeasible: sizes that 38.212 cannot carry.
@@ -59,6 +59,8 @@ class TransportBlock:
     code_rate: float
     iterations: int = 20
     backend: Backend = "auto"
+    rule: RuleName = "box-plus"
+    num_threads: int = 1
     n_rnti: int = 1
     n_id: int = 1
 
@@ -131,9 +133,16 @@ class TransportBlock:
         """Decode soft buffers from `collect`."""
         segments = self.segments
         flat = buffers.reshape(-1, buffers.shape[2])
-        hard, used = decode_blocks(segments.code, flat, iterations=self.iterations, backend=self.backend)
-        bits, ok, block_ok = segments.join(hard)
-        return Decoded(bits, ok, block_ok, used.reshape(-1, segments.num_blocks))
+        words = decode_blocks(
+            segments.code,
+            flat,
+            iterations=self.iterations,
+            backend=self.backend,
+            rule=self.rule,
+            num_threads=self.num_threads,
+        )
+        bits, ok, block_ok = segments.join(words.hard)
+        return Decoded(bits, ok, block_ok, words.used.reshape(-1, segments.num_blocks))
 
     def _check(self, array: np.ndarray, length: int, what: str) -> None:
         if array.ndim != 2 or array.shape[1] != length:

@@ -9,13 +9,15 @@ from typing import Annotated
 
 import typer
 
-from semlink.errors import SemlinkError
+from semlink import __version__
+from semlink.errors import ScenarioError, SemlinkError
+
+UsageFault: type[Exception] = typer.BadParameter.__mro__[1]
+"""A wrong option or argument; typer brings its own class or click's."""
 
 app = typer.Typer(
     add_completion=False,
-    no_args_is_help=True,
     rich_markup_mode=None,
-    help="The referee for video over noisy channels: run scenarios, draw quality-versus-cost curves.",
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
@@ -30,17 +32,31 @@ def example(text: str) -> str:
     return f"Example: {text}"
 
 
+@app.callback(invoke_without_command=True, epilog=example("semlink run scenarios/quickstart.yaml"))
+def face(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="print the version")] = False
+) -> None:
+    """The referee for video over noisy channels: run scenarios, draw quality-versus-cost curves."""
+    if version:
+        typer.echo(__version__)
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
 @app.command(epilog=example("semlink run scenarios/quickstart.yaml --workers 2"))
 def run(
     file: Scenario,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="results folder [results/<name>]")] = None,
     set_: Overrides = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="processes [one a core]")] = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="processes [one a core]")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="forget finished points")] = False,
 ) -> None:
     """Compute a scenario's missing points and draw its curves."""
     from semlink.link.commands import run_scenario
 
+    if workers is not None and workers < 1:
+        raise ScenarioError(f"--workers: got {workers}; need 1 or more")
     try:
         run_scenario(file, out, set_ or [], workers or os.cpu_count() or 1, fresh)
     except KeyboardInterrupt:
@@ -87,7 +103,7 @@ def plot(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="where figures go [the folder itself]")] = None,
     metric: Annotated[str, typer.Option(help="psnr_db or ssim")] = "psnr_db",
 ) -> None:
-    """Draw curves again from results folders; several are overlaid."""
+    """Draw curves again; several folders are overlaid."""
     from semlink.link.plot import draw, draw_many
 
     if len(folders) == 1 and out is None:
@@ -134,10 +150,16 @@ def cite(file: Scenario) -> None:
 def main() -> None:
     """Run a command; errors meant for the user are one line and exit code 2."""
     try:
-        app()
+        code = app(standalone_mode=False, prog_name="semlink")
     except SemlinkError as fault:
         sys.stderr.write(f"semlink: {fault}\n")
         sys.exit(2)
+    except UsageFault as fault:
+        command = getattr(getattr(fault, "ctx", None), "command_path", "semlink")
+        reason = fault.format_message().removesuffix(".")  # type: ignore[attr-defined]
+        sys.stderr.write(f"{command}: {reason} (see {command} --help)\n")
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
 
 
 if __name__ == "__main__":

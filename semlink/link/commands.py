@@ -11,7 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from semlink.link.loader import load_scenario
+from semlink.link.loader import Origin, load_scenario
 from semlink.link.specs import Scenario
 
 
@@ -20,12 +20,13 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     scenario = load_scenario(file, overrides)
     from semlink.link.plot import draw
     from semlink.link.sweep import Job, run
-    from semlink.link.table import results_table
+    from semlink.link.table import results_table, show
 
-    job = Job(scenario, out or Path("results") / scenario.name, file.resolve().parent)
+    origin = Origin(file, tuple(overrides))
+    job = Job(scenario, out or Path("results") / scenario.name, file.resolve().parent, origin)
     with _progress(scenario) as tell:
         report = run(job, workers=workers, fresh=fresh, progress=tell)
-    _show(results_table(report.rows))
+    show(results_table(report.rows))
     files = [job.out / "curves.csv", *draw(job.out)]
     if report.computed or not (job.out / "frames.png").exists():
         from semlink.link.show_frames import draw_outputs
@@ -34,8 +35,8 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     files.append(job.out / "frames.png")
     reused = report.points - report.computed
     sys.stdout.write(
-        f"{report.computed} points computed, {reused} reused, {report.seconds:.1f} s\n"
-        + "".join(f"  {path}\n" for path in files)
+        f"{report.computed} point{'' if report.computed == 1 else 's'} computed, {reused} reused, "
+        f"{report.seconds:.1f} s\n" + "".join(f"  {path}\n" for path in files)
     )
 
 
@@ -56,27 +57,20 @@ def _progress(scenario: Scenario) -> Iterator[Any]:
     with bar:
         task = bar.add_task(scenario.name, total=len(grid(scenario)))
 
-        def tell(name: str, *, advance: int = 1) -> None:
-            bar.update(task, advance=advance, description=name)
+        def tell(name: str, done: int, total: int) -> None:
+            bar.update(task, description=name, completed=done, total=total)
 
         yield tell
-
-
-def _show(renderable: Any) -> None:
-    """Print to the terminal; plain and 100 columns wide when piped."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=100, color_system=None)
-    console.print(renderable)
 
 
 def print_comparison(folder: Path, reference: str, metric: str) -> None:
     """`semlink compare`: tables in the terminal, `compare.csv` in the folder."""
     from semlink.link.compare import compare
     from semlink.link.compare_text import tables, write_compare_csv
+    from semlink.link.table import show
 
     comparison = compare(folder, reference, metric)
-    _show(tables(comparison))
+    show(tables(comparison))
     write_compare_csv(comparison, folder / "compare.csv")
     sys.stdout.write(f"  {folder / 'compare.csv'}\n")
 

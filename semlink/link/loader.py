@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from semlink.errors import ScenarioError
+from semlink.errors import ScenarioError, SemlinkError
 from semlink.link.kinds import JOINTS, offered
 from semlink.link.specs import Scenario
 
@@ -49,7 +51,33 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     try:
         return Scenario.model_validate(tree)
     except ValidationError as fault:
-        raise ScenarioError("\n".join(_explain(path, node, fault, overrides))) from fault
+        raise ScenarioError("\n".join(_explain(_Text(path, tree, node, tuple(overrides)), fault))) from fault
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a scenario came from, so that a block that cannot be built is named by file and line."""
+
+    path: Path
+    overrides: tuple[str, ...] = ()
+
+    @contextmanager
+    def blamed(self, *loc: int | str) -> Iterator[None]:
+        """Put the place of `loc` in front of any error meant for the user."""
+        try:
+            yield
+        except SemlinkError as fault:
+            raise type(fault)(f"{self.place(loc)}: {fault}") from fault
+
+    def place(self, loc: Loc) -> str:
+        """`file:line` of a location, or the file alone where it can no longer be read."""
+        try:
+            tree, node = read_yaml(self.path)
+            for override in self.overrides:
+                apply_override(tree, override)
+        except ScenarioError:
+            return str(self.path)
+        return _locate(_Text(self.path, tree, node, self.overrides), loc, names_key=False)[0]
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], yaml.Node]:
@@ -66,16 +94,17 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], yaml.Node]:
         raise ScenarioError(f"{path}: no such file{hint}") from None
     except (OSError, UnicodeDecodeError) as fault:
         raise ScenarioError(f"{path}: cannot be read: {fault}") from fault
-    loader = _Loader(text)
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         tree = loader.construct_document(node) if node is not None else None
+    except yaml.reader.ReaderError as fault:
+        line = text[: fault.position].count("\n") + 1
+        raise ScenarioError(f"{path}:{line}: not valid YAML: character {text[fault.position]!r}") from fault
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""
         raise ScenarioError(f"{path}{line}: not valid YAML: {getattr(fault, 'problem', None) or fault}") from fault
-    finally:
-        loader.dispose()
     if node is None or not isinstance(tree, dict):
         raise ScenarioError(f"{path}:1: expected a mapping of keys such as name, source, channel, sweep, schemes")
     _refuse_twice(path, node)
@@ -135,33 +164,63 @@ def _refuse_twice(path: Path, node: yaml.Node) -> None:
             _refuse_twice(path, value)
 
 
-def _explain(path: Path, node: yaml.Node, fault: ValidationError, overrides: Sequence[str]) -> Iterable[str]:
-    set_keys = [o.partition("=")[0] for o in overrides]
+@dataclass(frozen=True, slots=True)
+class _Text:
+    """A scenario as written: its values after `--set`, and the nodes that know their lines."""
+
+    path: Path
+    tree: Any
+    node: yaml.Node
+    overrides: tuple[str, ...]
+
+
+def _explain(text: _Text, fault: ValidationError) -> Iterable[str]:
     for error in fault.errors():
-        line, dotted = _locate(node, error["loc"], names_key=error["type"] in ("missing", "extra_forbidden"))
-        if any(dotted == key or dotted.startswith(f"{key}.") for key in set_keys):
-            yield f"{path} with --set: {dotted}: {say(error)}"
-        else:
-            yield f"{path}:{line}: {dotted or 'scenario'}: {say(error)}"
+        place, dotted = _locate(text, error["loc"], names_key=error["type"] in ("missing", "extra_forbidden"))
+        yield f"{place}: {dotted or 'scenario'}: {say(error)}"
 
 
-def _locate(node: yaml.Node, loc: Loc, *, names_key: bool) -> tuple[int, str]:
-    """Line and dotted name of a location; union tags are passed over, a missing key stays at its parent."""
-    line, names = node.start_mark.line + 1, []
+def _locate(text: _Text, loc: Loc, *, names_key: bool) -> tuple[str, str]:
+    """Place and dotted name of a location; union tags are passed over, a missing key stays at its parent."""
+    here, node, names = text.tree, text.node, []
+    line = node.start_mark.line + 1
+    written = True
     for position, part in enumerate(loc):
-        if isinstance(node, yaml.MappingNode):
-            found = [(k, v) for k, v in node.value if k.value == str(part)]
-            if found:
-                key, node = found[0]
-                line = key.start_mark.line + 1
-                names.append(str(part))
-            elif names_key and position == len(loc) - 1:
-                names.append(str(part))
-        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-            node = node.value[part]
-            line = node.start_mark.line + 1
-            names.append(str(part))
-    return line, ".".join(names)
+        inside = _inside(here, part)
+        if not inside and not (names_key and position == len(loc) - 1 and isinstance(here, dict)):
+            continue
+        names.append(str(part))
+        here = here[part] if inside else None
+        found = _child(node, part) if written else None
+        if found is not None:
+            line, node = found
+        elif inside:
+            written = False
+    dotted = ".".join(names)
+    changed = any(_covers(override.partition("=")[0], dotted, written) for override in text.overrides)
+    return f"{text.path} with --set" if changed else f"{text.path}:{line}", dotted
+
+
+def _inside(here: Any, part: int | str) -> bool:
+    if isinstance(here, dict):
+        return part in here
+    return isinstance(here, list) and isinstance(part, int) and part < len(here)
+
+
+def _child(node: yaml.Node, part: int | str) -> tuple[int, yaml.Node] | None:
+    """Line and node of a key's value or a list's entry, as written; None if it is not in the file."""
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == str(part):
+                return key.start_mark.line + 1, value
+    elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
+        return node.value[part].start_mark.line + 1, node.value[part]
+    return None
+
+
+def _covers(key: str, dotted: str, written: bool) -> bool:
+    """Whether `--set key=...` made what stands at `dotted`."""
+    return f"{dotted}.".startswith(f"{key}.") or not written and key.startswith(f"{dotted}.")
 
 
 def say(error: Any) -> str:
@@ -180,7 +239,9 @@ def say(error: Any) -> str:
         return f"got {got!r}, expected one of {context['expected']}" + _hint(str(got), allowed)
     if kind in ("value_error", "assertion_error"):
         return str(context.get("error", error["msg"]))
-    message = error["msg"].replace("Input should be", "should be")
+    if kind == "too_short":
+        return f"needs {context['min_length']} entry or more, got {context['actual_length']}"
+    message = error["msg"].replace("Input should be", "should be").split(", unable to parse")[0]
     return f"{message}, got {got!r}" if not isinstance(got, dict | list) else message
 
 

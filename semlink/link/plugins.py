@@ -10,8 +10,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from semlink.errors import ScenarioError, UnknownBlock
+from semlink.errors import JointError, ScenarioError, UnknownBlock
 from semlink.link.kinds import PluginSpec, offered
+
+MANNERS = {
+    "source": ("__len__", "name", "clip"),
+    "sensor": ("measure",),
+    "channel": ("__call__",),
+    "waveform": ("data_uses", "modulate", "demodulate"),
+    "codec": ("encode", "encode_at", "decode"),
+    "scheme": ("agree", "transmit", "receive"),
+}
+"""The methods of a block at each joint, as in `semlink.blocks`."""
 
 
 def load_class(kind: str, joint: str, *, folder: Path | None = None) -> type:
@@ -51,9 +61,13 @@ def build(spec: PluginSpec, joint: str, *, folder: Path | None = None) -> Any:
     options = spec.options()
     check_options(cls, options, joint, spec.kind)
     try:
-        return cls(**options)
+        made = cls(**options)
     except (TypeError, ValueError) as fault:
         raise ScenarioError(f"{joint} {spec.kind}: {fault}") from fault
+    missing = [name for name in MANNERS.get(joint, ()) if not callable(getattr(made, name, None))]
+    if missing:
+        raise JointError(f"{joint} {spec.kind}: has no {missing[0]}; a {joint} needs {', '.join(MANNERS[joint])}")
+    return made
 
 
 def check_options(cls: type, options: dict[str, Any], joint: str, kind: str) -> None:

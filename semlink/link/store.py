@@ -7,6 +7,7 @@ their points together.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import platform
@@ -55,6 +56,12 @@ class Results:
             ) from fault
         if free < LEAST_FREE_BYTES:
             raise ResultsError(f"{self.folder}: only {free / 1e6:.0f} MB free on this disk; a run needs 20 MB")
+
+    def tidy(self) -> None:
+        """Take the folder away again if it holds nothing."""
+        for folder in (self.folder / "points", self.folder):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
 
     def point_path(self, key: str) -> Path:
         return self.folder / "points" / f"{key}.json"

@@ -9,32 +9,42 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from semlink.errors import SemlinkError
-from semlink.link.grid import GridPoint, grid, point_key, point_name
+from semlink.errors import ScenarioError, SemlinkError
+from semlink.link.build import build_waveform
+from semlink.link.grid import GridPoint, channel_name, grid, point_key, point_name
+from semlink.link.loader import Origin
 from semlink.link.memo import StreamStore
 from semlink.link.point import Bench, Clips, load_clips, run_point
 from semlink.link.rows import Row
-from semlink.link.specs import Scenario
+from semlink.link.specs import Scenario, build_block
 from semlink.link.store import Results
 
-Progress = Callable[[str], None]
+Progress = Callable[[str, int, int], None]
+"""What is told when a point is finished: its name, how many are done, how many there are to do."""
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A scenario with where it comes from and where its results go."""
+    """A scenario with where it comes from and where its results go.
+
+    `folder` is where a user's files are looked up first; `origin` lets errors
+    name file and line.
+    """
 
     scenario: Scenario
     out: Path
     folder: Path | None = None
+    origin: Origin | None = None
 
     @property
     def results(self) -> Results:
@@ -44,6 +54,10 @@ class Job:
         """A place of work for this process."""
         clips = clips or load_clips(self.scenario, self.folder)
         return Bench(self.scenario, clips, StreamStore(self.out / ".cache"), self.folder)
+
+    def blamed(self, *loc: int | str) -> AbstractContextManager[None]:
+        """Errors inside are put down to this place of the scenario."""
+        return nullcontext() if self.origin is None else self.origin.blamed(*loc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +90,8 @@ def plan(job: Job, *, fresh: bool = False) -> Plan:
     Raises:
         SourceError, ResultsError: before any work is done.
     """
-    clips = load_clips(job.scenario, job.folder)
+    with job.blamed("source"):
+        clips = load_clips(job.scenario, job.folder)
     check_blocks(job, clips)
     job.results.prepare(fresh=fresh)
     points = tuple((point_key(job.scenario, p, clips.digest, job.folder), p) for p in grid(job.scenario))
@@ -85,12 +100,29 @@ def plan(job: Job, *, fresh: bool = False) -> Plan:
 
 def check_blocks(job: Job, clips: Clips) -> None:
     """Build every block once, so that a wrong option is said before the work starts."""
-    bench = job.bench(clips)
+    from semlink.phy.waveform import check_fit
+
+    scenario, bench = job.scenario, job.bench(clips)
+    for number, spec in enumerate(scenario.channel):
+        with job.blamed("channel", number):
+            channel = _checked(f"channel {spec.kind}", lambda: build_block(spec, "channel", job.folder))  # noqa: B023
+        with job.blamed(*(("channel", number) if scenario.waveform is None else ("waveform",))):
+            waveform = _checked("waveform", lambda: build_waveform(scenario.waveform, spec, job.folder))  # noqa: B023
+            _checked("waveform", lambda: check_fit(waveform, channel))  # noqa: B023
     seen = set()
-    for point in grid(job.scenario):
+    for point in grid(scenario):
         if (point.scheme, point.channel) not in seen:
             seen.add((point.scheme, point.channel))
-            bench.link(point)
+            with job.blamed("schemes", point.scheme):
+                bench.link(point)
+
+
+def _checked(what: str, make: Callable[[], Any]) -> Any:
+    """What `make` gives; a wrong value is the scenario's fault."""
+    try:
+        return make()
+    except (ValueError, TypeError) as fault:
+        raise fault if isinstance(fault, SemlinkError) else ScenarioError(f"{what}: {fault}") from fault
 
 
 def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress | None = None) -> Report:
@@ -98,17 +130,23 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
 
     Args:
         workers: processes; each uses one thread.
-        progress: called with a point's name whenever one is finished.
+        progress: called with a point's name, the number done and the number
+            to do, at the start (nameless) and whenever a point is finished.
     Raises:
         SemlinkError: the first point that failed; finished points are kept.
     """
     started = time.monotonic()
     made = plan(job, fresh=fresh)
-    tell = progress or (lambda name: None)
-    if min(workers, len(made.missing)) > 1:
-        _run_many(job, made.missing, min(workers, len(made.missing)), tell)
-    elif made.missing:
-        _run_here(job, made, tell)
+    tell = progress or (lambda name, done, total: None)
+    tell(job.scenario.name, 0, len(made.missing))
+    try:
+        if min(workers, len(made.missing)) > 1:
+            _run_many(job, made.missing, min(workers, len(made.missing)), tell)
+        elif made.missing:
+            _run_here(job, made, tell)
+    except BaseException:
+        job.results.tidy()
+        raise
     rows = job.results.write_curves(made.keys)
     seconds = time.monotonic() - started
     job.results.write_manifest(
@@ -120,18 +158,30 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
 def _run_here(job: Job, made: Plan, tell: Progress) -> None:
     with one_thread():
         bench = job.bench(made.clips)
-        for key, point in made.missing:
-            job.results.write(key, run_point(bench, point))
-            tell(point_name(job.scenario, point))
+        for done, (key, point) in enumerate(made.missing, start=1):
+            job.results.write(key, record_of(bench, point))
+            tell(point_name(job.scenario, point), done, len(made.missing))
+
+
+def record_of(bench: Bench, point: GridPoint) -> dict[str, Any]:
+    """A point's record; an error says where on the grid it happened."""
+    try:
+        return run_point(bench, point)
+    except SemlinkError as fault:
+        where = point_name(bench.scenario, point)
+        if point.channel is not None:
+            where += f", {channel_name(bench.scenario.channel[point.channel])}"
+        raise type(fault)(f"{where}: {fault}") from fault
 
 
 def _run_many(job: Job, missing: Sequence[tuple[str, GridPoint]], workers: int, tell: Progress) -> None:
     context = multiprocessing.get_context("spawn")
     with _quiet_children(), ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job,)) as pool:
-        futures = {pool.submit(_work, key, point): point for key, point in missing}
+        with _deaf_children():
+            futures = {pool.submit(_work, key, point): point for key, point in missing}
         try:
-            for point in _finished(futures):
-                tell(point_name(job.scenario, point))
+            for done, point in enumerate(_finished(futures), start=1):
+                tell(point_name(job.scenario, point), done, len(missing))
         except BaseException as fault:
             pool.shutdown(wait=False, cancel_futures=True)
             if isinstance(fault, KeyboardInterrupt):
@@ -159,14 +209,13 @@ def _start(job: Job) -> None:
     import torch
 
     global _bench, _results
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     _bench, _results = job.bench(), job.results
 
 
 def _work(key: str, point: GridPoint) -> None:
     assert _bench is not None and _results is not None
-    _results.write(key, run_point(_bench, point))
+    _results.write(key, record_of(_bench, point))
 
 
 @contextmanager
@@ -196,3 +245,16 @@ def _quiet_children() -> Iterator[None]:
                 os.environ.pop(name, None)
             else:
                 os.environ[name] = value
+
+
+@contextmanager
+def _deaf_children() -> Iterator[None]:
+    """Processes started inside never hear Ctrl-C: the parent does, and ends them."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -139,6 +139,35 @@ def check_channel(
         raise typer.Exit(1)
 
 
+@app.command(epilog=example("semlink train scenarios/train/sensor.yaml --profile cpu --out runs/sensor"))
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="training recipe in YAML")],
+    profile: Annotated[str, typer.Option(help="cpu or gpu, as the recipe has them")] = "cpu",
+    out: Annotated[Optional[Path], typer.Option(metavar="DIR", help="run folder [runs/<recipe>]")] = None,
+    data: Annotated[Optional[Path], typer.Option(help="data folder, or a pack made before")] = None,
+    steps: Annotated[Optional[int], typer.Option(min=1, help="steps instead of the profile's")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="begin again instead of resuming")] = False,
+) -> None:
+    """Train a network; a killed run goes on where it was."""
+    from semlink.link.commands import train_recipe
+
+    try:
+        train_recipe(recipe, profile, out, data, steps, fresh)
+    except KeyboardInterrupt:
+        typer.echo("semlink: interrupted; run again to go on from the last checkpoint", err=True)
+        raise typer.Exit(130) from None
+
+
+@app.command(epilog=example("semlink weights sensor"))
+def weights(
+    names: Annotated[Optional[list[str]], typer.Argument(metavar="[NAME]...", help="only these")] = None,
+) -> None:
+    """List the shipped weights and verify them against their cards. Exit code 2 if one fails."""
+    from semlink.link.commands import print_weights
+
+    print_weights(names or [])
+
+
 @app.command(epilog=example("semlink cite scenarios/cliff.yaml"))
 def cite(file: Scenario) -> None:
     """Print BibTeX of what a scenario uses."""

@@ -112,3 +112,34 @@ def _channel(kind: str, options: Sequence[str]) -> Any:
         return build_block(spec, "channel")
     except (ValueError, TypeError) as fault:
         raise fault if isinstance(fault, ScenarioError) else ScenarioError(f"channel {kind}: {fault}") from fault
+
+
+def train_recipe(
+    recipe: Path, profile: str, out: Path | None, data: Path | None, steps: int | None, fresh: bool
+) -> None:
+    """`semlink train`: run a recipe, or go on with it."""
+    from semlink.training.loop import train
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task(recipe.stem, total=None)
+
+        def report(at: Any) -> None:
+            bar.update(task, completed=at.step, total=at.steps, description=f"{recipe.stem}, loss {at.loss:.5f}")
+
+        path = train(recipe, profile=profile, out=out, steps=steps, data=data, resume=not fresh, report=report)
+    sys.stdout.write(f"  {path}\n")
+
+
+def print_weights(names: Sequence[str]) -> None:
+    """`semlink weights`: a line for each, verified by loading it and running its probe."""
+    from semlink.training.model_card import verify_weights
+    from semlink.weights.store import shipped_names
+
+    for name in names or shipped_names():
+        card = verify_weights(name)
+        trained = f"{card['parameters']:,} parameters, {card['steps']:,} steps, seed {card['seed']}"
+        sys.stdout.write(f"{name:20} verified: {card['architecture']}, {trained}; {card['data']['terms']}\n")
+    if not (names or shipped_names()):
+        sys.stdout.write("no weights are shipped with this version\n")

@@ -143,9 +143,9 @@ def check_channel(
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="training recipe in YAML")],
     profile: Annotated[str, typer.Option(help="cpu or gpu, as the recipe has them")] = "cpu",
-    out: Annotated[Optional[Path], typer.Option(metavar="DIR", help="run folder [runs/<recipe>]")] = None,
-    data: Annotated[Optional[Path], typer.Option(help="data folder, or a pack made before")] = None,
-    steps: Annotated[Optional[int], typer.Option(min=1, help="steps instead of the profile's")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="run folder [runs/<recipe>]")] = None,
+    data: Annotated[Path | None, typer.Option(help="data folder, or a pack made before")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="steps instead of the profile's")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="begin again instead of resuming")] = False,
 ) -> None:
     """Train a network; a killed run goes on where it was."""
@@ -160,7 +160,7 @@ def train(
 
 @app.command(epilog=example("semlink weights sensor"))
 def weights(
-    names: Annotated[Optional[list[str]], typer.Argument(metavar="[NAME]...", help="only these")] = None,
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="only these")] = None,
 ) -> None:
     """List the shipped weights and verify them against their cards. Exit code 2 if one fails."""
     from semlink.link.commands import print_weights

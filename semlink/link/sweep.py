@@ -183,9 +183,10 @@ def _run_many(job: Job, missing: Sequence[tuple[str, GridPoint]], workers: int, 
             for done, point in enumerate(_finished(futures), start=1):
                 tell(point_name(job.scenario, point), done, len(missing))
         except BaseException as fault:
+            processes = list((pool._processes or {}).values())
             pool.shutdown(wait=False, cancel_futures=True)
             if isinstance(fault, KeyboardInterrupt):
-                for process in list((pool._processes or {}).values()):
+                for process in processes:
                     process.terminate()
             if isinstance(fault, BrokenProcessPool):
                 raise SemlinkError("a worker process died (out of memory?); run again with fewer --workers") from fault

@@ -69,7 +69,7 @@ def test_initial_reconstruction_is_the_pseudo_inverse(masked):
             torch.testing.assert_close(initial[0, :, i, j], expected, atol=1e-6, rtol=1e-6)
 
 
-@pytest.mark.source("seed-001 facts", "noise floor after initial reconstruction, mean .45")
+@pytest.mark.source("zhang2024crl", "Sec. II-C noise at mean .45, after eq. (3)")
 @pytest.mark.parametrize(("count", "floor"), [(1, 0.0080), (2, 0.0152), (4, 0.0298), (8, 0.0588)])
 def test_noise_floor_on_a_static_scene(count, floor):
     scene, counts = torch.full((1, 16, 256, 256), 0.45), torch.full((256, 256), count)

@@ -37,4 +37,4 @@ def load_decoder(name: str | Path) -> tuple[Reconstruction, dict[str, Any]]:
     fill(decoder, {key.removeprefix(prefix): value for key, value in tensors if key.startswith(prefix)}, path)
     decoder.eval().requires_grad_(False)
     check_probe(path, card, probe(decoder))
-    return decoder.to(memory_format=torch.channels_last), card
+    return decoder.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]

@@ -55,7 +55,7 @@ def expose(frames: torch.Tensor, counts: torch.Tensor, mask: torch.Tensor | None
     offer = counts_on_offer(frames.shape[1])
     light = frames if mask is None else frames * mask
     counts = _per_clip(counts)
-    readings = None
+    readings: torch.Tensor | None = None
     for count in reversed(offer[1:]):  # half as many exposures each time: 8, 4, 2, 1
         light = light[:, 0::2] + light[:, 1::2]
         if readings is None:
@@ -63,6 +63,7 @@ def expose(frames: torch.Tensor, counts: torch.Tensor, mask: torch.Tensor | None
         else:
             front = torch.where(counts == count, light, readings[:, :count])
             readings = torch.cat((front, readings[:, count:]), 1)
+    assert readings is not None  # at least one count is on offer
     return readings
 
 

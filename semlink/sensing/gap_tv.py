@@ -107,13 +107,13 @@ class TvDenoiser:
     def __init__(self, time_weight: float = 1.0, steps: int = 1) -> None:
         self.weights = ((time_weight, 1), (1.0, 2), (1.0, 3))
         self.steps = steps
-        self.dual: list[torch.Tensor] | None = None
+        self.dual: list[torch.Tensor] = []
 
     @torch.no_grad()
     def __call__(self, frames: torch.Tensor, strength: float) -> torch.Tensor:
         if strength <= 0:
             return frames
-        if self.dual is None:
+        if not self.dual:
             self.dual = [torch.zeros_like(frames) for _ in self.weights]
         step = 1.0 / (4 * sum(w * w for w, _ in self.weights) * strength)
         norm = torch.empty_like(frames)

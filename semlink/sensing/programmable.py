@@ -67,7 +67,7 @@ class RatioMap:
         if self.random_mean is not None:
             rng = Seeds(self.random_seed).torch("ratio_map")
             return random_map(self.random_mean, frames, rng=rng)
-        return tiled_map(learned_tile(self.learned, self.mean_count), frames)
+        return tiled_map(learned_tile(str(self.learned), self.mean_count), frames)
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,18 +202,20 @@ def decode(
     down, right = -h % PAD_MULTIPLE, -w % PAD_MULTIPLE
     device = next(model.parameters()).device
 
-    def padded(x: torch.Tensor | None) -> torch.Tensor | None:
+    def padded(x):
         if x is None or not (down or right):
-            return x if x is None else x.to(device)
+            return None if x is None else x.to(device)
         flat = x.reshape(1, -1, h, w).float().to(device)
         wide = F.pad(flat, (0, right, 0, down), mode="reflect" if min(h, w) > PAD_MULTIPLE else "replicate")
         return wide.reshape(*x.shape[:-2], h + down, w + right).to(x.dtype)
 
     half = device.type == "cuda" or _bf16_pays()
-    clips, counts, mask = padded(initial), padded(counts), padded(mask)
-    estimates = [None] * len(clips) if estimate is None else padded(estimate).split(1)
+    counts, mask = padded(counts), padded(mask)
+    estimates = [None] * len(initial) if estimate is None else padded(estimate).split(1)
     with torch.autocast(device.type, torch.bfloat16, enabled=half):
-        restored = [model(clip, counts, mask, start).float() for clip, start in zip(clips.split(1), estimates)]
+        restored = [
+            model(clip, counts, mask, start).float() for clip, start in zip(padded(initial).split(1), estimates)
+        ]
     return torch.cat(restored)[..., :h, :w]
 
 

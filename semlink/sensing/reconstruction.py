@@ -8,6 +8,8 @@ Source: [zhang2024crl, Sec. II-D; sizes from the public code].
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -78,7 +80,8 @@ class Reconstruction(nn.Module):
         Half of the fusion's hidden units carry the frames through the straight
         part of the GELU; the last layer starts at zero. This project's choice.
         """
-        first, last = self.fusion[0], self.fusion[2]
+        first: Any = self.fusion[0]
+        last: Any = self.fusion[2]
         t = self.num_frames
         first.weight[:t] = 0
         own = self.captures * t + (self.captures == 1)

@@ -70,8 +70,8 @@ class ClipSampler:
         half = rng.random() < s.half_share and min(video.shape[1:]) >= 2 * s.crop
         size = 2 * s.crop if half else s.crop
         top, left = (int(rng.integers(side - size + 1)) for side in video.shape[1:])
-        clip = video[start : start + (s.frames - 1) * stride + 1 : stride, top : top + size, left : left + size]
-        clip = torch.from_numpy(clip.astype(np.float32) / 255)
+        cut = video[start : start + (s.frames - 1) * stride + 1 : stride, top : top + size, left : left + size]
+        clip = torch.from_numpy(cut.astype(np.float32) / 255)
         return F.avg_pool2d(clip, 2) if half else clip
 
     def _moving_still(self, rng: np.random.Generator) -> torch.Tensor:

@@ -147,7 +147,7 @@ class _Run:
             model = self.task.build()
         if self.recipe.start.weights:
             load_into(model, self.recipe.start.weights, skip=self.recipe.start.skip)
-        model = model.to(self.device, memory_format=torch.channels_last)
+        model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = deepcopy(model).requires_grad_(False)
         optimisers = self.task.optimisers(model, self.recipe.optimiser.learning_rate)
         for optimiser in optimisers:
@@ -179,8 +179,8 @@ def _schedule(step: int, steps: int, warmup: int, final_share: float) -> float:
 def _move_average(average: nn.Module, model: nn.Module, keep: float) -> None:
     for slow, fast in zip(average.parameters(), model.parameters()):
         slow.lerp_(fast, 1 - keep)
-    for slow, fast in zip(average.buffers(), model.buffers()):
-        slow.copy_(fast)
+    for kept, newest in zip(average.buffers(), model.buffers()):
+        kept.copy_(newest)
 
 
 def _device(name: str | None) -> torch.device:

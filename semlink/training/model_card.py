@@ -90,7 +90,7 @@ def load_model(name: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     fill(model, read_tensors(path, card), path)
     model.eval().requires_grad_(False)
     check_probe(path, card, _probe(task, model))
-    return model.to(memory_format=torch.channels_last), card
+    return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
 
 
 def load_into(model: nn.Module, name: str | Path, *, skip: Sequence[str] = ()) -> int:

@@ -56,7 +56,7 @@ def pack_folders(
     files = [(path, False) for path in _files(train)] + [(path, True) for path in _files(held_out)]
     arrays = [_read(path, max_side) for path, _ in files]
     names = tuple(path.name for path, _ in files)
-    shapes = tuple(tuple(map(int, array.shape)) for array in arrays)
+    shapes = tuple(_shape(array.shape) for array in arrays)
     pixels = np.concatenate([array.ravel() for array in arrays]) if arrays else np.empty(0, np.uint8)
     return Pack(names, shapes, tuple(held for _, held in files), pixels, terms)
 
@@ -81,7 +81,7 @@ def load_pack(path: str | Path) -> Pack:
     """
     try:
         with np.load(path, allow_pickle=False) as file:
-            shapes = tuple(tuple(map(int, row)) for row in file["shapes"])
+            shapes = tuple(_shape(row) for row in file["shapes"])
             names, held_out = tuple(map(str, file["names"])), tuple(map(bool, file["held_out"]))
             return Pack(names, shapes, held_out, file["pixels"], str(file["terms"]))
     except (OSError, KeyError, ValueError) as why:
@@ -147,3 +147,8 @@ def _halved(pixels: np.ndarray) -> np.ndarray:
 
 def _suffixes() -> str:
     return ", ".join(sorted(VIDEO_SUFFIXES | STILL_SUFFIXES))
+
+
+def _shape(sizes: Iterable[int]) -> tuple[int, int, int]:
+    t, h, w = map(int, sizes)
+    return t, h, w

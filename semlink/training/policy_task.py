@@ -47,7 +47,8 @@ class PolicyOptions:
         quality, window: of the reward; see `Reward`.
         baseline: what is subtracted from the reward: "none" as published; "tile",
             the clip's mean at each tile position; "pair", what another draw of
-            the map earned at the same pixel of the same clip.
+            the map earned at the same pixel of the same clip. With either the
+            rest is brought to unit deviation, beside the decoder's gradient.
         exploration: scale of the published exploration; 0 for none.
         warm: first steps, in which the decoder alone learns, on `maps` with all kinds.
         steps: how many steps of exploration follow; in what remains the maps stand
@@ -108,19 +109,19 @@ class RatioPolicyTask:
             self.network.build(), len(self.options.costs), len(counts_on_offer(self.network.num_frames))
         )
 
-    def optimisers(self, model: SensingModel, learning_rate: float) -> list[torch.optim.Optimizer]:
+    def optimisers(self, model: Any, learning_rate: float) -> list[torch.optim.Optimizer]:
         policy = {"sgd": lambda p, lr: torch.optim.SGD(p, lr=lr, momentum=0.9), "adam": torch.optim.Adam}
         if self.options.policy_optimiser not in policy:
             raise ScenarioError(
                 f"options.policy_optimiser: got {self.options.policy_optimiser!r}, allowed: {sorted(policy)}"
             )
-        make = policy[self.options.policy_optimiser]
+        make: Any = policy[self.options.policy_optimiser]
         return [
             torch.optim.Adam(model.decoder.parameters(), lr=learning_rate),
             make(model.generators.parameters(), lr=self.options.policy_rate),
         ]
 
-    def loss(self, model: SensingModel, clips, step, rng):
+    def loss(self, model: Any, clips, step, rng):
         if step < self.options.warm:
             return self._follow(model, clips, MapDraws(counts=self.options.maps.counts), rng)
         if step < self.options.warm + self.options.steps:
@@ -128,7 +129,7 @@ class RatioPolicyTask:
         draws = replace(self.options.maps, tiles=learned_tiles(model))
         return self._follow(model, clips, draws, rng)
 
-    def validate(self, model: SensingModel, clips):
+    def validate(self, model: Any, clips):
         figures = {}
         for count in sorted(set(self.options.maps.counts)):
             figures[f"psnr_fixed{count}_db"] = self._score(model, clips, [[count]])
@@ -137,7 +138,7 @@ class RatioPolicyTask:
             figures[f"psnr_learned_{cost:g}_db"] = self._score(model, clips, tile)
         return figures
 
-    def facts(self, model: SensingModel) -> dict[str, Any]:
+    def facts(self, model: Any) -> dict[str, Any]:
         noise, tiles = self.options.noise, learned_tiles(model)
         rows = [
             {"cost": cost, "mean_count": float(torch.tensor(tile).float().mean()), "tile": tile}
@@ -152,10 +153,10 @@ class RatioPolicyTask:
             "learned": rows,
         }
 
-    def probe(self, model: SensingModel) -> torch.Tensor:
+    def probe(self, model: Any) -> torch.Tensor:
         return probe(model.decoder)
 
-    def _explore(self, model: SensingModel, clips, step, rng):
+    def _explore(self, model: Any, clips, step, rng):
         """One policy in turn draws a map for each clip; its reward moves it, the error moves the decoder."""
         number = step % len(self.options.costs)
         share = self.options.exploration * exploration_share(step)
@@ -169,21 +170,23 @@ class RatioPolicyTask:
         counts = torch.tensor(counts_on_offer(clips.shape[1]), device=clips.device)[actions]
         with torch.set_grad_enabled(self.options.follow):
             restored = self._restore(model, clips, counts, rng)
-        reward = Reward(self.options.costs[number], self.options.quality, self.options.window)
-        reward = reward((restored - clips).square(), counts)
+        earn = Reward(self.options.costs[number], self.options.quality, self.options.window)
+        reward = earn((restored - clips).square(), counts)
         if self.options.baseline == "pair":
             reward = reward - reward.roll(len(clips) // 2, 0)
+        if self.options.baseline != "none":
+            reward = reward / reward.std().clamp_min(1e-6)
         loss = policy_loss(probs, actions, reward, baseline=self.options.baseline == "tile")
         if self.options.follow:
             loss = loss + distortion(restored, clips, self.options.loss)
         return loss, {"sampled_count": float(counts.float().mean())}
 
-    def _follow(self, model: SensingModel, clips, draws: MapDraws, rng):
+    def _follow(self, model: Any, clips, draws: MapDraws, rng):
         """The decoder alone learns, on maps drawn as `draws` says."""
         counts = draws.draw(clips.shape[1], len(clips), clips.shape[-1], rng=rng).to(clips.device)
         return distortion(self._restore(model, clips, counts, rng), clips, self.options.loss), {}
 
-    def _restore(self, model: SensingModel, clips, counts, rng) -> torch.Tensor:
+    def _restore(self, model: Any, clips, counts, rng) -> torch.Tensor:
         mask = aperture_for(self.network, clips, rng)
         return restore(model, clips, counts, mask, self.options.noise, rng, estimated=self.network.estimated)
 
@@ -192,7 +195,7 @@ class RatioPolicyTask:
 
 
 @torch.no_grad()
-def learned_tiles(model: SensingModel) -> list[list[list[int]]]:
+def learned_tiles(model: Any) -> list[list[list[int]]]:
     """The argmax tile of each generator, as counts."""
     with torch.autocast("cpu", enabled=False), torch.autocast("cuda", enabled=False):
         picked = [generator.tile().argmax(0).cpu() for generator in model.generators]

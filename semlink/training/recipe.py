@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass
+from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
@@ -120,7 +120,7 @@ def load_recipe(path: str | Path) -> Recipe:
         name: _build(Profile, values, _Place(path, lines, f"profiles.{name}"))
         for name, values in _mapping(profiles, _Place(path, lines, "profiles")).items()
     }
-    return Recipe(**{f.name: built if f.name == "profiles" else getattr(recipe, f.name) for f in fields(Recipe)})
+    return replace(recipe, profiles=built)
 
 
 def build_options(kind: type, values: Mapping[str, Any], where: str) -> Any:
@@ -159,7 +159,7 @@ def _build(kind: type, values: Any, place: _Place) -> Any:
 
 
 def _value(hint: Any, value: Any, place: _Place) -> Any:
-    if is_dataclass(hint):
+    if isinstance(hint, type) and is_dataclass(hint):
         return _build(hint, value, place)
     if hint is float and isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
         try:

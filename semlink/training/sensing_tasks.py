@@ -83,7 +83,7 @@ class ReconstructionTask:
     def build(self) -> nn.Module:
         return self.network.build()
 
-    def optimisers(self, model: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+    def optimisers(self, model: Any, learning_rate: float) -> list[torch.optim.Optimizer]:
         return [torch.optim.Adam(model.parameters(), lr=learning_rate)]
 
     def loss(self, model, clips, step, rng):
@@ -100,7 +100,7 @@ class ReconstructionTask:
             figures[f"psnr_tile{number}_db"] = self._score(model, clips, tile)
         return figures
 
-    def facts(self, model: nn.Module) -> dict[str, Any]:
+    def facts(self, model: Any) -> dict[str, Any]:
         noise = self.options.noise
         trained = "all" if self.options.maps.tile else sorted(set(self.options.maps.counts))
         return {
@@ -111,7 +111,7 @@ class ReconstructionTask:
             "stride": Reconstruction.stride,
         }
 
-    def probe(self, model: nn.Module) -> torch.Tensor:
+    def probe(self, model: Any) -> torch.Tensor:
         return probe(model)
 
     def _score(self, model, clips, tile) -> float:

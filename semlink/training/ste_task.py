@@ -59,7 +59,8 @@ class SteModel(nn.Module):
 
     def ratio_tile(self, number: int) -> torch.Tensor:
         """M of one tile, (4, 4), in [0, 1]."""
-        return self.generators[number].tile()[0].sigmoid()
+        generator: Any = self.generators[number]
+        return generator.tile()[0].sigmoid()
 
     def forward(self, kept: torch.Tensor, estimate: torch.Tensor | None = None) -> torch.Tensor:
         return self.decoder(kept, estimate=estimate)
@@ -86,13 +87,13 @@ class RatioSteTask:
     def build(self) -> nn.Module:
         return SteModel(self.network.build(CAPTURES), len(self.options.costs))
 
-    def optimisers(self, model: SteModel, learning_rate: float) -> list[torch.optim.Optimizer]:
+    def optimisers(self, model: Any, learning_rate: float) -> list[torch.optim.Optimizer]:
         return [
             torch.optim.Adam(model.decoder.parameters(), lr=learning_rate),
             torch.optim.Adam(model.generators.parameters(), lr=self.options.ratio_rate),
         ]
 
-    def loss(self, model: SteModel, clips, step, rng):
+    def loss(self, model: Any, clips, step, rng):
         number = step % len(self.options.costs)
         learning = step < self.options.steps
         with torch.autocast(clips.device.type, enabled=False), torch.set_grad_enabled(learning):
@@ -109,7 +110,7 @@ class RatioSteTask:
             loss = loss + self.options.costs[number] * tile.mean()
         return loss, {f"mean_count_{self.options.costs[number]:g}": float(_counts(tile).float().mean())}
 
-    def validate(self, model: SteModel, clips):
+    def validate(self, model: Any, clips):
         figures = {}
         for number, cost in enumerate(self.options.costs):
             ratio = repeat_ratio(model.ratio_tile(number), *clips.shape[-2:])
@@ -117,7 +118,7 @@ class RatioSteTask:
             figures[f"psnr_ste_{cost:g}_db"] = mean_psnr_db(restored, clips)
         return figures
 
-    def facts(self, model: SteModel) -> dict[str, Any]:
+    def facts(self, model: Any) -> dict[str, Any]:
         noise = self.options.noise
         tiles = [_counts(model.ratio_tile(number).detach()) for number in range(len(self.options.costs))]
         rows = [
@@ -133,7 +134,7 @@ class RatioSteTask:
             "learned": rows,
         }
 
-    def probe(self, model: SteModel) -> torch.Tensor:
+    def probe(self, model: Any) -> torch.Tensor:
         return probe(model.decoder)
 
     def _restore(self, model, clips, ratio, rng) -> torch.Tensor:

@@ -26,31 +26,34 @@ TASKS: Mapping[str, str] = {
 class Task(Protocol):
     """What the loop needs to know of a learned part."""
 
-    architecture: str
+    @property
+    def architecture(self) -> str:
+        """The model in one line: kind and sizes."""
+        ...
 
     def build(self) -> nn.Module:
         """A fresh model; its initial weights come from torch's default generator, which the loop seeds."""
         ...
 
-    def optimisers(self, model: nn.Module, learning_rate: float) -> list[torch.optim.Optimizer]:
+    def optimisers(self, model: Any, learning_rate: float) -> list[torch.optim.Optimizer]:
         """One optimiser or several, at full rate; the loop scales all of them by the schedule."""
         ...
 
     def loss(
-        self, model: nn.Module, clips: torch.Tensor, step: int, rng: torch.Generator
+        self, model: Any, clips: torch.Tensor, step: int, rng: torch.Generator
     ) -> tuple[torch.Tensor, dict[str, float]]:
         """What to minimise on `clips` (b, t, h, w), and figures to log. `rng` is on the CPU."""
         ...
 
-    def validate(self, model: nn.Module, clips: torch.Tensor) -> dict[str, float]:
+    def validate(self, model: Any, clips: torch.Tensor) -> dict[str, float]:
         """Figures on clips that are never trained on."""
         ...
 
-    def facts(self, model: nn.Module) -> dict[str, Any]:
+    def facts(self, model: Any) -> dict[str, Any]:
         """What the model card says of the trained ranges and of agreed values such as ratio maps."""
         ...
 
-    def probe(self, model: nn.Module) -> torch.Tensor:
+    def probe(self, model: Any) -> torch.Tensor:
         """The output for a fixed input, whose digest tells right weights from wrong ones."""
         ...
 

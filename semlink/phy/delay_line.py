@@ -41,6 +41,7 @@ class Echoes(Heard):
     def taps_at(self, samples: torch.Tensor) -> torch.Tensor:
         """The taps at given sample numbers (m,): complex (clip, lag, m)."""
         assert self.taps is not None
+        samples = samples.to(self.taps.device)
         knot = samples.clamp(0, (self.taps.shape[-1] - 1) * self.stride - 1) // self.stride
         part = (samples - knot * self.stride) / self.stride
         return self.taps[..., knot] * (1 - part) + self.taps[..., knot + 1] * part

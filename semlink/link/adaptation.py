@@ -38,19 +38,23 @@ def best_choice(
     snr_db: float,
     quality: Callable[[str, float], float],
     rehearsal: Rehearsal,
+    *,
+    deliveries: Sequence[float] = DELIVERIES,
 ) -> str:
     """The name of the coding that gives the best rehearsed quality.
 
     Raises:
         Infeasible: `uses` carries no transport block with any of them.
     """
-    contenders = _contenders(codings, uses, snr_db, rehearsal)
+    contenders = _contenders(codings, uses, snr_db, rehearsal, deliveries)
     if len(contenders) == 1:
         return next(iter(contenders))
     return max(contenders, key=lambda name: quality(name, contenders[name]))
 
 
-def _contenders(codings: Mapping[str, Coding], uses: int, snr_db: float, rehearsal: Rehearsal) -> dict[str, float]:
+def _contenders(
+    codings: Mapping[str, Coding], uses: int, snr_db: float, rehearsal: Rehearsal, deliveries: Sequence[float]
+) -> dict[str, float]:
     """For each share of delivery the most efficient coding, one step below the sure one, and their deliveries."""
     known: dict[tuple[str, int], float] = {}
 
@@ -61,12 +65,12 @@ def _contenders(codings: Mapping[str, Coding], uses: int, snr_db: float, rehears
 
     ladders = _ladders(codings, snr_db)
     chosen: dict[str, float] = {}
-    for share in DELIVERIES:
+    for share in deliveries:
         tops = [(ladder, _highest(ladder, share, delivery)) for ladder in ladders]
         found = [(ladder, top) for ladder, top in tops if top is not None]
         if found:
             ladder, top = max(found, key=lambda pair: efficiency(codings[pair[0][pair[1]]]))
-            if share == DELIVERIES[0]:
+            if share == deliveries[0]:
                 top = _proven(ladder, top, share, delivery)
                 chosen[ladder[max(top - 1, 0)]] = 1.0
             chosen[ladder[top]] = delivery(ladder[top], SENT_IN_ALL)

@@ -1,30 +1,52 @@
 """Bounds as codings: how many bits a number of channel uses could carry at best.
 
-A bound never meets the channel; its rows are marked and drawn dashed.
+A bound never meets the channel; its rows are marked and drawn dashed. It
+needs the channel's law: white noise has one, other channels name theirs.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
+from scipy.special import ndtri
+
 from semlink.errors import Infeasible
-from semlink.phy.capacity import normal_approximation, shannon
+from semlink.phy.awgn import Awgn
+from semlink.phy.capacity import gain_law, normal_approximation, shannon
+from semlink.phy.fading import block_length
 from semlink.units import from_db
+
+__all__ = ["CapacityBound", "FiniteBlocklengthBound", "OutageCapacityBound", "block_outage_rate", "capacity_of"]
+
+DRAWS = 2**18
+_DRAW_KEY = 5457
+_MANY_BLOCKS = 16  # from here on their mean counts as normal
 
 
 def capacity_of(channel: Any, snr_db: float) -> float:
-    """Bits a channel use: the channel's own capacity where it names one, else that of AWGN."""
+    """Bits a channel use: log2(1 + SNR) on white noise, else what the channel itself states (ergodic, where it fades).
+
+    Raises:
+        Infeasible: the channel states none.
+    """
+    if isinstance(channel, Awgn):
+        return shannon(from_db(snr_db))
     own = getattr(channel, "capacity", None)
-    return float(own(snr_db)) if callable(own) else float(shannon(from_db(snr_db)))
+    if not callable(own):
+        raise Infeasible(f"no capacity is known for {_name(channel)}; a channel may state one as capacity(snr_db)")
+    return float(own(snr_db))
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityBound:
-    """Error-free bits at capacity, log2(1 + SNR) a channel use on AWGN.
+    """Error-free bits at capacity, log2(1 + SNR) a channel use on AWGN, its mean over the gain where it fades.
 
-    Source: [shannon1948, theorem 17].
+    Source: [shannon1948, theorem 17], [goldsmith1997, eq. (34)].
     """
 
     def bits(self, uses: int, snr_db: float, channel: Any) -> float:
@@ -47,16 +69,79 @@ class FiniteBlocklengthBound:
 
     def bits(self, uses: int, snr_db: float, channel: Any) -> float:
         """Bits that `uses` channel uses carry at a block error rate of `bler`."""
-        if callable(getattr(channel, "capacity", None)) and not getattr(channel, "is_awgn", False):
-            raise Infeasible("the normal approximation is known for awgn only; use coding kind capacity here")
-        return max(uses * float(normal_approximation(from_db(snr_db), uses, self.bler)), 0.0)
+        if not isinstance(channel, Awgn):
+            raise Infeasible(
+                f"the normal approximation holds for awgn, not for {_name(channel)}; "
+                "use coding kind capacity or outage-capacity here"
+            )
+        return uses * normal_approximation(from_db(snr_db), uses, self.bler)
 
     def uses(self, bits: int, snr_db: float, channel: Any) -> int:
         """Channel uses that `bits` need at that block error rate."""
-        low, high = 1, 64
-        while self.bits(high, snr_db, channel) < bits:
-            low, high = high, 2 * high
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self.bits(middle, snr_db, channel) >= bits else (middle, high)
-        return high
+        return _fewest(lambda uses: self.bits(uses, snr_db, channel) >= bits)
+
+
+@dataclass(frozen=True, slots=True)
+class OutageCapacityBound:
+    """The rate that all transmissions but a share `outage` can carry, one code word over the whole of each.
+
+    Source: [tse2005, eq. (5.57)]; [ozarow1994] for a gain that changes from block to block.
+    """
+
+    outage: float = 0.1
+
+    def bits(self, uses: int, snr_db: float, channel: Any) -> float:
+        """Bits that `uses` channel uses carry unless the gain is among its worst `outage`."""
+        law = getattr(channel, "law", None)
+        k = 0.0 if law == "rayleigh" else law[1] if isinstance(law, tuple) and law[0] == "rician" else None
+        coherence = getattr(channel, "coherence", None)
+        if k is None or coherence is None or getattr(channel, "doppler", None) is not None:
+            raise Infeasible(
+                f"outage capacity needs rayleigh or rician fading in blocks, got {_name(channel)}; "
+                "use coding kind capacity here"
+            )
+        length = min(block_length(coherence, uses), uses)
+        whole, rest = divmod(uses, length)
+        return uses * block_outage_rate(from_db(snr_db), self.outage, k, whole, rest / length)
+
+    def uses(self, bits: int, snr_db: float, channel: Any) -> int:
+        """Channel uses that `bits` need."""
+        return _fewest(lambda uses: self.bits(uses, snr_db, channel) >= bits)
+
+
+@lru_cache(maxsize=4096)
+def block_outage_rate(snr: float, outage: float, k: float, blocks: int, part: float = 0.0) -> float:
+    """The `outage` quantile of the mean capacity of independent fading blocks, in bits per use.
+
+    Args:
+        k: Rician factor of the gain, 0 for Rayleigh.
+        blocks: of full length; `part` is the length of one more, shorter one.
+    One block has a closed form; more are drawn from a fixed stream, and many are as good as normal.
+    """
+    law = gain_law(k)
+    if blocks == 1 and part == 0:
+        return math.log2(1 + snr * float(law.ppf(outage)))
+    weights = np.array([1.0] * blocks + ([part] if part else []))
+    weights /= weights.sum()
+    drawn = 1 if len(weights) > _MANY_BLOCKS else len(weights)
+    levels = np.random.Generator(np.random.Philox(_DRAW_KEY)).random((DRAWS, drawn))
+    carried = np.log2(1 + snr * (-np.log1p(-levels) if k == 0 else law.ppf(levels)))
+    if drawn == 1:
+        spread = float(carried.std() * np.sqrt(np.square(weights).sum()))
+        return max(float(carried.mean()) + float(ndtri(outage)) * spread, 0.0)
+    return float(np.quantile(carried @ weights, outage))
+
+
+def _fewest(enough: Callable[[int], bool]) -> int:
+    """The fewest channel uses that are enough, if more never carry less."""
+    low, high = 0, 64
+    while not enough(high):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (low, middle) if enough(middle) else (middle, high)
+    return high
+
+
+def _name(channel: Any) -> str:
+    return type(channel).__name__.lower()

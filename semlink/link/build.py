@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 from semlink.errors import ScenarioError
+from semlink.link.bursts import talks_back
 from semlink.link.chain import Link
 from semlink.link.digital import BoundScheme, DigitalScheme
+from semlink.link.interactive import InteractiveBehindSensor, InteractiveScheme
 from semlink.link.kinds import PluginSpec
 from semlink.link.memo import StreamStore
 from semlink.link.plugins import build as build_plugin, load_class
 from semlink.link.scheme_specs import DigitalSpec, LdpcSpec, SensingSpec
 from semlink.link.sensed import Eye, SensedScheme, SensingScheme
 from semlink.link.specs import build_block, scheme_name
+from semlink.link.turns import Rules
 from semlink.phy.coding import LdpcCoding
 
 
@@ -62,7 +64,10 @@ def build_scheme(spec: Any, streams: StreamStore | None, folder: Path | None, fr
         return SensingScheme(partial(_eye, spec, frames, folder))
     if isinstance(spec, DigitalSpec):
         scheme = _digital(spec, streams, folder)
-        return scheme if spec.sensor is None else SensedScheme(_eye(spec, frames, folder, None), scheme)
+        if spec.sensor is None:
+            return scheme
+        eye = _eye(spec, frames, folder, None)
+        return InteractiveBehindSensor(eye, scheme) if talks_back(scheme) else SensedScheme(eye, scheme)
     return spec.build(streams)
 
 
@@ -79,23 +84,29 @@ def _eye(spec: Any, frames: int, folder: Path | None, mean_count: float | None) 
 
 def _digital(spec: DigitalSpec, streams: StreamStore | None, folder: Path | None) -> Any:
     codec = build_block(spec.codec, "codec", folder)
-    if isinstance(spec.coding, LdpcSpec) and spec.coding.mcs == "best":
-        return DigitalScheme(codec, {coding_name(c): c for c in _every_mcs(spec.coding)}, streams)
+    if isinstance(spec.coding, LdpcSpec):
+        codings = {"only": spec.coding.build()} if not isinstance(spec.coding.mcs, str) else _every_mcs(spec.coding)
+        harq, adaptive = spec.coding.harq, spec.coding.adaptation()
+        if harq is None and adaptive is None:
+            return DigitalScheme(codec, codings, streams)
+        rules = Rules(None if harq is None else harq.build(), adaptive, getattr(codec, "gop", None))
+        return InteractiveScheme(codec, codings, rules, streams)
     coding = build_block(spec.coding, "coding", folder)
     if hasattr(coding, "bits") and hasattr(coding, "uses"):
         return BoundScheme(codec, coding, streams)
     return DigitalScheme(codec, {"only": coding}, streams)
 
 
-def _every_mcs(spec: LdpcSpec) -> Sequence[LdpcCoding]:
-    """The rows of one MCS table, or every modulation with every rate of all three."""
+def _every_mcs(spec: LdpcSpec) -> dict[str, LdpcCoding]:
+    """The rows of one MCS table, or of all three; for `best` every modulation with every rate of them."""
     from semlink.phy.mcs import mcs_table
 
     entries = [m for table in ((1, 2, 3) if spec.table is None else (spec.table,)) for m in mcs_table(table)]
     pairs = {(m.bits_per_symbol, m.rate) for m in entries}
-    if spec.table is None:
+    if spec.table is None and spec.mcs == "best":
         pairs = {(m.bits_per_symbol, n.rate) for m in entries for n in entries}
-    return [LdpcCoding(order, rate, spec.block_bits, spec.iterations, spec.backend) for order, rate in sorted(pairs)]
+    codings = [LdpcCoding(order, rate, spec.block_bits, spec.iterations, spec.backend) for order, rate in sorted(pairs)]
+    return {coding_name(coding): coding for coding in codings}
 
 
 def coding_name(coding: LdpcCoding) -> str:

@@ -6,8 +6,6 @@ Symbols of different quality count by what they can carry,
 
 with the noise variance that the receiver itself estimates after its equaliser.
 Rounded down, so that the report never promises more than was measured.
-
-Source: [3gpp25892, A.4.4.1] for an effective SNR through the capacity.
 """
 
 from __future__ import annotations

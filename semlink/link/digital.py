@@ -51,7 +51,7 @@ class DigitalScheme:
 
     def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
         coding = self._coding(agreement)
-        clip = _only_clip(frames)
+        clip = only_clip(frames)
         if agreement.point.budget_uses is None:
             packets = self._packets(clip, rate=agreement.point.rate)
         else:
@@ -60,7 +60,7 @@ class DigitalScheme:
         uses = coding.uses_for(framed_size(packets), per_block=POINTER_BYTES)
         uses = min(uses, agreement.point.budget_uses or uses)
         flow = coding.send(cut(packets, coding.rooms(uses)), uses)
-        return Flow(flow.payload, _split_header(flow.ledger, packets, coding.bits_per_symbol))
+        return Flow(flow.payload, split_header(flow.ledger, packets, coding.bits_per_symbol))
 
     def receive(self, received: Received, agreement: Agreement) -> Delivered:
         blocks = self._coding(agreement).receive(received)
@@ -69,7 +69,7 @@ class DigitalScheme:
             digest_of(*[p.data for p in arrived], [p.time for p in arrived], agreement.frames),
             lambda: self.codec.decode(arrived, agreement.frames),
         )
-        return Delivered(_as_frames(frames), len(blocks), sum(block is None for block in blocks))
+        return Delivered(as_frames(frames), len(blocks), sum(block is None for block in blocks))
 
     def _coding(self, agreement: Agreement) -> Coding:
         return self.codings[agreement.terms["coding"]]
@@ -92,7 +92,7 @@ class BoundScheme:
 
     def ideal(self, frames: Frames, agreement: Agreement, channel: Any, seeds: Seeds) -> tuple[Frames, Ledger]:
         """The frames as coded, and the channel uses that the bound asks for."""
-        clip, point = _only_clip(frames), agreement.point
+        clip, point = only_clip(frames), agreement.point
         if point.budget_uses is not None:
             bits = self.bound.bits(point.budget_uses, point.snr_db, channel)
             if bits < 8:
@@ -102,7 +102,7 @@ class BoundScheme:
             packets = coded(self.codec, clip, self.streams, rate=point.rate)
         uses = self.bound.uses(framed_size(packets) * 8, point.snr_db, channel)
         decoded = self.codec.decode(packets, agreement.frames)
-        return _as_frames(decoded), Ledger().spend(Charge("link/bound", "payload", uses))
+        return as_frames(decoded), Ledger().spend(Charge("link/bound", "payload", uses))
 
 
 def coded(
@@ -126,7 +126,7 @@ def coded(
     return streams.get(digest_of(repr(codec), version("av"), clip, max_bytes, rate), make)
 
 
-def _split_header(ledger: Ledger, packets: tuple[Packet, ...], bits_per_symbol: int) -> Ledger:
+def split_header(ledger: Ledger, packets: tuple[Packet, ...], bits_per_symbol: int) -> Ledger:
     """Move from payload to header what is not the codec's own data: lengths, times, pointers, padding."""
     data = Fraction(8 * sum(len(p.data) for p in packets), bits_per_symbol)
     charges = []
@@ -139,10 +139,12 @@ def _split_header(ledger: Ledger, packets: tuple[Packet, ...], bits_per_symbol: 
     return Ledger(tuple(charges), ledger.budget)
 
 
-def _only_clip(frames: Frames) -> np.ndarray:
+def only_clip(frames: Frames) -> np.ndarray:
+    """The one clip of a batch: (t, h, w)."""
     (clip,) = frames.pixels.detach().cpu().numpy()
     return clip
 
 
-def _as_frames(pixels: np.ndarray) -> Frames:
+def as_frames(pixels: np.ndarray) -> Frames:
+    """A batch of one from pixels (t, h, w)."""
     return Frames(torch.from_numpy(np.ascontiguousarray(pixels[None], np.float32)))

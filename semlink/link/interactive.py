@@ -65,17 +65,17 @@ class InteractiveScheme:
 
     def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
         """Settle the coding, or the thresholds by which it will follow the channel."""
-        first = self.rules.first_uses(frames, point)
+        first, codings = self.rules.first_uses(frames, point), self.rules.fitted(self.codings, frames, point)
         if self.rules.adaptive is not None:
             adaptive = self.rules.adaptive
-            ladder = threshold_ladder(self.codings, first, adaptive.target_bler)
+            ladder = threshold_ladder(codings, first, adaptive.target_bler)
             start = starting_snr_db(rehearsal, first, adaptive.target_bler)
             return Agreement(frames, point, {"ladder": ladder, "start_snr_db": start})
         agreements = {name: Agreement(frames, point, {"coding": name}) for name in self.codings}
         if len(agreements) == 1:
             return next(iter(agreements.values()))
         name = best_choice(
-            self.codings,
+            codings,
             first,
             point.snr_db,
             lambda n, _: rehearsal.quality(agreements[n]),
@@ -92,10 +92,9 @@ class InteractiveScheme:
             return None
         first, last = self.rules.frames_of(turn.group, agreement.frames)
         clip = only_clip(frames)[first:last]
-        coding = self.codings[turn.coding]
         if turn.blocks:
             blocks = self._blocks(clip, agreement.point, turn)
-            return repeat(coding, turn.first, {n: blocks[n] for n in turn.blocks}, self.rules.version(turn))
+            return repeat(turn.coding, turn.first, {n: blocks[n] for n in turn.blocks}, self.rules.version(turn))
         return self._first_burst(clip, agreement.point, turn)
 
     def symbols_ahead(self, agreement: Agreement, past: Sequence[Past], opening: Opening) -> int:
@@ -127,7 +126,7 @@ class InteractiveScheme:
         A group that does not fit at its MCS is left out, and its burst goes
         out empty: time passes, and the receiver can measure the channel.
         """
-        coding = self.codings[turn.coding]
+        coding = turn.coding
         try:
             packets = self._packets(clip, point, turn)
             uses = coding.uses_for(framed_size(packets), per_block=POINTER_BYTES)
@@ -142,7 +141,7 @@ class InteractiveScheme:
     def _packets(self, clip: np.ndarray, point: Point, turn: Turn) -> tuple[Packet, ...]:
         if turn.room is None:
             return coded(self.codec, clip, self.streams, rate=point.rate)
-        rooms = self.codings[turn.coding].rooms(turn.room)
+        rooms = turn.coding.rooms(turn.room)
         return coded(self.codec, clip, self.streams, max_bytes=sum(rooms) - POINTER_BYTES * len(rooms))
 
     def _blocks(self, clip: np.ndarray, point: Point, turn: Turn) -> tuple[bytes, ...]:
@@ -153,7 +152,7 @@ class InteractiveScheme:
                 packets = self._packets(clip, point, turn)
             except Infeasible:
                 packets = ()
-            return cut(packets, self.codings[turn.coding].rooms(turn.first))
+            return cut(packets, turn.coding.rooms(turn.first))
 
         return self.sent.get(digest_of(clip, point, turn.coding, turn.room, turn.first), make)
 
@@ -182,7 +181,7 @@ class InteractiveScheme:
         if turn.blocks:
             soft, blocks = groups[turn.group], turn.blocks
         else:
-            soft = nothing_heard(self.codings[turn.coding], burst.symbols)
+            soft = nothing_heard(turn.coding, burst.symbols)
             blocks = tuple(range(len(soft.data)))
         return combined(soft, burst.received, blocks, self.rules.version(turn))
 

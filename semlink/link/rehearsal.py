@@ -11,8 +11,7 @@ import torch
 
 from semlink.blocks import Coding
 from semlink.errors import Infeasible
-from semlink.link.chain import Link, run_clip
-from semlink.link.checks import check_heard
+from semlink.link.chain import Link, over_the_air, run_clip
 from semlink.link.memo import Memo
 from semlink.link.score import psnr_db
 from semlink.payload import Agreement, Frames
@@ -85,7 +84,5 @@ class ClipRehearsal:
     def _arrives(self, coding: Coding, uses: int, seeds: Seeds) -> bool:
         random = seeds.numpy("link/rehearsal")
         flow = coding.send([random.bytes(room) for room in coding.rooms(uses)], uses)
-        air = self.link.waveform.modulate(flow)
-        heard = check_heard(self.link.channel(air.payload.iq, self.snr_db, seeds), air.payload.iq)
-        received = self.link.waveform.demodulate(heard, self.snr_db)
+        received = over_the_air(self.link, flow, self.snr_db, seeds)[1]
         return None not in coding.receive(replace(received, iq=received.iq.to(torch.complex64)))

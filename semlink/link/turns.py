@@ -8,8 +8,9 @@ signalled, and transmitter and receiver ask the same function.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from semlink.link.adaptation import efficiency
 from semlink.link.bursts import Opening, Past
 from semlink.link.link_adaptation import pick
 from semlink.payload import Agreement, FrameShape, Point
@@ -46,7 +47,7 @@ class Turn:
 
     Attributes:
         group: of frames.
-        coding: by name.
+        coding: modulation, rate and length of blocks.
         room: symbols that the group's first burst may take, None without a budget.
         sent: how often its blocks were on the air before.
         first: symbols that the group's first burst took, 0 if this is it.
@@ -55,7 +56,7 @@ class Turn:
     """
 
     group: int
-    coding: str
+    coding: LdpcCoding
     room: int | None
     sent: int = 0
     first: int = 0
@@ -102,6 +103,17 @@ class Rules:
             return without_budget
         return share if self.harq is None else int(share * (1 - self.harq.reserve))
 
+    def fitted(self, codings: Mapping[str, LdpcCoding], frames: FrameShape, point: Point) -> dict[str, LdpcCoding]:
+        """The codings with blocks so short that at least one fits into what is kept for repeats."""
+        share = self.share(frames, point)
+        if share is None or self.harq is None or self.harq.reserve == 0:
+            return dict(codings)
+        kept = share - self.first_uses(frames, point) - 1
+        return {
+            name: replace(c, block_bits=min(c.block_bits, max(int(kept * efficiency(c)), 1)))
+            for name, c in codings.items()
+        }
+
     def version(self, turn: Turn) -> int:
         """The redundancy version of a burst's blocks."""
         return 0 if self.harq is None else version(self.harq.kind, turn.sent)
@@ -112,23 +124,29 @@ class Rules:
         """What comes after `past`; None when all is sent."""
         openings = [*(p.opening for p in past), opening]
         reports: list[int | None] = []
-        turn = self._first(0, agreement, reports, openings[0])
+        turn = self._first(0, agreement, reports, openings[0], codings)
         for burst, opened in zip(past, openings[1:]):
             if turn is None:
                 return None
             if not turn.blocks:
                 reports.append(burst.feedback.snr_db)
-            again = self._again(turn, agreement, burst, opened, codings)
-            turn = again or self._first(turn.group + 1, agreement, reports, opened)
+            again = self._again(turn, agreement, burst, opened)
+            turn = again or self._first(turn.group + 1, agreement, reports, opened, codings)
         return turn
 
     def _first(
-        self, group: int, agreement: Agreement, reports: Sequence[int | None], opening: Opening
+        self,
+        group: int,
+        agreement: Agreement,
+        reports: Sequence[int | None],
+        opening: Opening,
+        codings: Mapping[str, LdpcCoding],
     ) -> Turn | None:
         """The first burst of a group, None behind the last group."""
         if group == self.num_groups(agreement.frames):
             return None
-        coding = self._coding(group, agreement, reports, opening)
+        name = self._coding(group, agreement, reports, opening)
+        coding = self.fitted({name: codings[name]}, agreement.frames, agreement.point)[name]
         if agreement.point.budget_uses is None:
             return Turn(group, coding, None)
         room = self.first_uses(agreement.frames, agreement.point)
@@ -144,14 +162,12 @@ class Rules:
             return pick(ladder, agreement.terms["start_snr_db"])
         return pick(ladder, known - self.adaptive.backoff_db)
 
-    def _again(
-        self, turn: Turn, agreement: Agreement, burst: Past, opening: Opening, codings: Mapping[str, LdpcCoding]
-    ) -> Turn | None:
+    def _again(self, turn: Turn, agreement: Agreement, burst: Past, opening: Opening) -> Turn | None:
         """The next repeat of a group: the blocks that failed, as many as there is room for."""
         if self.harq is None or turn.sent + 1 == self.harq.transmissions:
             return None
         first, spent = turn.first or burst.symbols, turn.spent + burst.symbols
-        sizes = symbols_of(codings[turn.coding], first)
+        sizes = symbols_of(turn.coding, first)
         numbers = turn.blocks or range(len(sizes))
         failed = [n for n, passed in zip(numbers, burst.feedback.acks) if not passed]
         share = self.share(agreement.frames, agreement.point)

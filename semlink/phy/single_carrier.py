@@ -77,6 +77,11 @@ class SingleCarrier:
         allowed = f"at least pilot_block + pilot_spacing = {self._period}, or some blocks have no pilot"
         need(fits or self.estimator == "genie", "SingleCarrier.coherence", self.coherence, allowed)
 
+    @property
+    def continues(self) -> bool:
+        """Whether the pattern runs on when more symbols follow: not where a last group ends it."""
+        return self._trailing == 0
+
     def data_uses(self, uses: int) -> int:
         """Data symbols in a transmission of at most `uses` channel uses."""
         periods, rest = divmod(max(uses - self._trailing, 0), self._period)

@@ -66,6 +66,9 @@ class Coding(Protocol):
     @property
     def bits_per_symbol(self) -> int: ...
 
+    @property
+    def code_rate(self) -> float: ...
+
     def rooms(self, uses: int) -> tuple[int, ...]:
         """Bytes that each transport block of a transmission of `uses` symbols carries."""
         ...

@@ -15,7 +15,7 @@ from zlib import crc32
 import numpy as np
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Generator, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,22 +35,22 @@ class Seeds:
         """A numpy generator at the start of stream `name`."""
         return np.random.Generator(np.random.Philox(self.sequence(name, clip)))
 
-    def torch(self, name: str, clip: int | None = None) -> torch.Generator:
+    def torch(self, name: str, clip: int | None = None) -> Generator:
         """A CPU torch generator seeded from stream `name`."""
         import torch
 
         state = int(self.sequence(name, clip).generate_state(1, np.uint64)[0])
         return torch.Generator().manual_seed(state & (2**63 - 1))
 
-    def normal(self, name: str, *shape: int) -> torch.Tensor:
+    def normal(self, name: str, *shape: int) -> Tensor:
         """Standard normal float32 (clip, *shape), each clip from its own stream."""
         return self._stack(name, lambda rng: rng.standard_normal(shape, dtype=np.float32))
 
-    def uniform(self, name: str, *shape: int) -> torch.Tensor:
+    def uniform(self, name: str, *shape: int) -> Tensor:
         """Uniform [0, 1) float32 (clip, *shape), each clip from its own stream."""
         return self._stack(name, lambda rng: rng.random(shape, dtype=np.float32))
 
-    def complex_normal(self, name: str, *shape: int) -> torch.Tensor:
+    def complex_normal(self, name: str, *shape: int) -> Tensor:
         """Circular CN(0, 1) complex64 (clip, *shape): variance 1/2 in each real dimension."""
         import torch
 
@@ -61,7 +61,7 @@ class Seeds:
         """The streams of one clip of the batch."""
         return replace(self, clips=(self.clips[index],))
 
-    def _stack(self, name, draw) -> torch.Tensor:
+    def _stack(self, name, draw) -> Tensor:
         import torch
 
         return torch.from_numpy(np.stack([draw(self.numpy(name, clip)) for clip in self.clips]))

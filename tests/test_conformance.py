@@ -374,6 +374,15 @@ def test_amplifiers_are_measured_not_crashed_on():
     assert report.passed, render(report)
 
 
+def test_words_the_kit_does_not_know_are_skipped():
+    class Nakagami(GoodRayleigh):
+        law, coherence = "nakagami", 2.5
+
+    report = check(Nakagami(), **SMALL)
+    assert report.passed and report["fading law"].verdict == report["coherence"].verdict == "skip"
+    assert "nakagami" in report["fading law"].measured and "2.5" in report["coherence"].measured
+
+
 def test_what_a_channel_raises_is_reported():
     def picky(iq, snr_db, seeds):
         if iq.shape[1] < 5:

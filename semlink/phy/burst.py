@@ -60,6 +60,7 @@ class Erasure:
 
     @property
     def mean_loss(self) -> float:
+        """The share of blocks lost in the long run."""
         return float(self.probability)
 
     def capacity(self, snr_db: float) -> float:

@@ -18,14 +18,14 @@ def need(ok: bool, where: str, got: object, allowed: str) -> None:
 
 def need_number(where: str, got: object, low: float = -math.inf, high: float = math.inf) -> None:
     """Refuse what is not a finite number in [low, high]."""
-    number = isinstance(got, int | float) and not isinstance(got, bool) and math.isfinite(got)
-    need(number and low <= got <= high, where, got, f"a finite number{_range(low, high)}")
+    fine = isinstance(got, int | float) and not isinstance(got, bool) and math.isfinite(got) and low <= got <= high
+    need(fine, where, got, f"a finite number{_range(low, high)}")
 
 
 def need_count(where: str, got: object, low: int, high: float = math.inf) -> None:
     """Refuse what is not a whole number in [low, high]."""
-    whole = isinstance(got, int) and not isinstance(got, bool)
-    need(whole and low <= got <= high, where, got, f"a whole number{_range(low, high)}")
+    fine = isinstance(got, int) and not isinstance(got, bool) and low <= got <= high
+    need(fine, where, got, f"a whole number{_range(low, high)}")
 
 
 def need_choice(where: str, got: object, allowed: Sequence[object]) -> None:

@@ -33,6 +33,11 @@ class Check:
     expected: str = ""
 
 
+def judged(name: str, good: bool, measured: str, expected: str = "") -> Check:
+    """A check that passes if `good`."""
+    return Check(name, "pass" if good else "fail", measured, expected)
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
     """All checks on one channel."""

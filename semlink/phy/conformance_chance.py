@@ -6,7 +6,7 @@ import math
 
 import torch
 
-from semlink.phy.conformance import Check
+from semlink.phy.conformance import Check, judged
 from semlink.phy.conformance_probe import FAINT, SIGMAS, Probe, correlation, world, world_moved, world_state
 
 
@@ -19,7 +19,7 @@ def determinism(probe: Probe) -> Check:
     gap = float((first - again).abs().max())
     good = torch.equal(first, again)
     measured = "the same numbers again" if good else f"differs by {gap:.2g} on the second call"
-    return Check("determinism", "pass" if good else "fail", measured, "the same seeds, the same numbers")
+    return judged("determinism", good, measured, "the same seeds, the same numbers")
 
 
 def hidden_seed(probe: Probe) -> Check:

@@ -9,7 +9,7 @@ import torch
 from scipy import special, stats
 
 from semlink.phy.capacity import gain_law
-from semlink.phy.conformance import Check
+from semlink.phy.conformance import Check, judged
 from semlink.phy.conformance_noise import LEAST_CHANCE
 from semlink.phy.conformance_probe import SIGMAS, Probe
 
@@ -19,7 +19,7 @@ STILL = 1e-3  # relative change of a gain that stands still, in float32
 def power_in(probe: Probe) -> Check:
     """What the kit sends has power 1."""
     power = float(probe.x.abs().double().square().mean())
-    return Check("power in", "pass" if abs(power - 1) < 1e-6 else "fail", f"E|x|^2 = {power:.4f}", "1")
+    return judged("power in", abs(power - 1) < 1e-6, f"E|x|^2 = {power:.4f}", "1")
 
 
 def power_out(probe: Probe) -> Check:
@@ -30,14 +30,14 @@ def power_out(probe: Probe) -> Check:
     mean = float(power.mean())
     limit = SIGMAS * float(power.std()) / math.sqrt(len(power)) + 2e-3
     told, lost = probe.told("mean_loss"), float(probe.lost.double().mean())
-    verdict = "pass" if abs(mean - 1) <= limit else "fail"
+    good = abs(mean - 1) <= limit
     loss = f", {lost:.1%} of the symbols lost" if lost else ""
     if told is not None:
         share = probe.lost.double().mean(1)
         slack = SIGMAS * float(share.std()) / math.sqrt(probe.clips) + 1e-6
-        verdict = verdict if abs(lost - told) <= slack else "fail"
+        good = good and abs(lost - told) <= slack
         loss += f" (told {told:.1%})"
-    return Check("power out", verdict, f"E|h|^2 = {mean:.3f}{loss}", f"1 within {limit:.3f}")
+    return judged("power out", good, f"E|h|^2 = {mean:.3f}{loss}", f"1 within {limit:.3f}")
 
 
 def fading_law(probe: Probe) -> Check:
@@ -52,16 +52,14 @@ def fading_law(probe: Probe) -> Check:
         return Check("fading law", "skip", f"no law named; {looks} (p = {chance:.2g})")
     if told == "constant":
         spread = float(np.ptp(power))
-        return Check(
-            "fading law", "pass" if spread < STILL else "fail", f"|h|^2 varies by {spread:.1g}", "constant |h|"
-        )
-    k = 0.0 if told == "rayleigh" else float(told[1])
+        return judged("fading law", spread < STILL, f"|h|^2 varies by {spread:.1g}", "constant |h|")
+    k = _k_of(told)
+    if k is None:
+        return Check("fading law", "skip", f"law {told!r} is not one the kit knows")
     chance = float(stats.kstest(power, gain_law(k).cdf).pvalue)
     name = "Rayleigh" if k == 0 else f"Rician, K = {k:.3g}"
-    verdict = "pass" if chance > LEAST_CHANCE else "fail"
-    return Check(
-        "fading law", verdict, f"p = {chance:.2g} over {len(power)} draws", f"{name}, p above {LEAST_CHANCE:g}"
-    )
+    good = chance > LEAST_CHANCE
+    return judged("fading law", good, f"p = {chance:.2g} over {len(power)} draws", f"{name}, p above {LEAST_CHANCE:g}")
 
 
 def phase(probe: Probe) -> Check:
@@ -81,13 +79,15 @@ def phase(probe: Probe) -> Check:
     if probe.told("law") != "rayleigh":
         return Check("phase", "pass", f"phases spread, |E e^2j phi| = {line:.2f}", "a complex gain")
     chance = float(stats.kstest(turned.angle().numpy(), "uniform", (-math.pi, 2 * math.pi)).pvalue)
-    verdict = "pass" if chance > LEAST_CHANCE else "fail"
-    return Check("phase", verdict, f"p = {chance:.2g}", f"uniform, p above {LEAST_CHANCE:g}")
+    good = chance > LEAST_CHANCE
+    return judged("phase", good, f"p = {chance:.2g}", f"uniform, p above {LEAST_CHANCE:g}")
 
 
 def coherence(probe: Probe) -> Check:
     """The gain stands still as long as told, and then is another one."""
     told, gains = probe.told("coherence"), probe.gains
+    if not (told is None or told in ("symbol", "block") or (isinstance(told, int) and told >= 1)):
+        return Check("coherence", "skip", f"coherence {told!r} is not a number of symbols, 'symbol' or 'block'")
     if gains is None:
         return Check("coherence", "skip", "echoes: no one gain per symbol")
     if told is None or not probe.fades:
@@ -113,7 +113,7 @@ def told_gain(probe: Probe) -> Check:
     if probe.gains is None:
         return Check("told gain", "fail", "one gain per symbol told, echoes heard", "no gain where there are echoes")
     off = float((told.detach() - probe.gains)[~probe.lost].abs().max()) if bool((~probe.lost).any()) else 0.0
-    return Check("told gain", "pass" if off < 1e-2 else "fail", f"off by {off:.2g} at most", "the gain itself")
+    return judged("told gain", off < 1e-2, f"off by {off:.2g} at most", "the gain itself")
 
 
 def _next_block(probe: Probe, gain: torch.Tensor, length: int, expected: str) -> Check:
@@ -125,9 +125,9 @@ def _next_block(probe: Probe, gain: torch.Tensor, length: int, expected: str) ->
     spread = SIGMAS / math.sqrt(products.numel() * (gain.shape[1] - 1))
     if doppler is None:
         good, limit = abs(found) <= spread, spread
-        return Check(
+        return judged(
             "coherence",
-            "pass" if good else "fail",
+            good,
             f"neighbouring blocks correlate by {abs(found):.4f}",
             f"{expected}, then another: below {limit:.4f}",
         )
@@ -137,12 +137,20 @@ def _next_block(probe: Probe, gain: torch.Tensor, length: int, expected: str) ->
     want = float(special.j0(2 * math.pi * doppler * length))
     slack = SIGMAS * float(products.real.std()) / math.sqrt(probe.clips) + 0.02
     good = abs(found.real - want) <= slack
-    return Check(
+    return judged(
         "coherence",
-        "pass" if good else "fail",
+        good,
         f"neighbouring blocks correlate by {found.real:.3f}",
         f"J0(2 pi doppler) = {want:.3f} within {slack:.3f}",
     )
+
+
+def _k_of(law: object) -> float | None:
+    """K-factor of the law a channel names, None if it is neither Rayleigh nor Rician."""
+    if law == "rayleigh":
+        return 0.0
+    rician = isinstance(law, tuple) and len(law) == 2 and law[0] == "rician" and isinstance(law[1], int | float)
+    return float(law[1]) if rician else None  # type: ignore[index]
 
 
 def _kept(probe: Probe) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from semlink.payload import Heard
-from semlink.phy.conformance import Check
+from semlink.phy.conformance import Check, judged
 from semlink.phy.conformance_probe import Probe
 
 LENGTHS = (1, 7, 1000)
@@ -19,7 +19,7 @@ def runs(probe: Probe) -> Check:
     heard = probe.channel(probe.qpsk(2, 64), probe.snr_db[0], probe.seeds(clips=2))
     iq = heard.iq if isinstance(heard, Heard) else heard
     good = isinstance(iq, torch.Tensor)
-    return Check("runs", "pass" if good else "fail", f"returned {type(heard).__name__}", "a complex tensor or Heard")
+    return judged("runs", good, f"returned {type(heard).__name__}", "a complex tensor or Heard")
 
 
 def count(probe: Probe) -> Check:
@@ -44,7 +44,7 @@ def finite(probe: Probe) -> Check:
 def dtype(probe: Probe) -> Check:
     """complex64 stays complex64."""
     got = probe.quiet.iq.dtype
-    return Check("dtype", "pass" if got == torch.complex64 else "fail", str(got), str(torch.complex64))
+    return judged("dtype", got == torch.complex64, str(got), str(torch.complex64))
 
 
 def device(probe: Probe) -> Check:
@@ -58,7 +58,7 @@ def device(probe: Probe) -> Check:
     there = probe.hear(iq.cuda(), probe.snr_db[0], seeds).iq.detach()
     gap = float((there.cpu() - here).abs().max())
     good = there.is_cuda and gap < 1e-3
-    return Check("device", "pass" if good else "fail", f"cuda became {there.device}, differs by {gap:.1g}", "kept")
+    return judged("device", good, f"cuda became {there.device}, differs by {gap:.1g}", "kept")
 
 
 def input_kept(probe: Probe) -> Check:
@@ -67,7 +67,7 @@ def input_kept(probe: Probe) -> Check:
     before = iq.clone()
     probe.channel(iq, probe.snr_db[0], probe.seeds(clips=2))
     kept = torch.equal(iq, before)
-    return Check("input kept", "pass" if kept else "fail", "untouched" if kept else "written over", "untouched")
+    return judged("input kept", kept, "untouched" if kept else "written over", "untouched")
 
 
 def gradient(probe: Probe) -> Check:
@@ -93,8 +93,8 @@ def gradient(probe: Probe) -> Check:
     error = float((told - seen).abs().max()) / max(scale, 1e-12)
     if not bool(told.any()):
         return Check("gradient", "fail", "detached: the gradient is zero", expected)
-    verdict = "pass" if error <= GRADIENT_TOLERANCE else "fail"  # NaN fails
-    return Check("gradient", verdict, f"off by {error:.2%}", expected)
+    good = error <= GRADIENT_TOLERANCE  # NaN fails
+    return judged("gradient", good, f"off by {error:.2%}", expected)
 
 
 def _difference(probe: Probe, iq: torch.Tensor, direction: torch.Tensor, weight: torch.Tensor, seeds) -> torch.Tensor:

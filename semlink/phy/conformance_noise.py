@@ -7,7 +7,7 @@ import math
 import torch
 from scipy import stats
 
-from semlink.phy.conformance import Check
+from semlink.phy.conformance import Check, judged
 from semlink.phy.conformance_probe import FAINT, SIGMAS, Probe
 from semlink.units import from_db, to_db
 
@@ -33,7 +33,7 @@ def snr(probe: Probe) -> Check:
     good = abs(worst[0]) <= tolerance_db
     measured = f"{' / '.join(told)} dB" + ("" if good else f": {worst[1]}")
     asked_text = " / ".join(f"{value:g}" for value in probe.snr_db)
-    return Check("snr", "pass" if good else "fail", measured, f"{asked_text} dB within {tolerance_db:.2f}")
+    return judged("snr", good, measured, f"{asked_text} dB within {tolerance_db:.2f}")
 
 
 def white_noise(probe: Probe) -> Check:
@@ -52,9 +52,9 @@ def white_noise(probe: Probe) -> Check:
         bound = SIGMAS / math.sqrt(pairs)
         if value / bound > worst / max(limit, 1e-12) or limit == 0:
             worst, at, limit = value, lag, bound
-    verdict = "pass" if worst <= limit else "fail"
-    return Check(
-        "white noise", verdict, f"autocorrelation {worst:.4f} at lag {at}", f"below {limit:.4f} at lags to {LAGS}"
+    good = worst <= limit
+    return judged(
+        "white noise", good, f"autocorrelation {worst:.4f} at lag {at}", f"below {limit:.4f} at lags to {LAGS}"
     )
 
 
@@ -70,7 +70,7 @@ def circular_noise(probe: Probe) -> Check:
     share = float(noise.real.square().mean()) / power
     good = lean <= limit and mean <= limit
     measured = f"|E w^2| {lean:.4f}, |E w| {mean:.4f}, {share:.1%} of the power in the real part"
-    return Check("circular noise", "pass" if good else "fail", measured, f"below {limit:.4f}, 50%")
+    return judged("circular noise", good, measured, f"below {limit:.4f}, 50%")
 
 
 def gaussian_noise(probe: Probe) -> Check:
@@ -84,8 +84,8 @@ def gaussian_noise(probe: Probe) -> Check:
         spread = float(sample.std())
         if spread > 1e-3 * float(noise.abs().max()):  # the other dimension is for the check on circularity
             chances.append(float(stats.kstest(sample.numpy() / spread, "norm").pvalue))
-    verdict = "pass" if min(chances) > LEAST_CHANCE else "fail"
-    return Check("gaussian noise", verdict, f"p = {min(chances):.2g}", f"above {LEAST_CHANCE:g}")
+    good = min(chances) > LEAST_CHANCE
+    return judged("gaussian noise", good, f"p = {min(chances):.2g}", f"above {LEAST_CHANCE:g}")
 
 
 def batch_power(probe: Probe) -> Check:
@@ -114,11 +114,11 @@ def interference(probe: Probe) -> Check:
     power = probe.own.abs().double().square().mean(1)
     mean, told = float(power.mean()), probe.told("interference_var")
     if told is None:
-        verdict = "pass" if mean <= FAINT else "fail"
-        return Check("interference", verdict, f"power {mean:.3g} for silence without noise", "none is declared")
+        good = mean <= FAINT
+        return judged("interference", good, f"power {mean:.3g} for silence without noise", "none is declared")
     limit = SIGMAS * float(power.std()) / math.sqrt(probe.clips) + 1e-3 * told
-    verdict = "pass" if abs(mean - told) <= limit else "fail"
-    return Check("interference", verdict, f"power {mean:.4f}", f"{told:.4f} within {limit:.4f}")
+    good = abs(mean - told) <= limit
+    return judged("interference", good, f"power {mean:.4f}", f"{told:.4f} within {limit:.4f}")
 
 
 def told_noise(probe: Probe) -> Check:
@@ -136,8 +136,8 @@ def told_noise(probe: Probe) -> Check:
     per_clip = (actual * arrived).abs().double().square().sum(1) / arrived.sum(1).clamp(min=1)
     limit = max(0.012, SIGMAS * float(per_clip.std() / per_clip.mean()) / math.sqrt(probe.clips))
     off = float(told / seen.mean()) - 1
-    verdict = "pass" if abs(off) <= limit else "fail"
-    return Check("told noise", verdict, f"{told:.4f} told, {seen.mean():.4f} measured", f"equal within {limit:.1%}")
+    good = abs(off) <= limit
+    return judged("told noise", good, f"{told:.4f} told, {seen.mean():.4f} measured", f"equal within {limit:.1%}")
 
 
 def _noise(probe: Probe, snr_db: float) -> torch.Tensor:

@@ -31,7 +31,7 @@ SIGMAS = 5.0
 def world(number: int) -> Iterator[None]:
     """Process-wide generators of torch, numpy and Python in a state numbered `number`, put back afterwards."""
     before = world_state()
-    twister = np.random.MT19937(number)
+    twister: Any = np.random.MT19937(number)
     try:
         torch.set_rng_state(torch.Generator().manual_seed(number).get_state())
         np.random.set_state(twister.state)  # noqa: NPY002 - to see whether the channel depends on it

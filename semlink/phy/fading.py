@@ -111,6 +111,7 @@ class Rayleigh:
 
     @property
     def law(self) -> str:
+        """Of |h|, for the conformance kit."""
         return "rayleigh"
 
     def capacity(self, snr_db: float) -> float:
@@ -148,10 +149,11 @@ class Rician:
     @property
     def k_factor(self) -> float:
         """K as a power ratio."""
-        return from_db(self.k_db) if self.k is None else float(self.k)
+        return from_db(self.k_db) if self.k_db is not None else float(self.k or 0.0)
 
     @property
     def law(self) -> tuple[str, float]:
+        """Of |h|, for the conformance kit."""
         return ("rician", self.k_factor)
 
     def capacity(self, snr_db: float) -> float:
@@ -169,8 +171,8 @@ def _checked(name: str, coherence: Coherence, doppler: float | None) -> Coherenc
     """The coherence that goes with `doppler`, both found sensible."""
     if coherence not in ("symbol", "block"):
         allowed = "'symbol', 'block' or a whole number of symbols >= 1"
-        need(isinstance(coherence, int) and not isinstance(coherence, bool), f"{name}.coherence", coherence, allowed)
-        need(coherence >= 1, f"{name}.coherence", coherence, allowed)
+        whole = isinstance(coherence, int) and not isinstance(coherence, bool) and coherence >= 1
+        need(whole, f"{name}.coherence", coherence, allowed)
     if doppler is None:
         return coherence
     need_number(f"{name}.doppler", doppler, low=0, high=0.5)

@@ -30,6 +30,7 @@ class Layout:
 
     @property
     def data_per_slot(self) -> int:
+        """Resource elements for data in a whole slot."""
         return self.slot_symbols * self.num_subcarriers - len(self.pilot_symbols) * self.comb_size
 
     def num_pilot_symbols(self, num_symbols: int) -> int:

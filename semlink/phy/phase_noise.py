@@ -42,6 +42,7 @@ class PhaseNoise:
 
     @property
     def law(self) -> str:
+        """Of |h|, for the conformance kit."""
         return "constant"
 
     def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Heard:

@@ -59,6 +59,7 @@ class _Multipath:
 
     @property
     def bandwidth_hz(self) -> float:
+        """Samples per second."""
         return self.bandwidth_mhz * 1e6
 
     @property
@@ -80,8 +81,15 @@ class _Multipath:
         taps = torch.stack([self._taps(family, path_seed(seeds, clip), num, stride) for clip in seeds.clips])
         taps = taps.to(device=iq.device, dtype=iq.dtype)
         heard = add_noise(filter_with(iq, taps, -PRECURSOR, stride), noise_var, seeds, "phy/noise")
-        facts = {"bandwidth_hz": self.bandwidth_hz, "max_delay_s": self.max_delay_s}
-        return Echoes(heard, noise_var, taps=taps, first_lag=-PRECURSOR, stride=stride, **facts)
+        return Echoes(
+            heard,
+            noise_var,
+            taps=taps,
+            first_lag=-PRECURSOR,
+            stride=stride,
+            bandwidth_hz=self.bandwidth_hz,
+            max_delay_s=self.max_delay_s,
+        )
 
     def _stride(self, num: int) -> int:
         if self.doppler_hz == 0:
@@ -114,6 +122,7 @@ class Tdl(_Multipath):
 
     @property
     def law(self) -> str | tuple[str, float]:
+        """Of the gain that one subcarrier meets, for the conformance kit."""
         return ("rician", self.k_factor) if self.k_factor else "rayleigh"
 
     def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Echoes:

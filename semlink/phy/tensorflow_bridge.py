@@ -63,6 +63,7 @@ class _Bridge(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, iq: torch.Tensor, call: Callable, noise_var: float, seed: np.ndarray, takes_seed: bool):
+        """Received symbols (1, n); the tape is kept for the way back."""
         tf = _tensorflow()
         tf.random.set_seed(int(seed[0]))
         sent = _to_tensorflow(iq)
@@ -76,6 +77,7 @@ class _Bridge(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: torch.Tensor):
+        """Gradient on the sent symbols; zero where TensorFlow sees no path."""
         tape, sent, heard = ctx.kept
         slope = tape.gradient(heard, sent, output_gradients=_to_tensorflow(grad))
         back = torch.zeros_like(grad) if slope is None else _to_torch(slope, grad)
@@ -111,7 +113,7 @@ def _callable(target: str, options: tuple[tuple[str, Any], ...]) -> Callable:
     _tensorflow()
     place, _, name = target.rpartition(":")
     module = _module_from_file(Path(place)) if place.endswith(".py") else importlib.import_module(place)
-    found = getattr(module, name, None)
+    found: Any = getattr(module, name, None)
     need(callable(found), "TensorFlowChannel.target", target, f"a callable called {name} in {place}")
     if isinstance(found, type):
         return found(**dict(options))

@@ -28,8 +28,7 @@ def noise_per_symbol(heard: Heard, snr_db: float) -> torch.Tensor:
     import torch
 
     told = noise_var_at(snr_db) if heard.noise_var is None else heard.noise_var
-    like = {"dtype": torch.float32, "device": heard.iq.device}
-    noise_var = torch.as_tensor(told, **like).expand(heard.iq.shape).clone()
+    noise_var = torch.as_tensor(told, dtype=torch.float32, device=heard.iq.device).expand(heard.iq.shape).clone()
     return noise_var if heard.erased is None else noise_var.masked_fill(heard.erased, torch.inf)
 
 

@@ -34,7 +34,7 @@ def ergodic_capacity(snr: float, k: float = 0.0) -> float:
     """E[log2(1 + snr |h|^2)] over Rician fading with K-factor `k`, Rayleigh at 0.
 
     Rayleigh in closed form, e^(1/snr) E1(1/snr) log2 e; Rician by quadrature.
-    Source: [goldsmith1997, eq. (34)] for Rayleigh.
+    Source: [goldsmith1997, sec. III], side information at the receiver only.
     """
     need_number("ergodic_capacity.snr", snr, low=0)
     need_number("ergodic_capacity.k", k, low=0)
@@ -54,7 +54,7 @@ def ergodic_capacity(snr: float, k: float = 0.0) -> float:
 def outage_probability(snr: float, rate: float, k: float = 0.0) -> float:
     """P(log2(1 + snr |h|^2) < `rate`) for a gain that stands still over the code word.
 
-    Source: [tse2005, eq. (5.54)].
+    Source: [tse2005, sec. 5.4.1].
     """
     need_number("outage_probability.snr", snr, low=0)
     need_number("outage_probability.rate", rate, low=0)
@@ -64,7 +64,7 @@ def outage_probability(snr: float, rate: float, k: float = 0.0) -> float:
 
 
 def outage_capacity(snr: float, outage: float, k: float = 0.0) -> float:
-    """The largest rate whose outage probability is at most `outage`. Source: [tse2005, eq. (5.57)]."""
+    """The largest rate whose outage probability is at most `outage`. Source: [tse2005, sec. 5.4.1]."""
     need_number("outage_capacity.snr", snr, low=0)
     need_number("outage_capacity.outage", outage, 0, 1)
     need(outage < 1, "outage_capacity.outage", outage, "a probability below 1")
@@ -82,7 +82,7 @@ def gain_law(k: float):
 def cm_capacity(bits_per_symbol: int, snr: float) -> float:
     """Mutual information of uniform square QAM over AWGN, any labelling.
 
-    Source: [ungerboeck1982, eq. (5)].
+    Source: [ungerboeck1982, sec. III].
     """
     mean, _ = _qam_information(bits_per_symbol, snr)
     return mean
@@ -91,7 +91,7 @@ def cm_capacity(bits_per_symbol: int, snr: float) -> float:
 def bicm_capacity(bits_per_symbol: int, snr: float) -> float:
     """What bit-wise decoding of Gray-labelled square QAM can reach over AWGN.
 
-    Source: [caire1998, eq. (15)].
+    Source: [caire1998, sec. III].
     """
     _check_qam("bicm_capacity", bits_per_symbol, snr)
     if snr == 0:

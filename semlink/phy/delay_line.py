@@ -50,7 +50,7 @@ class Echoes(Heard):
 def taps_from_paths(gains: torch.Tensor, delays: torch.Tensor, last_delay: float) -> torch.Tensor:
     """Taps from -`PRECURSOR` on: gains (path, knot), delays (path,) in samples -> (lag, knot).
 
-    Source: [tse2005, eq. (2.34)].
+    Source: [tse2005, sec. 2.2.3].
     """
     import torch
 

@@ -42,6 +42,11 @@ class Link:
         cost = getattr(self.transmitter, "measurements_per_pixel", None)
         return None if cost is None else float(cost(agreement))
 
+    def group_frames(self, frames: FrameShape) -> int:
+        """Frames from one point where decoding can begin to the next: the codec's, else the whole clip."""
+        scheme = getattr(self.transmitter, "inner", self.transmitter)
+        return getattr(getattr(scheme, "codec", None), "gop", None) or frames.t
+
     def point(
         self, snr_db: float, budget_uses: int | None, rate: float | None, frames: FrameShape | None = None
     ) -> Point:

@@ -18,11 +18,12 @@ from semlink.errors import Infeasible, SourceError
 from semlink.ledger import PURPOSES
 from semlink.link.build import build_link
 from semlink.link.chain import Link, Outcome, run_clip
+from semlink.link.clip_record import clip_record
 from semlink.link.grid import GridPoint, channel_name
 from semlink.link.memo import Memo, StreamStore, digest_of
 from semlink.link.rehearsal import ClipRehearsal, rehearsal_root
 from semlink.link.rows import Row, to_json
-from semlink.link.score import METRICS
+from semlink.link.score import METRICS, psnr_db
 from semlink.link.specs import Scenario, build_block, scheme_name
 from semlink.link.trials import ClipTrial, StopRule, repeat, t_halfwidth, wilson
 from semlink.payload import Agreement, Frames
@@ -89,6 +90,7 @@ class Bench:
     links: Memo[Link] = field(default_factory=lambda: Memo(8))
     deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
     scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
+    over_time: Memo[tuple[float, ...]] = field(default_factory=lambda: Memo(SCORES_KEPT))
 
     def link(self, point: GridPoint) -> Link:
         scenario = self.scenario
@@ -141,12 +143,13 @@ class Bench:
         """Qualities and costs of one transmission."""
         received = outcome.frames.pixels[0].numpy()
         reference = self.clips.frames[number].pixels[0].numpy()
+        key = (number, digest_of(received))
         metrics = self.scores.get(
-            (number, digest_of(received)),
-            lambda: {name: METRICS[name](reference, received) for name in {"psnr", *self.scenario.metrics}},
+            key, lambda: {name: METRICS[name](reference, received) for name in {"psnr", *self.scenario.metrics}}
         )
-        uses = {purpose: float(amount) for purpose, amount in outcome.ledger.by_purpose().items()}
-        return ClipTrial(metrics, uses, outcome.blocks, outcome.lost)
+        by_frame = self.over_time.get(key, lambda: tuple(psnr_db(*pair) for pair in zip(reference, received)))
+        uses = {str(purpose): float(amount) for purpose, amount in outcome.ledger.by_purpose().items()}
+        return ClipTrial(metrics, uses, outcome.blocks, outcome.lost, by_frame, outcome.feedback)
 
 
 def run_point(bench: Bench, point: GridPoint) -> dict[str, Any]:
@@ -171,12 +174,18 @@ def run_point(bench: Bench, point: GridPoint) -> dict[str, Any]:
         trials = repeat(one_trial, stop)
     except Infeasible as reason:
         return _record(bench, point, [], (), sensed, note=f"infeasible: {reason}")
-    return _record(bench, point, trials, tuple(sorted(genie)), sensed, note="" if bound else _agreed_note(agreed))
+    note = "" if bound else _note(agreed, trials)
+    return _record(bench, point, trials, tuple(sorted(genie)), sensed, note=note)
 
 
-def _agreed_note(agreed: Agreement) -> str:
+def _note(agreed: Agreement, trials: Sequence[Sequence[ClipTrial]]) -> str:
+    """What was agreed on, and what is not in the ledger."""
     coding = agreed.terms.get("coding", "only")
-    return "" if coding == "only" else f"mcs {coding}"
+    notes = [] if coding == "only" else [f"mcs {coding}"]
+    said = [sum(answer.bits for answer in clip.feedback) for trial in trials for clip in trial if clip.feedback]
+    if any(said):
+        notes.append(f"feedback without error or charge: {np.mean(said):.1f} bits a clip")
+    return "; ".join(notes)
 
 
 def _record(
@@ -188,16 +197,9 @@ def _record(
     note: str,
 ) -> dict[str, Any]:
     scenario, clips = bench.scenario, bench.clips
-    names = [] if not trials else [m for m in ("psnr", "ssim") if m in trials[0][0].metrics]
     by_clip = [[trial[n] for trial in trials] for n in range(len(clips.names))] if trials else []
     record_clips = [
-        {
-            "name": name,
-            "motion": motion,
-            **{_column(m): [t.metrics[m] for t in values] for m in names},
-            "channel_uses": [t.channel_uses for t in values],
-        }
-        for name, motion, values in zip(clips.names, clips.motion, by_clip)
+        clip_record(name, motion, values) for name, motion, values in zip(clips.names, clips.motion, by_clip)
     ]
     row = Row(
         scheme=scheme_name(scenario.schemes[point.scheme]),
@@ -218,6 +220,7 @@ def _record(
     return {
         **head,
         "row": to_json(row),
+        "group_frames": bench.link(point).group_frames(clips.frames[0].shape),
         "clips": record_clips,
         "genie": list(genie),
         "versions": {"semlink": __version__},

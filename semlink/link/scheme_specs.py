@@ -52,19 +52,48 @@ class VideoCodecSpec(Spec):
         return VideoCodec(standard=self.kind, **self.model_dump(exclude={"kind"}))
 
 
+class HarqSpec(Spec):
+    """Transport blocks that failed are sent again and combined with what was heard before."""
+
+    kind: Literal["ir", "chase"] = Field(
+        "ir", description="incremental redundancy (versions 0, 2, 3, 1), or the same bits again"
+    )
+    transmissions: Annotated[int, Field(ge=2, le=16)] = Field(4, description="of one block at most, the first included")
+    reserve: Annotated[float, Field(ge=0, lt=1)] = Field(0.2, description="share of the budget kept for repeats")
+
+    def build(self) -> Any:
+        from semlink.link.turns import Harq
+
+        return Harq(**self.model_dump())
+
+
+ADAPTIVE_OPTIONS = ("csi_delay", "target_bler", "backoff_db")
+
+
 class LdpcSpec(Spec):
-    """5G NR LDPC in transport blocks; give modulation and rate, or `mcs: best`."""
+    """5G NR LDPC in transport blocks; give modulation and rate, or `mcs: best` or `adaptive`."""
 
     kind: Literal["ldpc"]
     modulation: ModulationName | None = Field(None, description="constellation for a fixed MCS")
     rate: CodeRate | None = Field(None, description="code rate with CRC for a fixed MCS, such as 2/3")
-    mcs: Literal["best"] | Annotated[int, Field(ge=0, le=28)] | None = Field(
-        None, description="`best`: chosen for each SNR and budget; or an index of `table`"
+    mcs: Literal["best", "adaptive"] | Annotated[int, Field(ge=0, le=28)] | None = Field(
+        None,
+        description="`best`: chosen for each SNR and budget; `adaptive`: for each group of codec.gop frames from "
+        "fed-back SNR; or an index of `table`",
     )
     table: Annotated[int, Field(ge=1, le=3)] | None = Field(
         None,
-        description="MCS table 5.1.3.1-x of TS 38.214; default: 1; for `best` any modulation at any rate of all",
+        description="MCS table 5.1.3.1-x of TS 38.214; default: 1; for `best` any modulation at any rate of all, "
+        "for `adaptive` the rows of all",
     )
+    csi_delay: Annotated[int, Field(ge=0)] = Field(
+        1, description="adaptive: groups from the measured SNR to its use; 0 knows the burst's own and is genie"
+    )
+    target_bler: Annotated[float, Field(ge=1e-3, le=0.5)] = Field(
+        0.1, description="adaptive: block error rate at which an MCS counts as carried"
+    )
+    backoff_db: float = Field(0.0, allow_inf_nan=False, description="adaptive: taken off the reported SNR")
+    harq: HarqSpec | None = Field(None, description="repeats of failed blocks; `harq: {}` for the defaults")
     block_bits: Annotated[int, Field(ge=256, le=65536)] = Field(
         8192, description="largest transport block, information bits with CRC"
     )
@@ -78,14 +107,25 @@ class LdpcSpec(Spec):
             raise ValueError("give modulation and rate, or mcs: best (or an index of a table)")
         if self.mcs is not None and (self.modulation is not None or self.rate is not None):
             raise ValueError("mcs already says modulation and rate; give one or the other")
+        stray = [name for name in ADAPTIVE_OPTIONS if name in self.model_fields_set]
+        if stray and self.mcs != "adaptive":
+            raise ValueError(f"{stray[0]} is for mcs: adaptive; got mcs: {self.mcs}")
         return self
+
+    def adaptation(self) -> Any:
+        """How the MCS follows the channel, None where it does not."""
+        from semlink.link.turns import Adaptive
+
+        if self.mcs != "adaptive":
+            return None
+        return Adaptive(**{name: getattr(self, name) for name in ADAPTIVE_OPTIONS})
 
     def build(self) -> Any:
         from semlink.phy.coding import LdpcCoding
         from semlink.phy.mcs import mcs_of
 
-        if self.mcs == "best":
-            raise ValueError("mcs: best is chosen by the link")
+        if isinstance(self.mcs, str):
+            raise ValueError(f"mcs: {self.mcs} is chosen by the link")
         if self.mcs is not None:
             entry = mcs_of(self.table or 1, self.mcs)
             order, rate = entry.bits_per_symbol, entry.rate
@@ -145,8 +185,20 @@ class FiniteBlocklengthSpec(Spec):
         return FiniteBlocklengthBound(self.bler)
 
 
+class OutageCapacitySpec(Spec):
+    """Bound: the rate that the channel's gain carries in all but a share `outage` of the transmissions."""
+
+    kind: Literal["outage-capacity"]
+    outage: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.1, description="probability that the gain is too weak")
+
+    def build(self) -> Any:
+        from semlink.link.bounds import OutageCapacityBound
+
+        return OutageCapacityBound(self.outage)
+
+
 CODECS = (VideoCodecSpec,)
-CODINGS = (LdpcSpec, ConvolutionalSpec, UncodedSpec, CapacitySpec, FiniteBlocklengthSpec)
+CODINGS = (LdpcSpec, ConvolutionalSpec, UncodedSpec, CapacitySpec, FiniteBlocklengthSpec, OutageCapacitySpec)
 AnyCodec = one_of("codec", *CODECS)
 AnyCoding = one_of("coding", *CODINGS)
 

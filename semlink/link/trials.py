@@ -8,21 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import stdtrit
+
+if TYPE_CHECKING:
+    from semlink.link.bursts import Feedback
 
 CONFIDENCE = 0.95
 
 
 @dataclass(frozen=True, slots=True)
 class ClipTrial:
-    """One clip in one trial: its qualities, its cost by purpose, its blocks."""
+    """One clip in one trial: its qualities, its cost by purpose, its blocks, what its receiver said."""
 
     metrics: Mapping[str, float]
     uses: Mapping[str, float]
     blocks: int
     lost: int
+    psnr_by_frame: tuple[float, ...] = ()
+    feedback: tuple[Feedback, ...] = ()
 
     @property
     def channel_uses(self) -> float:

@@ -177,8 +177,9 @@ def _schedule(step: int, steps: int, warmup: int, final_share: float) -> float:
 
 @torch.no_grad()
 def _move_average(average: nn.Module, model: nn.Module, keep: float) -> None:
-    for slow, fast in zip(average.parameters(), model.parameters()):
-        slow.lerp_(fast, 1 - keep)
+    as_is = getattr(model, "unaveraged", ())  # parts whose average would mean nothing
+    for (name, slow), fast in zip(average.named_parameters(), model.parameters()):
+        slow.lerp_(fast, 1.0 if as_is and name.startswith(as_is) else 1 - keep)
     for kept, newest in zip(average.buffers(), model.buffers()):
         kept.copy_(newest)
 

@@ -77,6 +77,8 @@ class PolicyOptions:
 class SensingModel(nn.Module):
     """A decoder and one ratio generator for each lambda."""
 
+    unaveraged = ("generators.",)
+
     def __init__(self, decoder: nn.Module, num_maps: int, channels: int) -> None:
         super().__init__()
         self.decoder = decoder

@@ -52,6 +52,8 @@ class SteOptions:
 class SteModel(nn.Module):
     """A decoder of four masked captures and one ratio generator for each lambda."""
 
+    unaveraged = ("generators.",)
+
     def __init__(self, decoder: nn.Module, num_maps: int) -> None:
         super().__init__()
         self.decoder = decoder

@@ -19,6 +19,7 @@ from semlink.link.sensed import Eye, SensedScheme, SensingScheme
 from semlink.link.specs import build_block, scheme_name
 from semlink.link.turns import Rules
 from semlink.phy.coding import LdpcCoding
+from semlink.phy.waveform import Plain
 
 
 def build_link(
@@ -30,7 +31,7 @@ def build_link(
         ScenarioError: an option that only shows to be wrong when the block is built.
     """
     try:
-        return Link(
+        link = Link(
             transmitter=build_scheme(scheme, streams, folder, frames),
             receiver=build_scheme(scheme, None, folder, frames),
             waveform=build_waveform(waveform, channel, folder),
@@ -42,6 +43,18 @@ def build_link(
         raise ScenarioError(
             f"scheme {scheme_name(scheme)!r} on {getattr(channel, 'kind', 'no channel')}: {fault}"
         ) from fault
+    _check_pilots(scheme, channel, link.waveform)
+    return link
+
+
+def _check_pilots(scheme: Any, channel: Any, waveform: Any) -> None:
+    """Refuse to adapt to a gain that nothing tells of."""
+    adapts = isinstance(scheme, DigitalSpec) and getattr(scheme.coding, "mcs", None) == "adaptive"
+    if adapts and isinstance(waveform, Plain) and hasattr(channel, "default_waveform"):
+        raise ScenarioError(
+            f"scheme {scheme_name(scheme)!r} on {channel.kind}: mcs: adaptive measures the SNR on pilots and waveform "
+            "plain has none; leave waveform out, or use single-carrier or ofdm"
+        )
 
 
 def build_waveform(waveform: Any, channel: Any, folder: Path | None) -> Any:
@@ -49,8 +62,6 @@ def build_waveform(waveform: Any, channel: Any, folder: Path | None) -> Any:
     if waveform is None:
         default = getattr(channel, "default_waveform", None)
         if default is None:
-            from semlink.phy.waveform import Plain
-
             return Plain()
         return default().build()
     return build_block(waveform, "waveform", folder)

@@ -22,6 +22,10 @@ from semlink.phy.coding import LdpcCoding
 from semlink.phy.waveform import Plain
 
 
+CLASSIC_RATES = (1 / 3, 1 / 2, 2 / 3, 3 / 4, 5 / 6)
+"""Tried by `mcs: best` beside the tables' own, so that no fixed MCS of that kind beats it by a hair."""
+
+
 def build_link(
     scheme: Any, channel: Any, waveform: Any, *, streams: StreamStore | None, folder: Path | None, frames: int = 16
 ) -> Link:
@@ -44,7 +48,17 @@ def build_link(
             f"scheme {scheme_name(scheme)!r} on {getattr(channel, 'kind', 'no channel')}: {fault}"
         ) from fault
     _check_pilots(scheme, channel, link.waveform)
+    _check_fit(channel, link)
     return link
+
+
+def _check_fit(channel: Any, link: Link) -> None:
+    from semlink.phy.waveform import check_fit
+
+    try:
+        check_fit(link.waveform, link.channel)
+    except ValueError as fault:
+        raise ScenarioError(f"waveform on {getattr(channel, 'kind', 'no channel')}: {fault}") from fault
 
 
 def _check_pilots(scheme: Any, channel: Any, waveform: Any) -> None:
@@ -115,7 +129,8 @@ def _every_mcs(spec: LdpcSpec) -> dict[str, LdpcCoding]:
     entries = [m for table in ((1, 2, 3) if spec.table is None else (spec.table,)) for m in mcs_table(table)]
     pairs = {(m.bits_per_symbol, m.rate) for m in entries}
     if spec.table is None and spec.mcs == "best":
-        pairs = {(m.bits_per_symbol, n.rate) for m in entries for n in entries}
+        rates = {m.rate for m in entries} | set(CLASSIC_RATES)
+        pairs = {(m.bits_per_symbol, rate) for m in entries for rate in rates}
     codings = [LdpcCoding(order, rate, spec.block_bits, spec.iterations, spec.backend) for order, rate in sorted(pairs)]
     return {coding_name(coding): coding for coding in codings}
 

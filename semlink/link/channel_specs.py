@@ -91,13 +91,13 @@ class _FadingSpec(Spec):
         if self.doppler is not None:
             spacing = max(1, int(0.15 / self.doppler)) if self.doppler > 0 else 252
             return SingleCarrierSpec(doppler=self.doppler, pilot_spacing=min(spacing, 252), pilot_block=2)
+        if self.coherence in ("symbol", 1):
+            return SingleCarrierSpec(coherence="symbol", estimator="genie")
         if isinstance(self.coherence, int):
             block = 4 if self.coherence >= 32 else 1
             return SingleCarrierSpec(
                 coherence=self.coherence, pilot_spacing=max(self.coherence - block, 1), pilot_block=block
             )
-        if self.coherence == "symbol":
-            return SingleCarrierSpec(coherence="symbol", estimator="genie")
         return SingleCarrierSpec()
 
 
@@ -210,6 +210,24 @@ class MultipathSpec(Spec):
         return {"tdl": Tdl, "cdl": Cdl}[self.kind](**self.model_dump(exclude={"kind"}))
 
 
+class TensorFlowSpec(Spec):
+    """A channel written as a TensorFlow callable, gradients included; needs the extra `tensorflow`."""
+
+    kind: Literal["tensorflow"]
+    target: str = Field(pattern=":", description="module:callable or path/to/file.py:callable")
+    options: dict[str, Any] = Field({}, description="for its constructor, where the target is a class")
+    takes_seed: bool = Field(True, description="whether it is called with a seed")
+
+    def build(self) -> Any:
+        from importlib.util import find_spec
+
+        from semlink.phy.tensorflow_bridge import TensorFlowChannel
+
+        if find_spec("tensorflow") is None:
+            raise ValueError("needs TensorFlow, which is not installed: pip install 'semlink[tensorflow]'")
+        return TensorFlowChannel(**self.model_dump(exclude={"kind"}))
+
+
 CHANNELS = (
     AwgnSpec,
     RayleighSpec,
@@ -219,6 +237,7 @@ CHANNELS = (
     InterferenceSpec,
     PhaseNoiseSpec,
     MultipathSpec,
+    TensorFlowSpec,
 )
 WAVEFORMS = (PlainSpec, SingleCarrierSpec, OfdmSpec)
 AnyChannel = one_of("channel", *CHANNELS)

@@ -162,7 +162,7 @@ def train(
 def weights(
     names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="only these")] = None,
 ) -> None:
-    """List the shipped weights and verify them against their cards. Exit code 2 if one fails."""
+    """Verify the shipped weights against their cards. Exit code 2 if one fails."""
     from semlink.link.commands import print_weights
 
     print_weights(names or [])

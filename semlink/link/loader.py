@@ -77,7 +77,9 @@ class Origin:
                 apply_override(tree, override)
         except ScenarioError:
             return str(self.path)
-        return _locate(_Text(self.path, tree, node, self.overrides), loc, names_key=False)[0]
+        place, dotted = _locate(_Text(self.path, tree, node, self.overrides), loc, names_key=False)
+        below = any(override.startswith(f"{dotted}.") for override in self.overrides)
+        return f"{place} with --set" if below else place
 
 
 def read_yaml(path: Path) -> tuple[dict[str, Any], yaml.Node]:

@@ -1,0 +1,65 @@
+"""The command line from inside a test, and a small scenario for it."""
+
+from __future__ import annotations
+
+import io
+import sys
+from contextlib import chdir, redirect_stderr, redirect_stdout
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+from semlink import cli
+
+TOYS = str(Path(__file__).parent / "toys.py")
+
+TOY = f"""name: toy
+source: {{kind: {TOYS}:Ramps, clips: 2}}
+channel: {{kind: awgn}}
+sweep: {{snr_db: [12, 20], budget: [0.03, 0.06, 0.15, 0.6]}}
+trials: {{min: 2, max: 2}}
+schemes:
+  - {{name: direct, kind: {TOYS}:Direct}}
+  - name: uncoded
+    kind: digital
+    codec: {{kind: {TOYS}:Thumbnails}}
+    coding: {{kind: uncoded}}
+  - name: coded
+    kind: digital
+    codec: {{kind: {TOYS}:Thumbnails}}
+    coding: {{kind: convolutional, rate: 3/4}}
+"""
+"""3 schemes x 2 SNRs x 4 budgets on 4 frames of 64x64; every part of it is quick."""
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a command left: its exit code and what it said."""
+
+    code: int
+    out: str
+    err: str
+
+
+def semlink(*arguments: object, folder: Path) -> Done:
+    """Run a command in this process, in `folder`, with both streams caught."""
+    out, err = io.StringIO(), io.StringIO()
+    code = None
+    words = patch.object(sys, "argv", ["semlink", *map(str, arguments)])
+    with redirect_stdout(out), redirect_stderr(err), chdir(folder), words:
+        try:
+            cli.main()
+        except SystemExit as end:
+            code = end.code
+    assert isinstance(code, int)
+    return Done(code, out.getvalue(), err.getvalue())
+
+
+def scenario(folder: Path, *changes: tuple[str, str], text: str = TOY, name: str = "toy.yaml") -> Path:
+    """`text` with some of it replaced, as a file."""
+    for old, new in changes:
+        assert text.count(old) == 1, f"{old!r} stands {text.count(old)} times in the scenario"
+        text = text.replace(old, new)
+    path = folder / name
+    path.write_text(text)
+    return path

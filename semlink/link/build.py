@@ -21,7 +21,6 @@ from semlink.link.turns import Rules
 from semlink.phy.coding import LdpcCoding
 from semlink.phy.waveform import Plain
 
-
 CLASSIC_RATES = (1 / 3, 1 / 2, 2 / 3, 3 / 4, 5 / 6)
 """Tried by `mcs: best` beside the tables' own, so that no fixed MCS of that kind beats it by a hair."""
 

@@ -29,10 +29,13 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     show(results_table(report.rows))
     files = [job.out / "curves.csv", *draw(job.out)]
     if report.computed or not (job.out / "frames.png").exists():
+        from semlink.link.plot_maps import draw_ratio_maps
         from semlink.link.show_frames import draw_outputs
 
-        draw_outputs(job.bench(report.clips), job.out / "frames.png")
-    files.append(job.out / "frames.png")
+        bench = job.bench(report.clips)
+        draw_outputs(bench, job.out / "frames.png")
+        draw_ratio_maps(bench, job.out / "ratio_maps.png")
+    files += [path for path in (job.out / "frames.png", job.out / "ratio_maps.png") if path.exists()]
     reused = report.points - report.computed
     sys.stdout.write(
         f"{report.computed} point{'' if report.computed == 1 else 's'} computed, {reused} reused, "

@@ -6,6 +6,8 @@ float32 plain arithmetic without contraction, so that loops give the same bits.
 
 from __future__ import annotations
 
+import os
+
 from llvmlite import binding, ir
 from numba.core import cgutils, types
 
@@ -15,7 +17,10 @@ BIT, BYTE, WORD, SIZE = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType
 
 
 def host_vector_bytes() -> int:
-    """Width of the widest vectors that this processor adds bytes in."""
+    """Width of the widest vectors that this processor adds bytes in; SEMLINK_VECTORS=16, 32 or 64 overrules."""
+    wanted = os.environ.get("SEMLINK_VECTORS", "")
+    if wanted in ("16", "32", "64"):
+        return int(wanted)
     features = binding.get_host_cpu_features()
     return 64 if features.get("avx512bw") else 32 if features.get("avx2") else 16
 
@@ -29,12 +34,17 @@ class Lanes:
     element: ir.Type
     code: str
     item_bytes: int
+    registers = 1  # of the processor that one vector fills
     exact_degree: int
 
     def __init__(self, builder: ir.IRBuilder) -> None:
         self.builder = builder
-        self.count = VECTOR_BYTES // self.item_bytes
+        self.count = self.lane_count()
         self.type = ir.VectorType(self.element, self.count)
+
+    @classmethod
+    def lane_count(cls) -> int:
+        return cls.registers * VECTOR_BYTES // cls.item_bytes
 
     def load(self, start: ir.Value, offset: ir.Value) -> ir.Value:
         return self.builder.load(self._vector_at(start, offset), align=1)
@@ -109,6 +119,7 @@ class Int8Lanes(Lanes):
 
 class Float32Lanes(Lanes):
     element, code, item_bytes = ir.FloatType(), "f32", 4
+    registers = 2  # its long chains of dependent steps leave half of the units idle otherwise
     exact_degree = rules.FLOAT_EXACT_DEGREE
 
     def subtract(self, a, b):
@@ -163,3 +174,8 @@ class Float32Lanes(Lanes):
 
 
 LANES = {types.int8: Int8Lanes, types.float32: Float32Lanes}
+
+
+def lane_count(itemsize: int) -> int:
+    """How many lanes a vector of elements of `itemsize` bytes has."""
+    return next(lanes for lanes in LANES.values() if lanes.item_bytes == itemsize).lane_count()

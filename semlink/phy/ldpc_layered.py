@@ -20,7 +20,7 @@ from numba import njit
 
 from semlink.phy.base_graph import PUNCTURED_COLUMNS
 from semlink.phy.ldpc_code import LdpcCode, Words
-from semlink.phy.ldpc_lanes import VECTOR_BYTES
+from semlink.phy.ldpc_lanes import VECTOR_BYTES, lane_count
 from semlink.phy.ldpc_rows import copy_run, row_is_odd, update_row
 from semlink.phy.ldpc_rules import FLOAT_CERTAIN, INT8_CERTAIN, Rule
 
@@ -31,6 +31,7 @@ class Layout(NamedTuple):
     Attributes:
         z: lifting size.
         stride: from one column of bits to the next.
+        message_stride: from the messages of one edge to those of the next.
         first: (row + 1,), the edges of each row.
         moves: (edge, 3), where a column is read, is written, and how much of it is repeated.
         places: (edge,), where the check of the whole word reads a column.
@@ -40,6 +41,7 @@ class Layout(NamedTuple):
 
     z: int
     stride: int
+    message_stride: int
     first: np.ndarray
     moves: np.ndarray
     places: np.ndarray
@@ -49,25 +51,25 @@ class Layout(NamedTuple):
 
 def decode(code: LdpcCode, llr: np.ndarray, rule: Rule, iterations: int) -> Words:
     """What `ldpc_plain.decode` does."""
-    plan = layout(code, code.rows_for(llr.shape[1]))
+    plan = layout(code, code.rows_for(llr.shape[1]), lane_count(llr.itemsize))
     words = Words.room(code, len(llr))
     _decode(rule, llr, _floor(code, llr.dtype.char), plan, iterations, *words)
     return words
 
 
 @lru_cache(maxsize=256)
-def layout(code: LdpcCode, num_rows: int) -> Layout:
-    """The memory plan of the first `num_rows` rows of `code`."""
+def layout(code: LdpcCode, num_rows: int, lanes: int) -> Layout:
+    """The memory plan of the first `num_rows` rows of `code` for vectors of `lanes`."""
     z, edges = code.z, code.edges(num_rows)
     columns, shifts = edges.columns, edges.shifts
-    stride = -(-2 * z // VECTOR_BYTES) * VECTOR_BYTES + VECTOR_BYTES
+    stride = -(-2 * z // lanes) * lanes + lanes
     rotation = np.zeros(code.base.info_columns + num_rows, np.int64)
     rotation[columns] = shifts  # of its last reader
     places = columns * stride + (shifts - rotation[columns]) % z
     moves = _moves(columns, shifts, rotation, places, z, stride)
     lead = edges.start[:-1]
     floors = np.where(columns[lead] == code.last_column, shifts[lead], 2 * z)
-    return Layout(z, stride, edges.start, moves, places, rotation, floors)
+    return Layout(z, stride, -(-z // lanes) * lanes, edges.start, moves, places, rotation, floors)
 
 
 def _moves(columns, shifts, rotation, places, z, stride) -> np.ndarray:
@@ -142,7 +144,7 @@ def _compile(sources: int):
     def decode_blocks(rule, llr, floor, plan, iterations, hard, used, solved):
         z, num_rows = plan.z, len(plan.first) - 1
         total = np.zeros(len(plan.rotation) * plan.stride + VECTOR_BYTES, llr.dtype)
-        message = np.zeros((len(plan.moves), -(-z // VECTOR_BYTES) * VECTOR_BYTES), llr.dtype)
+        message = np.zeros((len(plan.moves), plan.message_stride), llr.dtype)
         scratch = np.zeros(-(-hard.shape[1] // z) * z, llr.dtype)
         for b in range(len(llr)):
             _load(llr[b], plan, total, scratch)
@@ -162,10 +164,10 @@ def _compile(sources: int):
 
 
 def _fingerprint() -> int:
-    """A number that changes with the files that the kernel is made of."""
+    """A number that changes with the files that the kernel is made of, and with the width of its vectors."""
     folder = files("semlink.phy")
     made_of = ("ldpc_lanes.py", "ldpc_rows.py", "ldpc_rules.py")
-    return crc32(b"".join(folder.joinpath(name).read_bytes() for name in made_of))
+    return crc32(b"".join(folder.joinpath(name).read_bytes() for name in made_of), VECTOR_BYTES)
 
 
 _decode = _compile(_fingerprint())

@@ -5,7 +5,7 @@ Source: [3gpp38212, 5.1-5.5, 6.2 and 7.2], [3gpp38211, 7.3.1.1].
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -111,7 +111,13 @@ class TransportBlock:
         return out
 
     def decode(self, llr: np.ndarray, *, rv: int = 0) -> Decoded:
-        """LLRs float32 (b, num_coded), positive for 0, of one transmission to payload bits."""
+        """LLRs float32 (b, num_coded), positive for 0, of one transmission to payload bits.
+
+        A tensor on a GPU is decoded there, by Sionna, unless a backend is named.
+        """
+        if getattr(llr, "is_cuda", False):
+            backend = "sionna" if self.backend == "auto" else self.backend
+            return replace(self, backend=backend).decode(llr.cpu().numpy(), rv=rv)
         return self.decode_buffer(self.collect(llr, rv=rv))
 
     def collect(self, llr: np.ndarray, *, rv: int = 0, onto: np.ndarray | None = None) -> np.ndarray:

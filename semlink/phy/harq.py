@@ -23,7 +23,7 @@ from semlink.errors import ChannelFault
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import Received, Symbols
-from semlink.phy.coding import Cut, LdpcCoding
+from semlink.phy.coding import Cut, LdpcCoding, leans_to_zeros
 from semlink.phy.qam import demap, map_bits
 
 __all__ = ["Combining", "SoftBlocks", "combined", "nothing_heard", "repeat", "symbols_of", "version"]
@@ -107,7 +107,8 @@ def combined(soft: SoftBlocks, received: Received, blocks: Sequence[int], rv: in
         sums = block.collect(llr, rv=rv, onto=onto)
         decoded = block.decode_buffer(sums)
         rows = np.packbits(decoded.bits, axis=1)
-        for number, row, good, heard in zip(numbers, rows, decoded.ok, sums):
+        passed = decoded.ok & (decoded.bits.any(axis=1) | leans_to_zeros(sums.reshape(len(sums), -1)))
+        for number, row, good, heard in zip(numbers, rows, passed, sums):
             data[number] = row.tobytes() if good else None
             buffers[number] = None if good else heard
     if stop != iq.shape[1]:

@@ -50,3 +50,15 @@ def test_choice_is_the_initial_reconstruction_of_the_map():
         torch.testing.assert_close(kept[..., counts == count], own[..., counts == count])
     assert not kept[..., counts == 0].any()
     assert len(counts.unique()) == 5
+
+
+def test_one_capture_of_the_right_count_reads_what_the_mask_keeps_of_four():
+    from semlink.sensing.programmable import by_capture
+
+    clips = torch.rand(1, 16, 8, 8, generator=torch.Generator().manual_seed(0))
+    tile = torch.tensor([[0.1, 0.3], [0.5, 0.7]]).repeat(4, 4)
+    silent = ReadNoise(0.0, 0.0)
+    captures, _ = four_captures(clips, torch.zeros(1, 4, 8, 8, 8), silent)
+    counts = chosen_counts(tile)
+    alone = initial_reconstruction(read_out(clips, counts, torch.zeros(1, 8, 8, 8), noise=silent), counts)
+    assert torch.allclose(by_capture(alone, counts), choose(captures, tile), atol=1e-6)

@@ -11,7 +11,8 @@ from semlink.errors import ModelError
 from semlink.sensing.reconstruction import Reconstruction, probe
 from semlink.weights.store import check_probe, fill, find_weights, read_card, read_tensors
 
-DECODERS = {"reconstruction": "", "ratio_policy": "decoder."}
+DECODERS = {"reconstruction": "", "ratio_policy": "decoder.", "ratio_ste": "decoder."}
+CAPTURES = {"ratio_ste": 4}
 
 
 def load_decoder(name: str | Path) -> tuple[Reconstruction, dict[str, Any]]:
@@ -30,6 +31,7 @@ def load_decoder(name: str | Path) -> tuple[Reconstruction, dict[str, Any]]:
         spec.get("width", 16),
         spec.get("stages", 3),
         masked=spec.get("masked", False),
+        captures=CAPTURES.get(card["task"], 1),
         estimated=spec.get("estimated", False),
         norm_first=spec.get("norm_first", False),
     )

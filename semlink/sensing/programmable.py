@@ -168,6 +168,8 @@ class DeepReconstructor:
         slots, counts, mask = _parts(measurement, self.masked)
         initial = initial_reconstruction(slots, counts, mask)
         estimate = quick_estimate(slots, counts, mask, self.noise) if model.estimated else None
+        if model.captures > 1:
+            initial = by_capture(initial, counts)
         return Frames(decode(model, initial, counts, mask, estimate).to(slots.device).clamp(0, 1))
 
     def _check(self, card: dict[str, Any], measurement: Measurement) -> None:
@@ -187,6 +189,16 @@ class DeepReconstructor:
                     f"weights {self.weights!r}: trained for uniform maps of {facts['maps']}, the map holds "
                     f"{measurement.counts.unique().tolist()}"
                 )
+
+
+def by_capture(initial: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """V0 (b, T, h, w) sorted by count into (b, 4 T, h, w): what the mask of paper 000 keeps of four captures.
+
+    Each pixel keeps one capture, whose noise is its own, so a sensor that takes
+    that one alone has read the same.
+    """
+    offer = counts_on_offer(initial.shape[1])[1:]
+    return torch.cat([initial * (counts == count) for count in offer], 1)
 
 
 @torch.no_grad()
@@ -210,12 +222,10 @@ def decode(
         return wide.reshape(*x.shape[:-2], h + down, w + right).to(x.dtype)
 
     half = device.type == "cuda" or _bf16_pays()
-    counts, mask = padded(counts), padded(mask)
+    mask, ratio = padded(mask), padded(counts) if model.captures == 1 else None
     estimates = [None] * len(initial) if estimate is None else padded(estimate).split(1)
     with torch.autocast(device.type, torch.bfloat16, enabled=half):
-        restored = [
-            model(clip, counts, mask, start).float() for clip, start in zip(padded(initial).split(1), estimates)
-        ]
+        restored = [model(clip, ratio, mask, start).float() for clip, start in zip(padded(initial).split(1), estimates)]
     return torch.cat(restored)[..., :h, :w]
 
 

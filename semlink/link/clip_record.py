@@ -18,6 +18,7 @@ def clip_record(name: str, motion: str, trials: Sequence[ClipTrial]) -> dict[str
     `outage` is the share of trials in which at least one block was lost for
     good, `bler` that of blocks, each with its 95 % Wilson interval.
     `psnr_by_frame` is the mean over trials of each frame's PSNR in dB.
+    `psnr_of_first_trial` is one transmission's.
     """
     names = [m for m in ("psnr", "ssim") if m in trials[0].metrics]
     return {
@@ -25,10 +26,15 @@ def clip_record(name: str, motion: str, trials: Sequence[ClipTrial]) -> dict[str
         "motion": motion,
         **{"psnr_db" if m == "psnr" else m: [t.metrics[m] for t in trials] for m in names},
         "channel_uses": [t.channel_uses for t in trials],
-        "psnr_by_frame": [round(float(v), DECIMALS) for v in np.mean([t.psnr_by_frame for t in trials], axis=0)],
+        "psnr_by_frame": _rounded(np.mean([t.psnr_by_frame for t in trials], axis=0)),
+        "psnr_of_first_trial": _rounded(trials[0].psnr_by_frame),
         **_losses(trials),
         **_feedback(trials),
     }
+
+
+def _rounded(values: Sequence[float]) -> list[float]:
+    return [round(float(v), DECIMALS) for v in values]
 
 
 def _losses(trials: Sequence[ClipTrial]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from semlink.link.curves import COINCIDENT, Curve, Panel, Sheet, coincident, cost_sheet, snr_sheets, spread
 from semlink.link.plot_style import RC, line_style, save, wrap
+from semlink.link.plot_time import time_sheet
 from semlink.link.rows import Row, read_folder, value
 
 if TYPE_CHECKING:
@@ -31,12 +32,16 @@ def draw(directory: str | Path, metric: str = "psnr_db") -> list[Path]:
     """Draw quality over cost, and over SNR where several were run, into the results folder itself.
 
     Returns:
-        The files written: `psnr_vs_cost.png` and `.svg`, `psnr_vs_snr.png` and `.svg`.
+        The files written: `psnr_vs_cost.png` and `.svg`, `psnr_vs_snr.png` and `.svg`, and
+        `psnr_over_time.png` and `.svg` where clips are coded in several groups of frames.
     Raises:
         ResultsError: the folder holds no results, or cannot be written.
         ScenarioError: no row carries `metric`.
     """
-    return draw_rows(read_folder(directory), directory, metric)
+    rows = read_folder(directory)
+    over_time = time_sheet(Path(directory), rows)
+    files = draw_rows(rows, directory, metric)
+    return files if over_time is None else [*files, *draw_sheet(over_time, Path(directory))]
 
 
 def draw_many(directories: Sequence[str | Path], out: str | Path, metric: str = "psnr_db") -> list[Path]:
@@ -141,7 +146,7 @@ def _panel(axes: Axes, panel: Panel, sheet: Sheet, norm: Any) -> None:
         style["markersize"] += 3.2 * sizes[index]
         style["linewidth"] += 1.6 * sizes[index]
         _interval(axes, curve, style["color"])
-        axes.plot(curve.x, curve.y, zorder=3 + index / 100, **style)
+        axes.plot(curve.x, curve.y, zorder=3 + index / 100, markevery=max(1, len(curve.x) // 12), **style)
     if not panel.curves:
         axes.text(0.5, 0.5, "nothing could be sent here", transform=axes.transAxes, ha="center", color="#555555")
 

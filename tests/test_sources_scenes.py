@@ -116,7 +116,7 @@ def test_objects_hide_what_is_behind_them(seed):
 
 
 @settings(max_examples=30, deadline=None)
-@given(st.integers(0, 10**6), st.floats(0.05, 6), st.integers(2, 80), st.booleans())
+@given(st.integers(0, 10**6), st.floats(0.05, 6), st.integers(8, 80), st.booleans())
 def test_paths_have_the_speed_that_was_asked_for(seed, speed_px, frames, camera):
     places = grid((256, 256) if camera else (60, 80))
     rng = np.random.default_rng(seed)

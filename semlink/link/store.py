@@ -45,6 +45,7 @@ class Results:
             if fresh and (self.folder / "points").is_dir():
                 shutil.rmtree(self.folder / "points")
             (self.folder / "points").mkdir(parents=True, exist_ok=True)
+            self.tidy()
             write_atomic(self.folder / "points" / ".probe", b"semlink\n")
             (self.folder / "points" / ".probe").unlink()
             free = shutil.disk_usage(self.folder).free
@@ -62,6 +63,11 @@ class Results:
         for folder in (self.folder / "points", self.folder):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+    def tidy(self) -> None:
+        """Remove what a killed writer left unfinished."""
+        for spare in (self.folder / "points").glob(".*.tmp"):
+            spare.unlink(missing_ok=True)
 
     def point_path(self, key: str) -> Path:
         return self.folder / "points" / f"{key}.json"

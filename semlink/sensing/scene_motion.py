@@ -90,11 +90,13 @@ def at_speed(path: Wander, speed_px: float, points: np.ndarray, *, camera: bool)
     object for an object.
     """
     amplitude = speed_px
-    for _ in range(8):
+    for step in range(32):
         mean = mean_motion(path.poses(amplitude, camera=camera), points, camera=camera)
-        if mean == 0:
+        if mean == 0 or (step >= 8 and abs(speed_px / mean - 1) < 0.02):
             break
-        amplitude = math.floor(amplitude * speed_px / mean * _FINENESS + 0.5) / _FINENESS
+        # smaller steps later on: a turning path may overshoot and come back for ever
+        correction = (speed_px / mean) ** (1.0 if step < 8 else 0.4)
+        amplitude = math.floor(amplitude * correction * _FINENESS + 0.5) / _FINENESS
     return path.poses(amplitude, camera=camera)
 
 

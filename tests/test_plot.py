@@ -107,6 +107,19 @@ def test_the_cost_axis_is_logarithmic_beyond_a_decade(tmp_path, budgets, log):
     assert drawn(sheet)[0].axes[0].get_xscale() == ("log" if log else "linear")
 
 
+def test_titles_of_two_lines_stay_inside_and_off_the_panel_above(tmp_path):
+    rows = make(tmp_path, [BEST], snrs=(4.0, 8.0, 12.0, 16.0), records=False)
+    named = [
+        replace(row, channel=f"my_channels.py:Dropouts(share=0.0{n % 2}, told=True)") for n, row in enumerate(rows)
+    ]
+    figure, renderer = drawn(cost_sheet(named))
+    titles = [axes._left_title for axes in figure.axes]
+    boxes = [title.get_window_extent(renderer) for title in titles]
+    assert all("\n" in title.get_text() for title in titles) and all(box.y1 <= figure.bbox.height for box in boxes)
+    panels = [axes.get_tightbbox(renderer) for axes in figure.axes[:3]]
+    assert all(not title.overlaps(panel) for title in boxes[3:] for panel in panels)
+
+
 def test_many_snrs_are_thinned_evenly_with_both_ends(tmp_path):
     rows = make(tmp_path, [BEST], snrs=[float(s) for s in range(13)], records=False)
     sheet = cost_sheet(rows)

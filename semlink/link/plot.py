@@ -94,9 +94,10 @@ def _figure(sheet: Sheet) -> Figure:
     legend, legend_height = (None, 0.0) if sheet.shade_label else _legend(figure, sheet)
     notes = "\n".join(wrap(note, int(total * 15.5)) for note in sheet.notes)
     notes_height = LINE * (notes.count("\n") + 1) + 0.06 if notes else 0.0
-    top = TITLE + (0.36 if _clip_axis(sheet) else 0.0)
+    titles = [wrap(panel.title, int(9.5 * width / 0.75)) for panel in sheet.panels]
+    title = TITLE + LINE * max((text.count("\n") for text in titles), default=0)
     base = MARGIN + notes_height + legend_height + TICKS
-    tall = base + lines * (height + TITLE) + (lines - 1) * 0.12 - TITLE + top
+    tall = base + lines * (height + title) + (lines - 1) * 0.12 + (0.36 if _clip_axis(sheet) else 0.0)
     figure.set_size_inches(total, tall)
     figure.text(MARGIN / total, MARGIN / tall, notes, fontsize=7.5, color="#333333", va="bottom", linespacing=1.25)
     if legend is not None:
@@ -104,17 +105,17 @@ def _figure(sheet: Sheet) -> Figure:
     boxes = []
     for place in range(len(sheet.panels)):
         line, column = divmod(place, columns)
-        bottom = base + (lines - 1 - line) * (height + TITLE + 0.12)
+        bottom = base + (lines - 1 - line) * (height + title + 0.12)
         left = LEFT + column * (width + GAP)
         boxes.append((left / total, bottom / tall, width / total, height / tall))
-    _panels(figure, sheet, boxes, columns)
+    _panels(figure, sheet, boxes, titles)
     return figure
 
 
-def _panels(figure: Figure, sheet: Sheet, boxes: Sequence[Box], columns: int) -> None:
+def _panels(figure: Figure, sheet: Sheet, boxes: Sequence[Box], titles: Sequence[str]) -> None:
     """Axes in their boxes, labels on the outer ones only."""
     first: Any = None
-    norm = _shades(sheet)
+    norm, columns = _shades(sheet), _columns(sheet)
     for place, (panel, box) in enumerate(zip(sheet.panels, boxes)):
         axes = figure.add_axes(box, sharex=first, sharey=first)
         first = first or axes
@@ -123,7 +124,7 @@ def _panels(figure: Figure, sheet: Sheet, boxes: Sequence[Box], columns: int) ->
         axes.tick_params(labelbottom=not below, labelleft=place % columns == 0)
         axes.set_xlabel("" if below else sheet.xlabel)
         axes.set_ylabel(sheet.ylabel if place % columns == 0 else "")
-        axes.set_title(wrap(panel.title, int(9.5 * box[2] * figure.get_size_inches()[0] / 0.75)), loc="left")
+        axes.set_title(titles[place], loc="left")
     _limits(first, sheet)
     if _clip_axis(sheet):
         _uses_per_clip(first, sheet)

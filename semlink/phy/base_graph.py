@@ -21,6 +21,7 @@ LIFTING_ODD = (2, 3, 5, 7, 9, 11, 13, 15)
 LIFTING_MAX = 384
 LIFTING_SIZES = {odd * 2**j: i for i, odd in enumerate(LIFTING_ODD) for j in range(8) if odd * 2**j <= LIFTING_MAX}
 PUNCTURED_COLUMNS = 2
+MIN_BLOCK_BITS = 17  # one bit and the CRC of its transport block
 CORE_ROWS = 4
 
 
@@ -68,8 +69,9 @@ def lifting_size(number: int, block_bits: int) -> int:
     Source: [3gpp38212, 5.2.2].
     """
     graph = base_graph(number)
-    if not 0 < block_bits <= graph.max_block_bits:
-        raise ValueError(f"code block of {block_bits} bits; base graph {number} carries 1..{graph.max_block_bits}")
+    if not MIN_BLOCK_BITS <= block_bits <= graph.max_block_bits:
+        allowed = f"{MIN_BLOCK_BITS}..{graph.max_block_bits}"
+        raise ValueError(f"code block of {block_bits} bits; base graph {number} carries {allowed}")
     columns = graph.info_columns if number == 1 else _filled_columns(block_bits)
     return min(z for z in LIFTING_SIZES if columns * z >= block_bits)
 

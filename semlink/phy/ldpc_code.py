@@ -111,9 +111,10 @@ class Words(NamedTuple):
     """What became of a batch of code blocks.
 
     Attributes:
-        hard: information bits uint8 (block, info_bits).
+        hard: information bits uint8 (block, info_bits). Where only silence made
+            a word of zeros, which would pass its CRC, undecided bits read 1.
         used: iterations spent, int32 (block,).
-        solved: bool (block,), whether all checks held in the end.
+        solved: bool (block,), whether all checks held in the end and all bits were decided.
     """
 
     hard: np.ndarray

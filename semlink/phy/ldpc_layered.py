@@ -18,10 +18,11 @@ from zlib import crc32
 import numpy as np
 from numba import njit
 
+from semlink.phy import ldpc_plain
 from semlink.phy.base_graph import PUNCTURED_COLUMNS
 from semlink.phy.ldpc_code import LdpcCode, Words
 from semlink.phy.ldpc_lanes import VECTOR_BYTES, lane_count
-from semlink.phy.ldpc_rows import copy_run, row_is_odd, update_row
+from semlink.phy.ldpc_rows import DEGREES, copy_run, row_is_odd, update_row
 from semlink.phy.ldpc_rules import FLOAT_CERTAIN, INT8_CERTAIN, Rule
 
 
@@ -51,7 +52,10 @@ class Layout(NamedTuple):
 
 def decode(code: LdpcCode, llr: np.ndarray, rule: Rule, iterations: int) -> Words:
     """What `ldpc_plain.decode` does."""
-    plan = layout(code, code.rows_for(llr.shape[1]), lane_count(llr.itemsize))
+    num_rows = code.rows_for(llr.shape[1])
+    if not DEGREES.issuperset(code.edges(num_rows).degrees.tolist()):
+        return ldpc_plain.decode(code, llr, rule, iterations)
+    plan = layout(code, num_rows, lane_count(llr.itemsize))
     words = Words.room(code, len(llr))
     _decode(rule, llr, _floor(code, llr.dtype.char), plan, iterations, *words)
     return words
@@ -124,14 +128,21 @@ def _satisfied(total, plan):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _decide(total, plan, scratch, hard):
-    """Turn the information columns straight and take the signs."""
+    """Turn the information columns straight and take the signs; returns whether each bit has one."""
     z = plan.z
     for c in range(-(-len(hard) // z)):
         base, turn = c * plan.stride, plan.rotation[c]
         copy_run(scratch, c * z, total, base + z - turn, turn)
         copy_run(scratch, c * z + turn, total, base, z - turn)
+    decided, ones = True, False
     for i in range(len(hard)):
         hard[i] = scratch[i] < 0
+        decided &= scratch[i] != 0
+        ones |= scratch[i] < 0
+    if not (decided or ones):
+        for i in range(len(hard)):
+            hard[i] = scratch[i] == 0
+    return decided
 
 
 def _compile(sources: int):
@@ -154,11 +165,12 @@ def _compile(sources: int):
                 for r in range(num_rows):
                     first, degree = plan.first[r], plan.first[r + 1] - plan.first[r]
                     update_row(sources, rule, total, message, floor, plan.moves, first, degree, plan.floors[r], z)
-                solved[b] = _satisfied(total, plan)
+                solved[b] = _satisfied(total, plan) and _decide(total, plan, scratch, hard[b])
                 if solved[b]:
                     used[b] = iteration + 1
                     break
-            _decide(total, plan, scratch, hard[b])
+            if not solved[b]:
+                _decide(total, plan, scratch, hard[b])
 
     return decode_blocks
 

@@ -103,12 +103,26 @@ def _decode(rule, llr, z, start, columns, shifts, known, certain, total, message
                     for j in range(degree):
                         message[start[r] + j, i] = answers[j]
                         total[places[j]] = _held(inputs[j] + answers[j])
-            solved[b] = _satisfied(total, z, start, columns, shifts)
+            solved[b] = _satisfied(total, z, start, columns, shifts) and _decide(total, hard[b])
             if solved[b]:
                 used[b] = iteration + 1
                 break
-        for v in range(hard.shape[1]):
-            hard[b, v] = total[v] < 0
+        if not solved[b]:
+            _decide(total, hard[b])
+
+
+@njit(cache=True, nogil=True)
+def _decide(total, hard):
+    """Take the signs; returns whether each bit has one. Zeros out of silence alone are not a word."""
+    decided, ones = True, False
+    for v in range(len(hard)):
+        hard[v] = total[v] < 0
+        decided &= total[v] != 0
+        ones |= total[v] < 0
+    if not (decided or ones):
+        for v in range(len(hard)):
+            hard[v] = total[v] == 0
+    return decided
 
 
 @njit(cache=True, nogil=True)

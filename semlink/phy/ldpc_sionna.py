@@ -34,7 +34,9 @@ def decode_flooding(code: LdpcCode, buffers: np.ndarray, iterations: int) -> Wor
         logits[:, code.info_bits : code.filled_bits] = -_FILLER_LLR
         with torch.no_grad():
             words[start : start + len(share)] = decoder(torch.from_numpy(logits).to(device)).cpu().numpy()
-    solved = ~_syndrome(code, num_rows, words)
+    heard = buffers.any(axis=1)
+    solved = heard & ~_syndrome(code, num_rows, words)
+    words[~heard] = 1
     return Words(words[:, : code.info_bits].copy(), np.full(len(buffers), iterations, np.int32), solved)
 
 

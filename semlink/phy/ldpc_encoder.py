@@ -33,8 +33,8 @@ def _encode(info, z, info_columns, start, columns, shifts, out):
     for b in range(len(info)):
         for c in range(-(-info.shape[1] // z)):
             part = info[b, c * z : (c + 1) * z]
-            word[c, : len(part)] = part
-            word[c, z : z + len(part)] = part
+            _copy(word[c], part)
+            _copy(word[c, z:], part)
         _first_parity(word, z, info_columns, start, columns, shifts)
         for r in range(num_rows):
             if r != CORE_ROWS - 1:
@@ -43,13 +43,19 @@ def _encode(info, z, info_columns, start, columns, shifts, out):
                 _solve_row(word, z, target, start[r], start[r + 1], columns, shifts)
         for c in range(PUNCTURED_COLUMNS, len(word)):
             place = (c - PUNCTURED_COLUMNS) * z
-            part = out[b, place : place + z]
-            part[:] = word[c, : len(part)]
+            _copy(out[b, place:], word[c, : min(z, out.shape[1] - place)])
+
+
+@njit(cache=True, nogil=True)
+def _copy(target, source):
+    """Put `source` at the beginning of `target`; slices do the same, but take seconds to compile."""
+    for i in range(len(source)):
+        target[i] = source[i]
 
 
 @njit(cache=True, nogil=True)
 def _add(target, source):
-    for i in range(len(target)):
+    for i in range(len(source)):
         target[i] ^= source[i]
 
 
@@ -64,17 +70,18 @@ def _first_parity(word, z, info_columns, start, columns, shifts):
         elif columns[e] == info_columns and start[1] <= e < start[CORE_ROWS - 1]:
             rotation = shifts[e]  # rows 0 and 3 share a rotation, which cancels
     parity = word[info_columns]
-    parity[rotation:z] = total[: z - rotation]
-    parity[:rotation] = total[z - rotation :]
-    parity[z:] = parity[:z]
+    _copy(parity[rotation:], total[: z - rotation])
+    _copy(parity, total[z - rotation :])
+    _copy(parity[z:], parity[:z])
 
 
 @njit(cache=True, nogil=True)
 def _solve_row(word, z, target, first, last, columns, shifts):
     """The parity column that makes the checks of a row hold."""
     parity = word[target]
-    parity[:z] = 0
+    for i in range(z):
+        parity[i] = 0
     for e in range(first, last):
         if columns[e] != target:
-            _add(parity[:z], word[columns[e], shifts[e] : shifts[e] + z])
-    parity[z:] = parity[:z]
+            _add(parity, word[columns[e], shifts[e] : shifts[e] + z])
+    _copy(parity[z:], parity[:z])

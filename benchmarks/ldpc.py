@@ -22,7 +22,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semlink.phy.ldpc import decode_blocks
+from semlink.phy.ldpc import Backend, decode_blocks
 from semlink.phy.ldpc_code import LdpcCode
 from semlink.phy.ldpc_encoder import encode
 from semlink.phy.qam import demap, map_bits
@@ -34,6 +34,7 @@ ORDER = 4
 BATCH = 500
 SIONNA_BATCH = 16
 POINTS = ((2048, 3072, (9.00, 9.15, 9.30, 10.50)), (4096, 8192, (6.15, 6.30, 6.45)))
+OURS: tuple[Backend, ...] = ("int8", "float32", "auto")
 TARGETS = {(2048, "int8"): 600, (2048, "float32"): 250, (4096, "int8"): 600}
 
 
@@ -113,7 +114,7 @@ def measure(
     return Run(name, done, errors, statistics.median(speeds), statistics.mean(iterations))
 
 
-def our_decoder(code: LdpcCode, backend: str) -> Callable[[np.ndarray], tuple[np.ndarray, float]]:
+def our_decoder(code: LdpcCode, backend: Backend) -> Callable[[np.ndarray], tuple[np.ndarray, float]]:
     def decode(buffers: np.ndarray) -> tuple[np.ndarray, float]:
         words = decode_blocks(code, buffers, backend=backend)
         return words.hard, float(words.used.mean())
@@ -142,7 +143,7 @@ def decode_table(blocks: int, sionna_blocks: int) -> None:
         for snr_db in snrs_db:
             link = Link(code, n, snr_db)
             runs = [measure("sionna", link, theirs, sionna_blocks, SIONNA_BATCH, raw=True)]
-            runs += [measure(b, link, our_decoder(code, b), blocks, BATCH) for b in ("int8", "float32", "auto")]
+            runs += [measure(b, link, our_decoder(code, b), blocks, BATCH) for b in OURS]
             print(f"\nk={k} n={n} base graph {code.graph} Z={code.z}, Es/N0 {snr_db:.2f} dB")
             show(runs, k)
 

@@ -277,6 +277,13 @@ def test_collecting_adds_and_leaves_the_buffer_alone():
     assert np.abs(first).sum() == pytest.approx(np.abs(llr).sum(), rel=1e-5)
 
 
+def test_tensors_are_decoded_as_arrays_are():
+    torch = pytest.importorskip("torch")
+    block = TransportBlock(300, 600, 2, 0.5)
+    llr = over_the_air(block, block.encode(random_bits(5, 300)), 3.0, seed=1)
+    assert np.array_equal(block.decode(torch.from_numpy(llr)).bits, block.decode(llr).bits)
+
+
 def test_blocks_pass_over_the_air_at_their_snr():
     """k = 2040 of 3072 bits in 16-QAM at 9.5 dB: hardly a block in a thousand is lost."""
     block = TransportBlock(2024, 3072, 4, 2 / 3)

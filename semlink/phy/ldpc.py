@@ -116,7 +116,7 @@ def kernels() -> ModuleType:
 
 def _scaled(buffers: np.ndarray, dtype: type) -> np.ndarray:
     """LLRs in the unit that the kernels of `dtype` work in."""
-    out = np.empty(buffers.shape, dtype)
+    out: np.ndarray = np.empty(buffers.shape, dtype)
     faulty = _to_int8(buffers, out) if dtype is np.int8 else _to_float32(buffers, out)
     if faulty >= 0:
         raise ChannelFault(

@@ -41,9 +41,8 @@ def _encode(info, z, info_columns, start, columns, shifts, out):
                 # The diagonal of the core stands one column to the right.
                 target = info_columns + (r + 1 if r < CORE_ROWS else r)
                 _solve_row(word, z, target, start[r], start[r + 1], columns, shifts)
-        for c in range(PUNCTURED_COLUMNS, len(word)):
-            place = (c - PUNCTURED_COLUMNS) * z
-            _copy(out[b, place:], word[c, : min(z, out.shape[1] - place)])
+        for place in range(0, out.shape[1], z):
+            _copy(out[b, place:], word[PUNCTURED_COLUMNS + place // z, : min(z, out.shape[1] - place)])
 
 
 @njit(cache=True, nogil=True)

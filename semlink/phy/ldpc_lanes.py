@@ -173,7 +173,8 @@ class Float32Lanes(Lanes):
         return self.builder.bitcast(operation(*(self.builder.bitcast(v, words) for v in (a, b))), self.type)
 
 
-LANES = {types.int8: Int8Lanes, types.float32: Float32Lanes}
+AnyLanes = Int8Lanes | Float32Lanes
+LANES: dict[types.Type, type[AnyLanes]] = {types.int8: Int8Lanes, types.float32: Float32Lanes}
 
 
 def lane_count(itemsize: int) -> int:

@@ -72,7 +72,8 @@ def layout(code: LdpcCode, num_rows: int, lanes: int) -> Layout:
     places = columns * stride + (shifts - rotation[columns]) % z
     moves = _moves(columns, shifts, rotation, places, z, stride)
     lead = edges.start[:-1]
-    floors = np.where(columns[lead] == code.last_column, shifts[lead], 2 * z)
+    floors = shifts[lead].copy()
+    floors[columns[lead] != code.last_column] = 2 * z
     return Layout(z, stride, -(-z // lanes) * lanes, edges.start, moves, places, rotation, floors)
 
 

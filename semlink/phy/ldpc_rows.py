@@ -15,7 +15,7 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from semlink.phy.ldpc_lanes import BIT, LANES, SIZE, Lanes
+from semlink.phy.ldpc_lanes import BIT, LANES, SIZE, AnyLanes
 from semlink.phy.ldpc_rules import BoxPlus, Offset
 
 # Edges of a check in either base graph, columns of fillers left out. Base graph 1
@@ -117,7 +117,7 @@ class _Row:
         return cls(read, write, cell[2], message)
 
 
-def _emit_update(builder, lanes: Lanes, rule: type, row: _Row, floor: ir.Value, z: ir.Value) -> None:
+def _emit_update(builder, lanes: AnyLanes, rule: type, row: _Row, floor: ir.Value, z: ir.Value) -> None:
     """The loops of `update_row` for one degree."""
     step = _size(lanes.count)
     with cgutils.for_range_slice(builder, _size(0), z, step, SIZE) as (i, _):
@@ -133,7 +133,7 @@ def _emit_update(builder, lanes: Lanes, rule: type, row: _Row, floor: ir.Value, 
             lanes.store(lanes.load(write, i), behind, i)
 
 
-def _answers(lanes: Lanes, rule: type, inputs: list[ir.Value]) -> list[ir.Value]:
+def _answers(lanes: AnyLanes, rule: type, inputs: list[ir.Value]) -> list[ir.Value]:
     """What a check tells each of its bits: a magnitude from the others, the product of their signs."""
     sizes = [lanes.magnitude(t) for t in inputs]
     sign = reduce(lanes.differ_in_sign, inputs)
@@ -148,7 +148,7 @@ def _answers(lanes: Lanes, rule: type, inputs: list[ir.Value]) -> list[ir.Value]
     ]
 
 
-def _all_but_one(lanes: Lanes, sizes: list[ir.Value]) -> list[ir.Value]:
+def _all_but_one(lanes: AnyLanes, sizes: list[ir.Value]) -> list[ir.Value]:
     """For each magnitude the combination of all the others, from sums before and after it."""
     before, after = [sizes[0]], [sizes[-1]]
     for ahead, behind in zip(sizes[1:-1], sizes[-2:0:-1]):
@@ -158,7 +158,7 @@ def _all_but_one(lanes: Lanes, sizes: list[ir.Value]) -> list[ir.Value]:
     return [after[0], *(lanes.box_plus(b, a) for b, a in zip(before, after[1:])), before[-1]]
 
 
-def _least_and_rest(lanes: Lanes, rule: type, sizes: list[ir.Value]) -> tuple[ir.Value, ir.Value, ir.Value]:
+def _least_and_rest(lanes: AnyLanes, rule: type, sizes: list[ir.Value]) -> tuple[ir.Value, ir.Value, ir.Value]:
     """The least magnitude, what its bit is told, and what all other bits are told."""
     combine = lanes.box_plus if rule is BoxPlus else lanes.smaller
     least, others = lanes.smaller(sizes[0], sizes[1]), lanes.larger(sizes[0], sizes[1])
@@ -171,7 +171,7 @@ def _least_and_rest(lanes: Lanes, rule: type, sizes: list[ir.Value]) -> tuple[ir
     return least, weaken(others), weaken(least)
 
 
-def _emit_parity(builder, lanes: Lanes, columns: list[ir.Value], z: ir.Value, odd: ir.Value) -> None:
+def _emit_parity(builder, lanes: AnyLanes, columns: list[ir.Value], z: ir.Value, odd: ir.Value) -> None:
     """Set `odd` if the signs of any of the `z` checks do not multiply to plus."""
     mask = ir.IntType(lanes.count)
     with cgutils.for_range_slice(builder, _size(0), z, _size(lanes.count), SIZE) as (i, _):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -16,6 +17,9 @@ from semlink.phy.ldpc_encoder import encode
 from semlink.phy.rate_matching import collect, select, sent_positions
 from semlink.phy.scrambling import gold_sequence, scrambling_state
 from semlink.phy.segmentation import Segments, segment
+
+if TYPE_CHECKING:
+    import torch
 
 MAX_CODE_RATE = 0.95  # [3gpp38214, 5.1.3]: above it a receiver may skip the block
 
@@ -110,15 +114,16 @@ class TransportBlock:
         select(shaped, wire.positions, wire.first, wire.flips, out)
         return out
 
-    def decode(self, llr: np.ndarray, *, rv: int = 0) -> Decoded:
+    def decode(self, llr: np.ndarray | torch.Tensor, *, rv: int = 0) -> Decoded:
         """LLRs float32 (b, num_coded), positive for 0, of one transmission to payload bits.
 
         A tensor on a GPU is decoded there, by Sionna, unless a backend is named.
         """
-        if getattr(llr, "is_cuda", False):
-            backend = "sionna" if self.backend == "auto" else self.backend
-            return replace(self, backend=backend).decode(llr.cpu().numpy(), rv=rv)
-        return self.decode_buffer(self.collect(llr, rv=rv))
+        if isinstance(llr, np.ndarray):
+            return self.decode_buffer(self.collect(llr, rv=rv))
+        there = llr.is_cuda and self.backend == "auto"
+        block = replace(self, backend="sionna") if there else self
+        return block.decode(llr.detach().cpu().numpy(), rv=rv)
 
     def collect(self, llr: np.ndarray, *, rv: int = 0, onto: np.ndarray | None = None) -> np.ndarray:
         """The soft buffer float32 (b, num_blocks, width) after one more transmission.

@@ -78,8 +78,9 @@ def constellation(bits_per_symbol: int) -> np.ndarray:
     label = np.arange(2**bits_per_symbol)
     if bits_per_symbol == 1:
         return ((1 - 2 * label) * (1 + 1j) / np.sqrt(2)).astype(np.complex64)
-    bit = [label >> (bits_per_symbol - 1 - i) & 1 for i in range(bits_per_symbol)]
-    real, imag = (sum(b << i for i, b in enumerate(reversed(bit[part::2]))) for part in (0, 1))
+    real, imag = np.zeros_like(label), np.zeros_like(label)
+    for i in range(bits_per_symbol - 1, 0, -2):
+        real, imag = real << 1 | label >> i & 1, imag << 1 | label >> (i - 1) & 1
     levels = pam_levels(bits_per_symbol // 2)
     return (levels[real] + 1j * levels[imag]).astype(np.complex64)
 
@@ -92,7 +93,7 @@ def _check_order(bits_per_symbol: int) -> None:
 
 def _inverse_noise(noise_var: np.ndarray | float, shape: tuple[int, ...]) -> np.ndarray:
     """1 / noise_var for every symbol, flat: float32; no noise counts as very little."""
-    noise = np.asarray(noise_var, np.float32)
+    noise: np.ndarray = np.asarray(noise_var, np.float32)
     if not (noise >= 0).all():
         raise ValueError(f"noise variance is {noise[~(noise >= 0)].flat[0]}; need 0 or more, or infinity")
     weight = np.float32(1) / np.maximum(noise, np.float32(1e-12))

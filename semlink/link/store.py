@@ -13,6 +13,7 @@ import os
 import platform
 import shutil
 import subprocess
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -45,7 +46,7 @@ class Results:
             if fresh and (self.folder / "points").is_dir():
                 shutil.rmtree(self.folder / "points")
             (self.folder / "points").mkdir(parents=True, exist_ok=True)
-            self.tidy()
+            self.drop_spares(older_than_s=3600)
             write_atomic(self.folder / "points" / ".probe", b"semlink\n")
             (self.folder / "points" / ".probe").unlink()
             free = shutil.disk_usage(self.folder).free
@@ -59,15 +60,18 @@ class Results:
             raise ResultsError(f"{self.folder}: only {free / 1e6:.0f} MB free on this disk; a run needs 20 MB")
 
     def tidy(self) -> None:
-        """Take the folder away again if it holds nothing."""
+        """After a failure: no half-written file stays, and no folder that holds nothing."""
+        self.drop_spares()
         for folder in (self.folder / "points", self.folder):
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
-    def tidy(self) -> None:
-        """Remove what a killed writer left unfinished."""
+    def drop_spares(self, *, older_than_s: float = 0.0) -> None:
+        """Remove what killed writers left unfinished; a run beside this one may still be writing the young ones."""
         for spare in (self.folder / "points").glob(".*.tmp"):
-            spare.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                if time.time() - spare.stat().st_mtime >= older_than_s:
+                    spare.unlink()
 
     def point_path(self, key: str) -> Path:
         return self.folder / "points" / f"{key}.json"

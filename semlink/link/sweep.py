@@ -190,7 +190,6 @@ def _run_many(job: Job, missing: Sequence[tuple[str, GridPoint]], workers: int, 
                     process.terminate()
                 for process in processes:
                     process.join(timeout=5)
-                job.results.tidy()
             if isinstance(fault, BrokenProcessPool):
                 raise SemlinkError("a worker process died (out of memory?); run again with fewer --workers") from fault
             raise

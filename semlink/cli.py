@@ -181,7 +181,7 @@ def main() -> None:
     try:
         code = app(standalone_mode=False, prog_name="semlink")
     except SemlinkError as fault:
-        sys.stderr.write(f"semlink: {fault}\n")
+        sys.stderr.write("".join(f"semlink: {line}\n" for line in str(fault).splitlines()))
         sys.exit(2)
     except UsageFault as fault:
         command = getattr(getattr(fault, "ctx", None), "command_path", "semlink")

@@ -100,6 +100,8 @@ def test_it_is_good_as_it_stands(place):
     "old, new, says",
     [
         ("min: 2", "mni: 2", "bad.yaml:5: trials.mni: unknown key; did you mean 'min'?"),
+        ("snr_db: ", "snr_dB: ", "bad.yaml:4: sweep.snr_dB: unknown key; did you mean 'snr_db'?"),
+        ("name: video", "nmae: video", "bad.yaml:8: schemes.1.nmae: unknown key; did you mean 'name'?"),
         ("frames: 4", "frames: four", "bad.yaml:2: source.frames: should be a valid integer, got 'four'"),
         ("[12]", "[]", "bad.yaml:4: sweep.snr_db: needs 1 entry or more, got 0"),
         ("[0.2]", "lots", "bad.yaml:4: sweep.budget: should be a valid number, got 'lots'"),

@@ -177,7 +177,11 @@ class _Text:
 
 
 def _explain(text: _Text, fault: ValidationError) -> Iterable[str]:
-    for error in fault.errors():
+    errors = fault.errors()
+    meant = {(e["loc"][:-1], _nearest(str(e["loc"][-1]), _neighbours(e["loc"]))) for e in errors if _is_stray(e)}
+    for error in errors:
+        if error["type"] == "missing" and (error["loc"][:-1], error["loc"][-1]) in meant:
+            continue  # said once, where it is misspelt
         place, dotted = _locate(text, error["loc"], names_key=error["type"] in ("missing", "extra_forbidden"))
         yield f"{place}: {dotted or 'scenario'}: {say(error)}"
 
@@ -257,12 +261,20 @@ def _unknown_kind(context: Any, got: Any) -> str:
     )
 
 
+def _is_stray(error: Any) -> bool:
+    return bool(error["type"] == "extra_forbidden")
+
+
 def _hint(word: str, allowed: Iterable[str]) -> str:
-    near = difflib.get_close_matches(word, list(allowed), 1, cutoff=0.55)
-    if not near:
-        lowered = {a.lower(): a for a in allowed}
-        near = [lowered[word.lower()]] if word.lower() in lowered else []
-    return f"; did you mean {near[0]!r}?" if near else ""
+    near = _nearest(word, allowed)
+    return f"; did you mean {near!r}?" if near else ""
+
+
+def _nearest(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed word that looks most like `word`, None if none does."""
+    allowed = list(allowed)
+    near = difflib.get_close_matches(word, allowed, 1, cutoff=0.55)
+    return near[0] if near else next((a for a in allowed if a.lower() == word.lower()), None)
 
 
 def _neighbours(loc: Loc) -> list[str]:

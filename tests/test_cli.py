@@ -19,6 +19,7 @@ from semlink import __version__
 from semlink.cli import app
 from semlink.link.loader import load_scenario
 from semlink.link.rows import COLUMNS
+from semlink.link.sweep import Job, run
 
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
 ROOT = Path(__file__).resolve().parents[1]
@@ -136,6 +137,19 @@ def test_set_out_and_fresh(tmp_path):
     assert (tmp_path / "there/curves.csv").is_file() and not (tmp_path / "results").exists()
     assert "0 points computed, 3 reused" in semlink(*call, folder=tmp_path).out
     assert "3 points computed, 0 reused" in semlink(*call, "--fresh", folder=tmp_path).out
+
+
+def test_progress_counts_what_is_left_to_compute(tmp_path):
+    file = scenario(tmp_path, text=SLOW.replace("min: 40, max: 40", "min: 2, max: 2"))
+    told: list[tuple[str, int, int]] = []
+    work = Job(load_scenario(file), tmp_path / "out", tmp_path)
+    run(work, progress=lambda *step: told.append(step))
+    assert [step[1:] for step in told] == [(done, 6) for done in range(7)]
+    assert told[0][0] == "toy" and told[-1][0] == "direct, 20 dB, budget 0.04"
+    next((tmp_path / "out/points").glob("*.json")).unlink()
+    told.clear()
+    run(work, progress=lambda *step: told.append(step))
+    assert [step[1:] for step in told] == [(0, 1), (1, 1)]
 
 
 def test_show_prints_a_scenario_that_loads_as_the_same(tmp_path):

@@ -9,10 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from semlink.link.loader import Origin, load_scenario
 from semlink.link.specs import Scenario
+
+WHOLE_RUN_S = 30 * 86_400.0
+"""Points may take minutes: time left is told from the whole run, not from its last half minute."""
 
 
 def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers: int, fresh: bool) -> None:
@@ -52,10 +55,12 @@ def _progress(scenario: Scenario) -> Iterator[Any]:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        TimeElapsedColumn(),
         TimeRemainingColumn(),
         console=console,
         transient=True,
         disable=not console.is_terminal,
+        speed_estimate_period=WHOLE_RUN_S,
     )
     with bar:
         task = bar.add_task(scenario.name, total=len(grid(scenario)))

@@ -160,7 +160,8 @@ class InteractiveScheme:
         """The receiver's state after `bursts`, built on that after one burst less."""
         if not bursts:
             return Ear()
-        arrays = [array for b in bursts for array in (b.received.iq.numpy(), b.received.noise_var.numpy())]
+        tensors = [tensor for b in bursts for tensor in (b.received.iq, b.received.noise_var)]
+        arrays = [tensor.detach().cpu().numpy() for tensor in tensors]
         key = digest_of(*arrays, [b.opening for b in bursts], agreement)
         return self.heard.get(key, lambda: self._heard_one_more(bursts, agreement))
 

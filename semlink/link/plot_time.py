@@ -28,7 +28,7 @@ def time_sheet(directory: Path, rows: Sequence[Row]) -> Sheet | None:
     Raises:
         ResultsError: a point file is damaged.
     """
-    records = [r for r in _records(directory, rows) if r["clips"]]
+    records = [r for r in _records(directory, rows) if r["clips"] and r["snr_db"] is not None]
     if not any(r.get("group_frames", np.inf) < len(r["clips"][0].get(MEAN, ())) for r in records):
         return None
     schemes = schemes_of(rows)
@@ -47,7 +47,7 @@ def time_sheet(directory: Path, rows: Sequence[Row]) -> Sheet | None:
 
 def _middle(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """One record for each scheme: at the middle SNR, there at the middle budget or rate."""
-    snrs = sorted({r["snr_db"] for r in records if r["snr_db"] is not None})
+    snrs = sorted({r["snr_db"] for r in records})
     chosen = []
     for scheme in dict.fromkeys(r["scheme"] for r in records):
         own = [r for r in records if r["scheme"] == scheme and r["snr_db"] == snrs[len(snrs) // 2]]

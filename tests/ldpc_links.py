@@ -17,11 +17,15 @@ from semlink.units import noise_var_from_snr
 
 @dataclass(frozen=True, slots=True)
 class CodedLink:
-    """`k` information bits in `n` coded bits, straight onto the constellation."""
+    """`k` information bits in `n` coded bits, straight onto the constellation.
+
+    `shuffled` deals the bits to the symbols at random instead of as 38.212 does.
+    """
 
     k: int
     n: int
     bits_per_symbol: int = 2
+    shuffled: bool = False
 
     @property
     def code(self) -> LdpcCode:
@@ -29,6 +33,8 @@ class CodedLink:
 
     @property
     def positions(self) -> np.ndarray:
+        if self.shuffled:
+            return np.random.default_rng(self.n).permutation(sent_positions(self.code, self.n, 1, 0))
         return sent_positions(self.code, self.n, self.bits_per_symbol, 0)
 
     def es_n0_db(self, eb_n0_db: float) -> float:

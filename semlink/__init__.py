@@ -14,8 +14,13 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from semlink.flow import Flow as Flow
     from semlink.ledger import Charge as Charge, Ledger as Ledger
-    from semlink.payload import Frames as Frames, Heard as Heard, Measurement as Measurement
-    from semlink.payload import Received as Received, Symbols as Symbols
+    from semlink.payload import (
+        Frames as Frames,
+        Heard as Heard,
+        Measurement as Measurement,
+        Received as Received,
+        Symbols as Symbols,
+    )
     from semlink.seeds import Seeds as Seeds
 
 _HOMES = {

@@ -68,6 +68,9 @@ def material(tmp_path_factory) -> Path:
         "        return iq\n"
         "class Mute:\n"
         "    pass\n"
+        "class Turner:\n"
+        "    def __call__(self, iq, snr_db, seeds):\n"
+        "        return iq * seeds.complex_normal('turner', 1)\n"
     )
     return folder
 
@@ -135,6 +138,8 @@ def test_it_is_good_as_it_stands(place):
         ("kind: awgn", "kind: gone.py:X", "bad.yaml:3: channel: no file 'gone.py'; looked for "),
         ("kind: awgn", "kind: gone.module:X", "bad.yaml:3: channel: no module named 'gone' is installed"),
         ("kind: awgn", "kind: picky.py:Pick", "bad.yaml:3: channel: picky.py has no 'Pick'; it defines Mute, Picky"),
+        ("kind: awgn", "kind: picky:Mute", "(from kind 'picky:...'); for the file write kind: picky.py:..."),
+        ("kind: awgn", "kind: picky.py:Turner", "bad.yaml:3: channel picky.py:Turner turns the phase of its symbols"),
         ("kind: awgn", "kind: torn.py:Channel", "bad.yaml:3: channel: torn.py fails to import: SyntaxError: '(' was"),
         ("kind: awgn", "kind: lonely.py:X", "bad.yaml:3: channel: lonely.py fails to import: ModuleNotFoundError"),
         ("kind: awgn", "kind: picky.py:Picky", "bad.yaml:3: channel picky.py:Picky: option 'depth' is needed"),

@@ -72,6 +72,8 @@ def placed(part: dict) -> dict:
     inside = {key: part[key] for key in ("codec", "coding", "sensor", "reconstruction") if key in part}
     if "sensor" in inside or "reconstruction" in inside:
         inside = {"sensor": {"kind": "programmable"}, "reconstruction": {"kind": "gap-tv"}} | inside
+    if inside.get("coding", {}).get("kind") == "ldpc" and not {"mcs", "modulation"} & inside["coding"].keys():
+        inside["coding"] = scheme["coding"] | inside["coding"]
     if "harq" in part:
         inside["coding"] = scheme["coding"] | {"harq": part["harq"]}
     rest = {key: value for key, value in part.items() if key not in inside and key != "harq"}
@@ -139,6 +141,20 @@ def test_the_channel_of_the_readme_runs_at_the_first_try(tmp_path):
     assert row["channel"] == "my_channel.py:Dropouts(share=0.02)" and float(row["psnr_db"]) > 15
     examined = semlink("check-channel", spec["kind"], folder=tmp_path)
     assert examined.code == 0, examined.out
+
+
+def test_a_fading_channel_that_states_its_coherence_gets_pilots_unasked(tmp_path):
+    """The worked example of the channels page, without the waveform that its scenario names."""
+    small = {"source": {"kind": "scenes", "clips": 1, "frames": 4, "size": [64, 64]}, "trials": {"min": 2, "max": 2}}
+    channel = {"kind": str(ROOT / "docs/examples/shadowed.py:Shadowed"), "coherence": 64}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(BASE | small | {"channel": channel, "sweep": {"snr_db": 25, "budget": 0.3}}))
+    done = semlink("run", path, "--workers", 1, folder=tmp_path)
+    assert done.code == 0, done.err
+    with (tmp_path / "results/page/curves.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["pilot"]) > 0.05 * float(row["channel_uses"]) and row["genie"] == ""
+    assert float(row["psnr_db"]) > 22
 
 
 @pytest.mark.parametrize("page, text", [p for p in fenced("python") if p.values[0].stem in ("sources", "channels")])

@@ -9,6 +9,7 @@ from typing import Any
 from semlink.errors import ScenarioError
 from semlink.link.bursts import talks_back
 from semlink.link.chain import Link
+from semlink.link.channel_specs import TensorFlowSpec
 from semlink.link.digital import BoundScheme, DigitalScheme
 from semlink.link.interactive import InteractiveBehindSensor, InteractiveScheme
 from semlink.link.kinds import PluginSpec
@@ -18,6 +19,7 @@ from semlink.link.scheme_specs import DigitalSpec, LdpcSpec, SensingSpec
 from semlink.link.sensed import Eye, SensedScheme, SensingScheme
 from semlink.link.specs import build_block, scheme_name
 from semlink.link.turns import Rules
+from semlink.link.user_gain import waveform_of_user_channel
 from semlink.phy.coding import LdpcCoding
 from semlink.phy.waveform import Plain
 
@@ -71,12 +73,14 @@ def _check_pilots(scheme: Any, channel: Any, waveform: Any) -> None:
 
 
 def build_waveform(waveform: Any, channel: Any, folder: Path | None) -> Any:
-    """The waveform of the scenario, or the one that the channel's spec asks for."""
+    """The waveform of the scenario, or the one that the channel asks for."""
     if waveform is None:
         default = getattr(channel, "default_waveform", None)
-        if default is None:
-            return Plain()
-        return default().build()
+        if default is not None:
+            return default().build()
+        if isinstance(channel, PluginSpec | TensorFlowSpec):
+            return waveform_of_user_channel(build_block(channel, "channel", folder), channel.kind)
+        return Plain()
     return build_block(waveform, "waveform", folder)
 
 

@@ -83,22 +83,25 @@ class AwgnSpec(Spec):
         return Awgn()
 
 
+def waveform_for_fading(coherence: Coherence | None, doppler: float | None) -> SingleCarrierSpec:
+    """Pilots that suit a gain which stands still for `coherence` symbols, or follows `doppler`."""
+    if doppler is not None:
+        spacing = max(1, int(0.15 / doppler)) if doppler > 0 else 252
+        return SingleCarrierSpec(doppler=doppler, pilot_spacing=min(spacing, 252), pilot_block=2)
+    if coherence in ("symbol", 1):
+        return SingleCarrierSpec(coherence="symbol", estimator="genie")
+    if isinstance(coherence, int):
+        block = 4 if coherence >= 32 else 1
+        return SingleCarrierSpec(coherence=coherence, pilot_spacing=max(coherence - block, 1), pilot_block=block)
+    return SingleCarrierSpec()
+
+
 class _FadingSpec(Spec):
     coherence: Coherence = Field("block", description="symbols with one gain; block: the whole clip; symbol: each anew")
     doppler: float | None = Field(None, description="instead of coherence: maximum Doppler shift x symbol time")
 
     def default_waveform(self) -> SingleCarrierSpec:
-        if self.doppler is not None:
-            spacing = max(1, int(0.15 / self.doppler)) if self.doppler > 0 else 252
-            return SingleCarrierSpec(doppler=self.doppler, pilot_spacing=min(spacing, 252), pilot_block=2)
-        if self.coherence in ("symbol", 1):
-            return SingleCarrierSpec(coherence="symbol", estimator="genie")
-        if isinstance(self.coherence, int):
-            block = 4 if self.coherence >= 32 else 1
-            return SingleCarrierSpec(
-                coherence=self.coherence, pilot_spacing=max(self.coherence - block, 1), pilot_block=block
-            )
-        return SingleCarrierSpec()
+        return waveform_for_fading(self.coherence, self.doppler)
 
 
 class RayleighSpec(_FadingSpec):

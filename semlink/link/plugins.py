@@ -41,7 +41,7 @@ def load_class(kind: str, joint: str, *, folder: Path | None = None) -> type:
         module_name, class_name = entry.value.split(":")
     else:
         module_name, class_name = kind.rsplit(":", 1)
-    module = _file_module(module_name, joint, folder) if module_name.endswith(".py") else _module(module_name, joint)
+    module = (_file_module if module_name.endswith(".py") else _module)(module_name, joint, folder)
     found = getattr(module, class_name, None)
     if found is None:
         classes = sorted(n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__)
@@ -100,13 +100,16 @@ def fingerprint(kind: str, *, folder: Path | None = None) -> str:
     return hashlib.sha256(_find_file(path, "plug-in", folder).read_bytes()).hexdigest()
 
 
-def _module(name: str, joint: str) -> Any:
+def _module(name: str, joint: str, folder: Path | None) -> Any:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as fault:
         if fault.name and (name == fault.name or name.startswith(f"{fault.name}.")):
+            file = f"{name.replace('.', '/')}.py"
+            near = any((place / file).is_file() for place in (folder or Path("."), Path(".")))
+            hint = f"; for the file write kind: {file}:..." if near else ""
             raise UnknownBlock(
-                f"{joint}: no module named {fault.name!r} is installed (from kind '{name}:...')"
+                f"{joint}: no module named {fault.name!r} is installed (from kind '{name}:...'){hint}"
             ) from fault
         raise ScenarioError(f"{joint}: {name} fails to import: {fault}") from fault
     except (ImportError, SyntaxError, NameError, AttributeError, TypeError, ValueError) as fault:

@@ -222,6 +222,7 @@ def test_check_channel_says_yes_and_no(tmp_path):
     )
     done = semlink("check-channel", "mine.py:Deafening", folder=tmp_path)
     assert done.code == 1 and "snr" in done.out and done.err == ""
+    assert done.out.startswith("channel: mine.py:Deafening\n")
 
 
 def test_an_installed_plug_in_is_found_by_its_kind(tmp_path, monkeypatch):

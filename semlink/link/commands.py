@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def check_channel(kind: str, options: Sequence[str], seed: int) -> bool:
     channel = _channel(kind, options)
     from semlink.phy.conformance import check, render
 
-    report = check(channel, seed=seed)
+    report = replace(check(channel, seed=seed), channel=" ".join([kind, *options]))
     sys.stdout.write(render(report).rstrip() + "\n")
     return report.passed
 

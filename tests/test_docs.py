@@ -254,3 +254,13 @@ def test_every_dependency_has_its_reason():
     named = {name.strip() for row in table for name in row.split(",")}
     assert not [name for name in needed if name not in named]
     assert not [n for n in setup["options.extras_require"] if n not in ("test", "lint") and f"extra `{n}`" not in named]
+
+
+def test_both_commands_of_the_readme_share_an_environment():
+    """First `pip install .`, then `pip install -e`: kernels that numba compiled stay behind as a package without modules.
+
+    A plain path finds the real package behind it; setuptools' import hook, used where `package_dir` is not given, does not.
+    """
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert setup["options"]["package_dir"].split() == ["=", "."]

@@ -257,9 +257,9 @@ def test_every_dependency_has_its_reason():
 
 
 def test_both_commands_of_the_readme_share_an_environment():
-    """First `pip install .`, then `pip install -e`: kernels that numba compiled stay behind as a package without modules.
+    """After `pip install .` and a run, compiled kernels stay behind in a package without modules.
 
-    A plain path finds the real package behind it; setuptools' import hook, used where `package_dir` is not given, does not.
+    A plain path, which `pip install -e` writes where `package_dir` is given, finds the real package behind it.
     """
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")

@@ -138,12 +138,6 @@ def test_what_is_repeated_is_charged_to_the_symbol(clip, lost):
     assert sum(f.bits for f in outcome.feedback) == len(sizes) + len(lost)
 
 
-def test_the_second_version_cannot_stand_alone(clip):
-    """Version 2 holds little but parity: after an erasure it takes the third transmission to read the block."""
-    outcome = talk(clip, DeafAt((0, first_blocks(clip)[0])), Harq("ir", reserve=0.6), budget=2000)
-    assert outcome.lost == 0 and [f.acks[0] for f in outcome.feedback] == [False, False, True]
-
-
 def test_zeros_are_not_taken_for_a_message():
     """Zeros pass every CRC; an erased block decodes to them, and a block of them may be sent."""
     uses = 2000

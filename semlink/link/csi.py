@@ -5,7 +5,8 @@ Symbols of different quality count by what they can carry,
     snr = 2^C - 1,   C = mean of log2(1 + 1 / noise_var)
 
 with the noise variance that the receiver itself estimates after its equaliser.
-Rounded down, so that the report never promises more than was measured.
+The report is on the weakest quarter of a burst, since one lost transport block
+spoils all that is predicted from it, and rounded down.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import torch
 from semlink.units import to_db
 
 LOWEST_DB, HIGHEST_DB = -15, 48
+PARTS = 4
 SNR_BITS = 6
 """Bits of a report: 64 values in whole decibels."""
 
@@ -27,9 +29,14 @@ def effective_snr_db(noise_var: torch.Tensor) -> float:
     return to_db(float(2**carried - 1)) if noise_var.numel() else -math.inf
 
 
+def weakest_snr_db(noise_var: torch.Tensor) -> float:
+    """The smallest effective SNR in dB of four parts of a burst with noise variances (clip, n)."""
+    return min(effective_snr_db(part) for part in noise_var.tensor_split(PARTS, dim=1) if part.numel())
+
+
 def whole_db(noise_var: torch.Tensor) -> int:
-    """The report on symbols with noise variances (clip, n)."""
-    return quantised(effective_snr_db(noise_var))
+    """The report on a burst with noise variances (clip, n)."""
+    return quantised(weakest_snr_db(noise_var) if noise_var.numel() else -math.inf)
 
 
 def quantised(snr_db: float) -> int:

@@ -69,7 +69,7 @@ class InteractiveScheme:
         if self.rules.adaptive is not None:
             adaptive = self.rules.adaptive
             ladder = threshold_ladder(codings, first, adaptive.target_bler)
-            start = starting_snr_db(rehearsal, first, adaptive.target_bler)
+            start = starting_snr_db(rehearsal, first)
             return Agreement(frames, point, {"ladder": ladder, "start_snr_db": start})
         agreements = {name: Agreement(frames, point, {"coding": name}) for name in self.codings}
         if len(agreements) == 1:
@@ -123,18 +123,20 @@ class InteractiveScheme:
     def _first_burst(self, clip: np.ndarray, point: Point, turn: Turn) -> Flow[Symbols]:
         """A group's packets as symbols.
 
-        A group that does not fit at its MCS is left out, and its burst goes
-        out empty: time passes, and the receiver can measure the channel.
+        Groups of an adaptive scheme have time slots of equal length, which
+        they fill. One that does not fit at its MCS is left out, and its burst
+        goes out empty: the receiver can measure the channel all the same.
         """
         coding = turn.coding
         try:
             packets = self._packets(clip, point, turn)
-            uses = coding.uses_for(framed_size(packets), per_block=POINTER_BYTES)
-            uses = uses if turn.room is None else min(uses, turn.room)
         except Infeasible:
             if self.rules.adaptive is None or turn.room is None:
                 raise
-            packets, uses = (), turn.room
+            packets = ()
+        uses = coding.uses_for(framed_size(packets), per_block=POINTER_BYTES)
+        if turn.room is not None:
+            uses = min(uses, turn.room) if self.rules.adaptive is None else turn.room
         flow = coding.send(cut(packets, coding.rooms(uses)), uses)
         return Flow(flow.payload, split_header(flow.ledger, packets, coding.bits_per_symbol))
 

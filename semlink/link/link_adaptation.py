@@ -20,7 +20,7 @@ from semlink.errors import Infeasible
 from semlink.link.adaptation import efficiency
 from semlink.link.bursts import probe
 from semlink.link.chain import over_the_air
-from semlink.link.csi import HIGHEST_DB, LOWEST_DB, effective_snr_db, quantised
+from semlink.link.csi import HIGHEST_DB, LOWEST_DB, quantised, weakest_snr_db
 from semlink.phy.awgn import Awgn
 from semlink.phy.coding import LdpcCoding
 from semlink.phy.qam import demap, map_bits
@@ -39,6 +39,8 @@ ERRORS_AT_TARGET = 12
 """Blocks are tried until so many would be lost at the target; 128 at least, 2048 at most."""
 DRAWS = 128
 """Looks at the channel before the run."""
+START_OUTAGE = 0.1
+"""How often the first groups, of which nothing is known, may meet a weaker channel than they are sent for."""
 _ROOT = 38214  # of the noise that thresholds are found on
 _HEADROOM_DB = 2.0  # where the search begins: so far above the SNR whose capacity is the efficiency
 
@@ -98,7 +100,7 @@ def _noisy_llr(coded: np.ndarray, bits_per_symbol: int, snr_db: float, seeds: Se
     return demap(heard, noise_var_from_snr(snr_db), bits_per_symbol)
 
 
-def starting_snr_db(rehearsal: ClipRehearsal, uses: int, outage: float) -> int:
+def starting_snr_db(rehearsal: ClipRehearsal, uses: int, outage: float = START_OUTAGE) -> int:
     """The SNR that a burst of `uses` symbols on the scenario's channel falls short of with chance `outage`.
 
     Both ends know the mean SNR and the channel's law, and nothing else before
@@ -111,4 +113,4 @@ def starting_snr_db(rehearsal: ClipRehearsal, uses: int, outage: float) -> int:
 def _measured(rehearsal: ClipRehearsal, uses: int, draw: int) -> float:
     seeds = Seeds(rehearsal.root, (0,), 5000 + draw)
     received = over_the_air(rehearsal.link, probe(uses), rehearsal.snr_db, seeds)[1]
-    return effective_snr_db(received.noise_var)
+    return weakest_snr_db(received.noise_var)

@@ -101,8 +101,8 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], yaml.Node]:
         node = loader.get_single_node()
         tree = loader.construct_document(node) if node is not None else None
     except yaml.reader.ReaderError as fault:
-        line = text[: fault.position].count("\n") + 1
-        raise ScenarioError(f"{path}:{line}: not valid YAML: character {text[fault.position]!r}") from fault
+        place = f"{path}:{text[: fault.position].count(chr(10)) + 1}"
+        raise ScenarioError(f"{place}: not valid YAML: character {text[fault.position]!r}") from fault
     except yaml.YAMLError as fault:
         mark = getattr(fault, "problem_mark", None)
         line = f":{mark.line + 1}" if mark else ""

@@ -13,7 +13,7 @@ import toys
 from scipy import integrate
 from test_sweep import job
 
-from semlink.errors import Infeasible, ScenarioError
+from semlink.errors import Infeasible, ResultsError, ScenarioError
 from semlink.link.bounds import CapacityBound, FiniteBlocklengthBound, OutageCapacityBound, block_outage_rate
 from semlink.link.build import build_link, coding_name
 from semlink.link.chain import Link, run_clip
@@ -22,7 +22,9 @@ from semlink.link.csi import SNR_BITS, effective_snr_db, quantised, whole_db
 from semlink.link.interactive import InteractiveScheme
 from semlink.link.link_adaptation import block_error_rate, pick, starting_snr_db, threshold_ladder, threshold_snr_db
 from semlink.link.memo import Memo
+from semlink.link.plot_time import time_sheet
 from semlink.link.rehearsal import ClipRehearsal
+from semlink.link.rows import Row, from_json, to_json
 from semlink.link.scheme_specs import DigitalSpec
 from semlink.link.sweep import run
 from semlink.link.turns import Adaptive, Harq, Rules
@@ -264,6 +266,34 @@ def test_points_tell_losses_and_quality_over_time(tmp_path):
         mse = np.mean([10 ** (-v / 10) for v in clip["psnr_by_frame"]])
         assert -10 * math.log10(mse) == pytest.approx(np.mean(clip["psnr_db"]), abs=1.5)
     assert f"{np.mean([b for c in clips for b in c['feedback_bits']]):.1f} bits a clip" in row.note
+
+
+def time_record(scheme: str, snr_db: float, group_frames: int, level: float) -> dict:
+    row = Row(scheme=scheme, channel="rayleigh", snr_db=snr_db, budget=0.1, psnr_db=level)
+    clips = [
+        {"name": f"c{n}", "psnr_by_frame": [level + n] * 8, "psnr_of_first_trial": [level - 5 + n] * 8} for n in (0, 2)
+    ]
+    head = {"scheme": scheme, "channel": "rayleigh", "snr_db": snr_db, "budget": 0.1, "rate": None, "bound": False}
+    return head | {"row": to_json(row), "group_frames": group_frames, "clips": clips, "genie": []}
+
+
+def test_quality_over_time_is_drawn_where_there_are_groups(tmp_path):
+    (tmp_path / "points").mkdir()
+    records = [time_record(s, snr_db, 4, 20 + snr_db) for s in ("a", "b") for snr_db in (1.0, 2.0, 3.0)]
+    for number, record in enumerate([*records, time_record("old", 2.0, 4, 50.0)]):
+        (tmp_path / "points" / f"{number}.json").write_text(json.dumps(record))
+    rows = [from_json(record["row"]) for record in records]
+    sheet = time_sheet(tmp_path, rows)
+    assert [panel.title[-6:] for panel in sheet.panels] == [", mean", "ission"]
+    for panel, level in zip(sheet.panels, (23.0, 17.0)):
+        assert [curve.label for curve in panel.curves] == ["a", "b"]
+        assert all(curve.y == (level,) * 8 and curve.x == tuple(range(8)) for curve in panel.curves)
+    for path in (tmp_path / "points").iterdir():
+        path.write_text(path.read_text().replace('"group_frames": 4', '"group_frames": 8'))
+    assert time_sheet(tmp_path, rows) is None
+    (tmp_path / "points" / "0.json").write_text("{")
+    with pytest.raises(ResultsError, match="damaged point"):
+        time_sheet(tmp_path, rows)
 
 
 def digital(**coding) -> DigitalSpec:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 
@@ -22,7 +23,7 @@ from semlink.link.adaptation import best_choice
 from semlink.link.bursts import Burst, Feedback, Opening, Past
 from semlink.link.csi import whole_db
 from semlink.link.digital import as_frames, coded, only_clip, split_header
-from semlink.link.link_adaptation import starting_snr_db, threshold_ladder
+from semlink.link.link_adaptation import Studio, starting_snr_db, threshold_ladder
 from semlink.link.memo import Memo, StreamStore, digest_of
 from semlink.link.sensed import Eye
 from semlink.link.turns import Rules, Turn
@@ -69,7 +70,7 @@ class InteractiveScheme:
         if self.rules.adaptive is not None:
             adaptive = self.rules.adaptive
             ladder = threshold_ladder(codings, first, adaptive.target_bler)
-            start = starting_snr_db(rehearsal, first)
+            start = starting_snr_db(cast(Studio, rehearsal), first)
             return Agreement(frames, point, {"ladder": ladder, "start_snr_db": start})
         agreements = {name: Agreement(frames, point, {"coding": name}) for name in self.codings}
         if len(agreements) == 1:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import lru_cache
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ import torch
 from semlink.errors import Infeasible
 from semlink.link.adaptation import efficiency
 from semlink.link.bursts import probe
-from semlink.link.chain import over_the_air
+from semlink.link.chain import Link, over_the_air
 from semlink.link.csi import HIGHEST_DB, LOWEST_DB, quantised, weakest_snr_db
 from semlink.phy.awgn import Awgn
 from semlink.phy.coding import LdpcCoding
@@ -27,10 +27,7 @@ from semlink.phy.qam import demap, map_bits
 from semlink.seeds import Seeds
 from semlink.units import noise_var_from_snr, to_db
 
-if TYPE_CHECKING:
-    from semlink.link.rehearsal import ClipRehearsal
-
-__all__ = ["Ladder", "pick", "starting_snr_db", "threshold_ladder", "threshold_snr_db"]
+__all__ = ["Ladder", "Studio", "pick", "starting_snr_db", "threshold_ladder", "threshold_snr_db"]
 
 Ladder = tuple[tuple[str, int], ...]
 """Codings by rising efficiency, each with its threshold in dB; thresholds rise too."""
@@ -51,7 +48,7 @@ def threshold_ladder(codings: Mapping[str, LdpcCoding], uses: int, target_bler: 
     Raises:
         Infeasible: none of them can carry a transport block in `uses` symbols.
     """
-    steps = []
+    steps: list[tuple[str, int]] = []
     for name in sorted(codings, key=lambda n: efficiency(codings[n]), reverse=True):
         try:
             symbols = codings[name].cuts(uses)[0].symbols
@@ -100,7 +97,20 @@ def _noisy_llr(coded: np.ndarray, bits_per_symbol: int, snr_db: float, seeds: Se
     return demap(heard, noise_var_from_snr(snr_db), bits_per_symbol)
 
 
-def starting_snr_db(rehearsal: ClipRehearsal, uses: int, outage: float = START_OUTAGE) -> int:
+class Studio(Protocol):
+    """The part of a rehearsal that looks at the channel: the link, a root seed and the mean SNR."""
+
+    @property
+    def link(self) -> Link: ...
+
+    @property
+    def root(self) -> int: ...
+
+    @property
+    def snr_db(self) -> float: ...
+
+
+def starting_snr_db(rehearsal: Studio, uses: int, outage: float = START_OUTAGE) -> int:
     """The SNR that a burst of `uses` symbols on the scenario's channel falls short of with chance `outage`.
 
     Both ends know the mean SNR and the channel's law, and nothing else before
@@ -110,7 +120,7 @@ def starting_snr_db(rehearsal: ClipRehearsal, uses: int, outage: float = START_O
     return quantised(measured[int(outage * DRAWS)])
 
 
-def _measured(rehearsal: ClipRehearsal, uses: int, draw: int) -> float:
+def _measured(rehearsal: Studio, uses: int, draw: int) -> float:
     seeds = Seeds(rehearsal.root, (0,), 5000 + draw)
     received = over_the_air(rehearsal.link, probe(uses), rehearsal.snr_db, seeds)[1]
     return weakest_snr_db(received.noise_var)

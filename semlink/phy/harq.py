@@ -102,8 +102,8 @@ def combined(soft: SoftBlocks, received: Received, blocks: Sequence[int], rv: in
             break
         llr = demap(part[0].reshape(shape), part[1].reshape(shape), soft.coding.bits_per_symbol)
         block = soft.coding.transport_block(cut.room, cut.symbols)
-        known = [buffers[n] for n in numbers]
-        onto = None if known[0] is None else np.stack(known)  # blocks of one repeat share their past
+        known = [buffer for n in numbers if (buffer := buffers[n]) is not None]
+        onto = np.stack(known) if known else None  # blocks of one repeat share their past
         sums = block.collect(llr, rv=rv, onto=onto)
         decoded = block.decode_buffer(sums)
         rows = np.packbits(decoded.bits, axis=1)

@@ -1,8 +1,7 @@
 """Vectors of the processor as LLVM sees them: the arithmetic of a check on many lanes at once.
 
 Arrays of int8 take saturating arithmetic on magnitudes of 0..128, arrays of
-float32 plain arithmetic with fused products where they are spelled out and
-nowhere else, so that loops give the same bits.
+float32 plain arithmetic without contraction, so that loops give the same bits.
 """
 
 from __future__ import annotations
@@ -36,6 +35,7 @@ class Lanes:
     code: str
     item_bytes: int
     registers = 1  # of the processor that one vector fills
+    exact_degree: int
 
     def __init__(self, builder: ir.IRBuilder) -> None:
         self.builder = builder
@@ -67,6 +67,7 @@ class Lanes:
 
 class Int8Lanes(Lanes):
     element, code, item_bytes = BYTE, "i8", 1
+    exact_degree = rules.INT8_EXACT_DEGREE
 
     def subtract(self, a, b):
         return self.call("ssub.sat", a, b)
@@ -119,6 +120,7 @@ class Int8Lanes(Lanes):
 class Float32Lanes(Lanes):
     element, code, item_bytes = ir.FloatType(), "f32", 4
     registers = 2  # its long chains of dependent steps leave half of the units idle otherwise
+    exact_degree = rules.FLOAT_EXACT_DEGREE
 
     def subtract(self, a, b):
         return self.builder.fsub(a, b)
@@ -154,8 +156,8 @@ class Float32Lanes(Lanes):
         low, high = self.smaller(a, b), self.larger(a, b)
         left = self.subtract(self.all(rules.FLOAT_REACH), high)
         apart, together = (self.larger(x, self.all(0.0)) for x in (self.add(left, low), self.subtract(left, low)))
-        part = self.call("fma", self.subtract(self.all(-0.0), apart), apart, low)
-        return self.call("fma", together, together, part)
+        square = self.builder.fmul
+        return self.add(self.subtract(low, square(apart, apart)), square(together, together))
 
     def three_quarters(self, a):
         return self.builder.fmul(a, self.all(0.75))

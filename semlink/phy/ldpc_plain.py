@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numba import njit, types
-from numba.extending import intrinsic, overload
+from numba.extending import overload
 
 from semlink.phy import ldpc_rules as rules
 from semlink.phy.base_graph import PUNCTURED_COLUMNS
@@ -38,6 +38,7 @@ _three_quarters = _by_kind(lambda a: a - (a >> 2), lambda a: a * _THREE_QUARTERS
 _offset = _by_kind(lambda a: max(a - rules.INT8_OFFSET, 0), lambda a: max(a - _OFFSET, _ZERO))
 _limited = _by_kind(lambda a: min(a, rules.INT8_LIMIT), lambda a: a)
 _held = _by_kind(lambda a: min(max(a, -128), 127), lambda a: a)
+_exact_degree = _by_kind(lambda a: rules.INT8_EXACT_DEGREE, lambda a: rules.FLOAT_EXACT_DEGREE)
 
 
 def _box_plus(a, b):
@@ -57,13 +58,7 @@ def _real_box_plus(a, b):
     low, high = min(a, b), max(a, b)
     left = _REACH - high
     apart, together = max(left + low, _ZERO), max(left - low, _ZERO)
-    return _fused(together, together, _fused(-apart, apart, low))
-
-
-@intrinsic
-def _fused(typing, a, b, c):
-    """a * b + c, rounded once."""
-    return a(a, b, c), lambda context, builder, signature, args: builder.fma(*args)
+    return low - apart * apart + together * together
 
 
 def decode(code: LdpcCode, llr: np.ndarray, rule: Rule, iterations: int) -> Words:
@@ -146,7 +141,7 @@ def _satisfied(total, z, start, columns, shifts):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _answer(rule, inputs, degree, answers):
     """What one check tells each of its bits."""
-    if rule == 0 and degree <= rules.EXACT_DEGREE:
+    if rule == 0 and degree <= _exact_degree(inputs[0]):
         _all_but_one(inputs, degree, answers)
     else:
         _least_and_rest(rule, inputs, degree, answers)

@@ -9,9 +9,6 @@ the other term, which lifts weak messages only, is left out.
 `Normalised` and `Offset` take the smallest other magnitude, less a quarter of
 itself or less a constant.
 
-Numba keeps compiled loops by the file they stand in: after a change here, touch
-`ldpc_plain.py` too. The vector kernels look after themselves.
-
 Source: [jones2003] for the recursion over all bits but the least reliable,
 [chen2005] for the two min-sum rules.
 """
@@ -35,7 +32,8 @@ FLOAT_OFFSET = 0.5 * FLOAT_UNIT
 
 # Checks of at most so many bits tell each bit the combination of all others;
 # larger ones tell all but the least reliable bit the same.
-EXACT_DEGREE = 6
+INT8_EXACT_DEGREE = 6
+FLOAT_EXACT_DEGREE = 10
 
 
 class BoxPlus(NamedTuple):

@@ -9,14 +9,15 @@ import sys
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import example, given, settings, strategies as st
 from ldpc_links import CodedLink
+from numba import njit
 
 from semlink.errors import ChannelFault
 from semlink.phy import ldpc_layered, ldpc_plain
 from semlink.phy.ldpc import BACKENDS, RULES, decode_blocks, kernels
 from semlink.phy.ldpc_code import LdpcCode
-from semlink.phy.ldpc_rules import FLOAT_UNIT
+from semlink.phy.ldpc_rules import EXACT_DEGREE
 from semlink.phy.mcs import mcs_table
 
 OWN = [backend for backend in BACKENDS if backend != "sionna"]
@@ -27,7 +28,15 @@ def same_words(a, b) -> bool:
     return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
 
 
-@settings(deadline=None, max_examples=25)
+def awkward(rng: np.random.Generator, mean: float, shape: tuple[int, int]) -> np.ndarray:
+    """LLRs float32 of which some are faint, some huge, some zero, and some zeros have a minus."""
+    llr = rng.normal(mean, 2, shape)
+    draw = rng.random(shape)
+    llr *= np.select([draw < 0.05, draw < 0.1, draw < 0.12], [0.0, 10.0 ** -rng.integers(1, 40, shape), 1e5], 1.0)
+    return llr.astype(np.float32)
+
+
+@settings(deadline=None, max_examples=40)
 @given(
     graph=st.sampled_from([1, 2]),
     size=st.floats(0, 1),
@@ -37,15 +46,49 @@ def same_words(a, b) -> bool:
     dtype=st.sampled_from([np.int8, np.float32]),
     seed=st.integers(0, 10**6),
 )
+@example(graph=1, size=0.0, share=0.25, mean=1.0, rule="box-plus", dtype=np.float32, seed=0)
+@example(graph=2, size=0.0, share=0.2, mean=0.0, rule="box-plus", dtype=np.float32, seed=1)
 def test_vectors_give_the_bits_of_plain_loops(graph, size, share, mean, rule, dtype, seed):
     code = LdpcCode(graph, int(17 * (8448 / 17) ** (size * (1 if graph == 1 else 0.87))))
     rng = np.random.default_rng(seed)
-    width = max(1, int(share * code.buffer_bits))
-    llr = rng.normal(mean, 2, (2, width)) * (rng.random((2, width)) < 0.9)
-    llr = np.rint(np.clip(4 * llr, -30, 30)).astype(np.int8) if dtype is np.int8 else (FLOAT_UNIT * llr).astype(dtype)
+    llr = awkward(rng, mean, (2, max(1, int(share * code.buffer_bits))))
+    llr = np.rint(np.clip(4 * llr, -30, 30)).astype(np.int8) if dtype is np.int8 else llr
     assert kernels() is ldpc_layered
     fast = ldpc_layered.decode(code, llr, RULES[rule], 5)
     assert same_words(fast, ldpc_plain.decode(code, llr, RULES[rule], 5))
+
+
+@njit
+def answers_of(rule, inputs):
+    """What a check of the plain loops tells its bits: as many as `inputs`."""
+    answers = np.empty_like(inputs)
+    ldpc_plain._answer(rule, inputs, len(inputs), answers)
+    return answers
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    degree=st.integers(2, 19),
+    rule=st.integers(0, 2),
+    mean=st.floats(0, 3),
+    whole=st.booleans(),
+    seed=st.integers(0, 99),
+)
+def test_an_answer_is_no_stronger_than_the_weakest_other_bit_and_has_the_sign_of_all_others(
+    degree, rule, mean, whole, seed
+):
+    """So nothing is said where one of the others knows nothing, be its zero plus or minus."""
+    inputs = awkward(np.random.default_rng(seed), mean, (1, degree))[0]
+    inputs = np.rint(np.clip(4 * inputs, -128, 127)).astype(np.int32) if whole else inputs
+    answers = answers_of(rule, inputs)
+    for j, answer in enumerate(answers):
+        others = np.delete(inputs, j)
+        if degree > EXACT_DEGREE or rule > 0:
+            weakest = np.partition(abs(inputs), 1)[0 if abs(inputs[j]) > abs(inputs).min() else 1]
+        else:
+            weakest = abs(others).min()
+        assert abs(answer) <= weakest
+        assert answer * np.prod(np.sign(others)) >= 0
 
 
 @pytest.mark.parametrize("backend", OWN)

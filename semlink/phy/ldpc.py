@@ -16,7 +16,7 @@ from numba.core.errors import NumbaError
 from semlink.errors import ChannelFault
 from semlink.phy import ldpc_plain
 from semlink.phy.ldpc_code import LdpcCode, Words
-from semlink.phy.ldpc_rules import FLOAT_UNIT, INT8_INPUT, INT8_UNIT, BoxPlus, Normalised, Offset, Rule
+from semlink.phy.ldpc_rules import INT8_INPUT, INT8_UNIT, BoxPlus, Normalised, Offset, Rule
 
 Backend = Literal["auto", "float32", "int8", "plain", "sionna"]
 BACKENDS: tuple[Backend, ...] = get_args(Backend)
@@ -115,9 +115,13 @@ def kernels() -> ModuleType:
 
 
 def _scaled(buffers: np.ndarray, dtype: type) -> np.ndarray:
-    """LLRs in the unit that the kernels of `dtype` work in."""
-    out: np.ndarray = np.empty(buffers.shape, dtype)
-    faulty = _to_int8(buffers, out) if dtype is np.int8 else _to_float32(buffers, out)
+    """LLRs as the kernels of `dtype` take them; `buffers` itself where nothing is to be done."""
+    if dtype is np.int8:
+        out = np.empty(buffers.shape, dtype)
+        faulty = _to_int8(buffers, out)
+    else:
+        faulty, large = _survey(buffers)
+        out = np.clip(buffers, -LARGEST_LLR, LARGEST_LLR) if large else buffers
     if faulty >= 0:
         raise ChannelFault(
             f"an LLR of code block {faulty} is NaN; the receiver must give numbers, 0 where it knows nothing"
@@ -141,15 +145,15 @@ def _to_int8(llr, out):
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _to_float32(llr, out):
-    """Scale by FLOAT_UNIT; returns the first block with a NaN, or -1."""
-    unit, most = np.float32(FLOAT_UNIT), LARGEST_LLR
+def _survey(llr):
+    """The first block with a NaN, or -1, and whether any LLR is beyond LARGEST_LLR."""
+    large = False
     for b in range(len(llr)):
         numbers = True
         for i in range(llr.shape[1]):
             x = llr[b, i]
             numbers &= x == x
-            out[b, i] = unit * min(max(x, -most), most)
+            large |= abs(x) > LARGEST_LLR
         if not numbers:
-            return b
-    return -1
+            return b, large
+    return -1, large

@@ -1,7 +1,8 @@
 """Vectors of the processor as LLVM sees them: the arithmetic of a check on many lanes at once.
 
 Arrays of int8 take saturating arithmetic on magnitudes of 0..128, arrays of
-float32 plain arithmetic without contraction, so that loops give the same bits.
+float32 plain arithmetic with fused products where they are spelled out and
+nowhere else, so that loops give the same bits.
 """
 
 from __future__ import annotations
@@ -35,7 +36,6 @@ class Lanes:
     code: str
     item_bytes: int
     registers = 1  # of the processor that one vector fills
-    exact_degree: int
 
     def __init__(self, builder: ir.IRBuilder) -> None:
         self.builder = builder
@@ -67,7 +67,6 @@ class Lanes:
 
 class Int8Lanes(Lanes):
     element, code, item_bytes = BYTE, "i8", 1
-    exact_degree = rules.INT8_EXACT_DEGREE
 
     def subtract(self, a, b):
         return self.call("ssub.sat", a, b)
@@ -120,7 +119,6 @@ class Int8Lanes(Lanes):
 class Float32Lanes(Lanes):
     element, code, item_bytes = ir.FloatType(), "f32", 4
     registers = 2  # its long chains of dependent steps leave half of the units idle otherwise
-    exact_degree = rules.FLOAT_EXACT_DEGREE
 
     def subtract(self, a, b):
         return self.builder.fsub(a, b)
@@ -154,10 +152,9 @@ class Float32Lanes(Lanes):
 
     def box_plus(self, a, b):
         low, high = self.smaller(a, b), self.larger(a, b)
-        left = self.subtract(self.all(rules.FLOAT_REACH), high)
-        apart, together = (self.larger(x, self.all(0.0)) for x in (self.add(left, low), self.subtract(left, low)))
-        square = self.builder.fmul
-        return self.add(self.subtract(low, square(apart, apart)), square(together, together))
+        part = self.call("fma", self.all(0.75), low, self.all(-rules.FLOAT_STEP))
+        weakened = self.call("fma", self.all(0.25), high, part)
+        return self.larger(self.builder.fmul(low, self.all(rules.FLOAT_KEPT)), self.smaller(weakened, low))
 
     def three_quarters(self, a):
         return self.builder.fmul(a, self.all(0.75))

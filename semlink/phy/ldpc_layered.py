@@ -37,6 +37,7 @@ class Layout(NamedTuple):
         moves: (edge, 3), where a column is read, is written, and how much of it is repeated.
         places: (edge,), where the check of the whole word reads a column.
         rotation: (column,), how each column stands between iterations.
+        ahead: (column,), how far from there its first reader begins.
         floors: (row,), where in the floor the first edge of a row reads.
     """
 
@@ -47,6 +48,7 @@ class Layout(NamedTuple):
     moves: np.ndarray
     places: np.ndarray
     rotation: np.ndarray
+    ahead: np.ndarray
     floors: np.ndarray
 
 
@@ -71,10 +73,12 @@ def layout(code: LdpcCode, num_rows: int, lanes: int) -> Layout:
     rotation[columns] = shifts  # of its last reader
     places = columns * stride + (shifts - rotation[columns]) % z
     moves = _moves(columns, shifts, rotation, places, z, stride)
+    ahead = np.zeros_like(rotation)
+    ahead[columns[::-1]] = (moves[:, 0] - columns * stride)[::-1]  # of its first reader
     lead = edges.start[:-1]
     floors = shifts[lead].copy()
     floors[columns[lead] != code.last_column] = 2 * z
-    return Layout(z, stride, -(-z // lanes) * lanes, edges.start, moves, places, rotation, floors)
+    return Layout(z, stride, -(-z // lanes) * lanes, edges.start, moves, places, rotation, ahead, floors)
 
 
 def _moves(columns, shifts, rotation, places, z, stride) -> np.ndarray:
@@ -104,6 +108,14 @@ def _floor(code: LdpcCode, kind: str) -> np.ndarray:
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
+def _aligned(length, like):
+    """Zeros of the type of `like` that begin where a vector may without reaching over two cache lines."""
+    room = np.zeros(length + VECTOR_BYTES, like.dtype)
+    first = -room.ctypes.data % VECTOR_BYTES // room.itemsize
+    return room[first : first + length]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def _load(llr, plan, total, scratch):
     """Put the circular buffer into rotated columns; the two that are never sent are unknown."""
     z = plan.z
@@ -111,12 +123,17 @@ def _load(llr, plan, total, scratch):
         base, turn = c * plan.stride, plan.rotation[c]
         begin = (c - PUNCTURED_COLUMNS) * z
         known = 0 if begin < 0 else max(0, min(z, len(llr) - begin))
-        copy_run(scratch, 0, llr, begin, known)
-        for i in range(known, z):
-            scratch[i] = 0
-        copy_run(total, base, scratch, turn, z - turn)
-        copy_run(total, base + z - turn, scratch, 0, turn)
-        copy_run(total, base + z, total, base, z)
+        if known == 0:
+            total[base : base + 2 * z] = 0
+            continue
+        source, first = llr, begin
+        if known < z:
+            copy_run(scratch, 0, llr, begin, known)
+            scratch[known:z] = 0
+            source, first = scratch, 0
+        copy_run(total, base, source, first + turn, z - turn)
+        copy_run(total, base + z - turn, source, first, turn)
+        copy_run(total, base + z, total, base, plan.ahead[c])
 
 
 @njit(cache=True, nogil=True)
@@ -155,12 +172,13 @@ def _compile(sources: int):
     @njit(cache=True, nogil=True, error_model="numpy")
     def decode_blocks(rule, llr, floor, plan, iterations, hard, used, solved):
         z, num_rows = plan.z, len(plan.first) - 1
-        total = np.zeros(len(plan.rotation) * plan.stride + VECTOR_BYTES, llr.dtype)
-        message = np.zeros((len(plan.moves), plan.message_stride), llr.dtype)
+        total = _aligned(len(plan.rotation) * plan.stride + VECTOR_BYTES, llr)
+        messages = _aligned(len(plan.moves) * plan.message_stride, llr)
+        message = messages.reshape(len(plan.moves), plan.message_stride)
         scratch = np.zeros(-(-hard.shape[1] // z) * z, llr.dtype)
         for b in range(len(llr)):
             _load(llr[b], plan, total, scratch)
-            message[:] = 0
+            messages[:] = 0
             used[b] = iterations
             for iteration in range(iterations):
                 for r in range(num_rows):

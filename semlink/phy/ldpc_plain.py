@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numba import njit, types
-from numba.extending import overload
+from numba.extending import intrinsic, overload
 
 from semlink.phy import ldpc_rules as rules
 from semlink.phy.base_graph import PUNCTURED_COLUMNS
@@ -20,8 +20,8 @@ from semlink.phy.ldpc_rules import Rule
 _MAX_DEGREE = 19
 
 # The arithmetic of `ldpc_lanes`, on int32 within the range of int8 and on float32.
-_REACH, _OFFSET = np.float32(rules.FLOAT_REACH), np.float32(rules.FLOAT_OFFSET)
-_ZERO, _THREE_QUARTERS = np.float32(0), np.float32(0.75)
+_STEP, _KEPT, _OFFSET = (np.float32(x) for x in (rules.FLOAT_STEP, rules.FLOAT_KEPT, rules.FLOAT_OFFSET))
+_ZERO, _QUARTER, _THREE_QUARTERS = np.float32(0), np.float32(0.25), np.float32(0.75)
 
 
 def _by_kind(whole: Callable, real: Callable) -> Callable:
@@ -38,7 +38,6 @@ _three_quarters = _by_kind(lambda a: a - (a >> 2), lambda a: a * _THREE_QUARTERS
 _offset = _by_kind(lambda a: max(a - rules.INT8_OFFSET, 0), lambda a: max(a - _OFFSET, _ZERO))
 _limited = _by_kind(lambda a: min(a, rules.INT8_LIMIT), lambda a: a)
 _held = _by_kind(lambda a: min(max(a, -128), 127), lambda a: a)
-_exact_degree = _by_kind(lambda a: rules.INT8_EXACT_DEGREE, lambda a: rules.FLOAT_EXACT_DEGREE)
 
 
 def _box_plus(a, b):
@@ -56,9 +55,14 @@ def _whole_box_plus(a, b):
 
 def _real_box_plus(a, b):
     low, high = min(a, b), max(a, b)
-    left = _REACH - high
-    apart, together = max(left + low, _ZERO), max(left - low, _ZERO)
-    return low - apart * apart + together * together
+    weakened = _fused(_QUARTER, high, _fused(_THREE_QUARTERS, low, -_STEP))
+    return max(low * _KEPT, min(weakened, low))
+
+
+@intrinsic
+def _fused(typing, a, b, c):
+    """a * b + c, rounded once."""
+    return a(a, b, c), lambda context, builder, signature, args: builder.fma(*args)
 
 
 def decode(code: LdpcCode, llr: np.ndarray, rule: Rule, iterations: int) -> Words:
@@ -141,7 +145,7 @@ def _satisfied(total, z, start, columns, shifts):
 @njit(cache=True, nogil=True, error_model="numpy")
 def _answer(rule, inputs, degree, answers):
     """What one check tells each of its bits."""
-    if rule == 0 and degree <= _exact_degree(inputs[0]):
+    if rule == 0 and degree <= rules.EXACT_DEGREE:
         _all_but_one(inputs, degree, answers)
     else:
         _least_and_rest(rule, inputs, degree, answers)

@@ -16,7 +16,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from semlink.phy.ldpc_lanes import BIT, LANES, SIZE, AnyLanes
-from semlink.phy.ldpc_rules import BoxPlus, Offset
+from semlink.phy.ldpc_rules import EXACT_DEGREE, BoxPlus, Offset
 
 # Edges of a check in either base graph, columns of fillers left out. Base graph 1
 # has others where it is filled to less than nine tenths, in blocks that 38.212
@@ -137,7 +137,7 @@ def _answers(lanes: AnyLanes, rule: type, inputs: list[ir.Value]) -> list[ir.Val
     """What a check tells each of its bits: a magnitude from the others, the product of their signs."""
     sizes = [lanes.magnitude(t) for t in inputs]
     sign = reduce(lanes.differ_in_sign, inputs)
-    if rule is BoxPlus and len(inputs) <= lanes.exact_degree:
+    if rule is BoxPlus and len(inputs) <= EXACT_DEGREE:
         each = [lanes.limited(a) for a in _all_but_one(lanes, sizes)]
         return [lanes.signed_like(a, lanes.differ_in_sign(t, sign)) for a, t in zip(each, inputs)]
     least, to_least, to_rest = _least_and_rest(lanes, rule, sizes)

@@ -60,13 +60,13 @@ def test_the_papers_side_information():
     assert flow.ledger.symbols == -(-(2048 + 16) * 3 // 8) == 774
 
 
-@pytest.mark.parametrize(("num_bytes", "snr_db"), [(16, 0.0), (16, 10.0), (64, 15.0)])
+@pytest.mark.parametrize(("num_bytes", "snr_db"), [(16, 0.0), (30, 9.5), (100, 13.0)])
 def test_losses_are_rare_at_the_threshold(num_bytes, snr_db):
     coding = SidePath().coding(num_bytes, snr_db)
     assert block_error_rate(coding, coding.uses_for(num_bytes), snr_db, 1000) <= 0.006
 
 
-@pytest.mark.parametrize(("num_bytes", "threshold_db"), [(16, 0.0), (64, 7.5), (64, 13.0)])
+@pytest.mark.parametrize(("num_bytes", "threshold_db"), [(16, 0.0), (64, 7.5), (256, 12.0)])
 def test_the_table_does_not_idle(num_bytes, threshold_db):
     """A decibel below its threshold a coding loses several times what is allowed."""
     coding = SidePath().coding(num_bytes, threshold_db)
@@ -116,7 +116,8 @@ def test_the_longest_header_within_some_uses(uses, snr_db):
     except Infeasible:
         assert path.uses(1, snr_db) > uses
         return
-    assert path.uses(most, snr_db) <= uses < path.uses(most + 8, snr_db)
+    assert path.uses(most, snr_db) <= uses
+    assert all(path.uses(more, snr_db) > uses for more in range(most + 1, most + 40))
 
 
 def test_bad_calls():

@@ -17,6 +17,7 @@ from semlink.link.memo import StreamStore
 from semlink.link.plugins import build as build_plugin, load_class
 from semlink.link.scheme_specs import DigitalSpec, LdpcSpec, SensingSpec
 from semlink.link.sensed import Eye, SensedScheme, SensingScheme
+from semlink.link.softcast_specs import SoftCastSpec
 from semlink.link.specs import build_block, scheme_name
 from semlink.link.turns import Rules
 from semlink.link.user_gain import waveform_of_user_channel
@@ -90,8 +91,8 @@ def build_scheme(spec: Any, streams: StreamStore | None, folder: Path | None, fr
         return _user_scheme(spec, folder)
     if isinstance(spec, SensingSpec):
         return SensingScheme(partial(_eye, spec, frames, folder))
-    if isinstance(spec, DigitalSpec):
-        scheme = _digital(spec, streams, folder)
+    if isinstance(spec, DigitalSpec | SoftCastSpec):
+        scheme = spec.scheme() if isinstance(spec, SoftCastSpec) else _digital(spec, streams, folder)
         if spec.sensor is None:
             return scheme
         eye = _eye(spec, frames, folder, None)

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model
 
 from semlink.link.kinds import Spec, one_of
 from semlink.link.sensing_specs import AnyReconstruction, AnySensor
+from semlink.link.softcast_specs import SoftCastSpec
 
 ModulationName = Literal["bpsk", "qpsk", "16qam", "64qam", "256qam"]
 BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
@@ -234,5 +235,5 @@ class SensingSpec(SchemeSpec):
     reconstruction: AnyReconstruction = Field(description="video from readings")
 
 
-SCHEMES = (DigitalSpec, SensingSpec)
+SCHEMES = (DigitalSpec, SensingSpec, SoftCastSpec)
 AnyScheme = one_of("scheme", *SCHEMES)

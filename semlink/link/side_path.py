@@ -18,6 +18,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from math import log2
+
+import numpy as np
 
 from semlink.blocks import Rehearsal
 from semlink.errors import Infeasible
@@ -25,7 +28,7 @@ from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
 from semlink.link.bursts import part_of
 from semlink.payload import Received, Symbols
-from semlink.phy.coding import MIN_ROOM_BYTES, LdpcCoding
+from semlink.phy.coding import LdpcCoding
 
 __all__ = ["MARGINS_DB", "SidePath", "rehearsed"]
 
@@ -57,6 +60,21 @@ _THRESHOLDS_DB = (
 
 
 @dataclass(frozen=True, slots=True)
+class _Row:
+    """A coding, and its thresholds for headers of the lengths in `_SIZES`."""
+
+    coding: LdpcCoding
+    thresholds_db: tuple[float, ...]
+
+    def threshold_db(self, num_bytes: int) -> float:
+        """For `num_bytes`, straight between the measured lengths on a scale of octaves."""
+        return float(np.interp(log2(num_bytes), [log2(size) for size in _SIZES], self.thresholds_db))
+
+
+_ROWS = tuple(_Row(LdpcCoding(order, rate / 1024), thresholds) for order, rate, thresholds in _THRESHOLDS_DB)
+
+
+@dataclass(frozen=True, slots=True)
 class SidePath:
     """Bytes ahead of analogue symbols, and what they cost.
 
@@ -78,10 +96,8 @@ class SidePath:
             raise ValueError(f"a header of {num_bytes} bytes; need 1 or more")
         if self.fixed is not None:
             return self.fixed
-        column = max(sum(size <= num_bytes for size in _SIZES) - 1, 0)
-        met = [row for row in _THRESHOLDS_DB if row[2][column] <= snr_db - self.margin_db]
-        order, rate, _ = met[-1] if met else _THRESHOLDS_DB[0]
-        return LdpcCoding(order, rate / 1024)
+        met = [row for row in _ROWS if row.threshold_db(num_bytes) <= snr_db - self.margin_db]
+        return (met[-1] if met else _ROWS[0]).coding
 
     def uses(self, num_bytes: int, snr_db: float) -> int:
         """Channel uses of a header of `num_bytes`."""
@@ -97,15 +113,12 @@ class SidePath:
         Raises:
             Infeasible: not even the smallest transport block fits.
         """
-        low, high = 0, MIN_ROOM_BYTES
-        while self.uses(high, snr_db) <= uses:
-            low, high = high, 2 * high
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if self.uses(middle, snr_db) <= uses else (low, middle)
-        if low == 0:
-            raise Infeasible(f"{uses} channel uses carry no header at {snr_db:g} dB")
-        return low
+        for row in reversed(_ROWS):
+            coding = row.coding if self.fixed is None else self.fixed
+            room = _room(coding, uses)
+            if room and self.coding(room, snr_db) == coding:
+                return room
+        raise Infeasible(f"{uses} channel uses carry no header at {snr_db:g} dB")
 
     def send(self, data: bytes, snr_db: float) -> Flow[Symbols]:
         """`data` as symbols (1, uses); what fills up the last block is charged as header."""
@@ -142,6 +155,14 @@ def rehearsed(
         if rehearsal.delivery(tried.coding(num_bytes, snr_db), uses, SENT) >= delivery:
             break
     return best
+
+
+def _room(coding: LdpcCoding, uses: int) -> int:
+    """Bytes that `uses` symbols carry, 0 if not even one transport block."""
+    try:
+        return sum(coding.rooms(uses))
+    except Infeasible:
+        return 0
 
 
 def _shared_out(data: bytes, rooms: Sequence[int]) -> list[bytes]:

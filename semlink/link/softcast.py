@@ -10,7 +10,7 @@ nothing to decode by: mid-gray frames.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -22,12 +22,15 @@ from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.link.bursts import part_of
 from semlink.link.digital import as_frames, only_clip
+from semlink.link.memo import Memo, digest_of
 from semlink.link.side_path import SidePath, rehearsed
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols
 from semlink.seeds import Seeds
 from semlink.units import noise_var_from_snr
 
 __all__ = ["SoftCastScheme"]
+
+ENCODED_CLIPS_KEPT = 16
 
 GOOD_SIDE_BYTES = 24
 """What a short transmission spends on its description, if it can."""
@@ -48,6 +51,9 @@ class SoftCastScheme:
     codec: SoftCast
     metadata: float = 0.06
     margin_db: float | None = None
+    encoded: Memo[tuple[bytes, np.ndarray]] = field(
+        default_factory=lambda: Memo(ENCODED_CLIPS_KEPT), repr=False, compare=False
+    )
 
     def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
         """Settle the number of channel uses, the length of the header and its margin.
@@ -71,12 +77,12 @@ class SoftCastScheme:
 
     def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
         snr_db, path, side_bytes = _terms(agreement)
-        head = path.uses(side_bytes, snr_db)
-        side, numbers = self.codec.encode(
-            only_clip(frames),
-            num_reals=2 * (agreement.terms["uses"] - head),
-            side_bytes=side_bytes,
-            noise_var=noise_var_from_snr(snr_db),
+        clip, num_reals = only_clip(frames), 2 * (agreement.terms["uses"] - path.uses(side_bytes, snr_db))
+        side, numbers = self.encoded.get(
+            digest_of(clip, num_reals, side_bytes, snr_db),
+            lambda: self.codec.encode(
+                clip, num_reals=num_reals, side_bytes=side_bytes, noise_var=noise_var_from_snr(snr_db)
+            ),
         )
         flow = path.send(side.ljust(side_bytes, b"\0"), snr_db)
         iq = torch.cat([flow.payload.iq, as_symbols(numbers)], 1)

@@ -1,0 +1,30 @@
+"""What a scenario may say about learned codecs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from semlink.link.kinds import Spec
+
+
+class TaskAwareSpec(Spec):
+    """Learned compression of a sensor's readings for the sake of the frames; `rates` and the budget turn its q."""
+
+    kind: Literal["task-aware"]
+    weights: str = Field(description="by name, see `semlink weights`")
+    slices: Annotated[int, Field(ge=1, le=16)] | None = Field(
+        None, description="bands of rows that decode alone; default: one to four, more at finer q"
+    )
+    thrift: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.0, description="squared error, in quantiser steps, that saving a bit is worth; 0 rounds to the nearest"
+    )
+
+    def build(self) -> Any:
+        from semlink.codecs.task_aware import TaskAwareCodec
+
+        return TaskAwareCodec(self.weights, self.slices, self.thrift)
+
+
+LEARNED_CODECS = (TaskAwareSpec,)

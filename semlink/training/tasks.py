@@ -20,6 +20,8 @@ TASKS: Mapping[str, str] = {
     "reconstruction": "semlink.training.sensing_tasks:ReconstructionTask",
     "ratio_policy": "semlink.training.policy_task:RatioPolicyTask",
     "ratio_ste": "semlink.training.ste_task:RatioSteTask",
+    "compression": "semlink.training.compression_task:CompressionTask",
+    "semantic": "semlink.training.semantic_task:SemanticTask",
 }
 
 

@@ -291,6 +291,11 @@ def test_noise_of_every_size_has_a_description():
         SoftCast().encode(clip, num_reals=20_000, side_bytes=5, noise_var=0.1)
 
 
+def test_a_block_beyond_the_frame_is_the_frame():
+    wide, whole = SoftCast(gop=99, block=4096), SoftCast()
+    np.testing.assert_array_equal(coded(wide, 10.0)[1], coded(whole, 10.0)[1])
+
+
 def test_a_description_of_something_else_is_refused():
     codec = SoftCast()
     side, numbers, _ = coded(codec, 10.0)

@@ -152,7 +152,7 @@ class SoftCast:
 
     def _block_of(self, shape: tuple[int, ...]) -> Block:
         t, h, w = shape
-        return min(self.gop or t, t), self.block or h, self.block or w
+        return min(self.gop or t, t), min(self.block or h, h), min(self.block or w, w)
 
     def _chunks(self) -> tuple[Block, ...]:
         return CHUNKS if self.chunk is None else (self.chunk,)

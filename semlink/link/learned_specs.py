@@ -27,4 +27,20 @@ class TaskAwareSpec(Spec):
         return TaskAwareCodec(self.weights, self.slices, self.thrift)
 
 
-LEARNED_CODECS = (TaskAwareSpec,)
+class CompressAISpec(Spec):
+    """An image model of CompressAI, each frame by itself (extra `compressai`); `rates` are its qualities."""
+
+    kind: Literal["compressai"]
+    model: str = Field(description="CompressAI's name, such as bmshj2018-hyperprior or mbt2018-mean")
+    quality: Annotated[int, Field(ge=1, le=8)] | None = Field(None, description="default: the best that fits")
+    checkpoint: str | None = Field(None, description="file of a state dict; {quality} in it stands for the quality")
+    pretrained: bool = Field(False, description="let CompressAI fetch its published weights instead")
+    every: Annotated[int, Field(ge=1, le=256)] = Field(1, description="code one frame in so many, repeat it between")
+
+    def build(self) -> Any:
+        from semlink.codecs.compressai_codec import CompressAICodec
+
+        return CompressAICodec(**self.model_dump(exclude={"kind"}))
+
+
+LEARNED_CODECS = (TaskAwareSpec, CompressAISpec)

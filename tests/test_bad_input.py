@@ -244,7 +244,18 @@ def test_a_wrong_set(place, option, says):
         (("check-channel", "gone.py:X"), "semlink: channel: no file 'gone.py'"),
         (("check-channel", "torn.py:Channel"), "semlink: channel: torn.py fails to import: SyntaxError"),
         (("check-channel", "picky.py:Picky"), "semlink: channel picky.py:Picky: option 'depth' is needed"),
-        (("check-channel", "rician", "--set", "kdb=3"), "semlink: channel rician: "),
+        (
+            ("check-channel", "rician", "--set", "kdb=3"),
+            "semlink: channel rician: kdb: unknown key; did you mean 'k_db'?",
+        ),
+        (
+            ("check-channel", "rician", "--set", "k=-1"),
+            "semlink: channel rician: k: should be greater than or equal to 0",
+        ),
+        (
+            ("check-channel", "rayleigh", "--set", "coherence=0"),
+            "semlink: channel rayleigh: coherence: got 0, expected",
+        ),
     ],
 )
 def test_commands_refuse_in_one_line(place, arguments, says):

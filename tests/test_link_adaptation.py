@@ -14,7 +14,13 @@ from scipy import integrate
 from test_sweep import job
 
 from semlink.errors import Infeasible, ResultsError, ScenarioError
-from semlink.link.bounds import CapacityBound, FiniteBlocklengthBound, OutageCapacityBound, block_outage_rate
+from semlink.link.bounds import (
+    CapacityBound,
+    FiniteBlocklengthBound,
+    OutageCapacityBound,
+    _gain_powers,
+    block_outage_rate,
+)
 from semlink.link.build import build_link, coding_name
 from semlink.link.chain import Link, run_clip
 from semlink.link.channel_specs import PlainSpec, RayleighSpec
@@ -37,6 +43,7 @@ from semlink.phy.coding import LdpcCoding
 from semlink.phy.fading import Rayleigh, Rician
 from semlink.phy.interference import Interference
 from semlink.phy.mcs import mcs_table
+from semlink.phy.phase_noise import PhaseNoise
 from semlink.phy.qam import demap, map_bits
 from semlink.phy.single_carrier import SingleCarrier
 from semlink.phy.waveform import Plain
@@ -342,8 +349,8 @@ def test_capacity_knows_the_channel():
     exact, _ = integrate.quad(lambda g: math.log2(1 + 10 * g) * math.exp(-g), 0, 60)
     assert faded == pytest.approx(1000 * exact, rel=1e-6)
     assert CapacityBound().bits(uses, snr_db, Erasure(0.25)) == pytest.approx(750 * shannon(10.0))
-    with pytest.raises(Infeasible, match="no capacity is known for interference"):
-        CapacityBound().bits(uses, snr_db, Interference(3.0))
+    assert CapacityBound().bits(uses, snr_db, Interference(3.0)) == pytest.approx(1000 * shannon(10.0))
+    assert CapacityBound().bits(uses, snr_db, PhaseNoise(1e-3)) == pytest.approx(1000 * shannon(10.0))
     with pytest.raises(Infeasible, match="no capacity is known for simplenamespace"):
         CapacityBound().bits(uses, snr_db, SimpleNamespace())
 
@@ -353,6 +360,27 @@ def test_the_normal_approximation_holds_for_white_noise_only(channel):
     with pytest.raises(Infeasible, match="the normal approximation holds for awgn, not for"):
         FiniteBlocklengthBound().bits(1000, 10.0, channel)
     assert 0 < FiniteBlocklengthBound().bits(1000, 10.0, Awgn()) < 1000 * shannon(10.0)
+
+
+@pytest.mark.source("caire1998", "sec. III")
+@pytest.mark.parametrize(
+    "channel", [Awgn(), Rayleigh(), Rician(k=3.0), Erasure(0.25), PhaseNoise(1e-3), Interference(3.0)]
+)
+def test_constellations_carry_less_than_capacity_and_bits_by_themselves_less_still(channel):
+    capacity = CapacityBound().bits(1, 8.0, channel)
+    cm = [CapacityBound(bits).bits(1, 8.0, channel) for bits in (2, 4, 6, 8)]
+    bicm = [CapacityBound(bits, bitwise=True).bits(1, 8.0, channel) for bits in (2, 4, 6, 8)]
+    assert cm == sorted(cm) and cm[-1] < capacity
+    assert all(b <= c + 1e-9 for b, c in zip(bicm, cm)) and bicm[0] == pytest.approx(cm[0])
+    assert CapacityBound(10).bits(1, 60.0, Awgn()) == pytest.approx(10.0)
+
+
+def test_mean_over_the_gain_agrees_with_the_closed_form():
+    for channel in (Rayleigh(), Rician(k=3.0)):
+        for snr_db in (-5.0, 10.0, 30.0):
+            powers, shares = _gain_powers(channel)
+            mean = sum(share * shannon(from_db(snr_db) * power) for power, share in zip(powers, shares))
+            assert mean == pytest.approx(channel.capacity(snr_db), abs=1e-3)
 
 
 @pytest.mark.source("tse2005", "eq. (5.57)")

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,45 +17,82 @@ from scipy.special import ndtri
 
 from semlink.errors import Infeasible
 from semlink.phy.awgn import Awgn
-from semlink.phy.capacity import gain_law, normal_approximation, shannon
+from semlink.phy.burst import Erasure, GilbertElliott
+from semlink.phy.capacity import bicm_capacity, cm_capacity, gain_law, normal_approximation, shannon
 from semlink.phy.fading import block_length
+from semlink.phy.interference import Interference
 from semlink.units import from_db
 
 __all__ = ["CapacityBound", "FiniteBlocklengthBound", "OutageCapacityBound", "block_outage_rate", "capacity_of"]
 
 DRAWS = 2**18
+GAIN_NODES = 128  # of a mean over the gain
 _DRAW_KEY = 5457
 _MANY_BLOCKS = 16  # from here on their mean counts as normal
 
 
-def capacity_of(channel: Any, snr_db: float) -> float:
-    """Bits a channel use: log2(1 + SNR) on white noise, else what the channel itself states (ergodic, where it fades).
+def capacity_of(channel: Any, snr_db: float, over_white_noise: Callable[[float], float] = shannon) -> float:
+    """Bits a channel use; what the channel itself states, or the mean of `over_white_noise` over its gain.
+
+    The receiver knows the gain: its phase, what was lost, and an interferer, whatever that would cost it.
 
     Raises:
-        Infeasible: the channel states none.
+        Infeasible: the channel states neither a capacity nor the law of its gain.
     """
-    if isinstance(channel, Awgn):
-        return shannon(from_db(snr_db))
     own = getattr(channel, "capacity", None)
-    if not callable(own):
+    if over_white_noise is shannon and callable(own):
+        return float(own(snr_db))
+    powers, shares = _gain_powers(channel)
+    return sum(share * over_white_noise(from_db(snr_db) * power) for power, share in zip(powers, shares))
+
+
+def _gain_powers(channel: Any) -> tuple[list[float], list[float]]:
+    """Values of |h|^2 and how often they are met, as far as anything gets through."""
+    if isinstance(channel, Awgn | Interference) or getattr(channel, "law", None) == "constant":
+        return [1.0], [1.0]
+    if isinstance(channel, Erasure | GilbertElliott):
+        return [1.0], [1.0 - channel.mean_loss]
+    k = _k_factor(channel)
+    if k is None:
         raise Infeasible(f"no capacity is known for {_name(channel)}; a channel may state one as capacity(snr_db)")
-    return float(own(snr_db))
+    nodes, weights = np.polynomial.legendre.leggauss(GAIN_NODES)
+    return gain_law(k).ppf((nodes + 1) / 2).tolist(), (weights / 2).tolist()
+
+
+def _k_factor(channel: Any) -> float | None:
+    """Rician factor of the gain, 0 for Rayleigh, None for any other law."""
+    law = getattr(channel, "law", None)
+    if law == "rayleigh":
+        return 0.0
+    return float(law[1]) if isinstance(law, tuple) and law[0] == "rician" else None
 
 
 @dataclass(frozen=True, slots=True)
 class CapacityBound:
     """Error-free bits at capacity, log2(1 + SNR) a channel use on AWGN, its mean over the gain where it fades.
 
-    Source: [shannon1948, theorem 17], [goldsmith1997, eq. (34)].
+    With `bits_per_symbol` the input is uniform square QAM (CM), and with
+    `bitwise` the receiver judges each bit by itself (BICM, Gray labels).
+    Source: [shannon1948, theorem 17], [goldsmith1997, eq. (34)], [caire1998, sec. III].
     """
+
+    bits_per_symbol: int | None = None
+    bitwise: bool = False
 
     def bits(self, uses: int, snr_db: float, channel: Any) -> float:
         """Bits that `uses` channel uses carry at most."""
-        return uses * capacity_of(channel, snr_db)
+        return uses * self._rate(snr_db, channel)
 
     def uses(self, bits: int, snr_db: float, channel: Any) -> int:
         """Channel uses that `bits` need at least."""
-        return math.ceil(bits / capacity_of(channel, snr_db))
+        return math.ceil(bits / self._rate(snr_db, channel))
+
+    def _rate(self, snr_db: float, channel: Any) -> float:
+        if self.bits_per_symbol is None:
+            return capacity_of(channel, snr_db)
+        return capacity_of(
+            channel, snr_db, partial(bicm_capacity if self.bitwise else cm_capacity, self.bits_per_symbol)
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +129,7 @@ class OutageCapacityBound:
 
     def bits(self, uses: int, snr_db: float, channel: Any) -> float:
         """Bits that `uses` channel uses carry unless the gain is among its worst `outage`."""
-        law = getattr(channel, "law", None)
-        k = 0.0 if law == "rayleigh" else law[1] if isinstance(law, tuple) and law[0] == "rician" else None
+        k = _k_factor(channel)
         coherence = getattr(channel, "coherence", None)
         if k is None or coherence is None or getattr(channel, "doppler", None) is not None:
             raise Infeasible(

@@ -116,7 +116,10 @@ def _channel(kind: str, options: Sequence[str]) -> Any:
     try:
         spec = TypeAdapter(AnyChannel).validate_python(tree)
     except ValidationError as fault:
-        raise ScenarioError(f"channel {kind}: {say(fault.errors()[0])}") from fault
+        first, *others = fault.errors()
+        said = dict.fromkeys([say(first), *(say(other) for other in others if other["loc"][:2] == first["loc"][:2])])
+        option = "".join(f"{key}: " for key in first["loc"][1:2])
+        raise ScenarioError(f"channel {kind}: {option}{', or '.join(said)}") from fault
     try:
         return build_block(spec, "channel")
     except (ValueError, TypeError) as fault:

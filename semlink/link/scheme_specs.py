@@ -164,14 +164,24 @@ class UncodedSpec(Spec):
 
 
 class CapacitySpec(Spec):
-    """Bound: error-free bits at the capacity of the channel."""
+    """Bound: error-free bits at the capacity of the channel, of any input or of one constellation."""
 
     kind: Literal["capacity"]
+    modulation: Literal["qpsk", "16qam", "64qam", "256qam"] | None = Field(
+        None, description="the input is this constellation (CM capacity); default: Gaussian"
+    )
+    bitwise: bool = Field(False, description="with a modulation: each bit judged by itself (BICM capacity)")
+
+    @model_validator(mode="after")
+    def _bits_of_something(self) -> CapacitySpec:
+        if self.bitwise and self.modulation is None:
+            raise ValueError("bitwise needs a modulation whose bits are judged")
+        return self
 
     def build(self) -> Any:
         from semlink.link.bounds import CapacityBound
 
-        return CapacityBound()
+        return CapacityBound(self.modulation and BITS_PER_SYMBOL[self.modulation], self.bitwise)
 
 
 class FiniteBlocklengthSpec(Spec):

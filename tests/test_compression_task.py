@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from semlink.codecs.readings import unweigh, weigh
 from semlink.codecs.task_aware import TaskAwareCodec
+from semlink.codecs.task_aware_net import TaskAwareNet
 from semlink.errors import ModelError, ScenarioError
 from semlink.payload import FrameShape
 from semlink.sensing.decoder_weights import load_decoder
@@ -65,11 +66,10 @@ def test_the_loss_of_readings_is_error_of_initial_frames():
     model.codec.load_state_dict(net.state_dict())
     batch, counts = clips(), task.options.sensor.counts(clips())
     knobs = torch.tensor([0.2, 0.9])
-    error, bits = task._error_and_bits(
-        model, batch, knobs, torch.Generator().manual_seed(7), noisy=False, on_readings=True
-    )
-    slots = task.options.sensor.sense(batch, counts, torch.Generator().manual_seed(7))
-    decoded, own_bits = net(weigh(slots, counts), knobs)
+    rng, again = torch.Generator().manual_seed(7), torch.Generator().manual_seed(7)
+    error, bits = task._error_and_bits(model, batch, knobs, rng, free_hyper=False, on_readings=True)
+    slots = task.options.sensor.sense(batch, counts, again)
+    decoded, own_bits = net(weigh(slots, counts), knobs, again)
     initial = [initial_reconstruction(part, counts) for part in (unweigh(decoded, counts), slots)]
     assert torch.allclose(error, (initial[0] - initial[1]).square().mean((1, 2, 3)), rtol=1e-4)
     assert torch.allclose(bits, own_bits * 64, rtol=1e-6), "a clip of 32x32 stands for 64 of them in 256x256"
@@ -84,6 +84,20 @@ def test_gradients_reach_what_is_to_learn(joint):
     dead = [n for n, p in model.named_parameters() if p.grad is None]
     assert not dead and torch.isfinite(loss) and set(figures) == {"error", "kbit"}
     assert any(n.startswith("decoder.") for n, _ in model.named_parameters()) is joint
+
+
+def test_a_free_hyperprior_does_not_feel_its_cost():
+    net, x = make_net(), torch.randn(1, 8, 32, 32, generator=torch.Generator().manual_seed(2))
+    grads = []
+    for free in (True, False):
+        trained = TaskAwareNet(net.sizes)
+        trained.load_state_dict(net.state_dict())
+        torch.nn.init.zeros_(trained.hyper_synthesis.out.weight)  # nothing listens: only the cost is left
+        _, bits = trained(x, torch.tensor([0.5]), torch.Generator().manual_seed(1), free_hyper=free)
+        bits.sum().backward()
+        grads.append(float(trained.hyper_analysis.layers[0].weight.grad.abs().sum()))
+        assert float(trained.prior.matrices[0].grad.abs().sum()) > 0
+    assert grads[0] == 0 < grads[1]
 
 
 def test_it_learns_on_one_batch():

@@ -28,12 +28,13 @@ def exact_weights(layer: nn.Conv2d) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def exact_conv(x: torch.Tensor, weights: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
-    """Convolve whole numbers (in units of 1/`ONE`) and round the result to whole numbers; size is kept.
+    """Convolve whole numbers (in units of 1/`ONE`), edges repeated, and round to whole numbers; size is kept.
 
     At most 2^17 inputs a sum: 2^15 * 2^20 * 2^17 < 2^53.
     """
     weight, bias = weights
-    total = F.conv2d(x, weight, bias, padding=weight.shape[-1] // 2)
+    edge = weight.shape[-1] // 2
+    total = F.conv2d(F.pad(x, (edge,) * 4, mode="replicate"), weight, bias)
     return torch.floor(total / WEIGHT_ONE + 0.5).clamp(-MOST, MOST)
 
 

@@ -29,6 +29,7 @@ from semlink.nn.attention import SpectralBlock, init_spectral
 from semlink.nn.stage import conv3, double, halve
 
 KNOB_STEPS = 255  # q travels as one byte
+HYPER_START = (1.0, 4.0)  # log2 of the gain that z begins with at q = 0 and 1: at less, its rounding hides it
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +41,8 @@ class CodecSizes:
         num_frames: T.
         width, levels, blocks: c0, number of halvings, attention blocks on each level.
         latents: channels of y.
-        hyper, hyper_blocks: channels of z, attention blocks before each of its two halvings.
+        hyper, hyper_width: channels of z, and of the layers around it.
+        hyper_blocks: attention blocks before each of the two halvings that lead to z.
         anchors: how many points of q the gains are learned at.
         coarse, fine: quantiser steps that training starts with at q = 0 and q = 1, in the readings domain.
         linear: with the linear paths; the paper has none.
@@ -52,7 +54,8 @@ class CodecSizes:
     levels: int = 3
     blocks: int = 1
     latents: int = 160
-    hyper: int = 64
+    hyper: int = 32
+    hyper_width: int = 64
     hyper_blocks: int = 0
     anchors: int = 5
     coarse: float = 1.6
@@ -75,7 +78,7 @@ class CodecSizes:
         plain = "" if self.linear else " without linear paths"
         return (
             f"T={self.num_frames} width={self.width} levels={self.levels} blocks={self.blocks} "
-            f"latents={self.latents} hyper={self.hyper}x{self.hyper_blocks}{plain}"
+            f"latents={self.latents} hyper={self.hyper}/{self.hyper_width} blocks={self.hyper_blocks}{plain}"
         )
 
     def step(self, q: float) -> float:
@@ -98,21 +101,25 @@ class TaskAwareNet(nn.Module):
         self.hyper_analysis = HyperAnalysis(sizes, spread)
         self.hyper_synthesis = HyperSynthesis(sizes)
         self.gain = Gain(sizes.latents, sizes.anchors, -math.log2(sizes.coarse), -math.log2(sizes.fine))
-        self.hyper_gain = Gain(sizes.hyper, sizes.anchors, 0.0, 0.0)
+        self.hyper_gain = Gain(sizes.hyper, sizes.anchors, *HYPER_START)
         self.log_spread = nn.Parameter(spread.log2())
-        self.prior = FactorisedPrior(sizes.hyper)
+        self.prior = FactorisedPrior(sizes.hyper, start_scale=3.0)
 
     def forward(
-        self, x: torch.Tensor, q: torch.Tensor, rng: torch.Generator | None = None
+        self, x: torch.Tensor, q: torch.Tensor, rng: torch.Generator | None = None, *, free_hyper: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The readings as decoded, and the bits of each clip (b,); with `rng` those of noisy latents."""
+        """The readings as decoded, and the bits of each clip (b,); with `rng` those of noisy latents.
+
+        `free_hyper` lets the prior learn z while z does not yet feel what it costs.
+        """
         y = self.analysis(x)
         log_gain, hyper_gain = self.gain(q), self.hyper_gain(q).exp2()
         z = self.hyper_analysis(y, q) * hyper_gain
         with torch.autocast(x.device.type, enabled=False):
             z, u = z.float(), y.float() * log_gain.exp2()
             z_hat = round_through(z)
-            z_bits = bits_of(self.prior.mass(z_hat if rng is None else z + uniform_noise(z, rng)))
+            counted = z_hat if rng is None else z + uniform_noise(z, rng)
+            z_bits = bits_of(self.prior.mass(counted.detach() if free_hyper else counted))
         mean, log_scale = self.hyper_synthesis(z_hat / hyper_gain, q)
         with torch.autocast(x.device.type, enabled=False):
             log_unit = log_gain + self.log_spread.view(1, -1, 1, 1)
@@ -167,37 +174,43 @@ class Synthesis(nn.Module):
 
 
 class HyperAnalysis(nn.Module):
-    """Latents and q to z (b, hyper, a quarter of the rows, of the columns)."""
+    """Latents and q to z (b, hyper, a quarter of the rows, of the columns).
+
+    It sees the latents, relative to their spread, and the logarithms of their sizes.
+    """
 
     def __init__(self, sizes: CodecSizes, spread: torch.Tensor) -> None:
         super().__init__()
         self.register_buffer("unit", spread.view(1, -1, 1, 1), persistent=False)
-        width = sizes.hyper
-        layers: list[nn.Module] = [nn.Conv2d(sizes.latents + 1, width, 3, padding=1), nn.GELU()]
+        width = sizes.hyper_width
+        layers: list[nn.Module] = [_padded_conv(2 * sizes.latents + 1, width, 3), nn.GELU()]
         for last in (False, True):
             layers += [SpectralBlock(width, width // 8) for _ in range(sizes.hyper_blocks)]
-            layers += [nn.Conv2d(width, width, 4, stride=2, padding=1)] + ([] if last else [nn.GELU()])
+            layers += [_padded_conv(width, sizes.hyper if last else width, 4, stride=2)] + ([] if last else [nn.GELU()])
         self.layers = nn.Sequential(*layers)
         init_spectral(self)
 
     def forward(self, y: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
-        return self.layers(with_knob(y / self.unit, q))
+        shares = y / self.unit
+        return self.layers(with_knob(torch.cat((shares, (1 + 8 * shares.abs()).log()), 1), q))
 
 
 class HyperSynthesis(nn.Module):
     """z and q to mean and log2 scale of the latents, both relative to the channel's own spread.
 
     Plain convolutions and ReLU, so that `exact_hyper` can do the same in whole
-    numbers. The last layer begins at zero: mean 0 and the spread of the transform.
+    numbers; edges are repeated, so that a crop looks like a frame. The last layer
+    begins near zero: mean 0 and the spread of the transform.
     """
 
     def __init__(self, sizes: CodecSizes) -> None:
         super().__init__()
-        width = sizes.hyper
-        self.grow = nn.ModuleList(nn.Conv2d(width + 1, 4 * width, 3, padding=1) for _ in range(2))
-        self.mix = nn.Conv2d(width + 1, width, 3, padding=1)
+        width = sizes.hyper_width
+        before = (sizes.hyper, width)
+        self.grow = nn.ModuleList(_padded_conv(channels + 1, 4 * width, 3) for channels in before)
+        self.mix = _padded_conv(width + 1, width, 3)
         self.out = nn.Conv2d(width, 2 * sizes.latents, 1)
-        nn.init.zeros_(self.out.weight)
+        nn.init.normal_(self.out.weight, std=0.01)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
 
     def forward(self, z: torch.Tensor, q: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -228,6 +241,10 @@ def with_knob(x: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
     """`x` with one more channel that holds 2 q - 1."""
     plane = (2 * q - 1).to(x.dtype).view(-1, 1, 1, 1).expand(len(x), 1, *x.shape[2:])
     return torch.cat((x, plane), 1)
+
+
+def _padded_conv(width_in: int, width_out: int, size: int, *, stride: int = 1) -> nn.Conv2d:
+    return nn.Conv2d(width_in, width_out, size, stride=stride, padding=1, padding_mode="replicate")
 
 
 def _plain(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:

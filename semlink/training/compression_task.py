@@ -49,6 +49,8 @@ class CompressionOptions:
         sensor: whose readings are compressed, and whose decoder makes frames of them.
         loss: "task", squared error of the frames, or "sensor", of the readings, in units of frames.
         warm: steps at the beginning with "sensor" in any case.
+        free_hyper: first steps in which the hyperprior learns to be of use before it has to be cheap; otherwise
+            it would fall silent before anything listens.
         joint: the decoder learns along, beginning at the sensor's.
         linear_rate, entropy_rate, decoder_rate: learning rates of the linear paths, of gains and
             prior, and of the decoder, as shares of the recipe's.
@@ -57,6 +59,7 @@ class CompressionOptions:
     sensor: SensedClips = field(default_factory=SensedClips)
     loss: str = "task"
     warm: int = 0
+    free_hyper: int = 0
     joint: bool = False
     linear_rate: float = 0.1
     entropy_rate: float = 3.0
@@ -70,8 +73,10 @@ class CompressionModel(nn.Module):
         super().__init__()
         self.codec, self.decoder = codec, decoder
 
-    def forward(self, x: torch.Tensor, q: torch.Tensor, rng: torch.Generator | None = None):
-        return self.codec(x, q, rng)
+    def forward(
+        self, x: torch.Tensor, q: torch.Tensor, rng: torch.Generator | None = None, *, free_hyper: bool = False
+    ):
+        return self.codec(x, q, rng, free_hyper=free_hyper)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +128,8 @@ class CompressionTask:
     def loss(self, model: Any, clips, step, rng):
         knobs = torch.randint(0, KNOB_STEPS + 1, (len(clips),), generator=rng).to(clips.device) / KNOB_STEPS
         on_readings = self.options.loss == "sensor" or step < self.options.warm
-        error, bits = self._error_and_bits(model, clips, knobs, rng, noisy=True, on_readings=on_readings)
+        free = step < self.options.free_hyper
+        error, bits = self._error_and_bits(model, clips, knobs, rng, free_hyper=free, on_readings=on_readings)
         beta = betas(self.sizes, knobs)
         figures = {"error": float(error.detach().mean()), "kbit": float(bits.detach().mean()) / 1e3}
         return (error + beta * bits).log().mean(), figures
@@ -169,12 +175,12 @@ class CompressionTask:
     def probe(self, model: Any) -> torch.Tensor:
         return codec_probe(model.codec)
 
-    def _error_and_bits(self, model, clips, knobs, rng, *, noisy: bool, on_readings: bool):
+    def _error_and_bits(self, model, clips, knobs, rng, *, free_hyper: bool, on_readings: bool):
         """Mean squared error of each clip's frames, and its bits, both (b,)."""
         counts = self.options.sensor.counts(clips)
         slots = self.options.sensor.sense(clips, counts, rng)
         x = weigh(slots, counts)
-        decoded, bits = model(x, knobs, rng if noisy else None)
+        decoded, bits = model(x, knobs, rng, free_hyper=free_hyper)
         if on_readings:
             read = taken(counts, x.shape[1])
             error = ((decoded - x) * read).square().sum((1, 2, 3)) / clips[0].numel()

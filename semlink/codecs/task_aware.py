@@ -11,7 +11,8 @@ Source: [zhang2024crl, Sec. III-C]; slices and the choice of levels are this pro
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -185,7 +186,8 @@ class LoadedCodec:
             latents[0, :, 4 * start : 4 * start + band.shape[1]] = band
             known[4 * start : 4 * start + band.shape[1]] = True
         knob = min((knob for knob, _ in bands.values()), default=0)
-        x = self.net.synthesis(conceal(latents, known), torch.tensor([knob / KNOB_STEPS]))
+        with one_thread():
+            x = self.net.synthesis(conceal(latents, known), torch.tensor([knob / KNOB_STEPS]))
         x = torch.nan_to_num(x[..., : shape.h, : shape.w])
         return unweigh(x, self.counts(shape.h, shape.w))[0].numpy()
 
@@ -253,6 +255,17 @@ def conceal(latents: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     share = ((at - above) / (below - above).clamp_min(1)).clamp(0, 1).view(-1, 1)
     mixed = latents[:, :, above] * (1 - share) + latents[:, :, below] * share
     return torch.where(known.view(-1, 1), latents, mixed)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Torch on one thread meanwhile: sums in one order, so the last bits are the same on every machine of a kind."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _bands(rows: int, count: int) -> list[range]:

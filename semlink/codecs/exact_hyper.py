@@ -37,7 +37,7 @@ class ExactHyper:
 
     def __init__(self, net: TaskAwareNet) -> None:
         synthesis = net.hyper_synthesis
-        self._grow = [exact_weights(layer) for layer in synthesis.grow]
+        self._grow = [exact_weights(layer) for layer in synthesis.grow]  # type: ignore[arg-type]
         self._mix, self._out = exact_weights(synthesis.mix), exact_weights(synthesis.out)
         knobs = torch.arange(KNOB_STEPS + 1) / KNOB_STEPS
         with torch.no_grad():

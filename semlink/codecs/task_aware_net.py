@@ -144,7 +144,7 @@ class Analysis(nn.Module):
         self.branch = nn.Sequential(*layers, conv3(sizes.width * 2**sizes.levels, sizes.latents))
         init_spectral(self.branch)
         if sizes.linear:
-            nn.init.zeros_(self.branch[-1].weight)
+            nn.init.zeros_(self.branch[-1].weight)  # type: ignore[arg-type]
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         y = self.branch(x)
@@ -153,6 +153,8 @@ class Analysis(nn.Module):
 
 class Synthesis(nn.Module):
     """Latents and q back to readings."""
+
+    unit: torch.Tensor
 
     def __init__(self, sizes: CodecSizes, spread: torch.Tensor) -> None:
         super().__init__()
@@ -166,7 +168,7 @@ class Synthesis(nn.Module):
         self.branch = nn.Sequential(*layers, conv3(sizes.width, sizes.num_frames // 2))
         init_spectral(self.branch)
         if sizes.linear:
-            nn.init.zeros_(self.branch[-1].weight)
+            nn.init.zeros_(self.branch[-1].weight)  # type: ignore[arg-type]
 
     def forward(self, y: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
         x = self.branch(with_knob(y / self.unit, q))
@@ -178,6 +180,8 @@ class HyperAnalysis(nn.Module):
 
     It sees the latents, relative to their spread, and the logarithms of their sizes.
     """
+
+    unit: torch.Tensor
 
     def __init__(self, sizes: CodecSizes, spread: torch.Tensor) -> None:
         super().__init__()

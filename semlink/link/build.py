@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from semlink.errors import ScenarioError
-from semlink.link.bursts import talks_back
 from semlink.link.chain import Link
 from semlink.link.channel_specs import TensorFlowSpec
 from semlink.link.digital import BoundScheme, DigitalScheme
-from semlink.link.interactive import InteractiveBehindSensor, InteractiveScheme
+from semlink.link.interactive import InteractiveScheme
 from semlink.link.kinds import PluginSpec
 from semlink.link.memo import StreamStore
 from semlink.link.plugins import build as build_plugin, load_class
+from semlink.link.readings_scheme import behind_sensor, without_sensor
 from semlink.link.scheme_specs import DigitalSpec, LdpcSpec, SensingSpec
-from semlink.link.sensed import Eye, SensedScheme, SensingScheme
+from semlink.link.semantic_specs import SemanticSpec
+from semlink.link.sensed import Eye, SensingScheme
 from semlink.link.softcast_specs import SoftCastSpec
 from semlink.link.specs import build_block, scheme_name
 from semlink.link.turns import Rules
@@ -91,12 +92,13 @@ def build_scheme(spec: Any, streams: StreamStore | None, folder: Path | None, fr
         return _user_scheme(spec, folder)
     if isinstance(spec, SensingSpec):
         return SensingScheme(partial(_eye, spec, frames, folder))
+    if isinstance(spec, SemanticSpec):
+        return spec.scheme(_eye(spec, frames, folder, None))
     if isinstance(spec, DigitalSpec | SoftCastSpec):
         scheme = spec.scheme() if isinstance(spec, SoftCastSpec) else _digital(spec, streams, folder)
         if spec.sensor is None:
-            return scheme
-        eye = _eye(spec, frames, folder, None)
-        return InteractiveBehindSensor(eye, scheme) if talks_back(scheme) else SensedScheme(eye, scheme)
+            return without_sensor(scheme)
+        return behind_sensor(_eye(spec, frames, folder, None), scheme)
     return spec.build(streams)
 
 

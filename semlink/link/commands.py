@@ -34,12 +34,15 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     files = [job.out / "curves.csv", *draw(job.out)]
     if report.computed or not (job.out / "frames.png").exists():
         from semlink.link.plot_maps import draw_ratio_maps
+        from semlink.link.plot_rate_maps import draw_rate_maps
         from semlink.link.show_frames import draw_outputs
 
         bench = job.bench(report.clips)
         draw_outputs(bench, job.out / "frames.png")
         draw_ratio_maps(bench, job.out / "ratio_maps.png")
-    files += [path for path in (job.out / "frames.png", job.out / "ratio_maps.png") if path.exists()]
+        draw_rate_maps(bench, job.out / "rate_maps.png")
+    drawn = ("frames.png", "ratio_maps.png", "rate_maps.png", "rate_maps.csv")
+    files += [job.out / name for name in drawn if (job.out / name).exists()]
     reused = report.points - report.computed
     sys.stdout.write(
         f"{report.computed} point{'' if report.computed == 1 else 's'} computed, {reused} reused, "

@@ -182,6 +182,7 @@ def _note(agreed: Agreement, trials: Sequence[Sequence[ClipTrial]]) -> str:
     """What was agreed on, and what is not in the ledger."""
     coding = agreed.terms.get("coding", "only")
     notes = [] if coding == "only" else [f"mcs {coding}"]
+    notes += [agreed.terms["note"]] if "note" in agreed.terms else []
     said = [sum(answer.bits for answer in clip.feedback) for trial in trials for clip in trial if clip.feedback]
     if any(said):
         notes.append(f"feedback without error or charge: {np.mean(said):.1f} bits a clip")

@@ -8,6 +8,9 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from semlink.link.kinds import Spec, one_of
+from semlink.link.learned_specs import LEARNED_CODECS
+from semlink.link.scheme_base import SchemeSpec
+from semlink.link.semantic_specs import SemanticSpec
 from semlink.link.sensing_specs import AnyReconstruction, AnySensor
 from semlink.link.softcast_specs import SoftCastSpec
 
@@ -208,17 +211,10 @@ class OutageCapacitySpec(Spec):
         return OutageCapacityBound(self.outage)
 
 
-CODECS = (VideoCodecSpec,)
+CODECS = (VideoCodecSpec, *LEARNED_CODECS)
 CODINGS = (LdpcSpec, ConvolutionalSpec, UncodedSpec, CapacitySpec, FiniteBlocklengthSpec, OutageCapacitySpec)
 AnyCodec = one_of("codec", *CODECS)
 AnyCoding = one_of("coding", *CODINGS)
-
-
-class SchemeSpec(Spec):
-    """What every scheme has: a name for tables and plots, and its own operating points."""
-
-    name: str = Field(min_length=1, description="as it stands in tables and plots")
-    rates: list[float] | None = Field(None, min_length=1, description="own operating points instead of sweep.budget")
 
 
 class DigitalSpec(SchemeSpec):
@@ -245,5 +241,5 @@ class SensingSpec(SchemeSpec):
     reconstruction: AnyReconstruction = Field(description="video from readings")
 
 
-SCHEMES = (DigitalSpec, SensingSpec, SoftCastSpec)
+SCHEMES = (DigitalSpec, SensingSpec, SemanticSpec, SoftCastSpec)
 AnyScheme = one_of("scheme", *SCHEMES)

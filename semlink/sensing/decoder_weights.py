@@ -11,8 +11,16 @@ from semlink.errors import ModelError
 from semlink.sensing.reconstruction import Reconstruction, probe
 from semlink.weights.store import check_probe, fill, find_weights, read_card, read_tensors
 
-DECODERS = {"reconstruction": "", "ratio_policy": "decoder.", "ratio_ste": "decoder."}
+DECODERS = {
+    "reconstruction": "",
+    "ratio_policy": "decoder.",
+    "ratio_ste": "decoder.",
+    "semantic": "decoder.",
+    "compression": "decoder.",
+}
 CAPTURES = {"ratio_ste": 4}
+TRANSMISSION = ("semantic", "compression")
+"""Tasks whose card keeps the decoder's sizes and probe apart from its own."""
 
 
 def load_decoder(name: str | Path) -> tuple[Reconstruction, dict[str, Any]]:
@@ -26,6 +34,10 @@ def load_decoder(name: str | Path) -> tuple[Reconstruction, dict[str, Any]]:
     if card["task"] not in DECODERS:
         raise ModelError(f"{path}: weights for {card['task']!r}; allowed: those of {sorted(DECODERS)}")
     spec, prefix = card["model"], DECODERS[card["task"]]
+    if card["task"] in TRANSMISSION:
+        if "decoder_probe" not in card["facts"]:
+            raise ModelError(f"{path}: holds no decoder of readings; it was trained beside that of another file")
+        spec, card = card["facts"]["decoder"], card | {"probe": card["facts"]["decoder_probe"]}
     decoder = Reconstruction(
         spec.get("num_frames", 16),
         spec.get("width", 16),

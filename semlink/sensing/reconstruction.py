@@ -118,6 +118,17 @@ class Reconstruction(nn.Module):
         return torch.cat(parts, 1).contiguous(memory_format=torch.channels_last)
 
 
+def decoder_sizes(net: Reconstruction) -> dict[str, Any]:
+    """The arguments that build a network like `net`, for a card."""
+    return {
+        "num_frames": net.num_frames,
+        "width": net.width,
+        "stages": len(net.stages),
+        "masked": net.masked,
+        "estimated": net.estimated,
+    }
+
+
 @torch.no_grad()
 def probe(net: Reconstruction) -> torch.Tensor:
     """The network's answer to a fixed wave under a fixed map: tells right weights from wrong ones."""

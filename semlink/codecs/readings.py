@@ -1,0 +1,38 @@
+"""Readings of a programmable sensor as coefficients that are worth transmitting.
+
+A reading m that summed L frames stands for L frames of intensity m / L. In the
+*readings domain* it is x = (m - 0.45 L) / sqrt(L): a squared error in x is the
+squared error of the initial reconstruction, summed over the frames that the
+reading stands for. Where nothing was read x is 0.
+
+Source: follows from [zhang2024crl, eq. (3)], A A^T = L; the mean is this project's own.
+"""
+
+from __future__ import annotations
+
+import torch
+
+MEAN_INTENSITY = 0.45
+
+
+def weigh(slots: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """Readings (b, s, h, w), front-packed full-scale sums, as x; `counts` (h, w), clips of 2 s frames."""
+    length = exposure_length(counts, slots.shape[-3]).to(slots.dtype)
+    x = (slots - MEAN_INTENSITY * length) * length.rsqrt()
+    return torch.where(taken(counts, slots.shape[-3]), x, 0)
+
+
+def unweigh(x: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """The inverse of `weigh`: readings (b, s, h, w), zero where nothing was read."""
+    length = exposure_length(counts, x.shape[-3]).to(x.dtype)
+    return torch.where(taken(counts, x.shape[-3]), x * length.sqrt() + MEAN_INTENSITY * length, 0)
+
+
+def taken(counts: torch.Tensor, num_slots: int) -> torch.Tensor:
+    """Which slots hold a reading: bool (num_slots, h, w)."""
+    return torch.arange(num_slots, device=counts.device).view(-1, 1, 1) < counts
+
+
+def exposure_length(counts: torch.Tensor, num_slots: int) -> torch.Tensor:
+    """Frames that one reading of each pixel sums: 2 num_slots / count, (h, w)."""
+    return 2 * num_slots / counts.clamp_min(1)

@@ -16,7 +16,7 @@ from semlink.training.recipe import load_recipe
 from semlink.training.sensed_clips import SensedClips
 from semlink.training.tasks import build_task
 
-SMALL = {"width": 4, "latents": 160, "hyper": 8, "hyper_width": 16, "coarse": 2.0, "fine": 0.1}
+SMALL = {"width": 4, "latents": 160, "hyper": 8, "hyper_width": 16, "context": 8, "coarse": 2.0, "fine": 0.1}
 CODEC_RECIPE = RECIPE | {
     "name": "tiny_codec",
     "task": "compression",
@@ -45,6 +45,9 @@ def make_net(*, seed: int = 0, stirred: bool = True) -> TaskAwareNet:
             net.hyper_synthesis.out.bias.normal_(0, 0.2)
             net.hyper_synthesis.out.bias[net.sizes.latents :] += 2  # scales wide enough for the noise of the readings
             net.hyper_gain.anchors.fill_(4.0)
+            for context in net.context:
+                context.linear.weight.mul_(0.1).add_(0.001 * torch.randn_like(context.linear.weight))
+                context.out.weight.normal_(0, 0.03)
     return net.eval().requires_grad_(False)
 
 

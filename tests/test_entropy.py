@@ -27,6 +27,7 @@ from semlink.codecs.entropy_models import (
 )
 from semlink.codecs.exact_hyper import ExactHyper, channel_tables, prior_tables
 from semlink.codecs.exact_layers import ONE, WEIGHT_ONE, exact_conv, exact_weights
+from semlink.codecs.latent_context import Stage, make_contexts, stages_of
 from semlink.codecs.range_coding import NUM_SCALES, ModelTable, Reader, Writer, gaussian_tables, table_bits
 
 
@@ -155,27 +156,66 @@ def test_exact_convolution_is_that_of_whole_numbers():
     assert torch.equal(got, exact_conv(x[:, order], (weight[:, order], bias)))
 
 
-def test_exact_hyper_follows_the_network():
-    net = make_net()
-    z = torch.randint(-6, 7, (1, 8, 3, 2)).float()
-    for knob in (0, 100, 255):
-        q = torch.tensor([knob / 255])
-        expected = ExactHyper(net).expect(z[0].numpy(), knob)
-        mean, log_scale = net.hyper_synthesis(z / net.hyper_gain(q).exp2(), q)
-        unit = net.gain(q) + net.log_spread.view(1, -1, 1, 1)
-        want = (mean * unit.exp2())[0]
-        assert torch.allclose(expected.mean, want.double(), rtol=0.02, atol=0.05)
-        number = ((log_scale + unit)[0] - math.log2(0.11)) * 5.5
-        assert np.abs(expected.table - number.clamp(0, NUM_SCALES - 1).numpy()).max() < 0.6
+def walked(exact: ExactHyper, z: np.ndarray, knob: int, seed: int) -> tuple[torch.Tensor, list]:
+    """Latents from made-up levels, and what was expected at each stage."""
+    rng, seen = np.random.default_rng(seed), []
+
+    def visit(stage, mask, expected):
+        seen.append((stage, mask, expected))
+        return np.where(mask, rng.integers(-3, 4, expected.table.shape), 0)
+
+    return exact.walk(z, knob, visit), seen
+
+
+@pytest.mark.parametrize("knob", [0, 100, 255])
+def test_exact_expectations_follow_the_network(knob):
+    net, z = make_net(), torch.randint(-6, 7, (1, 8, 3, 2)).float()
+    latents, seen = walked(ExactHyper(net), z[0].numpy(), knob, seed=knob)
+    q = torch.tensor([knob / 255])
+    mean, log_scale = net.hyper_synthesis(z / net.hyper_gain(q).exp2(), q)
+    unit = net.gain(q) + net.log_spread.view(1, -1, 1, 1)
+    mean, log_scale = mean * unit.exp2(), log_scale + unit
+    done = torch.zeros_like(mean)
+    for number, (stage, mask, expected) in enumerate(seen):
+        own, here = slice(stage.first, stage.last), torch.from_numpy(mask)
+        centre, log_width = mean[0, own], log_scale[0, own]
+        if number:
+            shift, widen = net.context[number - 1](done[:, : stage.sees], q)
+            centre, log_width = centre + shift[0], log_width + widen[0]
+        assert torch.allclose(expected.mean, centre.double(), rtol=0.02, atol=0.1)
+        table = ((log_width - math.log2(0.11)) * 5.5).clamp(0, NUM_SCALES - 1)
+        assert np.abs(expected.table - table.numpy()).max() < 0.8
         assert torch.equal(expected.mean * ONE, (expected.mean * ONE).round())
+        done[0, own] = torch.where(here, latents[own].float(), done[0, own])
+
+
+@pytest.mark.parametrize("latents", [1, 3, 40, 160, 192])
+def test_stages_code_every_latent_once(latents):
+    times = torch.zeros(latents, 4, 6)
+    for stage in stages_of(latents):
+        known = (times > 0).flatten(1).any(1)
+        assert not known[stage.sees :].any() or stage.half == 0, "what a stage does not see is not known yet"
+        times[stage.first : stage.last] += stage.mask(4, 6)
+    assert (times == 1).all()
+
+
+def test_contexts_start_as_the_mean_of_neighbours():
+    context = make_contexts(40, 8)[0].requires_grad_(False)
+    board = torch.rand(1, 2, 6, 6) * Stage(0, 2, 0).mask(6, 6)
+    shift, widen = context(board, torch.tensor([0.3]))
+    around = [board[0, 0, 2 + r, 3 + c] for r, c in ((0, 1), (0, -1), (1, 0), (-1, 0))]
+    assert float(shift[0, 0, 2, 3]) == pytest.approx(0.24 * sum(map(float, around)), rel=1e-5)
+    assert float(shift[0, 1].abs().max()) == float(widen.abs().max()) == 0
 
 
 def fingerprint() -> str:
     """Of what the receiver has to know to the last bit."""
     exact, digest = ExactHyper(make_net()), hashlib.sha256()
     for knob in (3, 77, 250):
-        expected = exact.expect(np.random.default_rng(knob).integers(-9, 10, (8, 5, 7)), knob)
-        digest.update(expected.mean.numpy().tobytes() + expected.table.tobytes())
+        latents, seen = walked(exact, np.random.default_rng(knob).integers(-9, 10, (8, 5, 7)), knob, seed=knob)
+        digest.update(latents.numpy().tobytes())
+        for _, _, expected in seen:
+            digest.update(expected.mean.numpy().tobytes() + expected.table.tobytes())
     for table in exact.prior:
         digest.update(table.probabilities.tobytes())
     return digest.hexdigest()

@@ -22,8 +22,9 @@ import numpy as np
 import torch
 
 from semlink.codecs.exact_hyper import ExactHyper, Expected, channel_tables
+from semlink.codecs.latent_context import Stage
 from semlink.codecs.packets import framed_size
-from semlink.codecs.range_coding import Reader, Writer, gaussian_tables
+from semlink.codecs.range_coding import FARTHEST, Reader, Writer, gaussian_tables
 from semlink.codecs.rate_search import Knob, best_under
 from semlink.codecs.readings import unweigh, weigh
 from semlink.codecs.task_aware_net import KNOB_STEPS, CodecSizes, TaskAwareNet, probe
@@ -159,12 +160,17 @@ class LoadedCodec:
         q = torch.tensor([knob / KNOB_STEPS])
         z = self.net.hyper_analysis(latents[None], q) * self.net.hyper_gain(q).exp2()
         z = z[0].round().clamp(-(2.0**15), 2.0**15).numpy()
-        expected = self.exact.expect(z, knob)
-        scaled = latents * self.net.gain(q)[0].exp2()
-        levels = choose_levels((scaled - expected.mean).numpy(), expected.table, thrift)
         writer = Writer()
         writer.put(z, channel_tables(z.shape), self.exact.prior)
-        writer.put(levels, expected.table, gaussian_tables())
+        scaled = latents * self.net.gain(q)[0].exp2()
+
+        def put(stage: Stage, mask: np.ndarray, expected: Expected) -> np.ndarray:
+            residual = (scaled[stage.first : stage.last] - expected.mean).numpy()
+            levels = np.where(mask, choose_levels(residual, expected.table, thrift), 0).clip(-FARTHEST, FARTHEST)
+            writer.put(levels[:, mask], expected.table[:, mask], gaussian_tables())
+            return levels
+
+        self.exact.walk(z, knob, put)
         return writer.bytes()
 
     @torch.no_grad()
@@ -172,8 +178,14 @@ class LoadedCodec:
         """Latents (c, 4 rows, 4 columns) of the stream of a band of `size` rows and columns of z."""
         reader = Reader(data)
         tables = channel_tables((self.sizes.hyper, *size))
-        expected = self.exact.expect(reader.take(tables, self.exact.prior).reshape(tables.shape), knob)
-        scaled = decoded_levels(reader, expected)
+
+        def take(stage: Stage, mask: np.ndarray, expected: Expected) -> np.ndarray:
+            levels = np.zeros(expected.table.shape)
+            levels[:, mask] = reader.take(expected.table[:, mask], gaussian_tables()).reshape(len(levels), -1)
+            return levels
+
+        z = reader.take(tables, self.exact.prior).reshape(tables.shape)
+        scaled = self.exact.walk(z, knob, take).float()
         return scaled / self.net.gain(torch.tensor([knob / KNOB_STEPS]))[0].exp2()
 
     @torch.no_grad()
@@ -235,12 +247,6 @@ def choose_levels(residual: np.ndarray, tables: np.ndarray, thrift: float) -> np
     dearer = (off - (size - 1)) ** 2 - (off - size) ** 2
     lower = (size > 0) & (size <= _RUN_LENGTHS) & (saved > dearer)
     return np.where(lower, np.sign(nearest) * (size - 1), nearest)
-
-
-def decoded_levels(reader: Reader, expected: Expected) -> torch.Tensor:
-    """Latents in steps: mean plus level."""
-    levels = reader.take(expected.table, gaussian_tables()).reshape(expected.table.shape)
-    return (expected.mean + torch.from_numpy(levels)).float()
 
 
 def conceal(latents: torch.Tensor, known: torch.Tensor) -> torch.Tensor:

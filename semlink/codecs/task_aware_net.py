@@ -24,6 +24,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from semlink.codecs.entropy_models import FactorisedPrior, bits_of, gaussian_mass, round_through, uniform_noise
+from semlink.codecs.latent_context import Stage, make_contexts, repeated_conv, stages_of
 from semlink.codecs.linear_start import reading_basis
 from semlink.nn.attention import SpectralBlock, init_spectral
 from semlink.nn.stage import conv3, double, halve
@@ -43,6 +44,7 @@ class CodecSizes:
         latents: channels of y.
         hyper, hyper_width: channels of z, and of the layers around it.
         hyper_blocks: attention blocks before each of the two halvings that lead to z.
+        context: width of the layers that look at decoded latents; 0 for none, as in the paper.
         anchors: how many points of q the gains are learned at.
         coarse, fine: quantiser steps that training starts with at q = 0 and q = 1, in the readings domain.
         linear: with the linear paths; the paper has none.
@@ -57,6 +59,7 @@ class CodecSizes:
     hyper: int = 32
     hyper_width: int = 64
     hyper_blocks: int = 0
+    context: int = 32
     anchors: int = 5
     coarse: float = 1.6
     fine: float = 0.2
@@ -78,7 +81,8 @@ class CodecSizes:
         plain = "" if self.linear else " without linear paths"
         return (
             f"T={self.num_frames} width={self.width} levels={self.levels} blocks={self.blocks} "
-            f"latents={self.latents} hyper={self.hyper}/{self.hyper_width} blocks={self.hyper_blocks}{plain}"
+            f"latents={self.latents} hyper={self.hyper}/{self.hyper_width} blocks={self.hyper_blocks} "
+            f"context={self.context}{plain}"
         )
 
     def step(self, q: float) -> float:
@@ -104,6 +108,7 @@ class TaskAwareNet(nn.Module):
         self.hyper_gain = Gain(sizes.hyper, sizes.anchors, *HYPER_START)
         self.log_spread = nn.Parameter(spread.log2())
         self.prior = FactorisedPrior(sizes.hyper, start_scale=3.0)
+        self.context = make_contexts(sizes.latents, sizes.context) if sizes.context else None
 
     def forward(
         self, x: torch.Tensor, q: torch.Tensor, rng: torch.Generator | None = None, *, free_hyper: bool = False
@@ -123,12 +128,29 @@ class TaskAwareNet(nn.Module):
         mean, log_scale = self.hyper_synthesis(z_hat / hyper_gain, q)
         with torch.autocast(x.device.type, enabled=False):
             log_unit = log_gain + self.log_spread.view(1, -1, 1, 1)
-            mean, scale = mean.float() * log_unit.exp2(), (log_scale.float() + log_unit).clamp(-8, 9).exp2()
-            u_hat = mean + round_through(u - mean)
-            counted = u_hat if rng is None else u + uniform_noise(u, rng)
-            bits = z_bits + bits_of(gaussian_mass(counted, mean, scale))
+            u_hat, y_bits = self._quantised(u, mean.float() * log_unit.exp2(), log_scale.float() + log_unit, q, rng)
             y_hat = u_hat / log_gain.exp2()
-        return self.synthesis(y_hat, q), bits
+        return self.synthesis(y_hat, q), z_bits + y_bits
+
+    def _quantised(
+        self, u: torch.Tensor, mean: torch.Tensor, log_scale: torch.Tensor, q: torch.Tensor, rng: torch.Generator | None
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Latents in steps as decoded, and their bits (b,), stage after stage."""
+        noisy = u if rng is None else u + uniform_noise(u, rng)
+        done, bits = torch.zeros_like(u), torch.zeros(len(u), device=u.device)
+        for number, stage in enumerate(stages_of(u.shape[1]) if self.context is not None else [Stage(0, u.shape[1])]):
+            own, mask = slice(stage.first, stage.last), stage.mask(*u.shape[2:]).to(u.device)
+            centre, log_width = mean[:, own], log_scale[:, own]
+            if number > 0:
+                shift, widen = self.context[number - 1](done[:, : stage.sees].detach(), q)  # type: ignore[index]
+                centre, log_width = centre + shift, log_width + widen
+            decoded = centre + round_through(u[:, own] - centre)
+            counted = decoded if rng is None else noisy[:, own]
+            mass = gaussian_mass(counted, centre, log_width.clamp(-8, 9).exp2())
+            bits = bits + bits_of(torch.where(mask, mass, 1.0))
+            rest = torch.zeros_like(done[:, stage.last :])
+            done = torch.cat((done[:, : stage.first], torch.where(mask, decoded, done[:, own]), rest), 1)
+        return done, bits
 
 
 class Analysis(nn.Module):
@@ -187,10 +209,12 @@ class HyperAnalysis(nn.Module):
         super().__init__()
         self.register_buffer("unit", spread.view(1, -1, 1, 1), persistent=False)
         width = sizes.hyper_width
-        layers: list[nn.Module] = [_padded_conv(2 * sizes.latents + 1, width, 3), nn.GELU()]
+        layers: list[nn.Module] = [repeated_conv(2 * sizes.latents + 1, width, 3), nn.GELU()]
         for last in (False, True):
             layers += [SpectralBlock(width, width // 8) for _ in range(sizes.hyper_blocks)]
-            layers += [_padded_conv(width, sizes.hyper if last else width, 4, stride=2)] + ([] if last else [nn.GELU()])
+            layers += [repeated_conv(width, sizes.hyper if last else width, 4, stride=2)] + (
+                [] if last else [nn.GELU()]
+            )
         self.layers = nn.Sequential(*layers)
         init_spectral(self)
 
@@ -211,8 +235,8 @@ class HyperSynthesis(nn.Module):
         super().__init__()
         width = sizes.hyper_width
         before = (sizes.hyper, width)
-        self.grow = nn.ModuleList(_padded_conv(channels + 1, 4 * width, 3) for channels in before)
-        self.mix = _padded_conv(width + 1, width, 3)
+        self.grow = nn.ModuleList(repeated_conv(channels + 1, 4 * width, 3) for channels in before)
+        self.mix = repeated_conv(width + 1, width, 3)
         self.out = nn.Conv2d(width, 2 * sizes.latents, 1)
         nn.init.normal_(self.out.weight, std=0.01)
         nn.init.zeros_(self.out.bias)  # type: ignore[arg-type]
@@ -245,10 +269,6 @@ def with_knob(x: torch.Tensor, q: torch.Tensor) -> torch.Tensor:
     """`x` with one more channel that holds 2 q - 1."""
     plane = (2 * q - 1).to(x.dtype).view(-1, 1, 1, 1).expand(len(x), 1, *x.shape[2:])
     return torch.cat((x, plane), 1)
-
-
-def _padded_conv(width_in: int, width_out: int, size: int, *, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(width_in, width_out, size, stride=stride, padding=1, padding_mode="replicate")
 
 
 def _plain(layer: nn.Module, x: torch.Tensor) -> torch.Tensor:

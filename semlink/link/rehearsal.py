@@ -47,23 +47,32 @@ class ClipRehearsal:
     def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
         """Mean PSNR in dB over a few clips and trials; -inf if infeasible.
 
-        With `delivery`, whole and damaged receptions are weighted by it; if
-        none was damaged here, a damaged one counts as mid-gray.
+        With `delivery`, every clip counts as whole, less what damage costs on
+        average in that share of receptions: so it does not matter which clips
+        chance damaged here. If none was, damage leaves mid-gray.
         """
-        whole, damaged, gray = [], [], []
+        whole: list[float] = []
+        every, losses, gray = [], [], []
         for number, clip in enumerate(self.clips[:CLIPS_TRIED]):
             pixels = clip.pixels[0].numpy()
-            gray.append(psnr_db(pixels, np.full_like(pixels, 0.5)))
-            for trial in range(TRIALS_TRIED):
-                try:
-                    outcome = run_clip(self.link, clip, agreement, Seeds(self.root, (number,), trial))
-                except Infeasible:
-                    return float("-inf")
-                kind = damaged if outcome.lost else whole
-                kind.append(psnr_db(pixels, outcome.frames.pixels[0].numpy()))
-        if delivery is None or not whole:
-            return float(np.mean(whole + damaged))
-        return float(delivery * np.mean(whole) + (1 - delivery) * np.mean(damaged or gray))
+            try:
+                heard = [self._heard(clip, agreement, number, trial) for trial in range(TRIALS_TRIED)]
+            except Infeasible:
+                return float("-inf")
+            every += [psnr for psnr, _ in heard]
+            intact = [psnr for psnr, lost in heard if not lost]
+            if intact:
+                whole.append(float(np.mean(intact)))
+                losses += [whole[-1] - psnr for psnr, lost in heard if lost]
+                gray.append(whole[-1] - psnr_db(pixels, np.full_like(pixels, 0.5)))
+        if delivery is None or len(whole) < len(self.clips[:CLIPS_TRIED]):
+            return float(np.mean(every))
+        return float(np.mean(whole) - (1 - delivery) * np.mean(losses or gray))
+
+    def _heard(self, clip: Frames, agreement: Agreement, number: int, trial: int) -> tuple[float, bool]:
+        """PSNR in dB of one reception, and whether any block of it was lost."""
+        outcome = run_clip(self.link, clip, agreement, Seeds(self.root, (number,), trial))
+        return psnr_db(clip.pixels[0].numpy(), outcome.frames.pixels[0].numpy()), bool(outcome.lost)
 
     def delivery(self, coding: Coding, uses: int, transmissions: int) -> float:
         """The share of transmissions of random bytes that arrive whole.

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import json
-import os
 import pickle
-import subprocess
-import sys
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,6 +11,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from elsewhere import received_elsewhere
 
 from semlink.codecs.h26x import VideoCodec
 from semlink.codecs.packets import join
@@ -177,21 +174,6 @@ def scheme_of(**coding) -> DigitalScheme:
     return DigitalScheme(VideoCodec("h264", bframes=0), {"only": LdpcCoding(4, 2 / 3, **coding)})
 
 
-ELSEWHERE = """
-import json, pickle, sys
-import numpy as np
-from pydantic import TypeAdapter
-from semlink.link.build import build_scheme
-from semlink.link.scheme_specs import AnyScheme
-spec, heard, out = sys.argv[1:]
-with open(heard, "rb") as file:
-    received, agreement = pickle.load(file)
-receiver = build_scheme(TypeAdapter(AnyScheme).validate_python(json.loads(spec)), None, None, agreement.frames.t)
-delivered = receiver.receive(received, agreement)
-np.savez(out, pixels=delivered.frames.pixels.numpy(), lost=delivered.lost, blocks=delivered.blocks)
-"""
-
-
 @pytest.mark.parametrize("snr_db, whole", [(12.0, True), (8.95, False)])
 def test_another_process_receives_the_same_frames_from_what_arrived(tmp_path, clip, snr_db, whole):
     """Only `Received`, `Agreement` and the scheme's entry in the scenario cross over; every bit is the same."""
@@ -204,11 +186,7 @@ def test_another_process_receives_the_same_frames_from_what_arrived(tmp_path, cl
     received, agreement = hear(scheme, clip, snr_db)
     here = receive_alone(scheme, received, agreement)
     assert (here.lost == 0) == whole and here.lost < here.blocks
-    (tmp_path / "heard").write_bytes(pickle.dumps((received, agreement)))
-    command = [sys.executable, "-c", ELSEWHERE, json.dumps(spec), str(tmp_path / "heard"), str(tmp_path / "there.npz")]
-    env = dict(os.environ, PYTHONPATH=os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]))
-    subprocess.run(command, check=True, env=env, cwd=tmp_path)
-    there = np.load(tmp_path / "there.npz")
+    there = received_elsewhere(tmp_path, spec, received, agreement)
     assert np.array_equal(there["pixels"], here.frames.pixels.numpy())
     assert (int(there["lost"]), int(there["blocks"])) == (here.lost, here.blocks)
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
+from elsewhere import received_elsewhere
 from semantic_toys import SENSOR, untrained
 
 from semlink.errors import Infeasible, ScenarioError, SemlinkError
@@ -130,16 +132,28 @@ def test_a_lost_map_leaves_the_lowest_level_and_a_lost_header_nothing(tmp_path, 
 @pytest.mark.parametrize("size", [(60, 52), (33, 41)])
 def test_frames_of_any_size_are_padded_and_the_padding_is_paid_for(tmp_path, weights, size):
     link, clip = link_of(tmp_path, scheme(weights, allocation="uniform", rates=[24])), moving(*size)
-    outcome, _ = send(link, clip, rate=24)
+    outcome, agreed = send(link, clip, rate=24)
     blocks = -(-size[0] // 8) * -(-size[1] // 8)
     assert outcome.frames.pixels.shape == clip.pixels.shape
     assert outcome.ledger.spent_on("payload") == 12 * blocks
+    assert agreed.terms["note"] == f"padded to {-(-size[1] // 8) * 8} x {-(-size[0] // 8) * 8} pixels"
 
 
 def test_a_budget_below_the_lowest_rate_is_infeasible_and_says_why(tmp_path, weights):
     link, clip = link_of(tmp_path, scheme(weights)), moving()
     with pytest.raises(Infeasible, match="8 x 8 blocks need at least 3 each"):
         send(link, clip, budget=150)
+
+
+def test_another_process_receives_the_same_frames_from_what_arrived(tmp_path, weights):
+    entry = scheme(weights)
+    link, clip = link_of(tmp_path, entry), moving()
+    agreed = link.transmitter.agree(clip.shape, Point(10.0, 1500), NoRehearsal())
+    flow = link.transmitter.transmit(clip, agreed, Seeds(1))
+    received = link.waveform.demodulate(link.channel(flow.payload.iq, 10.0, Seeds(1)), 10.0)
+    here = link.receiver.receive(received, agreed)
+    there = received_elsewhere(tmp_path, entry, received, agreed)
+    assert np.array_equal(there["pixels"], here.frames.pixels.numpy()) and int(there["lost"]) == here.lost == 0
 
 
 def test_an_snr_outside_the_trained_range_runs_and_is_marked(tmp_path, weights):
@@ -219,3 +233,18 @@ def test_rate_maps_are_drawn_with_their_correlations(tmp_path, weights):
     rows = (tmp_path / "out" / "rate_maps.csv").read_text().splitlines()
     assert rows[0] == "scheme,clip,uses_a_block,spearman_texture,spearman_error" and len(rows) == 3
     assert all(row.startswith("semantic,") for row in rows[1:])
+
+
+def test_a_batch_of_clips_is_coded_like_each_alone(weights):
+    from semlink.codecs.semantic import SemanticCodec
+    from semlink.sensing.programmable import ProgrammableSensor, RatioMap
+
+    codec, sensor = SemanticCodec(str(weights)), ProgrammableSensor(RatioMap(learned="sensor", mean_count=2.5))
+    clips = Frames(torch.cat([moving().pixels, moving().pixels.flip(-1)]))
+    found = sensor.measure(clips, Seeds(1, (0, 1)))
+    both = codec.encode(found.slots, found.counts, 10.0)
+    alone = torch.cat([codec.encode(slots, found.counts, 10.0) for slots in found.slots.split(1)])
+    assert both.shape == (2, 48, 8, 8) and torch.allclose(both, alone, atol=0.02)
+    sent, noise = torch.ones_like(both), torch.full_like(both, 0.1)
+    back = codec.decode(both, sent, noise, 10.0, found.counts)
+    assert back.shape == found.slots.shape

@@ -35,19 +35,23 @@ MOST_PAIRS = SYMBOLS // 2
 
 @dataclass(frozen=True, slots=True)
 class SemanticCodec:
-    """The networks of weights `name`, a shipped name or a file."""
+    """The networks of weights `name`, a shipped name or a file.
+
+    All methods take batches of clips; on `device` "cuda" that is how a GPU is kept busy.
+    """
 
     name: str
+    device: str = "cpu"
 
     def loaded(self) -> SemanticCodec:
         """Itself, after the weights were found right."""
-        _networks(self.name)
+        _networks(self.name, self.device)
         return self
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the card says: tile, trained ranges."""
-        return _networks(self.name)[1]
+        return _networks(self.name, self.device)[1]
 
     def blocks(self, h: int, w: int) -> tuple[int, int]:
         """Rows and columns of blocks in frames of this size."""
@@ -60,35 +64,36 @@ class SemanticCodec:
 
     @torch.no_grad()
     def encode(self, slots: torch.Tensor, counts: torch.Tensor, snr_db: float) -> torch.Tensor:
-        """Symbols (1, 48, rows, columns) on the encoder's own scale.
+        """Symbols (b, 48, rows, columns) on the encoder's own scale.
 
         Args:
-            slots, counts: readings (1, s, h, w) and the map (h, w).
+            slots, counts: readings (b, s, h, w) and the map (h, w).
 
         Raises:
             ModelError: the map is not the one that the networks were trained with.
         """
         self.check(slots, counts)
-        nets, _ = _networks(self.name)
-        x = self._whole_blocks(weigh(slots, counts))
-        with torch.autocast("cpu", torch.bfloat16, enabled=_bf16_pays()):
-            return nets["sce"](_last(x), self._told(snr_db)).float().contiguous()
+        nets, _ = _networks(self.name, self.device)
+        x = self._whole_blocks(weigh(slots, counts)).to(self.device)
+        with self._half():
+            return nets["sce"](_last(x), self._told(snr_db)).float().contiguous().to(slots.device)
 
     @torch.no_grad()
     def level_scores(self, symbols: torch.Tensor, snr_db: float, log_price: float, per_level: int) -> torch.Tensor:
         """Log-probabilities of the levels (4, rows, columns) at a price."""
-        nets, _ = _networks(self.name)
+        nets, _ = _networks(self.name, self.device)
         told = (self._told(snr_db), torch.tensor([log_price]), torch.tensor([per_level]))
-        return nets["ran"](symbols, *told)[0]
+        return nets["ran"](symbols.to(self.device), *(value.to(self.device) for value in told))[0].to(symbols.device)
 
     @torch.no_grad()
     def decode(
         self, symbols: torch.Tensor, sent: torch.Tensor, noise_var: torch.Tensor, snr_db: float, counts: torch.Tensor
     ) -> torch.Tensor:
-        """Readings (1, s, h, w) from what arrived on the encoder's scale; see `SemanticDecoder`."""
-        nets, _ = _networks(self.name)
-        with torch.autocast("cpu", torch.bfloat16, enabled=_bf16_pays()):
-            x = nets["scd"](_last(symbols), _last(sent), _last(noise_var), self._told(snr_db)).float()
+        """Readings (b, s, h, w) from what arrived on the encoder's scale; see `SemanticDecoder`."""
+        nets, _ = _networks(self.name, self.device)
+        arrived = [_last(part.to(self.device)) for part in (symbols, sent, noise_var)]
+        with self._half():
+            x = nets["scd"](*arrived, self._told(snr_db)).float().to(symbols.device)
         h, w = counts.shape
         return unweigh(x[..., :h, :w].contiguous(), counts)
 
@@ -124,11 +129,14 @@ class SemanticCodec:
         return x
 
     def _told(self, snr_db: float) -> torch.Tensor:
-        return torch.tensor([self.trained_snr(snr_db)])
+        return torch.tensor([self.trained_snr(snr_db)], device=self.device)
+
+    def _half(self) -> torch.autocast:
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu" or _bf16_pays())
 
 
 @cache
-def _networks(name: str) -> tuple[nn.ModuleDict, dict[str, Any]]:
+def _networks(name: str, device: str) -> tuple[nn.ModuleDict, dict[str, Any]]:
     path = find_weights(name)
     card = read_card(path)
     if card["task"] != TASK:
@@ -142,7 +150,7 @@ def _networks(name: str) -> tuple[nn.ModuleDict, dict[str, Any]]:
     fill(nets, {key: value for key, value in tensors.items() if key.split(".")[0] in PARTS}, path)
     nets.eval().requires_grad_(False)
     check_probe(path, card, semantic_probe(nets["sce"], nets["scd"], size))  # type: ignore[arg-type]
-    return nets.to(memory_format=torch.channels_last), card["facts"]  # type: ignore[call-overload]
+    return nets.to(device, memory_format=torch.channels_last), card["facts"]  # type: ignore[call-overload]
 
 
 def _last(x: torch.Tensor) -> torch.Tensor:

@@ -26,6 +26,7 @@ from semlink.codecs.level_choice import chosen, levels_for_budget
 from semlink.codecs.level_map import pack_levels, unpack_levels
 from semlink.codecs.rate_allocation import LEVELS, PER_LEVEL, prefix_mask
 from semlink.codecs.semantic import MOST_PAIRS, SemanticCodec
+from semlink.codecs.semantic_net import STRIDE
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
@@ -103,10 +104,17 @@ class SemanticScheme:
                     f"and {point.budget_uses - left} for the header"
                 )
         terms["per_level"] = self.per_level or (PER_LEVEL[0] if self._is_small(point, blocks) else PER_LEVEL[1])
+        notes = self._notes(frames, point.snr_db)
+        return Agreement(frames, point, terms | ({"note": "; ".join(notes)} if notes else {}))
+
+    def _notes(self, frames: FrameShape, snr_db: float) -> list[str]:
+        """What a reader of the row should know."""
         low, high = self.codec.facts["snr_db"]
-        if not low <= point.snr_db <= high:
-            terms["note"] = f"extrapolation: trained at {low:g} .. {high:g} dB"
-        return Agreement(frames, point, terms)
+        rows, columns = self.codec.blocks(frames.h, frames.w)
+        notes = [] if low <= snr_db <= high else [f"extrapolation: trained at {low:g} .. {high:g} dB"]
+        if (STRIDE * rows, STRIDE * columns) != (frames.h, frames.w):
+            notes.append(f"padded to {STRIDE * columns} x {STRIDE * rows} pixels")
+        return notes
 
     def _is_small(self, point: Point, blocks: int) -> bool:
         return point.budget_uses is not None and point.budget_uses < 0.75 * PER_LEVEL[1] * blocks

@@ -88,7 +88,7 @@ class TaskAwareCodec:
             max_bytes,
             knob=_KNOB,
             start=KNOB_STEPS / 2,
-            name="task-aware: even setting (255: q = 0)",
+            name="task-aware: even at q = 0, setting",
             most_encodes=9,
         ).stream
 

@@ -123,7 +123,7 @@ def test_titles_of_two_lines_stay_inside_and_off_the_panel_above(tmp_path):
 def test_many_snrs_are_thinned_evenly_with_both_ends(tmp_path):
     rows = make(tmp_path, [BEST], snrs=[float(s) for s in range(13)], records=False)
     sheet = cost_sheet(rows)
-    titles = [p.title.split("= ")[1] for p in sheet.panels]
+    titles = [p.title.split("=\N{NO-BREAK SPACE}")[1] for p in sheet.panels]
     assert len(titles) == MAX_PANELS and titles[0] == "0\N{NO-BREAK SPACE}dB" and titles[-1] == "12\N{NO-BREAK SPACE}dB"
     assert any("6 of 13 panels" in note for note in sheet.notes)
 

@@ -76,7 +76,11 @@ def cost_sheet(rows: Sequence[Row], metric: str = "psnr_db") -> Sheet:
     for channel, snr_db in kept:
         here = [r for r in rows if (r.channel, r.snr_db) == (channel, snr_db)]
         parts = [channel] if channels > 1 else []
-        parts += [f"{SNR_NAME} = {snr_db:g}\N{NO-BREAK SPACE}dB"] if snr_db is not None else []
+        parts += (
+            [f"{SNR_NAME}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{snr_db:g}\N{NO-BREAK SPACE}dB"]
+            if snr_db is not None
+            else []
+        )
         panels.append(Panel(", ".join(parts), _curves(rows, here, metric, lambda r: value(r, cost))))
     costs = [x for panel in panels for curve in panel.curves for x in curve.x]
     return Sheet(

@@ -37,7 +37,7 @@ def time_sheet(directory: Path, rows: Sequence[Row]) -> Sheet | None:
         here = _middle([r for r in records if r["channel"] == channel and MEAN in r["clips"][0]])
         if here:
             where = [channel] if len({row.channel for row in rows}) > 1 else []
-            where += [f"{SNR_NAME} = {here[0]['snr_db']:g}\N{NO-BREAK SPACE}dB"]
+            where += [f"{SNR_NAME}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{here[0]['snr_db']:g}\N{NO-BREAK SPACE}dB"]
             for kind, what in ((MEAN, "mean"), (ONE, "one transmission")):
                 panels.append(Panel(", ".join([*where, what]), tuple(_curve(r, kind, schemes) for r in here)))
     lengths = sorted({f"{r['group_frames']}" for r in records if r["group_frames"] < len(r["clips"][0][MEAN])})

@@ -210,3 +210,35 @@ def small_pack_file(folder):
     path = folder / "pack.npz"
     save_pack(small_pack(), path)
     return path
+
+
+def test_the_policy_alone_learns_where_levels_pay():
+    """From the rewards of all levels, with encoder and decoder at rest; uneven scenes get uneven rates."""
+    made = task(allocation="learned", learns="policy", policy="exact", prices=[0.03, 0.03], policy_rate=1e-3)
+    torch.manual_seed(0)
+    model = made.build()
+    before = {name: p.clone() for name, p in model.named_parameters()}
+    rng = torch.Generator().manual_seed(1)
+    clips = torch.full((2, 16, 32, 32), 0.5)
+    clips[..., :16] += 0.3 * torch.sin(torch.arange(16.0) * 1.1) * torch.sin(torch.arange(32.0) * 0.9)[:, None]
+    (optimiser,) = made.optimisers(model, 1e-3)
+    for step in range(40):
+        loss, _ = made.loss(model, clips, step, torch.Generator().manual_seed(step))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    moved = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    assert moved and all(name.startswith("ran.") for name in moved)
+    counts = made.options.sensor.counts(clips)
+    x = weigh(made.options.sensor.sense(clips, counts, rng), counts)
+    snr, told = torch.tensor([10.0, 10.0]), (torch.full((2,), float(np.log(0.03))), torch.tensor([12, 12]))
+    chances = model.ran(model.sce(x, snr), snr, *told).exp().detach()
+    level = (chances * torch.arange(1, 5)[:, None, None]).sum(1)
+    assert float(level[..., 0].mean()) > float(level[..., -1].mean()) + 0.3
+
+
+def test_rewards_of_all_levels_are_measured_against_one_mean():
+    errors = torch.rand(2, 4, 16, 16, 16, generator=torch.Generator().manual_seed(0))
+    rewards = task().rewards_of_levels(errors, torch.tensor([0.0, 0.3]))
+    assert float(rewards[0].mean()) == pytest.approx(-1.0, abs=1e-4)
+    assert float(rewards[1].mean()) == pytest.approx(-1.0 - 0.3 * 2.5, abs=1e-4)

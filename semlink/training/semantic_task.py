@@ -60,6 +60,9 @@ class SemanticOptions:
         prices: a level's price is drawn from this range, logarithmically.
         quality: what a block's reward measures: "clip", its error beside the clip's mean error, or
             "block", the logarithm of its own error as published.
+        policy: "sampled", two draws of the levels of each clip, as published but for the baseline; or "exact",
+            the gradient of the expected reward from all four levels, every block of a clip at the same one.
+        learns: "all", or "policy", the rate allocation network alone.
         policy_rate: learning rate of the rate allocation network.
     """
 
@@ -75,6 +78,8 @@ class SemanticOptions:
     even_share: float = 0.15
     prices: list = field(default_factory=lambda: [0.01, 1.0])
     quality: str = "clip"
+    policy: str = "sampled"
+    learns: str = "all"
     policy_rate: float = 1e-3
 
     def __post_init__(self) -> None:
@@ -82,6 +87,8 @@ class SemanticOptions:
             ("loss", ("task", "readings", "initial")),
             ("allocation", ("uniform", "mixed", "learned")),
             ("quality", ("clip", "block")),
+            ("policy", ("sampled", "exact")),
+            ("learns", ("all", "policy")),
         ):
             if getattr(self, name) not in allowed:
                 raise ScenarioError(f"options.{name}: got {getattr(self, name)!r}, allowed: {' or '.join(allowed)}")
@@ -127,6 +134,8 @@ class SemanticTask:
 
     def optimisers(self, model: Any, learning_rate: float) -> list[torch.optim.Optimizer]:
         policy = list(model.ran.parameters())
+        if self.options.learns == "policy":
+            return [torch.optim.Adam(policy, lr=self.options.policy_rate)]
         rest = [p for name, p in model.named_parameters() if not name.startswith("ran.")]
         return [torch.optim.Adam(rest, lr=learning_rate), torch.optim.Adam(policy, lr=self.options.policy_rate)]
 
@@ -135,6 +144,8 @@ class SemanticTask:
         counts = o.sensor.counts(clips)
         x = weigh(o.sensor.sense(clips, counts, rng), counts)
         snr_db = o.snr_db[0] + (o.snr_db[1] - o.snr_db[0]) * torch.rand(len(clips), generator=rng).to(clips.device)
+        if o.learns == "policy":
+            return self._policy_alone(model, clips, x, snr_db, counts, rng)
         symbols = model.sce(x, snr_db)
         even = o.allocation != "learned" or bool(torch.rand((), generator=rng) < o.even_share)
         if not even and step >= o.warm:
@@ -158,10 +169,39 @@ class SemanticTask:
         choice = torch.tensor(self.options.per_level)
         return choice[torch.randint(0, len(choice), (clips,), generator=rng)]
 
+    def _policy_alone(self, model, clips, x, snr_db, counts, rng):
+        """The loss of the rate allocation network with all else at rest."""
+        log_price, per_level = self._prices(len(clips), rng, clips.device), self._per_level(len(clips), rng)
+        per_level = per_level.to(clips.device)
+        with torch.no_grad():
+            symbols = model.sce(x, snr_db)
+            shape = (len(clips), *symbols.shape[2:])
+            levels = [torch.full(shape, level, device=clips.device) for level in range(1, LEVELS + 1)]
+            sent = [prefix_mask(per_level[:, None, None] * f) for f in levels]
+            errors = [self._errors(model, clips, x, symbols, part, snr_db, counts, rng) for part in sent]
+            rewards = self.rewards_of_levels(torch.stack(errors, 1), log_price.exp())
+        chances = explored(model.ran(symbols, snr_db, log_price, per_level), EXPLORED).exp()
+        level = (chances * torch.arange(1, LEVELS + 1, device=chances.device)[:, None, None]).sum(1)
+        return -(chances * rewards).sum(1).mean(), {"level": float(level.detach().mean())}
+
+    def rewards_of_levels(self, errors: torch.Tensor, price: torch.Tensor) -> torch.Tensor:
+        """Rewards (b, 4, rows, columns) of all levels from squared errors (b, 4, t, h, w)."""
+        b, choices = errors.shape[:2]
+        levels = torch.arange(1, choices + 1, device=errors.device)[:, None, None]
+        block = F.avg_pool2d(errors.mean(2), STRIDE)
+        if self.options.quality == "block":
+            gained = -(block + 1e-6).log()
+        else:
+            gained = -block / (block.mean((1, 2, 3), keepdim=True) + 1e-6)
+        return gained - price[:, None, None, None] * levels
+
+    def _prices(self, clips: int, rng: torch.Generator, device: torch.device) -> torch.Tensor:
+        """Logarithms of prices, drawn evenly."""
+        low, high = (torch.tensor(price).log() for price in self.options.prices)
+        return (low + (high - low) * torch.rand(clips, generator=rng)).to(device)
+
     def _learned(self, model, clips, x, symbols, snr_db, counts, rng):
-        o = self.options
-        low, high = (torch.tensor(price).log() for price in o.prices)
-        log_price = (low + (high - low) * torch.rand(len(clips), generator=rng)).to(clips.device)
+        log_price = self._prices(len(clips), rng, clips.device)
         per_level = self._per_level(len(clips), rng).to(clips.device)
         policy = explored(model.ran(symbols, snr_db, log_price, per_level), EXPLORED)
         levels = [draw_levels(policy, rng) for _ in range(2)]

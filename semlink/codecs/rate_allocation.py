@@ -16,6 +16,8 @@ from semlink.codecs.semantic_net import SNR_FEATURES, SYMBOLS, snr_features
 
 LEVELS = 4
 PER_LEVEL = (6, 12)
+REACH = 8.0
+"""Scores stay within this, so that no choice is ever beyond recall."""
 EXPLORED = 0.4
 """Share of uniform choice while learning [zhang2024crl, Sec. III-B.2]."""
 
@@ -46,8 +48,14 @@ class RateAllocation(nn.Module):
         planes = told[..., None, None].expand(*told.shape, *symbols.shape[2:])
         features = self.enter(torch.cat((symbols, planes), 1)).relu()
         for residual in self.residuals:
-            features = features + residual(features)
-        return self.leave(features).float().log_softmax(1)
+            features = features + residual(_level(features))
+        scores = self.leave(_level(features)).float()
+        return (REACH * torch.tanh(scores / REACH)).log_softmax(1)
+
+
+def _level(features: torch.Tensor) -> torch.Tensor:
+    """Zero mean and unit variance over the channels of each block."""
+    return nn.functional.layer_norm(features.permute(0, 2, 3, 1), features.shape[1:2]).permute(0, 3, 1, 2)
 
 
 def explored(log_probabilities: torch.Tensor, share: float = EXPLORED) -> torch.Tensor:

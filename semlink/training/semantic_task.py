@@ -41,6 +41,10 @@ from semlink.training.sensing_tasks import mean_psnr_db
 from semlink.weights.store import probe_facts
 
 
+TEMPERATURE = 0.03
+"""Of the policy that is learned from all levels, in units of reward."""
+
+
 @dataclass(frozen=True, slots=True)
 class SemanticOptions:
     """How to train.
@@ -61,7 +65,7 @@ class SemanticOptions:
         quality: what a block's reward measures: "clip", its error beside the clip's mean error, or
             "block", the logarithm of its own error as published.
         policy: "sampled", two draws of the levels of each clip, as published but for the baseline; or "exact",
-            the gradient of the expected reward from all four levels, every block of a clip at the same one.
+            towards what the rewards of all four levels say, every block of a clip at the same one.
         learns: "all", or "policy", the rate allocation network alone.
         policy_rate: learning rate of the rate allocation network.
     """
@@ -180,9 +184,9 @@ class SemanticTask:
             sent = [prefix_mask(per_level[:, None, None] * f) for f in levels]
             errors = [self._errors(model, clips, x, symbols, part, snr_db, counts, rng) for part in sent]
             rewards = self.rewards_of_levels(torch.stack(errors, 1), log_price.exp())
-        chances = explored(model.ran(symbols, snr_db, log_price, per_level), EXPLORED).exp()
-        level = (chances * torch.arange(1, LEVELS + 1, device=chances.device)[:, None, None]).sum(1)
-        return -(chances * rewards).sum(1).mean(), {"level": float(level.detach().mean())}
+        policy = model.ran(symbols, snr_db, log_price, per_level)
+        level = (policy.detach().exp() * torch.arange(1, LEVELS + 1, device=policy.device)[:, None, None]).sum(1)
+        return soft_policy_loss(policy, rewards), {"level": float(level.mean()), "spread": float(level.std())}
 
     def rewards_of_levels(self, errors: torch.Tensor, price: torch.Tensor) -> torch.Tensor:
         """Rewards (b, 4, rows, columns) of all levels from squared errors (b, 4, t, h, w)."""
@@ -303,3 +307,14 @@ def policy_loss(policy: torch.Tensor, levels: Sequence[torch.Tensor], rewards: S
     advantage = advantage / advantage.square().mean((1, 2), keepdim=True).sqrt().clamp_min(1e-6)
     chosen = log_probability(policy, levels[0]) - log_probability(policy, levels[1])
     return -(advantage * chosen).mean()
+
+
+def soft_policy_loss(policy: torch.Tensor, rewards: torch.Tensor) -> torch.Tensor:
+    """Cross entropy between the policy (b, 4, rows, columns) and the one that chooses by exp(reward / temperature).
+
+    That one maximises the expected reward plus `TEMPERATURE` times the entropy;
+    unlike the gradient of the expected reward this one does not vanish where
+    the policy is sure of itself.
+    Source: [levine2018control, Sec. 2], the optimum of maximum-entropy control.
+    """
+    return -((rewards / TEMPERATURE).softmax(1) * policy).sum(1).mean()

@@ -40,7 +40,6 @@ from semlink.training.sensed_clips import SensedClips
 from semlink.training.sensing_tasks import mean_psnr_db
 from semlink.weights.store import probe_facts
 
-
 TEMPERATURE = 0.03
 """Of the policy that is learned from all levels, in units of reward."""
 

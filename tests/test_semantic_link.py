@@ -70,7 +70,10 @@ def quality(outcome, clip: Frames) -> float:
     return float(-10 * (outcome.frames.pixels - clip.pixels).square().mean().log10())
 
 
-@pytest.mark.parametrize("options", [{}, {"allocation": "uniform"}, {"per_level": 12}, {"side_info": "16qam-2/3"}])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"allocation": "searched"}, {"allocation": "uniform"}, {"per_level": 12}, {"side_info": "16qam-2/3"}],
+)
 def test_budgets_are_kept_and_every_symbol_is_charged(tmp_path, weights, options):
     """The chain compares antenna and ledger, power, and a second reception; here the sums."""
     link, clip = link_of(tmp_path, scheme(weights, **options)), moving()
@@ -87,6 +90,19 @@ def test_quality_rises_with_snr_and_with_budget(tmp_path, weights):
     assert all(b > a for a, b in zip(by_snr, by_snr[1:])) and max(b - a for a, b in zip(by_snr, by_snr[1:])) < 6
     by_budget = [quality(send(link, clip, budget=budget)[0], clip) for budget in (300, 600, 1200)]
     assert by_budget[0] < by_budget[1] < by_budget[2]
+
+
+def test_searched_rates_beat_even_ones_where_the_scene_is_uneven(tmp_path, weights):
+    """At the same total cost, map included; half of the scene is flat."""
+    y, x = torch.meshgrid(torch.arange(128.0), torch.arange(64.0), indexing="ij")
+    clip = moving(128, 128)
+    clip.pixels[..., :64] = 0.5 + 0.2 * torch.sin(x * 1.3) * torch.cos(y * 1.1) + 0.2 * torch.sin(0.9 * (x + y))
+    clip.pixels[..., 64:] = 0.5
+    uneven, even = (
+        link_of(tmp_path, scheme(weights, allocation=kind, per_level=12)) for kind in ("searched", "uniform")
+    )
+    gain = [quality(send(link, clip, snr_db=15, budget=3200)[0], clip) for link in (uneven, even)]
+    assert gain[0] > gain[1] + 0.3
 
 
 def test_rates_are_prices_or_symbols_a_block(tmp_path, weights):

@@ -22,11 +22,12 @@ import numpy as np
 import torch
 
 from semlink.blocks import Rehearsal, Sensor
-from semlink.codecs.level_choice import chosen, levels_for_budget
+from semlink.codecs.level_choice import Scores, chosen, levels_for_budget
 from semlink.codecs.level_map import pack_levels, unpack_levels
 from semlink.codecs.rate_allocation import LEVELS, PER_LEVEL, prefix_mask
 from semlink.codecs.semantic import MOST_PAIRS, SemanticCodec
 from semlink.codecs.semantic_net import STRIDE
+from semlink.codecs.semantic_search import SEARCHED_PRICES, searched
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
@@ -61,7 +62,8 @@ class SemanticScheme:
     """A sensor, a semantic codec, a reconstruction.
 
     Attributes:
-        allocation: "learned", levels by the rate allocation network; "uniform", the same rate for all blocks.
+        allocation: "learned", levels by the rate allocation network; "searched", by trying all of them at
+            the transmitter; "uniform", the same rate for all blocks.
         per_level: symbols that a level adds, 6 or 12; None takes 6 where the budget is small.
         side: how the header is coded, and the map unless `map_side` says otherwise.
         ideal_side: the map arrives by decree, charged as published; makes the scheme a bound.
@@ -121,8 +123,8 @@ class SemanticScheme:
 
     def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
         snr_db, side, map_side = agreement.point.snr_db, self._side(agreement), self._map_side(agreement)
-        symbols = self._encode(frames, agreement, seeds)
-        pairs, packed = self._allocate(symbols, agreement)
+        symbols, readings = self._encode(frames, agreement, seeds)
+        pairs, packed = self._allocate(symbols, readings, agreement, seeds)
         sent = _mask(pairs)
         scale_code, scale = quantised_scale(symbols, sent)
         head = ((scale_code << MAP_BITS) | len(packed)).to_bytes(HEADER_BYTES, "big")
@@ -141,12 +143,12 @@ class SemanticScheme:
 
     def uses_of_blocks(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> np.ndarray:
         """Channel uses of every block of a clip (rows, columns): the picture of where the symbols go."""
-        return self._allocate(self._encode(frames, agreement, seeds), agreement)[0]
+        return self._allocate(*self._encode(frames, agreement, seeds), agreement, seeds)[0]
 
     def ideal(self, frames: Frames, agreement: Agreement, channel: Any, seeds: Seeds) -> tuple[Frames, Ledger]:
         """The frames with a rate map that arrives by decree, and the uses that are charged for both."""
-        symbols = self._encode(frames, agreement, seeds)
-        pairs, _ = self._allocate(symbols, agreement)
+        symbols, readings = self._encode(frames, agreement, seeds)
+        pairs, _ = self._allocate(symbols, readings, agreement, seeds)
         power = (symbols.square() * _mask(pairs)).sum() / (2 * pairs.sum())
         scale = float(power.sqrt())
         heard = channel(to_planes(symbols / scale, pairs), agreement.point.snr_db, seeds)
@@ -166,42 +168,54 @@ class SemanticScheme:
     def _counts(self, agreement: Agreement) -> torch.Tensor:
         return self.sensor.counts(agreement.frames)  # type: ignore[attr-defined]
 
-    def _encode(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> torch.Tensor:
-        measurement = self.sensor.measure(frames, seeds)
-        return self.codec.encode(measurement.slots, measurement.counts, agreement.point.snr_db)
+    def _encode(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> tuple[torch.Tensor, Measurement]:
+        readings = self.sensor.measure(frames, seeds)
+        return self.codec.encode(readings.slots, readings.counts, agreement.point.snr_db), readings
 
-    def _allocate(self, symbols: torch.Tensor, agreement: Agreement) -> tuple[np.ndarray, bytes]:
+    def _allocate(
+        self, symbols: torch.Tensor, readings: Measurement, agreement: Agreement, seeds: Seeds
+    ) -> tuple[np.ndarray, bytes]:
         """Pairs of each block, and the map that says so; empty where all blocks are alike."""
         point, shape = agreement.point, tuple(symbols.shape[2:])
-        blocks, per_level = shape[0] * shape[1], agreement.terms["per_level"]
+        per_level = agreement.terms["per_level"]
         if self.allocation == "uniform":
             if point.budget_uses is None:
                 kept = max(FEWEST_PAIRS, min(round(point.rate / 2), MOST_PAIRS))  # type: ignore[operator]
                 return np.full(shape, kept), b""
             return pair_counts(self._room(agreement, 0), shape, MOST_PAIRS), b""
+        scores, prices = self._scores(symbols, readings, agreement, seeds)
         if point.budget_uses is None:
-            scores = self.codec.level_scores(symbols, point.snr_db, math.log(point.rate), per_level)  # type: ignore[arg-type]
-            levels = chosen(scores).numpy()
+            levels = chosen(scores(math.log(point.rate))).numpy()  # type: ignore[arg-type]
         else:
-            found = self._levels_within(symbols, agreement, blocks, per_level)
+            found = self._levels_within(scores, prices, agreement, shape[0] * shape[1])
             if found is None:
                 return pair_counts(self._room(agreement, 0), shape, MOST_PAIRS), b""
             levels = found
         return levels * per_level // 2, pack_levels(levels - 1)
 
+    def _scores(
+        self, symbols: torch.Tensor, readings: Measurement, agreement: Agreement, seeds: Seeds
+    ) -> tuple[Scores, tuple[float, float]]:
+        """What speaks for each level at a price, and the prices that make sense."""
+        snr_db, per_level = agreement.point.snr_db, agreement.terms["per_level"]
+        if self.allocation == "searched":
+            noise = seeds.normal("semantic/search", *symbols.shape[1:])
+            return searched(self.codec, symbols, readings, noise, snr_db, per_level), SEARCHED_PRICES
+        return (
+            lambda log_price: self.codec.level_scores(symbols, snr_db, log_price, per_level),
+            tuple(self.codec.facts["prices"]),
+        )
+
     def _levels_within(
-        self, symbols: torch.Tensor, agreement: Agreement, blocks: int, per_level: int
+        self, scores: Scores, prices: tuple[float, float], agreement: Agreement, blocks: int
     ) -> np.ndarray | None:
         """The levels that fill the budget beside their own map; None where the map would take too much of it."""
-        prices = tuple(self.codec.facts["prices"])
         best, map_bytes = None, blocks // LEVELS + 1
         for _ in range(3):
-            most = self._room(agreement, map_bytes) // (per_level // 2)
+            most = self._room(agreement, map_bytes) // (agreement.terms["per_level"] // 2)
             if most < blocks:
                 break
-            levels = levels_for_budget(
-                lambda price: self.codec.level_scores(symbols, agreement.point.snr_db, price, per_level), most, prices
-            ).numpy()
+            levels = levels_for_budget(scores, most, prices).numpy()
             needed = len(pack_levels(levels - 1))
             if needed > map_bytes:
                 break

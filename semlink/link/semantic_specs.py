@@ -17,8 +17,9 @@ class SemanticSpec(SchemeSpec):
     weights: str = Field(description="encoder, decoder and rate allocation by name, see `semlink weights`")
     sensor: AnySensor = Field(description="the sensor whose readings are sent")
     reconstruction: AnyReconstruction = Field(description="video from the readings that arrived, at the receiver")
-    allocation: Literal["learned", "uniform"] = Field(
-        "learned", description="levels by the rate allocation network, or the same rate for all blocks"
+    allocation: Literal["learned", "searched", "uniform"] = Field(
+        "learned",
+        description="levels by the rate allocation network, by trying all of them, or the same for all blocks",
     )
     per_level: Literal[6, 12] | None = Field(
         None, description="symbols that a level adds to a block; default: 6 for small budgets, 12 for others"

@@ -44,6 +44,8 @@ SCALE_STEPS = 64
 """Steps of the clip's scale in an octave."""
 MAP_SHARE = 0.15
 """A rate map that would take more of the budget is not sent: all blocks get the same rate."""
+MAP_SLACK = 8
+"""Bytes by which the map of a few more symbols may be longer."""
 FEWEST_PAIRS = PER_LEVEL[0] // 2
 IDEAL_USES_A_BLOCK = Fraction(3, 4)
 """Two bits a block in 16-QAM at rate 2/3, as [zhang2024crl, Sec. III-B.3] charges."""
@@ -219,7 +221,7 @@ class SemanticScheme:
             needed = len(pack_levels(levels - 1))
             if needed > map_bytes:
                 break
-            best, map_bytes = levels, needed
+            best, map_bytes = levels, min(map_bytes, needed + MAP_SLACK)
         if best is None or self.ideal_side:
             return best
         spent = self._map_side(agreement).uses(len(pack_levels(best - 1)), agreement.point.snr_db)

@@ -26,6 +26,14 @@ _LOCK = Lock()
 
 def draw_paths(model: Any, seed: int, num_steps: int, rate_hz: float) -> tuple[torch.Tensor, torch.Tensor]:
     """One draw of `model`: gains complex128 (path, step) and delays in seconds (path,)."""
+    gains, delays = draw_many_paths(model, seed, 1, num_steps, rate_hz)
+    return gains[0], delays[0]
+
+
+def draw_many_paths(
+    model: Any, seed: int, num: int, num_steps: int, rate_hz: float
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """`num` draws of `model` at once: gains complex128 (draw, path, step) and delays in seconds (draw, path)."""
     from sionna.phy import config
 
     with _LOCK:
@@ -33,10 +41,10 @@ def draw_paths(model: Any, seed: int, num_steps: int, rate_hz: float) -> tuple[t
         before = generator.get_state()
         try:
             generator.manual_seed(seed)
-            gains, delays = model(1, num_steps, rate_hz)
+            gains, delays = model(num, num_steps, rate_hz)
         finally:
             generator.set_state(before)
-    return gains[0, 0, 0, 0, 0], delays[0, 0, 0]
+    return gains[:, 0, 0, 0, 0], delays[:, 0, 0]
 
 
 def path_seed(seeds: Seeds, clip: int) -> int:

@@ -12,11 +12,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import numpy as np
+
 from semlink.phy.awgn import add_noise, noise_var_at
 from semlink.phy.capacity import ergodic_capacity
 from semlink.phy.checks import need_choice, need_number
 from semlink.phy.delay_line import PRECURSOR, Echoes, filter_with, taps_from_paths
-from semlink.phy.sionna_paths import Family, draw_paths, path_seed, sionna_model
+from semlink.phy.sionna_paths import Family, draw_many_paths, draw_paths, path_seed, sionna_model
 from semlink.seeds import Seeds
 from semlink.units import from_db
 
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
 
 Profile = Literal["A", "B", "C", "D", "E"]
 SPEED_OF_LIGHT = 299_792_458.0
+POWERS_PER_TURN = 4  # times at which the power response is read in a period of the maximum Doppler shift, and
+MOST_TIMES, SUBCARRIERS = 8, 16  # at most that many of them, on so many subcarriers
+_DRAWS_AT_ONCE = 256
 KNOTS_PER_DOPPLER = 128  # straight lines between knots then err by less than -70 dB
 
 # delay of the last path over the delay spread, and power of the line of sight
@@ -91,6 +96,23 @@ class _Multipath:
             max_delay_s=self.max_delay_s,
         )
 
+    def _powers(self, family: Family, uses: int, draws: int) -> np.ndarray:
+        """|H(f, t)|^2 of `draws` transmissions of `uses` samples: float32 (draw, time and subcarrier)."""
+        import torch
+
+        periods = uses / self.bandwidth_hz * self.doppler_hz
+        times = min(MOST_TIMES, 1 + int(POWERS_PER_TURN * periods))
+        speed, spread = self.speed_kmh / 3.6, self.delay_spread_ns * 1e-9
+        model = sionna_model(family, self.profile, spread, self.carrier_ghz * 1e9, speed)
+        frequencies = ((torch.arange(SUBCARRIERS, dtype=torch.float64) + 0.5) / SUBCARRIERS - 0.5) * self.bandwidth_hz
+        powers = []
+        for first in range(0, draws, _DRAWS_AT_ONCE):
+            num = min(_DRAWS_AT_ONCE, draws - first)
+            gains, delays = draw_many_paths(model, first, num, times, times * self.bandwidth_hz / uses)
+            turns = torch.exp(-2j * torch.pi * frequencies[:, None] * delays[:, None, :])  # (draw, subcarrier, path)
+            powers.append((turns @ gains).abs().square().flatten(1).float().numpy())
+        return np.concatenate(powers)
+
     def _stride(self, num: int) -> int:
         if self.doppler_hz == 0:
             return max(num, 1)
@@ -125,6 +147,10 @@ class Tdl(_Multipath):
         """Of the gain that one subcarrier meets, for the conformance kit."""
         return ("rician", self.k_factor) if self.k_factor else "rayleigh"
 
+    def gain_powers(self, uses: int, draws: int) -> np.ndarray:
+        """|H|^2 over time and frequency of `draws` transmissions, for bounds: (draw, point)."""
+        return self._powers("tdl", uses, draws)
+
     def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Echoes:
         return self._hear("tdl", iq, snr_db, seeds)
 
@@ -132,6 +158,10 @@ class Tdl(_Multipath):
 @dataclass(frozen=True, slots=True)
 class Cdl(_Multipath):
     """Clustered delay line: rays with angles, one vertical omnidirectional antenna at either end."""
+
+    def gain_powers(self, uses: int, draws: int) -> np.ndarray:
+        """|H|^2 over time and frequency of `draws` transmissions, for bounds: (draw, point)."""
+        return self._powers("cdl", uses, draws)
 
     def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Echoes:
         return self._hear("cdl", iq, snr_db, seeds)

@@ -213,6 +213,18 @@ def test_weights_for_another_map_or_architecture_are_refused(tmp_path, weights):
         link_of(tmp_path, scheme(weights, side_info="ideal", allocation="uniform"))
 
 
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        ({"rates": [0.0]}, "got a price of 0; allowed: above 0"),
+        ({"rates": [60], "allocation": "uniform"}, "got 60 symbols a block; allowed: 6 to 48"),
+    ],
+)
+def test_rates_that_mean_nothing_are_refused(tmp_path, weights, options, says):
+    with pytest.raises(ScenarioError, match=says):
+        link_of(tmp_path, scheme(weights, **options))
+
+
 def test_a_scenario_runs_and_says_what_it_measured(tmp_path, weights):
     path = tmp_path / "s.yaml"
     content = {

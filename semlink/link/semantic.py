@@ -262,9 +262,13 @@ class SemanticScheme:
             return layout, start, before + blocks, before + blocks
         packed = side.receive(part_of(received, start, received.iq.shape[1]), map_bytes, snr_db)
         pairs = agreement.terms["per_level"] // 2
-        if packed is None:
+        try:
+            levels = None if packed is None else unpack_levels(packed, shape)
+        except ValueError:  # damage that its checksum did not see
+            levels = None
+        if levels is None:
             return replace(layout, pairs=np.full(shape, pairs)), ends, before + blocks, blocks
-        return replace(layout, pairs=(unpack_levels(packed, shape) + 1) * pairs), ends, before + blocks, 0
+        return replace(layout, pairs=(levels + 1) * pairs), ends, before + blocks, 0
 
     def _decode(self, received: Received, layout: Layout, agreement: Agreement) -> Frames:
         counts = self._counts(agreement)

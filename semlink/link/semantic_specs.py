@@ -34,6 +34,15 @@ class SemanticSpec(SchemeSpec):
             raise ValueError("side_info ideal is about the rate map, and allocation uniform sends none")
         return self
 
+    @model_validator(mode="after")
+    def _rates_that_mean_something(self) -> SemanticSpec:
+        for rate in self.rates or ():
+            if self.allocation == "uniform" and not 6 <= rate <= 48:
+                raise ValueError(f"rates: got {rate:g} symbols a block; allowed: 6 to 48")
+            if not rate > 0:
+                raise ValueError(f"rates: got a price of {rate:g}; allowed: above 0, trained at 0.01 to 1")
+        return self
+
     def scheme(self, eye: Any) -> Any:
         """One end of the scheme behind a sensor and its reconstruction (`link.sensed.Eye`)."""
         from semlink.codecs.semantic import SemanticCodec

@@ -95,6 +95,8 @@ class SemanticOptions:
         ):
             if getattr(self, name) not in allowed:
                 raise ScenarioError(f"options.{name}: got {getattr(self, name)!r}, allowed: {' or '.join(allowed)}")
+        if (self.policy == "exact") != (self.learns == "policy"):
+            raise ScenarioError("options.policy: exact and options.learns: policy go together; got one of them alone")
 
 
 class SemanticModel(nn.Module):

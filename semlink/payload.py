@@ -54,6 +54,20 @@ class Measurement:
 
 
 @dataclass(frozen=True, slots=True)
+class Projections:
+    """What a sensor of inner products read out: the scene against known patterns.
+
+    `parts` are float32 (clip, m, n): m patterns, in an order that is part of
+    the agreement, each taken at n places (blocks of all frames, in raster
+    order, frame by frame). A sensor with several sets of patterns, such as key
+    and non-key frames, has a part for each. `frames` is the shape of the scene.
+    """
+
+    parts: tuple[torch.Tensor, ...]
+    frames: FrameShape
+
+
+@dataclass(frozen=True, slots=True)
 class Symbols:
     """Complex baseband for the antenna: `iq` complex64 (clip, n), E|x|^2 = 1."""
 

@@ -47,6 +47,11 @@ class Link:
         scheme = getattr(self.transmitter, "inner", self.transmitter)
         return getattr(getattr(scheme, "codec", None), "gop", None) or frames.t
 
+    def frame_kinds(self, frames: FrameShape, rate: float | None) -> list[str]:
+        """What each frame is to the sensor, such as `key` or `non-key`; empty where all are alike."""
+        kinds = getattr(self.transmitter, "frame_kinds", None)
+        return [] if kinds is None else list(kinds(frames, rate))
+
     def point(
         self, snr_db: float, budget_uses: int | None, rate: float | None, frames: FrameShape | None = None
     ) -> Point:

@@ -10,6 +10,7 @@ import numpy as np
 from semlink.link.trials import ClipTrial, wilson
 
 DECIMALS = 3  # of a decibel over time
+SSIM_DECIMALS = 5
 
 
 def clip_record(name: str, motion: str, trials: Sequence[ClipTrial]) -> dict[str, Any]:
@@ -17,7 +18,8 @@ def clip_record(name: str, motion: str, trials: Sequence[ClipTrial]) -> dict[str
 
     `outage` is the share of trials in which at least one block was lost for
     good, `bler` that of blocks, each with its 95 % Wilson interval.
-    `psnr_by_frame` is the mean over trials of each frame's PSNR in dB.
+    `psnr_by_frame` is the mean over trials of each frame's PSNR in dB,
+    `ssim_by_frame` the same for SSIM where the scenario asks for it.
     `psnr_of_first_trial` is one transmission's.
     """
     names = [m for m in ("psnr", "ssim") if m in trials[0].metrics]
@@ -28,13 +30,20 @@ def clip_record(name: str, motion: str, trials: Sequence[ClipTrial]) -> dict[str
         "channel_uses": [t.channel_uses for t in trials],
         "psnr_by_frame": _rounded(np.mean([t.psnr_by_frame for t in trials], axis=0)),
         "psnr_of_first_trial": _rounded(trials[0].psnr_by_frame),
+        **_ssim(trials),
         **_losses(trials),
         **_feedback(trials),
     }
 
 
-def _rounded(values: Sequence[float]) -> list[float]:
-    return [round(float(v), DECIMALS) for v in values]
+def _rounded(values: Sequence[float], decimals: int = DECIMALS) -> list[float]:
+    return [round(float(v), decimals) for v in values]
+
+
+def _ssim(trials: Sequence[ClipTrial]) -> dict[str, Any]:
+    if not trials[0].ssim_by_frame:
+        return {}
+    return {"ssim_by_frame": _rounded(np.mean([t.ssim_by_frame for t in trials], axis=0), SSIM_DECIMALS)}
 
 
 def _losses(trials: Sequence[ClipTrial]) -> dict[str, Any]:

@@ -23,7 +23,7 @@ from semlink.link.grid import GridPoint, channel_name
 from semlink.link.memo import Memo, StreamStore, digest_of
 from semlink.link.rehearsal import ClipRehearsal, rehearsal_root
 from semlink.link.rows import Row, to_json
-from semlink.link.score import METRICS, psnr_db
+from semlink.link.score import METRICS, psnr_db, ssim_by_frame
 from semlink.link.specs import Scenario, build_block, scheme_name
 from semlink.link.trials import ClipTrial, StopRule, repeat, t_halfwidth, wilson
 from semlink.payload import Agreement, Frames
@@ -90,7 +90,7 @@ class Bench:
     links: Memo[Link] = field(default_factory=lambda: Memo(8))
     deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
     scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
-    over_time: Memo[tuple[float, ...]] = field(default_factory=lambda: Memo(SCORES_KEPT))
+    over_time: Memo[dict[str, tuple[float, ...]]] = field(default_factory=lambda: Memo(SCORES_KEPT))
 
     def link(self, point: GridPoint) -> Link:
         scenario = self.scenario
@@ -147,9 +147,17 @@ class Bench:
         metrics = self.scores.get(
             key, lambda: {name: METRICS[name](reference, received) for name in {"psnr", *self.scenario.metrics}}
         )
-        by_frame = self.over_time.get(key, lambda: tuple(psnr_db(*pair) for pair in zip(reference, received)))
+        by_frame = self.over_time.get(key, lambda: self._by_frame(reference, received))
         uses = {str(purpose): float(amount) for purpose, amount in outcome.ledger.by_purpose().items()}
-        return ClipTrial(metrics, uses, outcome.blocks, outcome.lost, by_frame, outcome.feedback)
+        return ClipTrial(
+            metrics, uses, outcome.blocks, outcome.lost, by_frame["psnr"], by_frame.get("ssim", ()), outcome.feedback
+        )
+
+    def _by_frame(self, reference: np.ndarray, received: np.ndarray) -> dict[str, tuple[float, ...]]:
+        found = {"psnr": tuple(psnr_db(*pair) for pair in zip(reference, received))}
+        if "ssim" in self.scenario.metrics:
+            found["ssim"] = tuple(map(float, ssim_by_frame(reference, received)))
+        return found
 
 
 def run_point(bench: Bench, point: GridPoint) -> dict[str, Any]:
@@ -222,6 +230,7 @@ def _record(
         **head,
         "row": to_json(row),
         "group_frames": bench.link(point).group_frames(clips.frames[0].shape),
+        "frame_kinds": bench.link(point).frame_kinds(clips.frames[0].shape, point.rate),
         "clips": record_clips,
         "genie": list(genie),
         "versions": {"semlink": __version__},

@@ -16,7 +16,12 @@ def psnr_db(reference: np.ndarray, received: np.ndarray) -> float:
 
 
 def ssim(reference: np.ndarray, received: np.ndarray) -> float:
-    """Structural similarity with an 11x11 Gaussian window of sigma 1.5, mean over frames.
+    """Structural similarity of a clip, the mean over its frames; see `ssim_by_frame`."""
+    return float(ssim_by_frame(reference, received).mean())
+
+
+def ssim_by_frame(reference: np.ndarray, received: np.ndarray) -> np.ndarray:
+    """Structural similarity of each frame (t, h, w) with an 11x11 Gaussian window of sigma 1.5.
 
     Source: [wang2004, eq. (13)] with K1 = 0.01, K2 = 0.03 and unit range; the
     border of five pixels, where the window leaves the frame, is not averaged.
@@ -29,7 +34,7 @@ def ssim(reference: np.ndarray, received: np.ndarray) -> float:
     top = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
     index = top / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
     edge = 5 if min(x.shape[1:]) > 10 else 0
-    return float(index[:, edge : x.shape[1] - edge, edge : x.shape[2] - edge].mean())
+    return index[:, edge : x.shape[1] - edge, edge : x.shape[2] - edge].mean(axis=(1, 2))
 
 
 METRICS = {"psnr": psnr_db, "ssim": ssim}

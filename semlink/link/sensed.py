@@ -7,7 +7,7 @@ and is scored on its reconstruction.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,6 +33,11 @@ class Eye:
         """Measurements a pixel."""
         return self.sensor.measurements_per_pixel(shape)
 
+    def frame_kinds(self, shape: FrameShape) -> Sequence[str]:
+        """What each frame is to the sensor, where it tells frames apart."""
+        kinds = getattr(self.sensor, "frame_kinds", None)
+        return () if kinds is None else kinds(shape)
+
 
 @dataclass(frozen=True, slots=True)
 class SensedScheme:
@@ -47,6 +52,9 @@ class SensedScheme:
 
     def measurements_per_pixel(self, agreement: Agreement) -> float:
         return self.eye.cost(agreement.frames)
+
+    def frame_kinds(self, frames: FrameShape, rate: float | None) -> Sequence[str]:
+        return self.eye.frame_kinds(frames)
 
     def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
         return self.inner.agree(frames, point, rehearsal)
@@ -73,6 +81,9 @@ class SensingScheme:
 
     def measurements_per_pixel(self, agreement: Agreement) -> float:
         return self.eye_at(agreement.point.rate).cost(agreement.frames)
+
+    def frame_kinds(self, frames: FrameShape, rate: float | None) -> Sequence[str]:
+        return self.eye_at(rate).frame_kinds(frames)
 
     def sense(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Frames:
         """The reconstructed frames."""

@@ -28,6 +28,7 @@ class ClipTrial:
     blocks: int
     lost: int
     psnr_by_frame: tuple[float, ...] = ()
+    ssim_by_frame: tuple[float, ...] = ()
     feedback: tuple[Feedback, ...] = ()
 
     @property

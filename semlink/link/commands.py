@@ -31,7 +31,7 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     with _progress(scenario) as tell:
         report = run(job, workers=workers, fresh=fresh, progress=tell)
     show(results_table(report.rows))
-    files = [job.out / "curves.csv", *draw(job.out)]
+    files = [job.out / "curves.csv", *_table(job, report.keys), *draw(job.out)]
     if report.computed or not (job.out / "frames.png").exists():
         from semlink.link.plot_maps import draw_ratio_maps
         from semlink.link.plot_rate_maps import draw_rate_maps
@@ -48,6 +48,16 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
         f"{report.computed} point{'' if report.computed == 1 else 's'} computed, {reused} reused, "
         f"{report.seconds:.1f} s\n" + "".join(f"  {path}\n" for path in files)
     )
+
+
+def _table(job: Any, keys: Sequence[str]) -> list[Path]:
+    """`table.csv` and `table.md`, where the scenario asks for a table."""
+    if job.scenario.table is None:
+        return []
+    from semlink.link.clip_table import write_table
+
+    records = [record for record in map(job.results.read, keys) if record is not None]
+    return write_table(records, job.scenario.table, job.out)
 
 
 @contextlib.contextmanager

@@ -11,6 +11,7 @@ from semlink.link.channel_specs import AnyChannel, AnyWaveform, MultipathSpec, O
 from semlink.link.kinds import Spec
 from semlink.link.scheme_specs import AnyScheme
 from semlink.link.source_specs import AnySource
+from semlink.link.table_specs import TableSpec
 
 MetricName = Literal["psnr", "ssim"]
 
@@ -66,6 +67,7 @@ class Scenario(Spec):
     schemes: list[AnyScheme] = Field(min_length=1)
     metrics: list[MetricName] = Field(["psnr", "ssim"], min_length=1)
     trials: Trials = Field(Trials())
+    table: TableSpec | None = Field(None, description="also write clips against schemes, beside published numbers")
 
     @field_validator("schemes")
     @classmethod
@@ -88,6 +90,19 @@ class Scenario(Spec):
                         f"channel {channel.kind} has bandwidth_mhz {channel.bandwidth_mhz:g}, but the ofdm waveform "
                         f"has {waveform.num_subcarriers} x {waveform.spacing_khz} kHz = {waveform.bandwidth_mhz:g} MHz"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _table_names_schemes(self) -> Scenario:
+        names = [scheme_name(scheme) for scheme in self.schemes]
+        for where, asked in (
+            (("oracle", self.table.oracle), ("published", [p.scheme for p in self.table.published]))
+            if self.table
+            else ()
+        ):
+            for name in asked:
+                if name not in names:
+                    raise ValueError(f"table.{where} names {name!r}; allowed: {names}")
         return self
 
     @model_validator(mode="after")

@@ -82,6 +82,7 @@ class Report:
     computed: int
     seconds: float
     clips: Clips
+    keys: tuple[str, ...] = ()
 
 
 def plan(job: Job, *, fresh: bool = False) -> Plan:
@@ -152,7 +153,7 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
     job.results.write_manifest(
         job.scenario, seconds=seconds, workers=workers, computed=len(made.missing), points=len(made.points)
     )
-    return Report(rows, len(made.points), len(made.missing), seconds, made.clips)
+    return Report(rows, len(made.points), len(made.missing), seconds, made.clips, made.keys)
 
 
 def _run_here(job: Job, made: Plan, tell: Progress) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from semlink.link.grid import grid
-from semlink.link.plot_style import RC, save
+from semlink.link.plot_style import picture
 from semlink.link.point import Bench
 from semlink.link.specs import scheme_name
 
@@ -22,15 +22,7 @@ def draw_ratio_maps(bench: Bench, path: Path) -> list[Path]:
     maps = mixed_maps(bench)
     if not maps:
         return []
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    with plt.rc_context(RC):
-        figure = _figure(plt, maps)
-        save(figure, path)
-        plt.close(figure)
+    picture(path, lambda plt: _figure(plt, maps))
     return [path]
 
 

@@ -20,7 +20,7 @@ from semlink.errors import Infeasible
 from semlink.link.chain import run_clip
 from semlink.link.files import write_atomic
 from semlink.link.grid import GridPoint
-from semlink.link.plot_style import RC, save
+from semlink.link.plot_style import picture
 from semlink.link.point import Bench
 from semlink.link.show_frames import middle_points
 from semlink.link.specs import scheme_name
@@ -55,15 +55,7 @@ def draw_rate_maps(bench: Bench, path: Path) -> list[Path]:
     maps = rate_maps(bench)
     if not maps:
         return []
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    with plt.rc_context(RC):
-        figure = _figure(plt, maps)
-        save(figure, path)
-        plt.close(figure)
+    picture(path, lambda plt: _figure(plt, maps))
     table = path.with_suffix(".csv")
     write_atomic(table, _table(maps).encode())
     return [path, table]

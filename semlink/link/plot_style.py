@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,3 +86,16 @@ def save(figure: Figure, path: Path) -> Path:
     figure.savefig(data, format=kind, metadata=metadata)
     write_atomic(path, data.getvalue())
     return path
+
+
+def picture(path: Path, figure_of: Callable[[Any], Any]) -> None:
+    """Draw what `figure_of(pyplot)` gives in the house's look, and save it as `path`, without a screen."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    from matplotlib import pyplot as plt
+
+    with plt.rc_context(RC):
+        figure = figure_of(plt)
+        save(figure, path)
+        plt.close(figure)

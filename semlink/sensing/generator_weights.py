@@ -24,12 +24,21 @@ def load_generator(name: str | Path) -> tuple[Generator, dict[str, Any]]:
     card = read_card(path)
     if card["task"] != TASK:
         raise ModelError(f"{path}: weights for {card['task']!r}; allowed: those of {TASK!r}")
-    spec = card["model"]
+    spec = card["facts"]
     generator = Generator(spec["latent"], tuple(spec["channels"]), spec["planes"])
     fill(generator, read_tensors(path, card), path)
     generator.eval().requires_grad_(False)
     check_probe(path, card, probe(generator))
     return generator, card
+
+
+def start_code(latent: int) -> torch.Tensor:
+    """Where a search for codes begins, (latent,): a fixed normal vector of length 1.
+
+    Source: [hyder2019gmlr, public code: the same start for all frames].
+    """
+    code = torch.randn(latent, generator=torch.Generator().manual_seed(100))
+    return code / code.norm()
 
 
 @torch.no_grad()

@@ -43,7 +43,7 @@ class ClipSampler:
     """Draws batches (b, t, h, w) of float32 in [0, 1] from a pack."""
 
     def __init__(self, pack: Pack, settings: ClipSettings, seed: int) -> None:
-        self.settings, self.seed = settings, seed
+        self.pack, self.settings, self.seed = pack, settings, seed
         items = pack.items()
         self.videos = [item for item in items if self._fits(item, settings.frames)]
         self.stills = [item[0] for item in items if item.shape[0] == 1 and self._fits(item, 1)]
@@ -52,6 +52,10 @@ class ClipSampler:
                 f"data: none of {len(items)} items is large enough; allowed: clips of {settings.frames} frames "
                 f"or stills, at least {settings.crop} pixels high and wide"
             )
+
+    def held_out(self, crop: int) -> torch.Tensor:
+        """Clips for validation; see `validation_clips`."""
+        return validation_clips(self.pack, self.settings.frames, crop)
 
     def batch(self, step: int, size: int) -> torch.Tensor:
         """Batch number `step`."""

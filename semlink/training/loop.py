@@ -18,13 +18,12 @@ from torch import nn
 
 from semlink.errors import TrainingError
 from semlink.training.curves import Curves
-from semlink.training.data import ClipSampler, validation_clips
 from semlink.training.material import find_material
 from semlink.training.model_card import load_into, save_weights
 from semlink.training.pack import Pack
 from semlink.training.recipe import Profile, Recipe, load_recipe
 from semlink.training.state import RunState
-from semlink.training.tasks import Task, build_task
+from semlink.training.tasks import Task, build_task, sampler_of, shipped_part, trained_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +80,8 @@ class _Run:
     def __init__(self, recipe: Recipe, profile: Profile, task: Task, pack: Pack, folder: Path, device: torch.device):
         self.recipe, self.profile, self.task, self.folder, self.device = recipe, profile, task, folder, device
         self.pack = pack
-        self.sampler = ClipSampler(pack, replace(recipe.clips, crop=profile.crop), recipe.seed)
-        held_out = validation_clips(pack, recipe.clips.frames, profile.validation_crop)
-        self.held_out = held_out.to(device)
+        self.sampler = sampler_of(task, pack, replace(recipe.clips, crop=profile.crop), recipe.seed)
+        self.held_out = self.sampler.held_out(profile.validation_crop).to(device)
         self.facts = {"recipe": recipe.digest, "profile": _profile_facts(profile), "data": pack.digest}
         self.state = self._fresh()
         self.step_model = torch.compile(self.state.model) if profile.compile else self.state.model
@@ -144,9 +142,10 @@ class _Run:
     def _fresh(self) -> RunState:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
-            model = self.task.build()
+            shipped = self.task.build()
+            model = trained_part(self.task, shipped)
         if self.recipe.start.weights:
-            load_into(model, self.recipe.start.weights, skip=self.recipe.start.skip)
+            load_into(shipped, self.recipe.start.weights, skip=self.recipe.start.skip)
         model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = deepcopy(model).requires_grad_(False)
         optimisers = self.task.optimisers(model, self.recipe.optimiser.learning_rate)
@@ -158,7 +157,7 @@ class _Run:
     def _finish(self, curves: Curves) -> Path:
         return save_weights(
             self.folder / f"{self.recipe.name}.safetensors",
-            self.state.average.cpu(),
+            shipped_part(self.state.average).cpu(),
             self.task,
             recipe=self.recipe,
             profile=self.profile,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from semlink.errors import SourceError
+from semlink.sensing.image_stack import is_stack
 from semlink.training.pack import Pack, load_pack, pack_folders
 from semlink.training.recipe import DataSpec
 
@@ -16,8 +17,8 @@ HOLD_OUT_EVERY = 10  # of a plain folder, this item in turn is kept for validati
 def find_material(spec: DataSpec, root: str | Path | None = None) -> Pack:
     """The material of a recipe.
 
-    A root that holds the recipe's own folders is read as they say; any other
-    folder is read whole, and every tenth item of it is held out.
+    A root that holds the recipe's own folders and stacks of pictures is read as
+    they say; any other folder is read whole, and every tenth item of it is held out.
 
     Raises:
         SourceError: there is no such place, or nothing in it.
@@ -26,12 +27,16 @@ def find_material(spec: DataSpec, root: str | Path | None = None) -> Pack:
     if root.suffix == ".npz":
         return load_pack(root)
     train = [root / name for name in spec.train]
-    if all(folder.is_dir() for folder in train):
-        held_out = [root / name for name in spec.validation if (root / name).is_dir()]
+    if all(map(_is_there, train)):
+        held_out = [root / name for name in spec.validation if _is_there(root / name)]
         return pack_folders(train, held_out, terms=spec.terms, max_side=spec.max_side)
     pack = pack_folders([root], terms=spec.terms, max_side=spec.max_side)
     held = tuple(number % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1 for number in range(len(pack.names)))
     return replace(pack, held_out=held)
+
+
+def _is_there(place: Path) -> bool:
+    return place.is_dir() or is_stack(place)
 
 
 def data_root() -> Path:

@@ -2,7 +2,8 @@
 
 A pack is all a training machine needs: one uncompressed .npz of gray uint8
 frames, end to end, with a table of shapes. Only packing reads video and image
-formats; training reads numpy.
+formats; training reads numpy. Beside folders, stacks of small pictures in an
+.npz may be packed (`semlink.sensing.image_stack`); each picture is a still.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from semlink.errors import SourceError, TrainingError
+from semlink.sensing.image_stack import is_stack, read_stack
 
 VIDEO_SUFFIXES = frozenset({".mkv", ".mp4", ".avi", ".mov", ".webm", ".y4m"})
 STILL_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
@@ -48,17 +50,16 @@ class Pack:
 def pack_folders(
     train: Sequence[str | Path], held_out: Sequence[str | Path] = (), *, terms: str = "", max_side: int = 0
 ) -> Pack:
-    """Everything below the folders that can be read as video or still; sides over `max_side` are halved.
+    """Everything below the folders that can be read as video or still, and stacks; sides over `max_side` are halved.
 
     Raises:
         SourceError: a folder is missing, holds nothing, or holds a file that cannot be read.
     """
-    files = [(path, False) for path in _files(train)] + [(path, True) for path in _files(held_out)]
-    arrays = [_read(path, max_side) for path, _ in files]
-    names = tuple(path.name for path, _ in files)
-    shapes = tuple(_shape(array.shape) for array in arrays)
-    pixels = np.concatenate([array.ravel() for array in arrays]) if arrays else np.empty(0, np.uint8)
-    return Pack(names, shapes, tuple(held for _, held in files), pixels, terms)
+    sides = [(found, held) for places, held in ((train, False), (held_out, True)) for found in _items(places, max_side)]
+    names = tuple(name for (name, _), _ in sides)
+    shapes = tuple(_shape(array.shape) for (_, array), _ in sides)
+    pixels = np.concatenate([array.ravel() for (_, array), _ in sides]) if sides else np.empty(0, np.uint8)
+    return Pack(names, shapes, tuple(held for _, held in sides), pixels, terms)
 
 
 def save_pack(pack: Pack, path: str | Path) -> None:
@@ -88,14 +89,22 @@ def load_pack(path: str | Path) -> Pack:
         raise TrainingError(f"{path}: not a training pack ({why}); allowed: a file written by packing") from why
 
 
-def _files(folders: Iterable[str | Path]) -> Iterator[Path]:
-    for folder in map(Path, folders):
-        if not folder.is_dir():
-            raise SourceError(f"{folder}: not a folder of training material; allowed: a folder with {_suffixes()}")
-        found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES | STILL_SUFFIXES)
-        if not found:
-            raise SourceError(f"{folder}: holds no clips or stills; allowed: {_suffixes()}")
-        yield from found
+def _items(places: Iterable[str | Path], max_side: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Name and frames (t, h, w) of every item."""
+    for place in map(Path, places):
+        if is_stack(place):
+            yield from ((f"{place.name}:{number}", still[None]) for number, still in enumerate(read_stack(place)))
+        else:
+            yield from ((path.name, _read(path, max_side)) for path in _files(place))
+
+
+def _files(folder: Path) -> list[Path]:
+    if not folder.is_dir():
+        raise SourceError(f"{folder}: not a folder of training material; allowed: a folder with {_suffixes()}")
+    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES | STILL_SUFFIXES)
+    if not found:
+        raise SourceError(f"{folder}: holds no clips or stills; allowed: {_suffixes()}")
+    return found
 
 
 def _read(path: Path, max_side: int) -> np.ndarray:

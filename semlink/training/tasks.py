@@ -16,17 +16,29 @@ if TYPE_CHECKING:
     import torch
     from torch import nn
 
+    from semlink.training.data import ClipSettings
+    from semlink.training.pack import Pack
+
 TASKS: Mapping[str, str] = {
     "reconstruction": "semlink.training.sensing_tasks:ReconstructionTask",
     "ratio_policy": "semlink.training.policy_task:RatioPolicyTask",
     "ratio_ste": "semlink.training.ste_task:RatioSteTask",
     "compression": "semlink.training.compression_task:CompressionTask",
     "semantic": "semlink.training.semantic_task:SemanticTask",
+    "generator": "semlink.training.generator_task:GeneratorTask",
 }
 
 
 class Task(Protocol):
-    """What the loop needs to know of a learned part."""
+    """What the loop needs to know of a learned part.
+
+    A task may also offer
+
+    - `sampler(pack, settings, seed)`: an own `Sampler` instead of the one of clips; `loss` and `validate` then get
+      what it draws;
+    - `with_helpers(model)`: a module around the model of `build` that the loop trains instead, for what is learned
+      beside the model and not shipped; its attribute `shipped` is the model.
+    """
 
     @property
     def architecture(self) -> str:
@@ -58,6 +70,35 @@ class Task(Protocol):
     def probe(self, model: Any) -> torch.Tensor:
         """The output for a fixed input, whose digest tells right weights from wrong ones."""
         ...
+
+
+class Sampler(Protocol):
+    """Draws what a step is trained on; a batch depends on (seed, step) alone."""
+
+    def batch(self, step: int, size: int) -> Any:
+        """Batch number `step`: a tensor, or something else with the method `to(device)`."""
+        ...
+
+    def held_out(self, crop: int) -> torch.Tensor:
+        """Material for validation, never trained on; may be empty."""
+        ...
+
+
+def sampler_of(task: Any, pack: Pack, settings: ClipSettings, seed: int) -> Sampler:
+    """The task's own sampler, or the one of clips."""
+    from semlink.training.data import ClipSampler
+
+    return getattr(task, "sampler", ClipSampler)(pack, settings, seed)
+
+
+def trained_part(task: Any, model: nn.Module) -> nn.Module:
+    """What the loop trains: `model`, with what the task learns beside it."""
+    return task.with_helpers(model) if hasattr(task, "with_helpers") else model
+
+
+def shipped_part(trained: Any) -> nn.Module:
+    """The model within what the loop trains."""
+    return getattr(trained, "shipped", trained)
 
 
 def build_task(name: str, model: Mapping[str, Any], options: Mapping[str, Any]) -> Task:

@@ -69,5 +69,37 @@ class DatasetSpec(_FileSpec):
         return DatasetSource(**self.model_dump(exclude={"kind"}))
 
 
-SOURCES = (ScenesSpec, VideoSpec, DatasetSpec)
+class DigitsSpec(Spec):
+    """Digits that turn or bounce about, 64 x 64 pixels, drawn from fonts or taken from a file such as MNIST's."""
+
+    kind: Literal["digits"]
+    motion: Literal["rotating", "bouncing"] = Field("rotating", description="one digit turning, or digits that bounce")
+    clips: PositiveInt = Field(10, description="number of clips")
+    frames: PositiveInt = Field(32, description="frames in a clip")
+    degrees: float = Field(2.0, allow_inf_nan=False, description="rotating: turn from frame to frame")
+    digits: Literal[1, 2] | None = Field(None, description="bouncing: digits in a clip; default: 2")
+    path: str | None = Field(None, description=".npz with `images`, uint8 (n, 28, 28); `file.npz[0:500]`: a part")
+    seed: int = Field(0, ge=0, description="another seed, other digits and paths")
+
+    def build(self) -> Any:
+        from semlink.sensing.digits import DigitSource
+
+        return DigitSource(**self.model_dump(exclude={"kind"}))
+
+
+class WheelSpec(Spec):
+    """A turning wheel of colours, 64 x 64 pixels; the planes R, G, B of a frame stand one above the other."""
+
+    kind: Literal["wheel"]
+    slices: int = Field(12, ge=4, description="slices of equal angle")
+    degrees: float = Field(1.0, allow_inf_nan=False, description="turn from frame to frame")
+    frames: PositiveInt = Field(64, description="frames in the clip")
+
+    def build(self) -> Any:
+        from semlink.sensing.wheel import WheelSource
+
+        return WheelSource(**self.model_dump(exclude={"kind"}))
+
+
+SOURCES = (ScenesSpec, VideoSpec, DatasetSpec, DigitsSpec, WheelSpec)
 AnySource = one_of("source", *SOURCES)

@@ -23,7 +23,7 @@ PIXELS = SIDE * SIDE
 
 
 class BlockBasis(nn.Module):
-    """Orthonormal `rows` (1024, 1024) of blocks in raster order, and the mean square `power` (1024) of each one's reading."""
+    """Orthonormal `rows` (1024, 1024) of blocks, and the mean square `power` (1024) of what each row reads."""
 
     def __init__(self) -> None:
         super().__init__()

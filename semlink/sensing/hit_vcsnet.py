@@ -39,7 +39,7 @@ class ResidualBlock(nn.Module):
 
 
 class Resample(nn.Module):
-    """Features of one scale for another: halved or doubled as often as it takes, a residual block at the smaller size."""
+    """Features of one scale for another: halved or doubled, with a residual block at the smaller size."""
 
     def __init__(self, width: int, source: int, target: int) -> None:
         super().__init__()

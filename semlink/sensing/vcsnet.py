@@ -1,4 +1,4 @@
-"""A plain network of the family of VCSNet: stacked convolutions, key features given to the frames between at each level.
+"""A plain network of the family of VCSNet: stacked convolutions, key features added to the frames between.
 
 Source: [shi2021vcsnet] for the structure; five layers of 3 x 3 convolutions.
 """

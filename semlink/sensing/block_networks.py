@@ -1,0 +1,185 @@
+"""Networks of block sampling with the sampling that they belong to.
+
+Both ends of the chain from pixels to pixels: `SampledNetwork.readings` is what
+a sensor does, `restore` what a receiver does. Patterns are those of a basis, or
+Gaussian, and stay; with `joint` they are parameters and learn beside the network.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from functools import cache
+from typing import Any
+
+import torch
+from torch import nn
+
+from semlink.errors import ModelError
+from semlink.payload import FrameShape
+from semlink.sensing.block_basis import linear_estimate, load_basis
+from semlink.sensing.block_guide import guide
+from semlink.sensing.block_sampling import from_blocks, gaussian_rows, references, rows_of, to_blocks
+from semlink.sensing.hit_vcsnet import HitVcsNet
+from semlink.sensing.vcsnet import VcsNet
+from semlink.weights.store import check_probe, fill, find_weights, read_card, read_tensors
+
+NETWORKS = ("hit-vcsnet", "vcsnet")
+BASIS = "blocks"
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkSize:
+    """Which network, and how large."""
+
+    network: str = "hit-vcsnet"
+    width: int = 32
+    levels: int = 2
+    hffm: bool = True
+    hfim: bool = True
+    guided: bool = True
+
+    def build(self) -> HitVcsNet | VcsNet:
+        """A fresh network, whose output is what it starts from.
+
+        Raises:
+            ModelError: there is no network of that name.
+        """
+        if self.network not in NETWORKS:
+            raise ModelError(f"model.network: got {self.network!r}, allowed: {list(NETWORKS)}")
+        if self.network == "vcsnet":
+            return VcsNet(self.width, self.levels, guided=self.guided)
+        return HitVcsNet(self.width, self.levels, hffm=self.hffm, hfim=self.hfim, guided=self.guided)
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Which patterns a network works with."""
+
+    ratios: tuple[float, ...] = (0.1,)
+    key_ratio: float = 0.5
+    gop: int = 8
+    matrix: str = "learned"
+    seed: int = 0
+    joint: bool = False
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """As it stands in a model card."""
+        basis = read_card(find_weights(BASIS))["weights_sha256"] if self.matrix == "learned" else None
+        return {f.name: getattr(self, f.name) for f in fields(self)} | {"ratios": list(self.ratios), "basis": basis}
+
+
+class SampledNetwork(nn.Module):
+    """A network and, with `joint`, its own patterns and upsampling matrices."""
+
+    def __init__(self, size: NetworkSize, sampling: Sampling) -> None:
+        super().__init__()
+        self.deep, self.sampling = size.build(), sampling
+        self.key_rows, self.rest_rows, self.key_lift, self.rest_lift = None, None, None, None
+        if sampling.joint:
+            for name, matrix in zip(("key", "rest"), self._fixed(max(sampling.ratios))):
+                rows, lift = matrix
+                setattr(self, f"{name}_rows", nn.Parameter(rows.clone()))
+                setattr(self, f"{name}_lift", nn.Parameter(lift.clone()))
+
+    def matrices(self, ratio: float) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+        """Patterns (m, 1024) and upsampling matrices (1024, m) of key and of non-key frames."""
+        if self.sampling.joint:
+            m = rows_of(ratio)
+            return (self.key_rows, self.key_lift), (self.rest_rows[:m], self.rest_lift[:, :m])  # type: ignore[index,return-value]
+        return self._fixed(ratio)
+
+    def _fixed(self, ratio: float) -> tuple[tuple[torch.Tensor, torch.Tensor], tuple[torch.Tensor, torch.Tensor]]:
+        s = self.sampling
+        return fixed_matrices(s.matrix, s.seed, rows_of(s.key_ratio), rows_of(ratio))
+
+    def readings(self, clips: torch.Tensor, ratio: float, chosen: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """Readings (b, frames, places, m) of the key frames of clips (b, t, h, w), and of those numbered `chosen`."""
+        (key, _), (rest, _) = self.matrices(ratio)
+        blocks = to_blocks(clips)
+        return blocks[:, :: self.sampling.gop] @ key.T, blocks[:, list(chosen)] @ rest.T
+
+    def start(
+        self, key: torch.Tensor, rest: torch.Tensor, ratio: float, shape: FrameShape, chosen: Sequence[int]
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
+        """Initial reconstructions of key frames (b, k, h, w) and of the others, and the guide of the others.
+
+        Args:
+            shape: of the whole clip, t frames of h x w.
+        """
+        (_, key_lift), (rows, rest_lift) = self.matrices(ratio)
+        keys = from_blocks(key @ key_lift.T, FrameShape(key.shape[1], shape.h, shape.w))
+        rests = from_blocks(rest @ rest_lift.T, FrameShape(len(chosen), shape.h, shape.w))
+        if not self.deep.guided:
+            return keys, rests, None
+        patterns = rows.detach()
+        led = guide(keys.detach(), rest.detach(), patterns, shape.t, self.sampling.gop, list(chosen))
+        return keys, rests, led
+
+    def forward(
+        self, keys: torch.Tensor, rests: torch.Tensor, led: torch.Tensor | None, t: int, chosen: Sequence[int]
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Key frames (b, k, h, w) and the chosen others (b, n, h, w) from what `start` gives; h, w multiples of 4."""
+        around = references(t, self.sampling.gop)
+        b, k = keys.shape[:2]
+        first = torch.arange(b)[:, None] * k
+        before, behind = (first + torch.tensor([around[n][side] for n in chosen]) for side in (0, 1))
+        flat = [None if x is None else x.flatten(0, 1)[:, None] for x in (keys, rests, led)]
+        new_keys, new_rests = self.deep(*flat, before.flatten().to(keys.device), behind.flatten().to(keys.device))
+        return new_keys.view(keys.shape), new_rests.view(rests.shape)
+
+
+@cache
+def fixed_matrices(matrix: str, seed: int, key: int, rest: int):
+    """Patterns of `key` and `rest` rows with the best linear upsampling for them, as ((rows, lift), (rows, lift)).
+
+    Raises:
+        ModelError: no matrix of that name.
+    """
+    if matrix == "learned":
+        rows = load_basis(BASIS).rows
+        return (rows[:key], rows[:key].T), (rows[:rest], rows[:rest].T)
+    if matrix != "gaussian":
+        raise ModelError(f"matrix: got {matrix!r}, allowed: 'learned' or 'gaussian'")
+    moment = load_basis(BASIS).moment()
+    both = gaussian_rows(key, seed), gaussian_rows(rest, seed + 1)
+    return tuple((rows, linear_estimate(rows, moment)) for rows in both)
+
+
+@cache
+def load_network(weights: str) -> tuple[SampledNetwork, Mapping[str, Any]]:
+    """The network of `weights` and its card.
+
+    Raises:
+        ModelError: missing, damaged, weights of something else, or trained on another basis than the one at hand.
+    """
+    path = find_weights(weights)
+    card = read_card(path)
+    if card["task"] != "block_network":
+        raise ModelError(f"weights {weights!r}: are of task {card['task']!r}; needed are those of 'block_network'")
+    sampling = sampling_of(card["facts"])
+    if sampling.facts["basis"] != card["facts"]["basis"]:
+        raise ModelError(f"weights {weights!r}: were trained on another basis than {BASIS!r} of this version")
+    network = SampledNetwork(NetworkSize(**card["model"]), sampling)
+    fill(network, read_tensors(path, card), path)
+    network.eval().requires_grad_(False)
+    check_probe(path, card, probe(network))
+    return network.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
+
+
+def sampling_of(facts: Mapping[str, Any]) -> Sampling:
+    """The sampling that a card's facts describe."""
+    named = {f.name: facts[f.name] for f in fields(Sampling)}
+    return Sampling(**named | {"ratios": tuple(facts["ratios"])})
+
+
+@torch.no_grad()
+def probe(network: SampledNetwork) -> torch.Tensor:
+    """The answer to a fixed moving pattern, nine frames of 64 x 64."""
+    t, y, x = torch.meshgrid(torch.arange(9.0), torch.arange(64.0), torch.arange(64.0), indexing="ij")
+    clip = (0.5 + 0.3 * torch.sin((x + 1.5 * t) / 5) * torch.cos((y - t) / 7))[None]
+    chosen, ratio, shape = [2, 5], network.sampling.ratios[0], FrameShape(9, 64, 64)
+    key, rest = network.readings(clip, ratio, chosen)
+    keys, rests = network(*network.start(key, rest, ratio, shape, chosen), 9, chosen)
+    return torch.cat((keys, rests), 1)

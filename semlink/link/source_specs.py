@@ -36,7 +36,9 @@ class _FileSpec(Spec):
     frames: PositiveInt = Field(16, description="frames in a clip")
     size: Size | None = Field(None, description="[height, width]; default: as stored")
     clips: PositiveInt | None = Field(1, description="clips in total, spread over the files; null: one a file")
-    crop: Literal["center", "resize"] = Field("center", description="cut the centre, or scale first so that it fits")
+    crop: Literal["center", "resize", "stretch"] = Field(
+        "center", description="cut the centre, or scale first so that it fits, or stretch to the size"
+    )
     pick: Literal["even", "seed", "first"] = Field("even", description="where in a file clips begin")
     seed: int = Field(0, description="for pick: seed")
     stride: PositiveInt = Field(1, description="take every stride-th frame")
@@ -48,6 +50,7 @@ class VideoSpec(_FileSpec):
     kind: Literal["video"] = "video"
     pixel_format: str | None = Field(None, description="headerless .yuv only: yuv420p, yuv422p, yuv444p, gray, ...")
     raw_size: Size | None = Field(None, description="headerless .yuv only: [height, width] as stored")
+    planes: Literal[1, 3] = Field(1, description="1: gray; 3: R, G and B one above the other, each of `size`")
 
     def build(self) -> Any:
         from semlink.sensing.video import VideoSource

@@ -18,7 +18,7 @@ from PIL import Image
 from semlink.errors import SourceError
 from semlink.seeds import Seeds
 
-Crop = Literal["center", "resize"]
+Crop = Literal["center", "resize", "stretch"]
 Pick = Literal["even", "seed", "first"]
 Motion = Literal["slow", "medium", "fast"]
 
@@ -40,7 +40,7 @@ class Reel(Protocol):
     def size(self) -> tuple[int, int]: ...
 
     def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray]:
-        """The frames of ascending numbers `wanted`: float32 (h, w) in [0, 1], one at a time."""
+        """The frames of ascending numbers `wanted`: float32 (h, w) or (3, h, w) in [0, 1], one at a time."""
         ...
 
 
@@ -84,9 +84,19 @@ class Clip:
     start: int
 
     def read(self, cutting: Cutting) -> np.ndarray:
-        """float32 (t, h, w) in [0, 1]; holds no more of the reel than the clip itself."""
+        """float32 (t, h, w) in [0, 1]; holds no more of the reel than the clip itself.
+
+        Planes of colour frames are put one above the other: (t, 3 h, w).
+        """
         wanted = range(self.start, self.start + cutting.span, cutting.stride)
-        frames = [to_size(frame, cutting.size, cutting.crop, self.reel.where) for frame in self.reel.read(wanted)]
+
+        def sized(plane: np.ndarray) -> np.ndarray:
+            return to_size(plane, cutting.size, cutting.crop, self.reel.where)
+
+        frames = [
+            sized(frame) if frame.ndim == 2 else np.concatenate([sized(plane) for plane in frame])
+            for frame in self.reel.read(wanted)
+        ]
         if len({frame.shape for frame in frames}) != 1:
             sizes = sorted({f"{h}x{w}" for h, w in (frame.shape for frame in frames)})
             raise SourceError(f"{self.reel.where}: frames change size ({', '.join(sizes)}); set size and crop: resize")
@@ -174,7 +184,7 @@ def check_sizes(reels: Sequence[Reel], cutting: Cutting) -> None:
 
 
 def to_size(frame: np.ndarray, size: tuple[int, int] | None, crop: Crop, where: Path) -> np.ndarray:
-    """A frame (h, w) cut around its centre; `resize` first scales it until it just covers `size`.
+    """A frame (h, w) cut around its centre; `resize` first scales it until it just covers `size`, `stretch` fits it.
 
     Raises:
         SourceError: a centre crop larger than the frame.
@@ -183,6 +193,8 @@ def to_size(frame: np.ndarray, size: tuple[int, int] | None, crop: Crop, where: 
         return frame
     if crop == "resize":
         return cover(frame, size)
+    if crop == "stretch":
+        return _scaled(frame, size, (0.0, 0.0, float(frame.shape[1]), float(frame.shape[0])))
     _check_room(frame.shape, size, where)
     top, left = (frame.shape[0] - size[0]) // 2, (frame.shape[1] - size[1]) // 2
     return frame[top : top + size[0], left : left + size[1]]
@@ -194,7 +206,13 @@ def cover(frame: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     scale = max(h / rows, w / columns)
     top, left = (rows - h / scale) / 2, (columns - w / scale) / 2
     box = (max(left, 0.0), max(top, 0.0), min(columns - left, columns), min(rows - top, rows))
-    scaled = Image.fromarray(np.ascontiguousarray(frame)).resize((w, h), Image.Resampling.BICUBIC, box=box)
+    return _scaled(frame, (h, w), box)
+
+
+def _scaled(frame: np.ndarray, size: tuple[int, int], box: tuple[float, float, float, float]) -> np.ndarray:
+    """The part `box` (left, top, right, bottom) of a frame at `size`, bicubic and without aliasing."""
+    picture = Image.fromarray(np.ascontiguousarray(frame))
+    scaled = picture.resize((size[1], size[0]), Image.Resampling.BICUBIC, box=box)
     return np.clip(np.asarray(scaled, dtype=np.float32), 0.0, 1.0)
 
 

@@ -28,17 +28,21 @@ class Footage:
     where: Path
     pictures: tuple[Path, ...] = ()
 
-    def open(self, pixel_format: str | None = None, raw_size: tuple[int, int] | None = None) -> Reel:
-        """The reel.
+    def open(
+        self, pixel_format: str | None = None, raw_size: tuple[int, int] | None = None, *, colour: bool = False
+    ) -> Reel:
+        """The reel, of gray frames (h, w) or of colour frames (3, h, w).
 
         Raises:
             SourceError: it cannot be read.
         """
         if self.pictures:
-            return open_images(self.where, self.pictures)
+            return open_images(self.where, self.pictures, colour=colour)
         if self.where.suffix.lower() in RAW_SUFFIXES:
+            if colour:
+                raise SourceError(f"{self.where}: headerless video is read as luma only; allowed: planes 1")
             return open_raw(self.where, pixel_format, raw_size)
-        return open_video(self.where)
+        return open_video(self.where, colour=colour)
 
 
 def find(patterns: Iterable[str]) -> tuple[Footage, ...]:

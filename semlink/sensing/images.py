@@ -23,28 +23,30 @@ class ImageSequence:
     where: Path
     paths: tuple[Path, ...]
     size: tuple[int, int]
+    colour: bool = False
 
     @property
     def num_frames(self) -> int:
         return len(self.paths)
 
     def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray]:
-        """Frames `wanted`: float32 (h, w) in [0, 1].
+        """Frames `wanted`: float32 (h, w) in [0, 1], or (3, h, w) in colour.
 
         Raises:
             SourceError: a picture cannot be read or has another size than the first.
         """
+        look = colour_picture if self.colour else gray_picture
         for number in wanted:
-            frame = gray_picture(self.paths[number])
-            if frame.shape != self.size:
+            frame = look(self.paths[number])
+            if frame.shape[-2:] != self.size:
                 raise SourceError(
-                    f"{self.paths[number]}: {frame.shape[0]}x{frame.shape[1]} (height x width), but "
+                    f"{self.paths[number]}: {frame.shape[-2]}x{frame.shape[-1]} (height x width), but "
                     f"{self.paths[0].name} of the same video is {self.size[0]}x{self.size[1]}"
                 )
             yield frame
 
 
-def open_images(where: Path, paths: Sequence[Path]) -> ImageSequence:
+def open_images(where: Path, paths: Sequence[Path], *, colour: bool = False) -> ImageSequence:
     """The reel of a folder of pictures.
 
     Raises:
@@ -55,7 +57,7 @@ def open_images(where: Path, paths: Sequence[Path]) -> ImageSequence:
             width, height = picture.size
     except _BROKEN as error:
         raise _unreadable(paths[0], error) from None
-    return ImageSequence(where, tuple(paths), (height, width))
+    return ImageSequence(where, tuple(paths), (height, width), colour)
 
 
 def gray_picture(path: Path) -> np.ndarray:
@@ -73,6 +75,26 @@ def gray_picture(path: Path) -> np.ndarray:
     except _BROKEN as error:
         raise _unreadable(path, error) from None
     return values.astype(np.float32) / np.float32(peak)
+
+
+def colour_picture(path: Path) -> np.ndarray:
+    """A PNG or JPEG file as its planes R, G, B, float32 (3, h, w) in [0, 1]; gray ones have three equal planes.
+
+    Raises:
+        SourceError: it cannot be read.
+    """
+    try:
+        with Image.open(path) as picture:
+            if picture.mode in _PEAKS:
+                return np.repeat(gray_picture(path)[None], 3, axis=0)
+            return planes_of_rgb(np.asarray(picture.convert("RGB")))
+    except _BROKEN as error:
+        raise _unreadable(path, error) from None
+
+
+def planes_of_rgb(rgb: np.ndarray) -> np.ndarray:
+    """8-bit RGB (h, w, 3) as float32 (3, h, w) in [0, 1]."""
+    return np.ascontiguousarray(rgb.transpose(2, 0, 1)).astype(np.float32) / np.float32(255)
 
 
 def gray_of_rgb(rgb: np.ndarray, *, peak: int) -> np.ndarray:

@@ -24,11 +24,13 @@ class VideoSource(ClipSource):
         clips: clips in total, dealt round robin over the sorted files; None
             for one from each file.
         crop: `center` cuts the middle out, `resize` first scales the frame so
-            that its shorter side fits.
+            that its shorter side fits, `stretch` scales both sides to `size`.
         pick: where clips begin within a file, see `clips.starts`.
         seed: for pick `seed`.
         pixel_format: of headerless files, one of `raw_video.PIXEL_FORMATS`.
         raw_size: (h, w) of headerless files.
+        planes: 1 for gray; 3 for colour, with the planes R, G, B of a frame
+            one above the other; `size` is that of a plane.
 
     Raises:
         SourceError: an option out of range, nothing found, a file that cannot
@@ -45,6 +47,7 @@ class VideoSource(ClipSource):
     stride: int = 1
     pixel_format: str | None = None
     raw_size: tuple[int, int] | None = None
+    planes: int = 1
     cutting: Cutting = field(init=False, repr=False, compare=False)
     plan: tuple[Clip, ...] = field(init=False, repr=False, compare=False)
 
@@ -52,9 +55,11 @@ class VideoSource(ClipSource):
         cutting = Cutting(self.frames, self.size, self.clips, self.crop, self.pick, self.seed, self.stride)
         raw_size = None if self.raw_size is None else pair("raw_size", self.raw_size)
         patterns = as_patterns(self.path)
+        if self.planes not in (1, 3):
+            raise SourceError(f"source planes: got {self.planes!r}, allowed: 1 (gray) or 3 (R, G, B)")
         footage = find(patterns)
         counts = shares(cutting.clips, len(footage))
-        reels = [item.open(self.pixel_format, raw_size) for item in footage[: len(counts)]]
+        reels = [item.open(self.pixel_format, raw_size, colour=self.planes == 3) for item in footage[: len(counts)]]
         object.__setattr__(self, "path", patterns)
         object.__setattr__(self, "size", cutting.size)
         object.__setattr__(self, "raw_size", raw_size)

@@ -10,7 +10,7 @@ stretched, so that limited-range video keeps its 16..235 of 255.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,12 +19,13 @@ import av
 import numpy as np
 
 from semlink.errors import SourceError
-from semlink.sensing.images import gray_of_rgb
+from semlink.sensing.images import gray_of_rgb, planes_of_rgb
 
 # Formats whose first plane is the luma, in the low bits of one or two bytes; after each sample of ya* comes opacity.
 _LUMA_FIRST = re.compile(r"(yuvj?4\d\dp|yuva4\d\dp|gray|ya|nv(12|16|21|24|42))(\d+)?(le|be)?")
 # Codecs with packets that are never shown: their packets do not count frames.
 _HIDDEN_FRAMES = frozenset({"vp8"})
+Look = Callable[[av.VideoFrame], np.ndarray]
 # Below this many frames a decode from the beginning costs less than a seek is worth.
 _NEAR = 32
 
@@ -36,9 +37,10 @@ class VideoFile:
     where: Path
     num_frames: int
     size: tuple[int, int]
+    colour: bool = False
 
     def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray]:
-        """Frames `wanted` (ascending): float32 (h, w) in [0, 1].
+        """Frames `wanted` (ascending): float32 (h, w) in [0, 1], or (3, h, w) in colour.
 
         Raises:
             SourceError: the file is gone or a frame cannot be decoded.
@@ -47,22 +49,28 @@ class VideoFile:
         if wanted[-1] >= index.num_frames:
             raise SourceError(f"{self.where}: frame {wanted[-1]} cannot be decoded: {index.num_frames} frames found")
         stamps, done = index.stamps, 0
+        look = colours_of if self.colour else luma_of
         if stamps is not None and wanted[0] >= _NEAR:
-            for frame in _after_seek(self.where, [stamps[number] for number in wanted]):
+            for frame in _after_seek(self.where, [stamps[number] for number in wanted], look):
                 done += 1
                 yield frame
         if done < len(wanted):
-            yield from _from_beginning(self.where, wanted[done:], stamps)
+            yield from _from_beginning(self.where, wanted[done:], stamps, look)
 
 
-def open_video(path: Path) -> VideoFile:
+def open_video(path: Path, *, colour: bool = False) -> VideoFile:
     """The reel of a video file.
 
     Raises:
         SourceError: not a video, or nothing in it can be decoded.
     """
     index = _index(str(path), *_stamp(path))
-    return VideoFile(path, index.num_frames, index.size)
+    return VideoFile(path, index.num_frames, index.size, colour)
+
+
+def colours_of(frame: av.VideoFrame) -> np.ndarray:
+    """The planes R, G, B of a decoded frame as FFmpeg converts it to 8 bits: float32 (3, h, w) in [0, 1]."""
+    return planes_of_rgb(frame.to_ndarray(format="rgb24"))
 
 
 def luma_of(frame: av.VideoFrame) -> np.ndarray:
@@ -169,7 +177,7 @@ def _counted(where: Path) -> _Index:
     return _Index(len(stamps), size, tuple(known) if stamps == sorted(set(known)) else None)
 
 
-def _after_seek(where: Path, stamps: Sequence[int]) -> Iterator[np.ndarray]:
+def _after_seek(where: Path, stamps: Sequence[int], look: Look) -> Iterator[np.ndarray]:
     """Frames with these stamps; ends early if one of them does not come."""
     with _opened(where) as container:
         try:
@@ -177,7 +185,7 @@ def _after_seek(where: Path, stamps: Sequence[int]) -> Iterator[np.ndarray]:
             done = 0
             for frame in _decoded(container):
                 if frame.pts == stamps[done] and not frame.is_corrupt:
-                    yield luma_of(frame)
+                    yield look(frame)
                     done += 1
                 if done == len(stamps) or frame.pts is None or frame.pts > stamps[done]:
                     return
@@ -185,7 +193,9 @@ def _after_seek(where: Path, stamps: Sequence[int]) -> Iterator[np.ndarray]:
             return
 
 
-def _from_beginning(where: Path, wanted: Sequence[int], stamps: Sequence[int] | None) -> Iterator[np.ndarray]:
+def _from_beginning(
+    where: Path, wanted: Sequence[int], stamps: Sequence[int] | None, look: Look
+) -> Iterator[np.ndarray]:
     """Frames by number; by stamp where there are stamps, so that a damaged frame shifts no other."""
     due = [number if stamps is None else stamps[number] for number in wanted]
     done, why = 0, "it is missing from the stream"
@@ -193,7 +203,7 @@ def _from_beginning(where: Path, wanted: Sequence[int], stamps: Sequence[int] | 
         try:
             for number, frame in enumerate(_decoded(container)):
                 if (number if stamps is None else frame.pts) == due[done] and not frame.is_corrupt:
-                    yield luma_of(frame)
+                    yield look(frame)
                     done += 1
                 if done == len(due):
                     return

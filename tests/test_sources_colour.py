@@ -1,4 +1,4 @@
-"""Colour clips: the planes R, G, B one above the other, from pictures and from video; and frames stretched to a size."""
+"""Colour clips: planes R, G, B one above the other, from pictures and from video; and frames stretched to a size."""
 
 from __future__ import annotations
 

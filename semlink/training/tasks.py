@@ -25,6 +25,7 @@ TASKS: Mapping[str, str] = {
     "ratio_ste": "semlink.training.ste_task:RatioSteTask",
     "compression": "semlink.training.compression_task:CompressionTask",
     "block_basis": "semlink.training.block_basis_task:BlockBasisTask",
+    "block_network": "semlink.training.block_task:BlockTask",
     "semantic": "semlink.training.semantic_task:SemanticTask",
     "delta_sigma": "semlink.training.delta_sigma_task:DeltaSigmaTask",
     "generator": "semlink.training.generator_task:GeneratorTask",

@@ -25,7 +25,11 @@ __all__ = ["REFERENCES", "cite", "cite_scenario", "read_bib"]
 
 REFERENCES = ROOT / "references.bib"
 ALWAYS = "semlink"
-SCORES = {"ssim": "semlink.link.score:ssim", "psnr": "semlink.link.score:psnr_db"}
+SCORES = {
+    "ssim": "semlink.link.score:ssim",
+    "ms_ssim": "semlink.link.multi_scale:ms_ssim",
+    "psnr": "semlink.link.score:psnr_db",
+}
 
 
 def cite(targets: Iterable[Any], folder: Path | None = None) -> str:

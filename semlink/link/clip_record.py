@@ -22,7 +22,7 @@ def clip_record(name: str, motion: str, trials: Sequence[ClipTrial]) -> dict[str
     `ssim_by_frame` the same for SSIM where the scenario asks for it.
     `psnr_of_first_trial` is one transmission's.
     """
-    names = [m for m in ("psnr", "ssim") if m in trials[0].metrics]
+    names = [m for m in ("psnr", "ssim", "ms_ssim") if m in trials[0].metrics]
     return {
         "name": name,
         "motion": motion,

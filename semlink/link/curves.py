@@ -16,7 +16,7 @@ COST_NAMES = {
     "measurements_per_pixel": "measurements per pixel",
 }
 SNR_NAME = "E\N{LATIN SUBSCRIPT SMALL LETTER S}/N\N{SUBSCRIPT ZERO}"
-METRIC_NAMES = {"psnr_db": "PSNR [dB]", "ssim": "SSIM"}
+METRIC_NAMES = {"psnr_db": "PSNR [dB]", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
 
 
 @dataclass(frozen=True, slots=True)

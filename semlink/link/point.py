@@ -260,6 +260,10 @@ def _qualities(trials: Sequence[Sequence[ClipTrial]]) -> dict[str, Any]:
             values = np.array([[c.metrics[metric] for c in trial] for trial in trials])
             out[_column(metric)] = float(values.mean())
             out[f"{metric}_ci95"] = t_halfwidth(values.mean(axis=1)) if len(trials) > 1 else 0.0
+    if "ms_ssim" in flat[0].metrics:
+        values = np.array([[c.metrics["ms_ssim"] for c in trial] for trial in trials])
+        half = t_halfwidth(values.mean(axis=1)) if len(trials) > 1 else 0.0
+        out["extra"] = {"ms_ssim": float(values.mean()), "ms_ssim_ci95": half}
     out["psnr_clips_ci95"] = t_halfwidth([float(np.mean(c)) for c in _by_clip(trials)])
     blocks, lost = sum(c.blocks for c in flat), sum(c.lost for c in flat)
     if blocks:

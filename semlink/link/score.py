@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
+from semlink.link.multi_scale import ms_ssim
+
 BEST_PSNR_DB = 100.0
 """Reported for frames without any error, where PSNR has no number."""
 
@@ -37,7 +39,7 @@ def ssim_by_frame(reference: np.ndarray, received: np.ndarray) -> np.ndarray:
     return index[:, edge : x.shape[1] - edge, edge : x.shape[2] - edge].mean(axis=(1, 2))
 
 
-METRICS = {"psnr": psnr_db, "ssim": ssim}
+METRICS = {"psnr": psnr_db, "ssim": ssim, "ms_ssim": ms_ssim}
 
 
 def _window(frames: np.ndarray) -> np.ndarray:

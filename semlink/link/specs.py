@@ -13,7 +13,7 @@ from semlink.link.scheme_specs import AnyScheme
 from semlink.link.source_specs import AnySource
 from semlink.link.table_specs import TableSpec
 
-MetricName = Literal["psnr", "ssim"]
+MetricName = Literal["psnr", "ssim", "ms_ssim"]
 
 
 def _as_list(value: Any) -> Any:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from semlink.link.block_baseline_specs import BLOCK_BASELINES
+from semlink.link.block_specs import BLOCK_RECONSTRUCTIONS, BLOCK_SENSORS
 from semlink.link.kinds import Spec, one_of
 
 Tile = Annotated[list[list[int]], Field(min_length=1)]
@@ -97,7 +99,10 @@ class DeepSpec(Spec):
         return DeepReconstructor(self.weights, noise=sensor.noise, masked=sensor.masked)
 
 
-SENSORS = (ProgrammableSpec,)
-RECONSTRUCTIONS = (InitialSpec, GapTvSpec, DeepSpec)
+SENSORS = (
+    ProgrammableSpec,
+    *BLOCK_SENSORS,
+)
+RECONSTRUCTIONS = (InitialSpec, GapTvSpec, DeepSpec, *BLOCK_RECONSTRUCTIONS, *BLOCK_BASELINES)
 AnySensor = one_of("sensor", *SENSORS)
 AnyReconstruction = one_of("reconstruction", *RECONSTRUCTIONS)

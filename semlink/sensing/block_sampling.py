@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from semlink.errors import JointError
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
-from semlink.sensing.block_basis import load_basis
+from semlink.sensing.block_patterns import load_patterns
 
 BLOCK = 32
 PIXELS = BLOCK * BLOCK
@@ -36,7 +36,8 @@ class BlockSampler:
         ratio: patterns of a block in a non-key frame, as a share of its 1024 pixels.
         key_ratio: the same in a key frame.
         gop: frames from one key frame to the next.
-        weights: a learned basis, whose first rows are taken; None for Gaussian patterns.
+        weights: a learned basis, whose first rows are taken, or a network with patterns of its own; None for
+            Gaussian patterns.
         seed: of the Gaussian patterns, which both ends draw alike.
     Raises:
         JointError: a ratio that gives no pattern, or more than there are pixels.
@@ -68,8 +69,7 @@ class BlockSampler:
         """The patterns of key and of non-key frames, float32 (m, 1024), rows of unit length."""
         key, rest = self.rows
         if self.weights is not None:
-            basis = load_basis(self.weights).rows
-            return basis[:key], basis[:rest]
+            return load_patterns(self.weights, key, rest)
         return gaussian_rows(key, self.seed), gaussian_rows(rest, self.seed + 1)
 
     def measure(self, frames: Frames, seeds: Seeds) -> Projections:

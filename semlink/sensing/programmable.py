@@ -221,7 +221,7 @@ def decode(
         wide = F.pad(flat, (0, right, 0, down), mode="reflect" if min(h, w) > PAD_MULTIPLE else "replicate")
         return wide.reshape(*x.shape[:-2], h + down, w + right).to(x.dtype)
 
-    half = device.type == "cuda" or _bf16_pays()
+    half = device.type == "cuda" or bf16_pays()
     mask, ratio = padded(mask), padded(counts) if model.captures == 1 else None
     estimates = [None] * len(initial) if estimate is None else padded(estimate).split(1)
     with torch.autocast(device.type, torch.bfloat16, enabled=half):
@@ -260,6 +260,6 @@ def _network(weights: str, device: str):
 
 
 @cache
-def _bf16_pays() -> bool:
+def bf16_pays() -> bool:
     """Whether this CPU multiplies bf16 in hardware."""
     return bool(torch.cpu._is_avx512_bf16_supported())

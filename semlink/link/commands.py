@@ -37,7 +37,7 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
         from semlink.link.plot_rate_maps import draw_rate_maps
         from semlink.link.show_frames import draw_outputs
 
-        bench = job.bench(report.clips)
+        bench = report.bench or job.bench(report.clips)
         draw_outputs(bench, job.out / "frames.png")
         draw_ratio_maps(bench, job.out / "ratio_maps.png")
         draw_rate_maps(bench, job.out / "rate_maps.png")

@@ -30,6 +30,7 @@ from semlink.payload import Agreement, Frames
 from semlink.seeds import Seeds
 
 SCORES_KEPT = 4096
+SHOWN_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +92,7 @@ class Bench:
     deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
     scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
     over_time: Memo[dict[str, tuple[float, ...]]] = field(default_factory=lambda: Memo(SCORES_KEPT))
+    shown: Memo[Outcome] = field(default_factory=lambda: Memo(SHOWN_KEPT))
 
     def link(self, point: GridPoint) -> Link:
         scenario = self.scenario
@@ -135,9 +137,16 @@ class Bench:
                 outcome = run_clip(link, clip, agreed, seeds, budget=budget, audit=audit)
             except Infeasible as reason:
                 raise Infeasible(f"{self.clips.names[number]}: {reason}") from reason
+            if audit:
+                self.shown.get((point, number), lambda: outcome)  # noqa: B023
             out.append(self.score(number, outcome))
             genie.update(outcome.genie)
         return out, genie
+
+    def first_outcome(self, point: GridPoint, agreed: Agreement, budget: int | None, number: int) -> Outcome:
+        """What one clip became in the first trial, for pictures; not computed again where the trial kept it."""
+        clip, seeds = self.clips.frames[number], Seeds(self.scenario.seed, (number,), 0)
+        return self.shown.get((point, number), lambda: run_clip(self.link(point), clip, agreed, seeds, budget=budget))
 
     def score(self, number: int, outcome: Outcome) -> ClipTrial:
         """Qualities and costs of one transmission."""

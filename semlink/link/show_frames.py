@@ -7,13 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from semlink.errors import Infeasible
-from semlink.link.chain import run_clip
 from semlink.link.frames_strip import draw_frames
 from semlink.link.grid import GridPoint, grid
 from semlink.link.point import Bench
 from semlink.link.score import psnr_db
 from semlink.link.specs import scheme_name
-from semlink.seeds import Seeds
 
 MOST_PANELS = 11
 
@@ -49,7 +47,7 @@ def _panel(bench: Bench, point: GridPoint, clip: int, frame: int) -> Panel:
     where = "" if point.snr_db is None else f", {point.snr_db:g} dB"
     try:
         agreed, budget = bench.agree(point)
-        outcome = run_clip(link, frames, agreed, Seeds(bench.scenario.seed, (clip,), 0), budget=budget)
+        outcome = bench.first_outcome(point, agreed, budget, clip)
     except Infeasible:
         return name, None, f"does not fit{where}"
     received = outcome.frames.pixels[0].numpy()

@@ -75,7 +75,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run left behind."""
+    """What a run left behind; `bench` is where the work was done, if in this process."""
 
     rows: tuple[Row, ...]
     points: int
@@ -83,6 +83,7 @@ class Report:
     seconds: float
     clips: Clips
     keys: tuple[str, ...] = ()
+    bench: Bench | None = None
 
 
 def plan(job: Job, *, fresh: bool = False) -> Plan:
@@ -140,11 +141,12 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
     made = plan(job, fresh=fresh)
     tell = progress or (lambda name, done, total: None)
     tell(job.scenario.name, 0, len(made.missing))
+    bench: Bench | None = None
     try:
         if min(workers, len(made.missing)) > 1:
             _run_many(job, made.missing, min(workers, len(made.missing)), tell)
         elif made.missing:
-            _run_here(job, made, tell)
+            bench = _run_here(job, made, tell)
     except BaseException:
         job.results.tidy()
         raise
@@ -153,15 +155,16 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
     job.results.write_manifest(
         job.scenario, seconds=seconds, workers=workers, computed=len(made.missing), points=len(made.points)
     )
-    return Report(rows, len(made.points), len(made.missing), seconds, made.clips, made.keys)
+    return Report(rows, len(made.points), len(made.missing), seconds, made.clips, made.keys, bench)
 
 
-def _run_here(job: Job, made: Plan, tell: Progress) -> None:
+def _run_here(job: Job, made: Plan, tell: Progress) -> Bench:
+    bench = job.bench(made.clips)
     with one_thread():
-        bench = job.bench(made.clips)
         for done, (key, point) in enumerate(made.missing, start=1):
             job.results.write(key, record_of(bench, point))
             tell(point_name(job.scenario, point), done, len(made.missing))
+    return bench
 
 
 def record_of(bench: Bench, point: GridPoint) -> dict[str, Any]:

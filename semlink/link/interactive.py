@@ -25,7 +25,6 @@ from semlink.link.csi import whole_db
 from semlink.link.digital import as_frames, coded, only_clip, split_header
 from semlink.link.link_adaptation import Studio, starting_snr_db, threshold_ladder
 from semlink.link.memo import Memo, StreamStore, digest_of
-from semlink.link.sensed import Eye
 from semlink.link.turns import Rules, Turn
 from semlink.packet import Packet
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Symbols
@@ -202,34 +201,3 @@ class InteractiveScheme:
     def _decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
         key = digest_of(*[p.data for p in packets], [p.time for p in packets], shape)
         return self.shown.get(key, lambda: self.codec.decode(packets, shape))
-
-
-@dataclass(frozen=True, slots=True)
-class InteractiveBehindSensor:
-    """An interactive scheme that sends what a sensor's reconstruction shows."""
-
-    eye: Eye
-    inner: InteractiveScheme
-
-    def num_groups(self, frames: FrameShape) -> int:
-        return self.inner.num_groups(frames)
-
-    def measurements_per_pixel(self, agreement: Agreement) -> float:
-        return self.eye.cost(agreement.frames)
-
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
-        return self.inner.agree(frames, point, rehearsal)
-
-    def next_burst(
-        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[Past], opening: Opening
-    ) -> Flow[Symbols] | None:
-        return self.inner.next_burst(self.eye.see(frames, seeds), agreement, seeds, past, opening)
-
-    def symbols_ahead(self, agreement: Agreement, past: Sequence[Past], opening: Opening) -> int:
-        return self.inner.symbols_ahead(agreement, past, opening)
-
-    def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
-        return self.inner.listen(bursts, agreement)
-
-    def receive(self, bursts: Sequence[Burst], agreement: Agreement) -> Delivered:
-        return self.inner.receive(bursts, agreement)

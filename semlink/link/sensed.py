@@ -1,9 +1,4 @@
-"""Schemes that see the scene through a sensor.
-
-`SensedScheme` reconstructs the video first and hands it to another scheme, as
-in [zhang2024crl, Sec. IV-C] with H.264; `SensingScheme` sends nothing at all
-and is scored on its reconstruction.
-"""
+"""A sensor with its reconstruction, and a scheme that is nothing else: scored on what it sees, nothing sent."""
 
 from __future__ import annotations
 
@@ -11,10 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from semlink.blocks import Rehearsal, Scheme, Sensor
-from semlink.flow import Flow
-from semlink.ledger import Ledger
-from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols
+from semlink.blocks import Rehearsal, Sensor
+from semlink.payload import Agreement, Frames, FrameShape, Point
 from semlink.seeds import Seeds
 
 
@@ -37,36 +30,6 @@ class Eye:
         """What each frame is to the sensor, where it tells frames apart."""
         kinds = getattr(self.sensor, "frame_kinds", None)
         return () if kinds is None else kinds(shape)
-
-
-@dataclass(frozen=True, slots=True)
-class SensedScheme:
-    """Another scheme behind a sensor: the transmitter reconstructs, then codes."""
-
-    eye: Eye
-    inner: Scheme
-
-    @property
-    def is_bound(self) -> bool:
-        return bool(getattr(self.inner, "is_bound", False))
-
-    def measurements_per_pixel(self, agreement: Agreement) -> float:
-        return self.eye.cost(agreement.frames)
-
-    def frame_kinds(self, frames: FrameShape, rate: float | None) -> Sequence[str]:
-        return self.eye.frame_kinds(frames)
-
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
-        return self.inner.agree(frames, point, rehearsal)
-
-    def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
-        return self.inner.transmit(self.eye.see(frames, seeds), agreement, seeds)
-
-    def ideal(self, frames: Frames, agreement: Agreement, channel: Any, seeds: Seeds) -> tuple[Frames, Ledger]:
-        return self.inner.ideal(self.eye.see(frames, seeds), agreement, channel, seeds)  # type: ignore[attr-defined]
-
-    def receive(self, received: Received, agreement: Agreement) -> Frames | Delivered:
-        return self.inner.receive(received, agreement)
 
 
 @dataclass(frozen=True, slots=True)

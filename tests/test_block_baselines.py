@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+import yaml
 
+from semlink.errors import ScenarioError
+from semlink.link.loader import load_scenario
+from semlink.link.sweep import Job, run
 from semlink.payload import Frames
 from semlink.seeds import Seeds
 from semlink.sensing.block_sampling import BlockSampler, grid_of, to_blocks
@@ -173,3 +177,28 @@ def test_readings_lie_frame_by_frame_in_raster_order():
     assert y.shape == (1, 7, 6, 20) and grid_of(clip.shape) == (2, 3)
     block = clip.pixels[0, 4, 32:64, 32:64].flatten()
     torch.testing.assert_close(y[0, 3, 4], sampler.matrices()[1] @ block, atol=1e-5, rtol=1e-4)
+
+
+def scenario(tmp_path, *schemes):
+    path = tmp_path / "s.yaml"
+    source = {"kind": "scenes", "clips": 1, "frames": 9, "size": [64, 64]}
+    path.write_text(
+        yaml.safe_dump({"name": "s", "source": source, "trials": {"min": 2, "max": 2}, "schemes": list(schemes)})
+    )
+    return Job(load_scenario(path), tmp_path / "out", tmp_path)
+
+
+def test_both_kinds_run_from_a_scenario_and_beat_the_linear_estimate(tmp_path):
+    sensor = {"kind": "block", "matrix": "learned", "ratio": 0.02}
+    kinds = [{"kind": "linear"}, {"kind": "block-tv"}, {"kind": "multi-hypothesis", "reach": 15}]
+    entries = [{"name": k["kind"], "kind": "sensing", "sensor": sensor, "reconstruction": k} for k in kinds]
+    found = {row.scheme: row.psnr_db for row in run(scenario(tmp_path, *entries)).rows}
+    assert min(found["multi-hypothesis"], found["block-tv"]) > found["linear"] + 1
+
+
+@pytest.mark.parametrize("kind", ["block-tv", "multi-hypothesis"])
+def test_another_sensor_is_refused_by_name(tmp_path, kind):
+    sensor = {"kind": "programmable", "mean_count": 1}
+    entry = {"name": "x", "kind": "sensing", "sensor": sensor, "reconstruction": {"kind": kind}}
+    with pytest.raises(ScenarioError, match=f"{kind}: takes block measurements, got sensor programmable"):
+        run(scenario(tmp_path, entry))

@@ -8,7 +8,8 @@ as a pickle, so that no object can be shared by accident.
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from semlink.blocks import Channel, Scheme, Waveform
@@ -65,7 +66,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What one transmission of one clip gave; `feedback` is what the receiver said in between."""
+    """What one transmission of one clip gave.
+
+    `feedback` is what the receiver said in between, `told` what the reconstruction
+    tells of itself beside the frames, as plain values that JSON can hold.
+    """
 
     frames: Frames
     ledger: Ledger
@@ -73,6 +78,7 @@ class Outcome:
     lost: int = 0
     genie: tuple[str, ...] = ()
     feedback: tuple[Feedback, ...] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 def run_clip(

@@ -20,7 +20,8 @@ def clip_record(name: str, motion: str, trials: Sequence[ClipTrial]) -> dict[str
     good, `bler` that of blocks, each with its 95 % Wilson interval.
     `psnr_by_frame` is the mean over trials of each frame's PSNR in dB,
     `ssim_by_frame` the same for SSIM where the scenario asks for it.
-    `psnr_of_first_trial` is one transmission's.
+    `psnr_of_first_trial` is one transmission's, `told` what its reconstruction
+    tells of itself.
     """
     names = [m for m in ("psnr", "ssim", "ms_ssim") if m in trials[0].metrics]
     return {
@@ -33,6 +34,7 @@ def clip_record(name: str, motion: str, trials: Sequence[ClipTrial]) -> dict[str
         **_ssim(trials),
         **_losses(trials),
         **_feedback(trials),
+        **({"told": dict(trials[0].told)} if trials[0].told else {}),
     }
 
 

@@ -31,17 +31,19 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     with _progress(scenario) as tell:
         report = run(job, workers=workers, fresh=fresh, progress=tell)
     show(results_table(report.rows))
-    files = [job.out / "curves.csv", *_table(job, report.keys), *draw(job.out)]
+    files = [job.out / "curves.csv", *_from_points(job, report.keys), *draw(job.out)]
     if report.computed or not (job.out / "frames.png").exists():
         from semlink.link.plot_maps import draw_ratio_maps
         from semlink.link.plot_rate_maps import draw_rate_maps
+        from semlink.link.plot_strip import draw_strip
         from semlink.link.show_frames import draw_outputs
 
         bench = report.bench or job.bench(report.clips)
         draw_outputs(bench, job.out / "frames.png")
         draw_ratio_maps(bench, job.out / "ratio_maps.png")
         draw_rate_maps(bench, job.out / "rate_maps.png")
-    drawn = ("frames.png", "ratio_maps.png", "rate_maps.png", "rate_maps.csv")
+        draw_strip(bench, job.out / "strip.png")
+    drawn = ("frames.png", "ratio_maps.png", "rate_maps.png", "rate_maps.csv", "strip.png")
     files += [job.out / name for name in drawn if (job.out / name).exists()]
     reused = report.points - report.computed
     sys.stdout.write(
@@ -50,14 +52,15 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     )
 
 
-def _table(job: Any, keys: Sequence[str]) -> list[Path]:
-    """`table.csv` and `table.md`, where the scenario asks for a table."""
-    if job.scenario.table is None:
-        return []
+def _from_points(job: Any, keys: Sequence[str]) -> list[Path]:
+    """What is made of the point files alone: the table that the scenario asks for, and where codes lie."""
     from semlink.link.clip_table import write_table
+    from semlink.link.plot_manifold import draw_losses, draw_manifolds
 
     records = [record for record in map(job.results.read, keys) if record is not None]
-    return write_table(records, job.scenario.table, job.out)
+    table = [] if job.scenario.table is None else write_table(records, job.scenario.table, job.out)
+    manifolds = draw_manifolds(records, job.out / "manifold.png")
+    return [*table, *manifolds, *draw_losses(records, job.out / "fit_loss.png")]
 
 
 @contextlib.contextmanager

@@ -159,7 +159,14 @@ class Bench:
         by_frame = self.over_time.get(key, lambda: self._by_frame(reference, received))
         uses = {str(purpose): float(amount) for purpose, amount in outcome.ledger.by_purpose().items()}
         return ClipTrial(
-            metrics, uses, outcome.blocks, outcome.lost, by_frame["psnr"], by_frame.get("ssim", ()), outcome.feedback
+            metrics,
+            uses,
+            outcome.blocks,
+            outcome.lost,
+            by_frame["psnr"],
+            by_frame.get("ssim", ()),
+            outcome.feedback,
+            outcome.told,
         )
 
     def _by_frame(self, reference: np.ndarray, received: np.ndarray) -> dict[str, tuple[float, ...]]:

@@ -98,6 +98,11 @@ class WheelSpec(Spec):
     degrees: float = Field(1.0, allow_inf_nan=False, description="turn from frame to frame")
     frames: PositiveInt = Field(64, description="frames in the clip")
 
+    @property
+    def planes(self) -> int:
+        """Of a frame."""
+        return 3
+
     def build(self) -> Any:
         from semlink.sensing.wheel import WheelSource
 

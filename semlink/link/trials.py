@@ -7,8 +7,8 @@ trials' clip means: chance of noise and fading, with the clips held fixed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from scipy.special import stdtrit
@@ -30,6 +30,7 @@ class ClipTrial:
     psnr_by_frame: tuple[float, ...] = ()
     ssim_by_frame: tuple[float, ...] = ()
     feedback: tuple[Feedback, ...] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def channel_uses(self) -> float:

@@ -18,7 +18,7 @@ from torch import nn
 from semlink.errors import ModelError
 from semlink.payload import FrameShape
 from semlink.sensing.block_basis import linear_estimate, load_basis
-from semlink.sensing.block_guide import guide
+from semlink.sensing.block_guide import corrected, guide
 from semlink.sensing.block_sampling import from_blocks, gaussian_rows, references, rows_of, to_blocks
 from semlink.sensing.hit_vcsnet import HitVcsNet
 from semlink.sensing.vcsnet import VcsNet
@@ -100,34 +100,64 @@ class SampledNetwork(nn.Module):
         blocks = to_blocks(clips)
         return blocks[:, :: self.sampling.gop] @ key.T, blocks[:, list(chosen)] @ rest.T
 
-    def start(
+    def initial(self, key: torch.Tensor, rest: torch.Tensor, ratio: float, shape: FrameShape):
+        """Initial reconstructions of key frames (b, k, h, w) and of the others (b, n, h, w) from their readings."""
+        (_, key_lift), (_, rest_lift) = self.matrices(ratio)
+        sizes = (FrameShape(part.shape[1], shape.h, shape.w) for part in (key, rest))
+        return tuple(
+            from_blocks(part @ up.T, size) for part, up, size in zip((key, rest), (key_lift, rest_lift), sizes)
+        )
+
+    def restore(
         self, key: torch.Tensor, rest: torch.Tensor, ratio: float, shape: FrameShape, chosen: Sequence[int]
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | None]:
-        """Initial reconstructions of key frames (b, k, h, w) and of the others, and the guide of the others.
+    ) -> Restored:
+        """Key frames and the chosen others from their readings (b, frames, places, m).
+
+        Fixed patterns are orthonormal, so the frames that come out agree with every reading.
 
         Args:
-            shape: of the whole clip, t frames of h x w.
+            shape: of the whole clip, t frames of h x w, both multiples of 32.
         """
-        (_, key_lift), (rows, rest_lift) = self.matrices(ratio)
-        keys = from_blocks(key @ key_lift.T, FrameShape(key.shape[1], shape.h, shape.w))
-        rests = from_blocks(rest @ rest_lift.T, FrameShape(len(chosen), shape.h, shape.w))
-        if not self.deep.guided:
-            return keys, rests, None
-        patterns = rows.detach()
-        led = guide(keys.detach(), rest.detach(), patterns, shape.t, self.sampling.gop, list(chosen))
-        return keys, rests, led
+        device = key.device.type
+        with torch.autocast(device, enabled=False):
+            keys, rests = self.initial(key, rest, ratio, shape)
+        (key_rows, _), (rows, _) = self.matrices(ratio)
+        new_keys, gifts = self.deep.of_keys(keys.flatten(0, 1)[:, None])
+        new_keys = self._agreeing(new_keys.view(keys.shape), key, key_rows)
+        led = None
+        if self.deep.guided:
+            with torch.autocast(device, enabled=False):
+                known = new_keys.detach().clamp(0, 1), rest.detach(), rows.detach()
+                led = guide(*known, shape.t, self.sampling.gop, list(chosen))
+        before, behind = self._places(*keys.shape[:2], shape.t, chosen, keys.device)
+        flat = None if led is None else led.flatten(0, 1)[:, None]
+        new_rests = self.deep.of_rest(rests.flatten(0, 1)[:, None], flat, gifts, before, behind).view(rests.shape)
+        return Restored(new_keys, self._agreeing(new_rests, rest, rows), keys, rests, led)
 
-    def forward(
-        self, keys: torch.Tensor, rests: torch.Tensor, led: torch.Tensor | None, t: int, chosen: Sequence[int]
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Key frames (b, k, h, w) and the chosen others (b, n, h, w) from what `start` gives; h, w multiples of 4."""
+    def _agreeing(self, frames: torch.Tensor, readings: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:
+        """Frames (b, n, h, w) moved to where they agree with their readings."""
+        if self.sampling.joint:
+            return frames
+        with torch.autocast(frames.device.type, enabled=False):
+            return from_blocks(corrected(to_blocks(frames.float()), readings, rows), FrameShape(*frames.shape[1:]))
+
+    def _places(self, b: int, k: int, t: int, chosen: Sequence[int], device: torch.device):
+        """Places, among b k key frames, of those before and behind each chosen frame: (b n,) each."""
         around = references(t, self.sampling.gop)
-        b, k = keys.shape[:2]
         first = torch.arange(b)[:, None] * k
-        before, behind = (first + torch.tensor([around[n][side] for n in chosen]) for side in (0, 1))
-        flat = [None if x is None else x.flatten(0, 1)[:, None] for x in (keys, rests, led)]
-        new_keys, new_rests = self.deep(*flat, before.flatten().to(keys.device), behind.flatten().to(keys.device))
-        return new_keys.view(keys.shape), new_rests.view(rests.shape)
+        sides = (first + torch.tensor([around[n][side] for n in chosen]) for side in (0, 1))
+        return tuple(places.flatten().to(device) for places in sides)
+
+
+@dataclass(frozen=True, slots=True)
+class Restored:
+    """Frames (b, n, h, w) of a network: key frames and the others, what each began from, and the guide if any."""
+
+    keys: torch.Tensor
+    rests: torch.Tensor
+    first_keys: torch.Tensor
+    first_rests: torch.Tensor
+    guide: torch.Tensor | None
 
 
 @cache
@@ -180,6 +210,5 @@ def probe(network: SampledNetwork) -> torch.Tensor:
     t, y, x = torch.meshgrid(torch.arange(9.0), torch.arange(64.0), torch.arange(64.0), indexing="ij")
     clip = (0.5 + 0.3 * torch.sin((x + 1.5 * t) / 5) * torch.cos((y - t) / 7))[None]
     chosen, ratio, shape = [2, 5], network.sampling.ratios[0], FrameShape(9, 64, 64)
-    key, rest = network.readings(clip, ratio, chosen)
-    keys, rests = network(*network.start(key, rest, ratio, shape, chosen), 9, chosen)
-    return torch.cat((keys, rests), 1)
+    restored = network.restore(*network.readings(clip, ratio, chosen), ratio, shape, chosen)
+    return torch.cat((restored.keys, restored.rests), 1)

@@ -95,17 +95,16 @@ class BlockNetworkReconstructor:
         """One clip (1, t, h, w), group by group: a key frame, the frames behind it, and the next key frame if any."""
         _, others = self.sampler.split(shape.t)
         gop, video = self.sampler.gop, torch.empty(1, shape.t, shape.h, shape.w)
-        keys, rests, led = network.start(key, rest, self.sampler.ratio, shape, others)
         for group in sorted({number // gop for number in others}):
-            first, pair = group * gop, keys[:, group : group + 2]
+            first, pair = group * gop, key[:, group : group + 2]
             places = [place for place, number in enumerate(others) if number // gop == group]
             chosen = [others[place] - first for place in places]
             length = gop + 1 if pair.shape[1] == 2 else 1 + len(places)
-            guides = None if led is None else led[:, places]
+            whole = FrameShape(length, shape.h, shape.w)
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays()):
-                new_keys, new_rests = network(pair, rests[:, places], guides, length, chosen)
-            video[:, [first + n for n in chosen]] = new_rests.float()
-            video[:, first : first + length : gop] = new_keys.float()
+                made = network.restore(pair, rest[:, places], self.sampler.ratio, whole, chosen)
+            video[:, [first + n for n in chosen]] = made.rests.float()
+            video[:, first : first + length : gop] = made.keys.float()
         return video
 
     def _check_sampling(self, trained: Sampling, facts: Mapping[str, Any]) -> None:

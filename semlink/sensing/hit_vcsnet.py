@@ -107,21 +107,26 @@ class Level(nn.Module):
         self.rest = nn.ModuleList(ResidualBlock(width) for _ in range(SCALES))
         self.give = nn.ModuleList(ResidualBlock(width).body for _ in range(SCALES)) if hfim else None
 
-    def forward(
-        self, key: Sequence[torch.Tensor], rest: Sequence[torch.Tensor], before: torch.Tensor, behind: torch.Tensor
-    ) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
-        """`before` and `behind` (rest) are the places in `key` of each non-key frame's two references."""
-        key = key if self.fuse_key is None else self.fuse_key(key)
-        rest = rest if self.fuse_rest is None else self.fuse_rest(rest)
-        new_rest = [block(features) for block, features in zip(self.rest, rest)]
-        if self.give is not None:
-            given = [give(features) for give, features in zip(self.give, key)]
-            new_rest = [own + from_key[before] + from_key[behind] for own, from_key in zip(new_rest, given)]
-        return [block(features) for block, features in zip(self.key, key)], new_rest
+    def of_keys(self, key: Sequence[torch.Tensor]) -> tuple[list[torch.Tensor], list[torch.Tensor]]:
+        """The next features of key frames, and what the frames between get of them; the latter may be empty."""
+        fused = key if self.fuse_key is None else self.fuse_key(key)
+        given = [] if self.give is None else [give(features) for give, features in zip(self.give, fused)]
+        return [block(features) for block, features in zip(self.key, fused)], given
+
+    def of_rest(
+        self, rest: Sequence[torch.Tensor], given: Sequence[torch.Tensor], before: torch.Tensor, behind: torch.Tensor
+    ) -> list[torch.Tensor]:
+        """The next features of the frames between, whose key frames are at places `before` and `behind` in `given`."""
+        fused = rest if self.fuse_rest is None else self.fuse_rest(rest)
+        own = [block(features) for block, features in zip(self.rest, fused)]
+        return [mine + keys[before] + keys[behind] for mine, keys in zip(own, given)] if given else own
 
 
 class HitVcsNet(nn.Module):
     """The deep part; sampling and initial reconstruction come before it.
+
+    Key frames do not depend on the others, so they are restored first, and the
+    guide of the others is made from restored key frames.
 
     Args:
         width: channels of features; 64 in the published-size recipe.
@@ -140,28 +145,39 @@ class HitVcsNet(nn.Module):
         self.levels = nn.ModuleList(Level(width, hffm=hffm, hfim=hfim) for _ in range(levels))
         self.show_key, self.show_rest = MultiScaleFusion(width), MultiScaleFusion(width)
 
-    def forward(
+    def of_keys(self, key: torch.Tensor) -> tuple[torch.Tensor, list[list[torch.Tensor]]]:
+        """Restored key frames (k, 1, h, w) from initial ones, and what each level gives to the frames between.
+
+        h, w are multiples of 4.
+        """
+        features = [F.relu(see(half(key, scale))) for scale, see in enumerate(self.see_key)]
+        gifts = []
+        for level in self.levels:
+            features, given = level.of_keys(features)
+            gifts.append(given)
+        return key + self.show_key(features).float(), gifts
+
+    def of_rest(
         self,
-        key: torch.Tensor,
         rest: torch.Tensor,
         guide: torch.Tensor | None,
+        gifts: Sequence[Sequence[torch.Tensor]],
         before: torch.Tensor,
         behind: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Reconstructed key frames (k, 1, h, w) and non-key frames (n, 1, h, w); h, w multiples of 4.
+    ) -> torch.Tensor:
+        """Restored non-key frames (n, 1, h, w).
 
         Args:
-            key, rest: initial reconstructions of key frames (k, 1, h, w) and of the others (n, 1, h, w).
-            guide: predictions of the others (n, 1, h, w); None if not guided.
-            before, behind: (n,) places in `key` of the key frames around each of the others.
+            rest: their initial reconstructions (n, 1, h, w).
+            guide: their predictions (n, 1, h, w); None if not guided.
+            gifts: of `of_keys`.
+            before, behind: (n,) places of the key frames around each of them.
         """
-        entering = torch.cat((rest, guide), 1) if self.guided and guide is not None else rest
-        keys = [F.relu(see(half(key, scale))) for scale, see in enumerate(self.see_key)]
-        rests = [F.relu(see(half(entering, scale))) for scale, see in enumerate(self.see_rest)]
-        for level in self.levels:
-            keys, rests = level(keys, rests, before, behind)
-        start = guide if self.guided and guide is not None else rest
-        return key + self.show_key(keys).float(), start + self.show_rest(rests).float()
+        start, entering = (rest, rest) if guide is None else (guide, torch.cat((rest, guide), 1))
+        features = [F.relu(see(half(entering, scale))) for scale, see in enumerate(self.see_rest)]
+        for level, given in zip(self.levels, gifts):
+            features = level.of_rest(features, given, before, behind)
+        return start + self.show_rest(features).float()
 
 
 def half(pixels: torch.Tensor, times: int) -> torch.Tensor:

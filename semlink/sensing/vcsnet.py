@@ -5,6 +5,8 @@ Source: [shi2021vcsnet] for the structure; five layers of 3 x 3 convolutions.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -28,19 +30,24 @@ class VcsNet(nn.Module):
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)  # type: ignore[arg-type]
 
-    def forward(
+    def of_keys(self, key: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
+        """See `HitVcsNet.of_keys`."""
+        features, gifts = key, []
+        for see, give in zip(self.key, self.give):
+            features = F.relu(see(features))
+            gifts.append(give(features))
+        return key + self.show_key(features).float(), gifts
+
+    def of_rest(
         self,
-        key: torch.Tensor,
         rest: torch.Tensor,
         guide: torch.Tensor | None,
+        gifts: Sequence[torch.Tensor],
         before: torch.Tensor,
         behind: torch.Tensor,
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """See `HitVcsNet.forward`."""
-        keys, rests = key, torch.cat((rest, guide), 1) if self.guided and guide is not None else rest
-        for see_key, see_rest, give in zip(self.key, self.rest, self.give):
-            keys = F.relu(see_key(keys))
-            given = give(keys)
-            rests = F.relu(see_rest(rests) + given[before] + given[behind])
-        start = guide if self.guided and guide is not None else rest
-        return key + self.show_key(keys).float(), start + self.show_rest(rests).float()
+    ) -> torch.Tensor:
+        """See `HitVcsNet.of_rest`."""
+        start, features = (rest, rest) if guide is None else (guide, torch.cat((rest, guide), 1))
+        for see, given in zip(self.rest, gifts):
+            features = F.relu(see(features) + given[before] + given[behind])
+        return start + self.show_rest(features).float()

@@ -18,7 +18,7 @@ from torch import nn
 
 from semlink.errors import ScenarioError
 from semlink.payload import FrameShape
-from semlink.sensing.block_networks import NetworkSize, SampledNetwork, Sampling, probe
+from semlink.sensing.block_networks import NetworkSize, Restored, SampledNetwork, Sampling, probe
 from semlink.training.recipe import build_options
 
 LEAST_ERROR = 1e-5
@@ -82,12 +82,12 @@ class BlockTask:
         o = self.options
         chosen = sorted((torch.randperm(o.gop - 1, generator=rng)[: o.kept] + 1).tolist())
         ratio = o.ratios[int(torch.randint(len(o.ratios), (), generator=rng))]
-        keys, rests, initial = _through(model, clips, ratio, chosen)
-        pairs = [(keys, clips[:, :: o.gop], 0.5), (rests, clips[:, chosen], (o.gop - 1) / o.kept)]
-        total = sum(share * self._distortion(restored, original) for restored, original, share in pairs)
+        made = _through(model, clips, ratio, chosen)
+        pairs = [(made.keys, clips[:, :: o.gop], 0.5), (made.rests, clips[:, chosen], (o.gop - 1) / o.kept)]
         if o.joint:
-            pairs = [(initial[0], clips[:, :: o.gop], 0.5), (initial[1], clips[:, chosen], (o.gop - 1) / o.kept)]
-            total = total + sum(share * self._distortion(start, original) for start, original, share in pairs)
+            pairs += [(made.first_keys, clips[:, :: o.gop], 0.5)]
+            pairs += [(made.first_rests, clips[:, chosen], (o.gop - 1) / o.kept)]
+        total = sum(share * self._distortion(restored, original) for restored, original, share in pairs)
         return total / o.gop, {}
 
     def _distortion(self, restored: torch.Tensor, original: torch.Tensor) -> torch.Tensor:
@@ -100,14 +100,14 @@ class BlockTask:
         figures = {}
         for ratio in self.options.ratios:
             chosen = list(range(1, self.options.gop))
-            keys, rests, initial = _through(model, clips, ratio, chosen)
+            made = _through(model, clips, ratio, chosen)
             tag = "" if len(self.options.ratios) == 1 else f"_{ratio:g}"
-            key, rest = _psnr(keys, clips[:, :: self.options.gop]), _psnr(rests, clips[:, chosen])
-            began = initial[2] if initial[2] is not None else initial[1]
+            began = made.first_rests if made.guide is None else made.guide
+            key, rest = _psnr(made.keys, clips[:, :: self.options.gop]), _psnr(made.rests, clips[:, chosen])
             figures |= {f"psnr_key{tag}_db": key, f"psnr_non_key{tag}_db": rest}
             figures[f"psnr{tag}_db"] = (key + (self.options.gop - 1) * rest) / self.options.gop
+            figures[f"start_key{tag}_db"] = _psnr(made.first_keys, clips[:, :: self.options.gop])
             figures[f"start_non_key{tag}_db"] = _psnr(began, clips[:, chosen])
-            figures[f"start_key{tag}_db"] = _psnr(initial[0], clips[:, :: self.options.gop])
         return figures
 
     def facts(self, model: Any) -> dict[str, Any]:
@@ -117,13 +117,11 @@ class BlockTask:
         return probe(model)
 
 
-def _through(model: Any, clips: torch.Tensor, ratio: float, chosen: list[int]):
-    """Restored key frames, restored chosen frames, and what they began from."""
-    shape = FrameShape(*clips.shape[1:])
+def _through(model: Any, clips: torch.Tensor, ratio: float, chosen: list[int]) -> Restored:
+    """Sampled and restored."""
     with torch.autocast(clips.device.type, enabled=False):
-        initial = model.start(*model.readings(clips, ratio, chosen), ratio, shape, chosen)
-    keys, rests = model(*initial, shape.t, chosen)
-    return keys.float(), rests.float(), initial
+        readings = model.readings(clips, ratio, chosen)
+    return model.restore(*readings, ratio, FrameShape(*clips.shape[1:]), chosen)
 
 
 def _psnr(restored: torch.Tensor, original: torch.Tensor) -> float:

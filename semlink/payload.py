@@ -122,6 +122,14 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
+class Restored:
+    """What a reconstruction made of readings, and what it tells of itself as plain values that JSON can hold."""
+
+    frames: Frames
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Point:
     """An operating point, agreed on before anything is sent.
 

@@ -35,6 +35,7 @@ from semlink.units import from_db
 
 __all__ = [
     "CapacityBound",
+    "ErrorFreeBits",
     "FiniteBlocklengthBound",
     "OutageCapacityBound",
     "block_outage_rate",
@@ -106,6 +107,19 @@ class CapacityBound:
         return capacity_of(
             channel, snr_db, partial(bicm_capacity if self.bitwise else cm_capacity, self.bits_per_symbol)
         )
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorFreeBits:
+    """Bits that arrive whatever the channel does, one for each use: what source codecs cost in bits per pixel."""
+
+    def bits(self, uses: int, snr_db: float, channel: Any) -> float:
+        """As many bits as channel uses."""
+        return float(uses)
+
+    def uses(self, bits: int, snr_db: float, channel: Any) -> int:
+        """As many channel uses as bits."""
+        return bits
 
 
 @dataclass(frozen=True, slots=True)

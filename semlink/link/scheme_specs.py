@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
+from semlink.link.delta_sigma_specs import DeltaSigmaDirectSpec, DeltaSigmaSpec
 from semlink.link.kinds import Spec, one_of
 from semlink.link.learned_specs import LEARNED_CODECS
 from semlink.link.scheme_base import SchemeSpec
@@ -211,8 +212,27 @@ class OutageCapacitySpec(Spec):
         return OutageCapacityBound(self.outage)
 
 
-CODECS = (VideoCodecSpec, *LEARNED_CODECS)
-CODINGS = (LdpcSpec, ConvolutionalSpec, UncodedSpec, CapacitySpec, FiniteBlocklengthSpec, OutageCapacitySpec)
+class ErrorFreeSpec(Spec):
+    """Bound: bits that arrive by decree, one for each channel use, so that the cost axis is bits per pixel."""
+
+    kind: Literal["error-free"]
+
+    def build(self) -> Any:
+        from semlink.link.bounds import ErrorFreeBits
+
+        return ErrorFreeBits()
+
+
+CODECS = (VideoCodecSpec, *LEARNED_CODECS, DeltaSigmaSpec)
+CODINGS = (
+    LdpcSpec,
+    ConvolutionalSpec,
+    UncodedSpec,
+    CapacitySpec,
+    FiniteBlocklengthSpec,
+    OutageCapacitySpec,
+    ErrorFreeSpec,
+)
 AnyCodec = one_of("codec", *CODECS)
 AnyCoding = one_of("coding", *CODINGS)
 
@@ -241,5 +261,5 @@ class SensingSpec(SchemeSpec):
     reconstruction: AnyReconstruction = Field(description="video from readings")
 
 
-SCHEMES = (DigitalSpec, SensingSpec, SemanticSpec, SoftCastSpec)
+SCHEMES = (DigitalSpec, SensingSpec, SemanticSpec, SoftCastSpec, DeltaSigmaDirectSpec)
 AnyScheme = one_of("scheme", *SCHEMES)

@@ -1,0 +1,53 @@
+"""A delta-sigma codec small enough for tests: untrained, so its linear start and stirred branches; and clips."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+from training_toys import RECIPE, small_pack
+
+from semlink.sensing.scenes import SceneSource
+from semlink.training.model_card import save_weights
+from semlink.training.recipe import load_recipe
+from semlink.training.tasks import build_task
+
+SMALL = {"group": 8, "channels": 12, "width": 16, "analysis": 1, "synthesis": 1}
+OPTIONS = {"kept": [2, 12], "flips": 0.5, "erased": 0.5}
+CODEC_RECIPE = RECIPE | {
+    "name": "tiny_delta",
+    "task": "delta_sigma",
+    "clips": {"frames": 16, "crop": 16},
+    "data": {"train": ["video", "stills"], "terms": "made up"},
+    "model": SMALL,
+    "options": OPTIONS,
+}
+
+
+def delta_recipe(folder: Path, **changes) -> Path:
+    path = folder / "tiny_delta.yaml"
+    path.write_text(yaml.safe_dump(CODEC_RECIPE | changes))
+    return path
+
+
+def write_delta(folder: Path, *, stirred: float = 0.02, name: str = "tiny_delta", **changes) -> str:
+    """A weights file with its card; `stirred` sets what training starts at zero to something."""
+    recipe = load_recipe(delta_recipe(folder, **changes))
+    task = build_task(recipe.task, recipe.model, recipe.options)
+    torch.manual_seed(1)
+    model = task.build()
+    with torch.no_grad():
+        for trunk in (model.encoder, model.decoder):
+            trunk.leave.weight.normal_(0, stirred)
+    path = folder / f"{name}.safetensors"
+    save_weights(path, model, task, recipe=recipe, profile=recipe.profile("cpu"), pack=small_pack(), steps=0, last={})
+    return str(path)
+
+
+@cache
+def scene(frames: int = 16, h: int = 48, w: int = 64, seed: int = 3) -> np.ndarray:
+    """A clip (frames, h, w) of the built-in scenes, moving slowly."""
+    return SceneSource(1, frames=frames, size=(h, w), seed=seed, motion_px=(0.0, 0.5)).clip(0)

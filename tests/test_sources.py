@@ -352,6 +352,29 @@ def test_data_set_layouts(tmp_path):
     assert sorted(names("nfs", pick="seed", seed=4)) == ["bike10@0", "bike1@0", "bike2@0"]
 
 
+@pytest.mark.source("bossen2013", "table of sequences")
+def test_hevc_sequences_say_their_size_in_their_name(tmp_path):
+    rng, clips = np.random.default_rng(0), {}
+    for name, (h, w) in (("C/BasketballDrill_832x480_50", (480, 832)), ("D/BQSquare_416x240_60", (240, 416))):
+        clips[name] = rng.integers(0, 256, (2, h, w), np.uint8)
+        chroma = np.full((2, h * w // 2), 128, np.uint8)
+        (tmp_path / name).parent.mkdir()
+        (tmp_path / f"{name}.yuv").write_bytes(np.concatenate((clips[name].reshape(2, -1), chroma), 1).tobytes())
+    ten = rng.integers(0, 1024, (1, 16 * 16 * 3 // 2)).astype("<u2")
+    (tmp_path / "Nebuta_16x16_60_10bit.yuv").write_bytes(ten.tobytes())
+    source = DatasetSource(str(tmp_path), frames=2, layout="hevc", variant="C", size=(64, 64), clips=None)
+    assert [source.name(n) for n in range(len(source))] == ["BasketballDrill_832x480_50@0"]
+    middle = clips["C/BasketballDrill_832x480_50"][:, 208:272, 384:448]
+    np.testing.assert_array_equal(source.clip(0), (middle / np.float32(255)).astype(np.float32))
+    every = DatasetSource(str(tmp_path), frames=1, layout="hevc", size=(16, 16), clips=None)
+    assert len(every) == 3
+    deep = VideoSource(str(tmp_path / "Nebuta_16x16_60_10bit.yuv"), frames=1).clip(0)
+    np.testing.assert_allclose(deep[0].ravel(), ten[0, :256] / 1023, atol=1e-7)
+    for variant, said in (("B", "no file of class B named like"), ("Z", "got 'Z' in layout hevc; allowed: B, C, D, E")):
+        with pytest.raises(SourceError, match=said):
+            DatasetSource(str(tmp_path), frames=1, layout="hevc", variant=variant)
+
+
 def test_sources_are_plain_values(films):
     source = VideoSource(str(films["ffv1"]), frames=8, size=[32, 32], clips=2, pick="seed")
     again = pickle.loads(pickle.dumps(source))

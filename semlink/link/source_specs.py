@@ -59,11 +59,13 @@ class VideoSpec(_FileSpec):
 
 
 class DatasetSpec(_FileSpec):
-    """A folder for each video: Need for Speed, DAVIS and UCF101 layouts."""
+    """A folder or a file for each video: Need for Speed, DAVIS, UCF101 and HEVC test sequences."""
 
     kind: Literal["dataset"] = "dataset"
-    layout: Literal["auto", "folders", "nfs", "davis", "ucf101"] = Field("auto", description="how folders are laid out")
-    variant: str | None = Field(None, description="which of several versions, such as 480p or 240")
+    layout: Literal["auto", "folders", "nfs", "davis", "ucf101", "hevc"] = Field(
+        "auto", description="how folders are laid out"
+    )
+    variant: str | None = Field(None, description="such as 480p, 240, or class B of HEVC")
     videos: list[str] = Field([], description="only these videos; default: all")
 
     def build(self) -> Any:

@@ -2,7 +2,8 @@
 
 Known layouts: Need for Speed, name/240/name/*.jpg [kianigaloogahi2017];
 DAVIS, JPEGImages/480p/name/*.jpg [ponttuset2017]; UCF101, class/v_*.avi
-[soomro2012]. Any other tree is searched for video files and for folders of
+[soomro2012]; the HEVC common test conditions, Name_832x480_50.yuv anywhere
+[bossen2013]. Any other tree is searched for video files and for folders of
 pictures.
 """
 
@@ -19,8 +20,12 @@ from semlink.errors import SourceError
 from semlink.seeds import Seeds
 from semlink.sensing.clips import Clip, ClipSource, Crop, Cutting, Pick, choice, planned, shares
 from semlink.sensing.footage import Footage, in_folder, labels, natural
+from semlink.sensing.raw_video import format_in_name
 
-Layout = Literal["auto", "folders", "nfs", "davis", "ucf101"]
+Layout = Literal["auto", "folders", "nfs", "davis", "ucf101", "hevc"]
+
+HEVC_CLASSES = {"B": (1080, 1920), "C": (480, 832), "D": (240, 416), "E": (720, 1280)}
+"""Size of each class of the common test conditions [bossen2013]."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +34,10 @@ class DatasetSource(ClipSource):
 
     Args:
         path: the folder of the data set, or a list of such folders.
-        layout: `auto` finds out which of the others it is.
+        layout: `auto` finds out which of the others it is, but for `hevc`.
         variant: Need for Speed: frame rate, `240` or `30`; DAVIS: resolution,
-            `480p` or `Full-Resolution`. Default: the first of each.
+            `480p` or `Full-Resolution`. Default: the first of each. HEVC: a
+            class, `B` to `E`; default: all sizes.
         videos: only the videos of these names; none means all.
         clips: clips in total; None for one from each video. Videos are taken
             in natural order (pick `even`, `first`) or in an order shuffled by
@@ -84,6 +90,8 @@ def videos_of(root: Path, layout: Layout = "auto", variant: str | None = None) -
     if not root.is_dir():
         raise SourceError(f"{root}: no such folder")
     kind = layout_of(root) if layout == "auto" else layout
+    if kind == "hevc":
+        return _hevc(root, variant)
     folders = {"nfs": _nfs, "davis": _davis}.get(kind, _all_folders)(root, variant)
     found = tuple(item for folder in folders for item in in_folder(folder))
     if kind == "ucf101":
@@ -109,6 +117,19 @@ def _nfs(root: Path, variant: str | None) -> list[Path]:
 
 def _davis(root: Path, variant: str | None) -> list[Path]:
     return [folder for folder in natural((root / "JPEGImages" / (variant or "480p")).glob("*")) if folder.is_dir()]
+
+
+def _hevc(root: Path, variant: str | None) -> tuple[Footage, ...]:
+    """Headerless files whose name says their size; of one class, those of its size."""
+    if variant is not None and variant not in HEVC_CLASSES:
+        raise SourceError(f"source variant: got {variant!r} in layout hevc; allowed: {', '.join(HEVC_CLASSES)}")
+    named = [(path, format_in_name(path)) for path in natural(root.rglob("*.yuv"))]
+    wanted = None if variant is None else HEVC_CLASSES[variant]
+    found = tuple(Footage(path) for path, told in named if told is not None and wanted in (None, told[1]))
+    if not found:
+        which = "" if variant is None else f" of class {variant}"
+        raise SourceError(f"{root}: no file{which} named like BQMall_832x480_60.yuv")
+    return found
 
 
 def _all_folders(root: Path, variant: str | None) -> list[Path]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,7 @@ from semlink.errors import SourceError
 _CHROMA = {"gray": None, "yuv420p": (2, 2), "nv12": (2, 2), "yuv422p": (1, 2), "yuv444p": (1, 1)}
 _DEPTHS = {"": 8, "10le": 10, "12le": 12, "16le": 16}
 PIXEL_FORMATS = tuple(layout + depth for layout in _CHROMA for depth in _DEPTHS if layout != "nv12" or not depth)
+_NAMED = re.compile(r"_(\d+)x(\d+)(?:_\d+(?:fps|hz)?)?(?:_(8|10|12)bit)?(?:_|$)", re.IGNORECASE)
 RAW_SUFFIXES = frozenset({".yuv", ".raw", ".gray", ".y"})
 
 
@@ -49,14 +51,17 @@ class RawVideo:
 
 
 def open_raw(path: Path, pixel_format: str | None, size: tuple[int, int] | None) -> RawVideo:
-    """The reel of a headerless file.
+    """The reel of a headerless file; a name such as BQMall_832x480_60.yuv says size and depth where nothing else does.
 
     Raises:
         SourceError: format or size missing or unknown, or the bytes do not make whole frames.
     """
+    if pixel_format is None and size is None:
+        pixel_format, size = format_in_name(path) or (None, None)
     if pixel_format is None or size is None:
         raise SourceError(
-            f"{path}: headerless video needs pixel_format (such as yuv420p) and raw_size ([height, width])"
+            f"{path}: headerless video needs pixel_format (such as yuv420p) and raw_size ([height, width]), "
+            "or a name such as BQMall_832x480_60.yuv"
         )
     if pixel_format not in PIXEL_FORMATS:
         raise SourceError(f"source pixel_format: got {pixel_format!r}, allowed: {', '.join(PIXEL_FORMATS)}")
@@ -71,6 +76,18 @@ def open_raw(path: Path, pixel_format: str | None, size: tuple[int, int] | None)
             f"{size[0]}x{size[1]} (height x width), {step} bytes each"
         )
     return RawVideo(path, num_bytes // step, size, pixel_format)
+
+
+def format_in_name(path: Path) -> tuple[str, tuple[int, int]] | None:
+    """Pixel format and (h, w) from a name such as Name_WIDTHxHEIGHT[_RATE][_10bit]; None from others.
+
+    Source: [bossen2013, table of sequences]; such files are 4:2:0.
+    """
+    found = _NAMED.search(path.stem)
+    if found is None:
+        return None
+    width, height, depth = found.groups()
+    return "yuv420p" + ("" if depth in (None, "8") else f"{depth}le"), (int(height), int(width))
 
 
 def bytes_per_frame(pixel_format: str, size: tuple[int, int]) -> int:

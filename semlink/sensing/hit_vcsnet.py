@@ -23,6 +23,7 @@ from torch import nn
 from torch.nn import functional as F
 
 SCALES = 3
+GAIN = 5.0  # details enter and leave enlarged by this much, so that features start with about unit power
 
 
 class ResidualBlock(nn.Module):
@@ -150,12 +151,12 @@ class HitVcsNet(nn.Module):
 
         h, w are multiples of 4.
         """
-        features = [F.relu(see(half(key, scale))) for scale, see in enumerate(self.see_key)]
+        features = [F.relu(see(half(detail(key), scale))) for scale, see in enumerate(self.see_key)]
         gifts = []
         for level in self.levels:
             features, given = level.of_keys(features)
             gifts.append(given)
-        return key + self.show_key(features).float(), gifts
+        return key + self.show_key(features).float() / GAIN, gifts
 
     def of_rest(
         self,
@@ -174,10 +175,15 @@ class HitVcsNet(nn.Module):
             before, behind: (n,) places of the key frames around each of them.
         """
         start, entering = (rest, rest) if guide is None else (guide, torch.cat((rest, guide), 1))
-        features = [F.relu(see(half(entering, scale))) for scale, see in enumerate(self.see_rest)]
+        features = [F.relu(see(half(detail(entering), scale))) for scale, see in enumerate(self.see_rest)]
         for level, given in zip(self.levels, gifts):
             features = level.of_rest(features, given, before, behind)
-        return start + self.show_rest(features).float()
+        return start + self.show_rest(features).float() / GAIN
+
+
+def detail(pixels: torch.Tensor) -> torch.Tensor:
+    """Pixels without their mean over 9 x 9 neighbours, enlarged: brightness says little about what is missing."""
+    return GAIN * (pixels - F.avg_pool2d(pixels, 9, stride=1, padding=4, count_include_pad=False))
 
 
 def half(pixels: torch.Tensor, times: int) -> torch.Tensor:

@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from semlink.sensing.hit_vcsnet import GAIN, detail
+
 
 class VcsNet(nn.Module):
     """Two stacks of 3 x 3 convolutions, for key frames and for the others, which take in both key frames' features.
@@ -32,11 +34,11 @@ class VcsNet(nn.Module):
 
     def of_keys(self, key: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor]]:
         """See `HitVcsNet.of_keys`."""
-        features, gifts = key, []
+        features, gifts = detail(key), []
         for see, give in zip(self.key, self.give):
             features = F.relu(see(features))
             gifts.append(give(features))
-        return key + self.show_key(features).float(), gifts
+        return key + self.show_key(features).float() / GAIN, gifts
 
     def of_rest(
         self,
@@ -48,6 +50,7 @@ class VcsNet(nn.Module):
     ) -> torch.Tensor:
         """See `HitVcsNet.of_rest`."""
         start, features = (rest, rest) if guide is None else (guide, torch.cat((rest, guide), 1))
+        features = detail(features)
         for see, given in zip(self.rest, gifts):
             features = F.relu(see(features) + given[before] + given[behind])
-        return start + self.show_rest(features).float()
+        return start + self.show_rest(features).float() / GAIN

@@ -80,11 +80,14 @@ class BlockSampler:
         return Projections((_project(key, blocks[:, keys]), _project(rest, blocks[:, others])), frames.shape)
 
     def adjoint(self, readings: Projections) -> torch.Tensor:
-        """The transposed map: pixels (clip, t, h, w) from readings, padding cut away."""
-        return self.lift(readings, *(matrix.T for matrix in self.matrices()))
+        """The transposed map: pixels (clip, t, h, w) from readings; what falls on padding goes to the repeated edge."""
+        return _folded(self._spread(readings, *(matrix.T for matrix in self.matrices())), readings.frames)
 
     def lift(self, readings: Projections, key: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
-        """Pixels (clip, t, h, w) whose blocks are `key` (1024, m) and `rest` times the readings of their frame."""
+        """Pixels (clip, t, h, w) whose blocks are `key` (1024, m) and `rest` times the readings; padding cut away."""
+        return self._spread(readings, key, rest)[..., : readings.frames.h, : readings.frames.w]
+
+    def _spread(self, readings: Projections, key: torch.Tensor, rest: torch.Tensor) -> torch.Tensor:
         shape = readings.frames
         keys, others = self.split(shape.t)
         per_frame = math.prod(grid_of(shape))
@@ -92,7 +95,8 @@ class BlockSampler:
         blocks = torch.empty(len(parts[0]), shape.t, per_frame, PIXELS, dtype=parts[0].dtype)
         blocks[:, keys] = parts[0] @ key.T
         blocks[:, others] = parts[1] @ rest.T
-        return from_blocks(blocks, shape)
+        high, wide = grid_of(shape)
+        return from_blocks(blocks, FrameShape(shape.t, high * BLOCK, wide * BLOCK))
 
     def split(self, num_frames: int) -> tuple[list[int], list[int]]:
         """Numbers of the key frames, and of the others.
@@ -162,6 +166,15 @@ def pad(pixels: torch.Tensor) -> torch.Tensor:
     """Frames continued by their last row and column to multiples of 32."""
     down, right = (-side % BLOCK for side in pixels.shape[2:])
     return F.pad(pixels, (0, right, 0, down), mode="replicate") if down or right else pixels
+
+
+def _folded(pixels: torch.Tensor, shape: FrameShape) -> torch.Tensor:
+    """The adjoint of `pad`: what stands behind the last row and column is added to them."""
+    inside = pixels[..., : shape.h, :].clone()
+    inside[..., -1, :] += pixels[..., shape.h :, :].sum(-2)
+    folded = inside[..., : shape.w].clone()
+    folded[..., -1] += inside[..., shape.w :].sum(-1)
+    return folded
 
 
 @cache

@@ -32,16 +32,19 @@ class BasisLearner(nn.Module):
 
     def __init__(self, shipped: BlockBasis) -> None:
         super().__init__()
-        self.shipped = shipped
+        self.basis = shipped
         self.register_buffer("moment", torch.zeros(PIXELS, PIXELS, dtype=torch.float64))
         self.register_buffer("seen", torch.zeros((), dtype=torch.float64))
         self.idle = nn.Parameter(torch.zeros(()))
         self.moment: torch.Tensor
         self.seen: torch.Tensor
 
-    def renew(self) -> None:
-        """Bring the basis up to date."""
-        self.shipped.take(self.moment / self.seen.clamp_min(1))
+    @property
+    def shipped(self) -> BlockBasis:
+        """The basis of all that was gathered."""
+        if self.seen > 0:
+            self.basis.take(self.moment / self.seen)
+        return self.basis
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,18 +75,17 @@ class BlockBasisTask:
     def loss(self, model, clips, step, rng):
         blocks = to_blocks(clips).flatten(0, 2).double()
         with torch.no_grad(), torch.autocast(clips.device.type, enabled=False):
-            error = _error(model.shipped.rows[:SHOWN_ROWS].double(), blocks)
+            error = _error(model.basis.rows[:SHOWN_ROWS].double(), blocks)
             model.moment += blocks.T @ blocks
             model.seen += len(blocks)
             if step % RENEW_EVERY == 0:
-                model.renew()
+                _ = model.shipped
         return 0.0 * model.idle + error, {}
 
     def validate(self, model, clips):
         with torch.autocast(clips.device.type, enabled=False):
-            model.renew()
-            blocks = to_blocks(clips).flatten(0, 2)
-            return {f"psnr_{m}_rows_db": _psnr(model.shipped.rows[:m], blocks) for m in (10, 102, 512)}
+            rows, blocks = model.shipped.rows, to_blocks(clips).flatten(0, 2)
+            return {f"psnr_{m}_rows_db": _psnr(rows[:m], blocks) for m in (10, 102, 512)}
 
     def facts(self, model: Any) -> dict[str, Any]:
         return basis_facts(model)

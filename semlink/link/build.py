@@ -102,15 +102,18 @@ def build_scheme(spec: Any, streams: StreamStore | None, folder: Path | None, fr
     return spec.build(streams)
 
 
-def _eye(spec: Any, frames: int, folder: Path | None, mean_count: float | None) -> Eye:
-    """A scheme's sensor and reconstruction; `mean_count` is the rate knob of its ratio map."""
+def _eye(spec: Any, frames: int, folder: Path | None, rate: float | None) -> Eye:
+    """A sensor and its reconstruction; `rate` goes to the reconstruction if it offers `at_rate`, else to the sensor."""
+    reconstruction = spec.reconstruction
+    if rate is not None and hasattr(reconstruction, "at_rate"):
+        reconstruction, rate = reconstruction.at_rate(rate), None
     if isinstance(spec.sensor, PluginSpec):
         sensor = build_block(spec.sensor, "sensor", folder)
     else:
-        sensor = spec.sensor.build(frames, mean_count)
-    if isinstance(spec.reconstruction, PluginSpec):
-        return Eye(sensor, build_block(spec.reconstruction, "reconstruction", folder))
-    return Eye(sensor, spec.reconstruction.build(sensor))
+        sensor = spec.sensor.build(frames, rate)
+    if isinstance(reconstruction, PluginSpec):
+        return Eye(sensor, build_block(reconstruction, "reconstruction", folder))
+    return Eye(sensor, reconstruction.build(sensor))
 
 
 def _digital(spec: DigitalSpec, streams: StreamStore | None, folder: Path | None) -> Any:

@@ -8,7 +8,7 @@ as a pickle, so that no object can be shared by accident.
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -47,6 +47,13 @@ class Link:
         """Frames from one point where decoding can begin to the next: the codec's, else the whole clip."""
         scheme = getattr(self.transmitter, "inner", self.transmitter)
         return getattr(getattr(scheme, "codec", None), "gop", None) or frames.t
+
+    def is_certain(self, agreement: Agreement) -> bool:
+        """Whether every trial is the same: no noise anywhere."""
+        certain = getattr(self.transmitter, "is_certain", None)
+        if certain is not None:
+            return bool(certain(agreement))
+        return self.is_bound and self.measurements_per_pixel(agreement) is None
 
     def frame_kinds(self, frames: FrameShape, rate: float | None) -> list[str]:
         """What each frame is to the sensor, such as `key` or `non-key`; empty where all are alike."""
@@ -96,7 +103,7 @@ def run_clip(
         BoundaryError: the receiver reached beyond its antenna.
     """
     if link.is_sensing:
-        return Outcome(link.transmitter.sense(clip, agreement, seeds), Ledger())  # type: ignore[attr-defined]
+        return sense_clips(link, [clip], agreement, [seeds])[0]
     if link.is_bound:
         return Outcome(*link.transmitter.ideal(clip, agreement, link.channel, seeds))  # type: ignore[attr-defined]
     if talks_back(link.transmitter):
@@ -108,6 +115,18 @@ def run_clip(
     if audit:
         refuse_second_sight(link, clip, received, agreement, seeds, delivered)
     return Outcome(delivered.frames, air.ledger, delivered.blocks, delivered.lost, tuple(received.genie))
+
+
+def sense_clips(
+    link: Link,
+    clips: Sequence[Frames],
+    agreement: Agreement,
+    seeds: Sequence[Seeds],
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Outcome]:
+    """What a scheme that sends nothing makes of clips (1, t, h, w), each with its own seeds."""
+    sensed = link.transmitter.sense(clips, agreement, seeds, progress)  # type: ignore[attr-defined]
+    return [Outcome(clip.frames, Ledger(), told=clip.told) for clip in sensed]
 
 
 def over_the_air(

@@ -6,7 +6,7 @@ clip's values in every trial, so that differences can be paired later.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from semlink import __version__
 from semlink.errors import Infeasible, SourceError
 from semlink.ledger import PURPOSES
 from semlink.link.build import build_link
-from semlink.link.chain import Link, Outcome, run_clip
+from semlink.link.chain import Link, Outcome, run_clip, sense_clips
 from semlink.link.clip_record import clip_record
 from semlink.link.grid import GridPoint, channel_name
 from semlink.link.memo import Memo, StreamStore, digest_of
@@ -82,12 +82,16 @@ def check_clip(clip: Any, kind: str) -> np.ndarray:
 
 @dataclass(frozen=True, slots=True)
 class Bench:
-    """A process's place of work: clips, links and what it remembers."""
+    """A process's place of work: clips, links and what it remembers.
+
+    `tell` hears how much of a long fit is done, and how much there is.
+    """
 
     scenario: Scenario
     clips: Clips
     streams: StreamStore
     folder: Path | None
+    tell: Callable[[int, int], None] | None = None
     links: Memo[Link] = field(default_factory=lambda: Memo(8))
     deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
     scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
@@ -130,6 +134,8 @@ class Bench:
     ) -> tuple[list[ClipTrial], set[str]]:
         """Every clip sent once."""
         link, out, genie = self.link(point), [], set()
+        if link.is_sensing:
+            return self._sensing_trial(point, agreed, trial), genie
         for number, clip in enumerate(self.clips.frames):
             seeds = Seeds(self.scenario.seed, (number,), trial)
             audit = trial == 0 and number == 0
@@ -142,6 +148,15 @@ class Bench:
             out.append(self.score(number, outcome))
             genie.update(outcome.genie)
         return out, genie
+
+    def _sensing_trial(self, point: GridPoint, agreed: Agreement, trial: int) -> list[ClipTrial]:
+        """Every clip sensed once, all in one go."""
+        frames = self.clips.frames
+        seeds = [Seeds(self.scenario.seed, (number,), trial) for number in range(len(frames))]
+        outcomes = sense_clips(self.link(point), frames, agreed, seeds, self.tell)
+        if trial == 0:
+            self.shown.get((point, 0), lambda: outcomes[0])
+        return [self.score(number, outcome) for number, outcome in enumerate(outcomes)]
 
     def first_outcome(self, point: GridPoint, agreed: Agreement, budget: int | None, number: int) -> Outcome:
         """What one clip became in the first trial, for pictures; not computed again where the trial kept it."""
@@ -193,8 +208,7 @@ def run_point(bench: Bench, point: GridPoint) -> dict[str, Any]:
             genie.update(used)
             return values
 
-        certain = bound and sensed is None
-        stop = StopRule(1, 1, 1.0) if certain else StopRule(rule.min, rule.max, rule.ci_halfwidth_db)
+        stop = StopRule(1, 1, 1.0) if link.is_certain(agreed) else StopRule(rule.min, rule.max, rule.ci_halfwidth_db)
         trials = repeat(one_trial, stop)
     except Infeasible as reason:
         return _record(bench, point, [], (), sensed, note=f"infeasible: {reason}")

@@ -254,7 +254,7 @@ class DigitalSpec(SchemeSpec):
 
 
 class SensingSpec(SchemeSpec):
-    """A sensor and its reconstruction, nothing sent; `rates` are mean counts of the ratio map."""
+    """A sensor and its reconstruction, nothing sent; `rates` are the sensor's, or what the reconstruction says."""
 
     kind: Literal["sensing"]
     sensor: AnySensor = Field(description="the sensor")

@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from semlink.blocks import Rehearsal, Sensor
-from semlink.payload import Agreement, Frames, FrameShape, Point
+from semlink.payload import Agreement, Frames, FrameShape, Point, Restored
 from semlink.seeds import Seeds
+
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,19 @@ class Eye:
         """What is made of the readings alone."""
         return self.reconstructor.reconstruct(self.sensor.measure(frames, seeds))
 
+    def restore_many(
+        self, clips: Sequence[Frames], seeds: Sequence[Seeds], progress: Progress | None = None
+    ) -> list[Restored]:
+        """What is made of the readings of each clip; in one go where the reconstruction can, which changes no clip.
+
+        `progress` is told how much of that is done, and how much there is.
+        """
+        measured = [self.sensor.measure(clip, own) for clip, own in zip(clips, seeds, strict=True)]
+        together = getattr(self.reconstructor, "restore_many", None)
+        if together is not None:
+            return together(measured, progress)
+        return [Restored(self.reconstructor.reconstruct(measurement)) for measurement in measured]
+
     def cost(self, shape: FrameShape) -> float:
         """Measurements a pixel."""
         return self.sensor.measurements_per_pixel(shape)
@@ -34,7 +49,7 @@ class Eye:
 
 @dataclass(frozen=True, slots=True)
 class SensingScheme:
-    """A sensor and its reconstruction; the rate knob is the mean count of the ratio map."""
+    """A sensor and its reconstruction; the rate knob is the sensor's, or the reconstruction's where it claims it."""
 
     eye_at: Callable[[float | None], Eye]
     is_sensing: bool = True
@@ -48,6 +63,12 @@ class SensingScheme:
     def frame_kinds(self, frames: FrameShape, rate: float | None) -> Sequence[str]:
         return self.eye_at(rate).frame_kinds(frames)
 
-    def sense(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Frames:
-        """The reconstructed frames."""
-        return self.eye_at(agreement.point.rate).see(frames, seeds)
+    def is_certain(self, agreement: Agreement) -> bool:
+        """Whether every trial would be the same: a sensor without noise."""
+        return bool(getattr(self.eye_at(agreement.point.rate).sensor, "is_noiseless", False))
+
+    def sense(
+        self, clips: Sequence[Frames], agreement: Agreement, seeds: Sequence[Seeds], progress: Progress | None = None
+    ) -> list[Restored]:
+        """Each clip as reconstructed."""
+        return self.eye_at(agreement.point.rate).restore_many(clips, seeds, progress)

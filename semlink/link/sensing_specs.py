@@ -8,6 +8,8 @@ from pydantic import Field, model_validator
 
 from semlink.link.block_baseline_specs import BLOCK_BASELINES
 from semlink.link.block_specs import BLOCK_RECONSTRUCTIONS, BLOCK_SENSORS
+from semlink.link.fill_specs import FillSpec
+from semlink.link.generative_specs import GENERATIVE_RECONSTRUCTIONS, GENERATIVE_SENSORS
 from semlink.link.kinds import Spec, one_of
 
 Tile = Annotated[list[list[int]], Field(min_length=1)]
@@ -64,6 +66,19 @@ class ProgrammableSpec(Spec):
         return ProgrammableSensor(ratio_map, ReadNoise(self.shot_noise, self.read_noise), self.mask)
 
 
+def _exposing(sensor: Any, kind: str) -> Any:
+    """`sensor`, if its pixels expose over time.
+
+    Raises:
+        ScenarioError: another kind of sensor.
+    """
+    if not hasattr(sensor, "masked"):
+        from semlink.errors import ScenarioError
+
+        raise ScenarioError(f"reconstruction {kind} takes readings of sensor programmable, not of sensor {sensor.name}")
+    return sensor
+
+
 class InitialSpec(Spec):
     """The pseudo-inverse of the sensor, no training."""
 
@@ -73,7 +88,7 @@ class InitialSpec(Spec):
     def build(self, sensor: Any) -> Any:
         from semlink.sensing.programmable import InitialReconstructor
 
-        return InitialReconstructor(masked=sensor.masked, fill=self.fill)
+        return InitialReconstructor(masked=_exposing(sensor, self.kind).masked, fill=self.fill)
 
 
 class GapTvSpec(Spec):
@@ -84,7 +99,7 @@ class GapTvSpec(Spec):
     def build(self, sensor: Any) -> Any:
         from semlink.sensing.programmable import GapTvReconstructor
 
-        return GapTvReconstructor(noise=sensor.noise, masked=sensor.masked)
+        return GapTvReconstructor(masked=_exposing(sensor, self.kind).masked, noise=sensor.noise)
 
 
 class DeepSpec(Spec):
@@ -96,13 +111,22 @@ class DeepSpec(Spec):
     def build(self, sensor: Any) -> Any:
         from semlink.sensing.programmable import DeepReconstructor
 
-        return DeepReconstructor(self.weights, noise=sensor.noise, masked=sensor.masked)
+        return DeepReconstructor(self.weights, masked=_exposing(sensor, self.kind).masked, noise=sensor.noise)
 
 
 SENSORS = (
     ProgrammableSpec,
     *BLOCK_SENSORS,
+    *GENERATIVE_SENSORS,
 )
-RECONSTRUCTIONS = (InitialSpec, GapTvSpec, DeepSpec, *BLOCK_RECONSTRUCTIONS, *BLOCK_BASELINES)
+RECONSTRUCTIONS = (
+    InitialSpec,
+    GapTvSpec,
+    DeepSpec,
+    *BLOCK_RECONSTRUCTIONS,
+    *BLOCK_BASELINES,
+    *GENERATIVE_RECONSTRUCTIONS,
+    FillSpec,
+)
 AnySensor = one_of("sensor", *SENSORS)
 AnyReconstruction = one_of("reconstruction", *RECONSTRUCTIONS)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -162,9 +162,16 @@ def _run_here(job: Job, made: Plan, tell: Progress) -> Bench:
     bench = job.bench(made.clips)
     with one_thread():
         for done, (key, point) in enumerate(made.missing, start=1):
+            name = point_name(job.scenario, point)
+            bench = replace(bench, tell=_within(tell, name, done - 1, len(made.missing)))
             job.results.write(key, record_of(bench, point))
-            tell(point_name(job.scenario, point), done, len(made.missing))
+            tell(name, done, len(made.missing))
     return bench
+
+
+def _within(tell: Progress, name: str, done: int, total: int) -> Callable[[int, int], None]:
+    """What a long fit tells of itself, as progress of the run."""
+    return lambda part, whole: tell(f"{name}, {part} of {whole}", done, total)
 
 
 def record_of(bench: Bench, point: GridPoint) -> dict[str, Any]:

@@ -7,12 +7,16 @@ One epoch is one gradient of the whole sequence, at which codes take a plain
 step of 200 T / 256 and weights a step of Adam at 0.001 T / 256; then codes go
 back to their subspace. All frames start from one fixed code of length 1.
 Measurements are of pixels in [0, 1]; the generator's range is [-1, 1], so
-with x = (g + 1) / 2 the residual above is A g - (2 y - A 1).
+with x = (g + 1) / 2 the residual above is A g - (2 y - A 1). Its square is
+divided by all n pixels of a frame, read or not. The public code divides that of
+m Gaussian measurements by m, so that with N(0, 1/m) patterns the same error
+pushes codes n/m times as far; with our generators that drives them out of the
+range where they were trained.
 
 Any number of sequences is fitted at once, each as if it were alone.
 
-Source: [hyder2019gmlr, Sec. 2 and 3]; steps, start, divisors and Adam (where
-the text has SGD) are those of its public code.
+Source: [hyder2019gmlr, Sec. 2 and 3]; steps, start and Adam (where the text has
+SGD) are those of its public code.
 """
 
 from __future__ import annotations
@@ -154,7 +158,7 @@ def objective(
     residual = operator.forward(generated(generators, codes, dtype)) - target
     if weights is not None:
         residual = residual * weights
-    loss = residual.square().sum((1, 2)) / (target.shape[1] * operator.divisor)
+    loss = residual.square().sum((1, 2)) / (target.shape[1] * operator.num_pixels)
     if similarity is None or codes.shape[1] == 1:
         return loss
     return similarity * loss + (1 - similarity) * codes.diff(dim=1).square().mean((1, 2))

@@ -39,7 +39,7 @@ class Operator(Protocol):
     """A_t for the frames t that are read; linear, the same for all clips."""
 
     num_readings: int  # a frame
-    divisor: int  # of the squared error of a frame, to call it a mean
+    num_pixels: int  # a frame
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Readings (b, t, m) of pixels (b, t, n)."""
@@ -52,11 +52,7 @@ class Operator(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class PixelsLeft:
-    """Some pixels of each frame: `kept` int64 (t, m), their places.
-
-    Squared errors are divided by all pixels, kept or not.
-    Source: [hyder2019gmlr, public code].
-    """
+    """Some pixels of each frame: `kept` int64 (t, m), their places."""
 
     kept: torch.Tensor
     num_pixels: int
@@ -64,10 +60,6 @@ class PixelsLeft:
     @property
     def num_readings(self) -> int:
         return self.kept.shape[1]
-
-    @property
-    def divisor(self) -> int:
-        return self.num_pixels
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         if self.num_readings == self.num_pixels:
@@ -92,8 +84,8 @@ class GaussianPatterns:
         return self.patterns.shape[1]
 
     @property
-    def divisor(self) -> int:
-        return self.patterns.shape[1]
+    def num_pixels(self) -> int:
+        return self.patterns.shape[2]
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         return _Products.apply(pixels, self.patterns)
@@ -141,6 +133,7 @@ class RandomSensor:
     planes: int = 1
     skip: tuple[int, ...] = ()
     name: str = field(default="random", init=False)
+    is_noiseless: bool = field(default=True, init=False)
 
     def __post_init__(self) -> None:
         if self.operator == "gaussian" and self.measurements < 1:

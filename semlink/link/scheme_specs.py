@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from semlink.link.delta_sigma_specs import DeltaSigmaDirectSpec, DeltaSigmaSpec
+from semlink.link.generative_specs import GENERATIVE_CODECS
 from semlink.link.kinds import Spec, one_of
 from semlink.link.learned_specs import LEARNED_CODECS
 from semlink.link.scheme_base import SchemeSpec
@@ -223,7 +224,7 @@ class ErrorFreeSpec(Spec):
         return ErrorFreeBits()
 
 
-CODECS = (VideoCodecSpec, *LEARNED_CODECS, DeltaSigmaSpec)
+CODECS = (VideoCodecSpec, *LEARNED_CODECS, DeltaSigmaSpec, *GENERATIVE_CODECS)
 CODINGS = (
     LdpcSpec,
     ConvolutionalSpec,

@@ -9,13 +9,16 @@ from typing import Any
 from semlink.errors import ScenarioError
 from semlink.link.chain import Link
 from semlink.link.channel_specs import TensorFlowSpec
+from semlink.link.coding_specs import LdpcSpec
 from semlink.link.digital import BoundScheme, DigitalScheme
 from semlink.link.interactive import InteractiveScheme
 from semlink.link.kinds import PluginSpec
+from semlink.link.measurement_specs import AnalogueTransmissionSpec, MeasurementsSpec
+from semlink.link.measurements import measured
 from semlink.link.memo import StreamStore
 from semlink.link.plugins import build as build_plugin, load_class
 from semlink.link.readings_scheme import behind_sensor, without_sensor
-from semlink.link.scheme_specs import DigitalSpec, LdpcSpec, SensingSpec
+from semlink.link.scheme_specs import DigitalSpec, SensingSpec
 from semlink.link.semantic_specs import SemanticSpec
 from semlink.link.sensed import Eye, SensingScheme
 from semlink.link.softcast_specs import SoftCastSpec
@@ -66,7 +69,8 @@ def _check_fit(channel: Any, link: Link) -> None:
 
 def _check_pilots(scheme: Any, channel: Any, waveform: Any) -> None:
     """Refuse to adapt to a gain that nothing tells of."""
-    adapts = isinstance(scheme, DigitalSpec) and getattr(scheme.coding, "mcs", None) == "adaptive"
+    digital = getattr(scheme, "transmission", scheme)
+    adapts = not isinstance(digital, PluginSpec) and getattr(getattr(digital, "coding", None), "mcs", "") == "adaptive"
     if adapts and isinstance(waveform, Plain) and hasattr(channel, "default_waveform"):
         raise ScenarioError(
             f"scheme {scheme_name(scheme)!r} on {channel.kind}: mcs: adaptive measures the SNR on pilots and waveform "
@@ -95,11 +99,20 @@ def build_scheme(spec: Any, streams: StreamStore | None, folder: Path | None, fr
     if isinstance(spec, SemanticSpec):
         return spec.scheme(_eye(spec, frames, folder, None))
     if isinstance(spec, DigitalSpec | SoftCastSpec):
-        scheme = spec.scheme() if isinstance(spec, SoftCastSpec) else _digital(spec, streams, folder)
+        scheme = spec.scheme() if isinstance(spec, SoftCastSpec) else _coded(spec, streams, folder)
         if spec.sensor is None:
             return without_sensor(scheme)
         return behind_sensor(_eye(spec, frames, folder, None), scheme)
+    if isinstance(spec, MeasurementsSpec):
+        return measured(_eye(spec, frames, folder, None), _of_readings(spec.transmission, streams, folder))
     return spec.build(streams)
+
+
+def _of_readings(transmission: Any, streams: StreamStore | None, folder: Path | None) -> Any:
+    """A scheme whose codec takes readings of inner products."""
+    if isinstance(transmission, AnalogueTransmissionSpec):
+        return transmission.scheme()
+    return _digital(transmission.codec(), transmission.coding, streams, folder)
 
 
 def _eye(spec: Any, frames: int, folder: Path | None, rate: float | None) -> Eye:
@@ -116,19 +129,23 @@ def _eye(spec: Any, frames: int, folder: Path | None, rate: float | None) -> Eye
     return Eye(sensor, reconstruction.build(sensor))
 
 
-def _digital(spec: DigitalSpec, streams: StreamStore | None, folder: Path | None) -> Any:
-    codec = build_block(spec.codec, "codec", folder)
-    if isinstance(spec.coding, LdpcSpec):
-        codings = {"only": spec.coding.build()} if not isinstance(spec.coding.mcs, str) else _every_mcs(spec.coding)
-        harq, adaptive = spec.coding.harq, spec.coding.adaptation()
+def _coded(spec: DigitalSpec, streams: StreamStore | None, folder: Path | None) -> Any:
+    return _digital(build_block(spec.codec, "codec", folder), spec.coding, streams, folder)
+
+
+def _digital(codec: Any, coding: Any, streams: StreamStore | None, folder: Path | None) -> Any:
+    """A codec with the coding that a spec names."""
+    if isinstance(coding, LdpcSpec):
+        codings = {"only": coding.build()} if not isinstance(coding.mcs, str) else _every_mcs(coding)
+        harq, adaptive = coding.harq, coding.adaptation()
         if harq is None and adaptive is None:
             return DigitalScheme(codec, codings, streams)
         rules = Rules(None if harq is None else harq.build(), adaptive, getattr(codec, "gop", None))
         return InteractiveScheme(codec, codings, rules, streams)
-    coding = build_block(spec.coding, "coding", folder)
-    if hasattr(coding, "bits") and hasattr(coding, "uses"):
-        return BoundScheme(codec, coding, streams)
-    return DigitalScheme(codec, {"only": coding}, streams)
+    built = build_block(coding, "coding", folder)
+    if hasattr(built, "bits") and hasattr(built, "uses"):
+        return BoundScheme(codec, built, streams)
+    return DigitalScheme(codec, {"only": built}, streams)
 
 
 def _every_mcs(spec: LdpcSpec) -> dict[str, LdpcCoding]:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, get_args
 
 from semlink.link.channel_specs import CHANNELS, WAVEFORMS
+from semlink.link.coding_specs import CODINGS
 from semlink.link.kinds import Spec, kinds_of
-from semlink.link.scheme_specs import CODECS, CODINGS, SCHEMES
+from semlink.link.scheme_specs import CODECS, SCHEMES
 from semlink.link.sensing_specs import RECONSTRUCTIONS, SENSORS
 from semlink.link.source_specs import SOURCES
 from semlink.link.specs import Scenario
@@ -33,11 +34,20 @@ def fields_at(loc: tuple[int | str, ...]) -> list[str]:
     """The keys that the model at a validation location has; empty if unknown."""
     by_kind = {kind: spec for specs in CATALOGUE.values() for spec in specs for kind in kinds_of(spec)}
     model: Any = Scenario
+    choices: list[Any] = []
     for part in loc:
-        if part in by_kind:
+        kin = [choice for choice in choices if part in _kinds(choice)]
+        if kin:
+            model = kin[0]
+        elif part in by_kind:
             model = by_kind[str(part)]
         elif hasattr(model, "model_fields") and part in model.model_fields:
             annotation = model.model_fields[part].annotation
-            choices = [annotation, *get_args(annotation)]
-            model = next((choice for choice in choices if hasattr(choice, "model_fields")), model)
+            choices = [choice for choice in (annotation, *get_args(annotation)) if hasattr(choice, "model_fields")]
+            model = next(iter(choices), model)
     return list(model.model_fields)
+
+
+def _kinds(spec: Any) -> tuple[str, ...]:
+    """The kinds of a spec, none of anything else."""
+    return kinds_of(spec) if isinstance(spec, type) and issubclass(spec, Spec) and "kind" in spec.model_fields else ()

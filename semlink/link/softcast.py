@@ -16,6 +16,7 @@ import numpy as np
 import torch
 
 from semlink.blocks import Rehearsal
+from semlink.codecs.projection_softcast import ProjectionSoftCast
 from semlink.codecs.softcast import LEAST_SIDE_BYTES, SoftCast
 from semlink.errors import Infeasible
 from semlink.flow import Flow
@@ -48,7 +49,7 @@ class SoftCastScheme:
         margin_db: between the agreed SNR and what the header is coded for; None to rehearse it.
     """
 
-    codec: SoftCast
+    codec: SoftCast | ProjectionSoftCast
     metadata: float = 0.06
     margin_db: float | None = None
     encoded: Memo[tuple[bytes, np.ndarray]] = field(
@@ -99,7 +100,7 @@ class SoftCastScheme:
             numbers, noise_var = as_numbers(analogue)
             pixels = self.codec.decode(side, numbers, noise_var, size, noise_var=noise_var_from_snr(snr_db))
         if pixels is None:
-            return Delivered(as_frames(np.full(size, 0.5)), blocks=1, lost=1)
+            return Delivered(as_frames(self.codec.nothing(size)), blocks=1, lost=1)
         return Delivered(as_frames(pixels), blocks=1)
 
     def _side_bytes(self, path: SidePath, uses: int, snr_db: float) -> int:

@@ -49,6 +49,7 @@ class DeltaSigmaSize:
         order: of the modulator; 0 for the plain sign.
         scan: the modulator runs along `frames` or along `channels`.
         fusion: the third axis of the convolutions is `frames` or `channels`.
+        linear: with the linear transform that training begins at; without, the networks begin at random.
     """
 
     group: int = 8
@@ -59,6 +60,7 @@ class DeltaSigmaSize:
     order: int = 1
     scan: str = "frames"
     fusion: str = "frames"
+    linear: bool = True
 
     def __post_init__(self) -> None:
         for name, allowed in (("scan", ("frames", "channels")), ("fusion", ("frames", "channels")), ("order", ORDERS)):
@@ -76,7 +78,8 @@ class DeltaSigmaSize:
         """The sizes in words, for the architecture line of a card."""
         blocks = f"blocks={self.analysis}/{self.synthesis}"
         variant = f"order={self.order} scan={self.scan} fusion={self.fusion}"
-        return f"N={self.group} K={self.channels} width={self.width} {blocks} {variant}"
+        whole = "" if self.linear else " without linear transform"
+        return f"N={self.group} K={self.channels} width={self.width} {blocks} {variant}{whole}"
 
 
 def to_blocks(frames: torch.Tensor) -> torch.Tensor:
@@ -123,7 +126,10 @@ class Residual(nn.Module):
 
 
 class Trunk(nn.Module):
-    """Features of a group: a 1x1x1 layer, a learned offset for each frame, residual blocks, a last layer of zeros."""
+    """Features of a group: a 1x1x1 layer, a learned offset for each frame, residual blocks, a last layer.
+
+    The last layer begins at zero where a linear transform stands beside it.
+    """
 
     def __init__(self, inputs: int, outputs: int, blocks: int, size: DeltaSigmaSize) -> None:
         super().__init__()
@@ -131,8 +137,9 @@ class Trunk(nn.Module):
         self.place = nn.Parameter(0.02 * torch.randn(size.group, size.width))
         self.blocks = nn.ModuleList(Residual(size.width, size.group, size.fusion) for _ in range(blocks))
         self.leave = nn.Linear(size.width, outputs)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        if size.linear:
+            nn.init.zeros_(self.leave.weight)
+            nn.init.zeros_(self.leave.bias)
 
     def forward(self, *parts: torch.Tensor) -> torch.Tensor:
         x = torch.cat([part.movedim(1, -1) for part in parts], -1)  # b n h w c
@@ -170,7 +177,7 @@ class DeltaSigmaNet(nn.Module):
         super().__init__()
         self.size = size
         self.plan = plan_channels(size.channels, STRIDE, stages_of(size.group, size.order))
-        self.runs = self.plan.runs if size.scan == "frames" else ((0, size.channels),)
+        self.runs = self.plan.runs if size.linear and size.scan == "frames" else ((0, size.channels),)
         told = 2 * PIXELS + 1
         self.encoder = Trunk(told, size.channels, size.analysis, size)
         self.decoder = Trunk(told + size.channels + 1, PIXELS, size.synthesis, size)
@@ -182,7 +189,8 @@ class DeltaSigmaNet(nn.Module):
         self.back_spatial = nn.Parameter(torch.zeros(2, codes, PIXELS))
         self.back_temporal = nn.Parameter(torch.zeros(2, codes, n, n))
         self.register_buffer("chances", torch.full((2, codes, n, CONTEXTS), 0.5))
-        self._start()
+        if size.linear:
+            self._start()
 
     def context(self, last: torch.Tensor | None, like: torch.Tensor) -> torch.Tensor:
         """What the decoder expects of a group: (b, 64, n, h/8, w/8), zero for the first, `like` (b, ..., h/8, w/8)."""

@@ -7,8 +7,8 @@ import pytest
 import yaml
 
 from semlink.link.loader import load_scenario
-from semlink.link.plot_strip import as_picture, draw_strip, gap
-from semlink.link.show_frames import middle_points
+from semlink.link.plot_strip import draw_strip, gap
+from semlink.link.show_frames import as_picture, middle_points
 from semlink.link.sweep import Job, run
 
 SKIPPING = {"kind": "random", "operator": "identity", "skip": [3, 4, 7]}
@@ -55,3 +55,17 @@ def test_planes_become_colours(planes):
     assert shown.max() <= 1
     if planes == 3:
         np.testing.assert_allclose(shown[1, 2], np.clip(1.5 * frame[[1, 3, 5], 2], 0, 1))
+
+
+def test_frames_are_shown_in_colour(tmp_path):
+    """A red picture is red on the page: every dot of it, enlarged, and nothing else is."""
+    from PIL import Image
+
+    from semlink.link.frames_strip import draw_frames
+
+    red = np.zeros((32, 32, 3))
+    red[..., 0] = 1
+    draw_frames([("source", red, ""), ("gray", np.full((32, 32), 0.5), "")], tmp_path / "f.png")
+    page = np.asarray(Image.open(tmp_path / "f.png").convert("RGB"))
+    dots = (page == [255, 0, 0]).all(2).sum()
+    assert dots >= 0.9 * 256 * 256 and ((page == [128, 128, 128]).all(2)).sum() >= 0.9 * 256 * 256

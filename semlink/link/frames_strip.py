@@ -54,8 +54,8 @@ def draw_frames(
 
     Args:
         panels: (title, picture, caption). The first picture is the source,
-            float (h, w) in [0, 1]; one of another size (a reading) is
-            stretched to it without blending; None stands for a scheme that
+            float (h, w) or, in colour, (h, w, 3) in [0, 1]; one of another size
+            (a reading) is stretched to it without blending; None stands for a scheme that
             sent nothing. A caption of None becomes the PSNR against the
             source where the sizes agree.
         path: a `.png` or `.svg` file.
@@ -66,13 +66,13 @@ def draw_frames(
     """
     import matplotlib
 
-    if not panels or panels[0][1] is None or np.ndim(panels[0][1]) != 2:
-        raise ValueError("draw_frames needs at least a source: (title, float array (h, w), caption)")
+    if not panels or panels[0][1] is None or np.ndim(panels[0][1]) not in (2, 3):
+        raise ValueError("draw_frames needs at least a source: (title, float array (h, w) or (h, w, 3), caption)")
     source = _picture(panels[0][1], None)
     assert source is not None  # checked above
     scale, shrink = _scale(source.shape[1])
-    sides = [max(8, scale * n // shrink // 2) for n in source.shape]  # so that it can be enlarged at least twice
-    crop = telling_crop(source, motion, largest=(sides[0], sides[1]))
+    sides = [max(8, scale * n // shrink // 2) for n in source.shape[:2]]  # so that it can be enlarged at least twice
+    crop = telling_crop(source if source.ndim == 2 else source.mean(2), motion, largest=(sides[0], sides[1]))
     cells = [(title, _picture(found, source.shape), _caption(source, found, note)) for title, found, note in panels]
     look: Any = RC | {"savefig.dpi": DPI, "figure.dpi": DPI}
     with matplotlib.rc_context(look):
@@ -152,7 +152,8 @@ def _cell(figure: Figure, picture: np.ndarray, crop: Crop, left: int, top: int, 
 
 def _place(figure: Figure, picture: np.ndarray, left: int, bottom: int) -> None:
     levels = np.rint(255 * picture[::-1]).astype(np.uint8)
-    figure.figimage(np.repeat(levels[..., None], 3, axis=2), left, bottom, origin="lower")
+    colours = levels if levels.ndim == 3 else np.repeat(levels[..., None], 3, axis=2)
+    figure.figimage(colours, left, bottom, origin="lower")
 
 
 def _box(figure: Figure, left: int, bottom: int, width: int, height: int, colour: str) -> None:
@@ -174,11 +175,11 @@ def _text(
 
 
 def _picture(found: np.ndarray | None, shape: tuple[int, ...] | None) -> np.ndarray | None:
-    """float64 (h, w) in [0, 1], stretched to `shape` by repeating pixels; what is no number is mid-gray."""
+    """float64 (h, w) or (h, w, 3) in [0, 1], stretched to `shape` by repeating; what is no number is mid-gray."""
     if found is None:
         return None
     picture = np.nan_to_num(np.asarray(found, np.float64), nan=0.5, posinf=1.0, neginf=0.0).clip(0.0, 1.0)
-    if shape is None or picture.shape == shape:
+    if shape is None or picture.shape[:2] == shape[:2]:
         return picture
     rows = np.arange(shape[0]) * picture.shape[0] // shape[0]
     columns = np.arange(shape[1]) * picture.shape[1] // shape[1]
@@ -199,13 +200,13 @@ def _scale(width: int) -> tuple[int, int]:
 
 def _shrink(picture: np.ndarray, factor: int) -> np.ndarray:
     """Means over `factor` x `factor` pixels."""
-    height, width = (n // factor for n in picture.shape)
-    blocks = picture[: height * factor, : width * factor].reshape(height, factor, width, factor)
+    height, width = (n // factor for n in picture.shape[:2])
+    blocks = picture[: height * factor, : width * factor].reshape(height, factor, width, factor, *picture.shape[2:])
     return blocks.mean(axis=(1, 3))
 
 
 def _enlarge(picture: np.ndarray, factor: int) -> np.ndarray:
-    return np.kron(picture, np.ones((factor, factor)))
+    return picture.repeat(factor, axis=0).repeat(factor, axis=1)
 
 
 def _columns(count: int) -> int:

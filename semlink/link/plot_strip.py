@@ -17,7 +17,7 @@ from semlink.link.grid import GridPoint
 from semlink.link.plot_style import picture, wrap
 from semlink.link.point import Bench
 from semlink.link.score import psnr_db
-from semlink.link.show_frames import middle_points
+from semlink.link.show_frames import as_picture, middle_points
 from semlink.link.specs import scheme_name
 
 SKIPPED = "skipped"
@@ -64,12 +64,6 @@ def gap(bench: Bench, point: GridPoint) -> tuple[int, ...]:
         last += 1
     frames = bench.clips.frames[0].shape.t
     return tuple(range(max(skipped[0] - AROUND, 0), min(last + AROUND, frames - 1) + 1))[:MOST_FRAMES]
-
-
-def as_picture(frame: np.ndarray, planes: int) -> np.ndarray:
-    """A gray frame as it is; one of three planes, one above the other, as (h, w, 3). Clipped to [0, 1]."""
-    frame = np.clip(frame, 0, 1)
-    return frame if planes == 1 else frame.reshape(planes, -1, frame.shape[1]).transpose(1, 2, 0)
 
 
 def _skipped(bench: Bench, point: GridPoint) -> list[int]:

@@ -22,8 +22,9 @@ def draw_outputs(bench: Bench, path: Path, *, clip: int = 0) -> None:
     """Send one clip with every scheme at a middle point of its grid and draw the middle frame."""
     frames = bench.clips.frames[clip]
     middle = frames.shape.t // 2
-    source = frames.pixels[0, middle].numpy()
-    motion = np.abs(source - frames.pixels[0, max(middle - 1, 0)].numpy())
+    source = _look(bench, frames.pixels[0, middle].numpy())
+    motion = np.abs(source - _look(bench, frames.pixels[0, max(middle - 1, 0)].numpy()))
+    motion = motion if motion.ndim == 2 else motion.mean(2)
     panels: list[Panel] = [("source", source, bench.clips.names[clip])]
     panels += [_panel(bench, point, clip, middle) for point in middle_points(bench)[:MOST_PANELS]]
     draw_frames(panels, path, motion=motion)
@@ -39,6 +40,16 @@ def middle_points(bench: Bench) -> list[GridPoint]:
         at_snr = [p for p in own if p.snr_db == snrs[len(snrs) // 2]] if snrs else own
         chosen.append(at_snr[len(at_snr) // 2])
     return chosen
+
+
+def as_picture(frame: np.ndarray, planes: int) -> np.ndarray:
+    """A gray frame as it is; one of three planes, one above the other, as (h, w, 3). Clipped to [0, 1]."""
+    frame = np.clip(frame, 0, 1)
+    return frame if planes == 1 else frame.reshape(planes, -1, frame.shape[1]).transpose(1, 2, 0)
+
+
+def _look(bench: Bench, frame: np.ndarray) -> np.ndarray:
+    return as_picture(frame, getattr(bench.scenario.source, "planes", 1))
 
 
 def _panel(bench: Bench, point: GridPoint, clip: int, frame: int) -> Panel:
@@ -57,4 +68,4 @@ def _panel(bench: Bench, point: GridPoint, clip: int, frame: int) -> Panel:
     marks = [f"genie: {', '.join(outcome.genie)}"] if outcome.genie else []
     marks += ["bound"] if link.is_bound and not link.is_sensing else []
     name += f" ({'; '.join(marks)})" if marks else ""
-    return name, np.clip(received[frame], 0, 1), f"{cost}{where}, clip {clip_psnr:.1f} dB"
+    return name, _look(bench, received[frame]), f"{cost}{where}, clip {clip_psnr:.1f} dB"

@@ -243,7 +243,7 @@ class _State:
         self.codes = onto_rank(codes.detach() - CODE_STEP * t * by_code, self.ranks, self.settings.projection)
         if self.adam:
             for tensor, grad in zip(learned, by_weight, strict=True):
-                tensor.grad = grad
+                tensor.grad = grad.contiguous()  # the fused step reads memory in its order
             self.adam.step()
         return loss.detach()
 

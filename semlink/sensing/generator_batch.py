@@ -28,7 +28,7 @@ __all__ = ["GeneratorBatch"]
 class GeneratorBatch:
     """Weights of `s` generators of one architecture, in the form of the products.
 
-    `first` (s, k, 16 c1), `hidden` (s, 4 c, 4 c'), `last` (s, c4, 16 planes).
+    `first` (s, k, 16 c1), `hidden` (s, 4 c, 4 c'), `last` (s, c4, planes 16).
     """
 
     first: torch.Tensor
@@ -43,7 +43,7 @@ class GeneratorBatch:
         return cls(
             _copied(first.permute(0, 2, 3, 1).flatten(1), copies),
             tuple(_copied(_as_windows(kernel), copies) for kernel in hidden),
-            _copied(last.permute(0, 2, 3, 1).flatten(1), copies),
+            _copied(last.flatten(1), copies),
             generator.planes,
         )
 
@@ -54,7 +54,7 @@ class GeneratorBatch:
         first, last = self.first[number], self.last[number]
         kernels = [first.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)]
         kernels += [_as_kernel(hidden[number]) for hidden in self.hidden]
-        kernels += [last.unflatten(1, (4, 4, -1)).permute(0, 3, 1, 2)]
+        kernels += [last.unflatten(1, (-1, 4, 4))]
         with torch.no_grad():
             for layer, kernel in zip(made.layers, kernels, strict=True):
                 layer.weight.copy_(kernel)
@@ -76,7 +76,7 @@ class GeneratorBatch:
         x = torch.nn.functional.pad(x.to(hidden_dtype or x.dtype), (0, 0, 1, 1, 1, 1))
         x = _HiddenLayers.apply(x, *[weight.to(x.dtype) for weight in self.hidden])
         x = _LastDoubling.apply(x[:, :, 1:-1, 1:-1].to(self.last.dtype), self.last)
-        return torch.tanh(x).permute(0, 1, 4, 2, 3).flatten(2)
+        return torch.tanh(x).flatten(2)
 
 
 class _HiddenLayers(torch.autograd.Function):
@@ -136,30 +136,37 @@ def _turned(weight: torch.Tensor) -> torch.Tensor:
 
 
 class _LastDoubling(torch.autograd.Function):
-    """The last layer before its tanh: x (s, t, h, w, c) to (s, t, 2 h, 2 w, planes)."""
+    """The last layer before its tanh: x (s, t, h, w, c) to (s, t, planes, 2 h, 2 w).
+
+    Every pixel's 4 x 4 stamp overlaps its neighbours'. With pixels of even and
+    odd rows and columns apart, (s, planes, 2, 2, t, h + 1, w + 1), they add up as
+    four shifted pictures for each.
+    """
 
     @staticmethod
     def forward(ctx, x, weight):
         s, t, h, w, c = x.shape
         rows = x.reshape(s, t * h * w, c)
-        stamps = torch.bmm(rows, weight).view(s, t, h, w, 2, 2, 2, 2, -1)  # kernel row 2 a + r, column 2 b + q
-        y = x.new_zeros(s, t, h + 1, 2, w + 1, 2, stamps.shape[-1])
-        for a, b in _CORNERS:
-            y[:, :, a : a + h, :, b : b + w] += stamps[:, :, :, :, a, :, b].transpose(3, 4)
+        stamps = torch.bmm(weight.transpose(1, 2), rows.transpose(1, 2)).view(s, -1, 2, 2, 2, 2, t, h, w)
+        apart = x.new_zeros(s, stamps.shape[1], 2, 2, t, h + 1, w + 1)
+        for a, b in _CORNERS:  # kernel row 2 a + r, column 2 b + q
+            apart[..., a : a + h, b : b + w] += stamps[:, :, a, :, b]
         ctx.save_for_backward(rows, weight)
-        return y.view(s, t, 2 * h + 2, 2 * w + 2, -1)[:, :, 1:-1, 1:-1]
+        y = apart.permute(0, 4, 1, 5, 2, 6, 3).reshape(s, t, -1, 2 * h + 2, 2 * w + 2)
+        return y[..., 1:-1, 1:-1]
 
     @staticmethod
     def backward(ctx, grad):
         rows, weight = ctx.saved_tensors
-        s, t, h, w = grad.shape[0], grad.shape[1], grad.shape[2] // 2, grad.shape[3] // 2
-        rim = torch.nn.functional.pad(grad, (0, 0, 1, 1, 1, 1)).view(s, t, h + 1, 2, w + 1, 2, -1)
-        stamps = rim.new_empty(s, t, h, w, 2, 2, 2, 2, rim.shape[-1])
+        s, t, planes, h, w = grad.shape[0], grad.shape[1], grad.shape[2], grad.shape[3] // 2, grad.shape[4] // 2
+        rim = torch.nn.functional.pad(grad, (1, 1, 1, 1)).view(s, t, planes, h + 1, 2, w + 1, 2)
+        apart = rim.permute(0, 2, 4, 6, 1, 3, 5).contiguous()
+        stamps = apart.new_empty(s, planes, 2, 2, 2, 2, t, h, w)
         for a, b in _CORNERS:
-            stamps[:, :, :, :, a, :, b] = rim[:, :, a : a + h, :, b : b + w].transpose(3, 4)
-        stamps = stamps.view(s, t * h * w, -1)
-        by_weight = torch.bmm(rows.transpose(1, 2), stamps) if ctx.needs_input_grad[1] else None
-        return torch.bmm(stamps, weight.transpose(1, 2)).view(s, t, h, w, -1), by_weight
+            stamps[:, :, a, :, b] = apart[..., a : a + h, b : b + w]
+        stamps = stamps.view(s, 16 * planes, t * h * w)
+        by_weight = torch.bmm(stamps, rows).mT.contiguous() if ctx.needs_input_grad[1] else None
+        return torch.bmm(stamps.transpose(1, 2), weight.transpose(1, 2)).view(s, t, h, w, -1), by_weight
 
 
 _CORNERS = ((0, 0), (0, 1), (1, 0), (1, 1))

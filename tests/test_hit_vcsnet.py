@@ -112,7 +112,12 @@ def test_a_fresh_network_gives_what_it_starts_from(kind, guided):
         made = network.restore(*network.readings(clip, 0.05, chosen), 0.05, FrameShape(9, 64, 32), chosen)
     rows = BlockSampler(0.05).matrices()
     keys = corrected(torch.zeros(2, 2, 2, 1024), to_blocks(clip[:, [0, 8]]) @ rows[0].T, rows[0])
-    torch.testing.assert_close(to_blocks(made.keys), keys, atol=1e-5, rtol=0)
+    torch.testing.assert_close(made.keys, made.first_keys, atol=1e-5, rtol=0)
+    if guided:  # nearer than the linear estimate, and in agreement with the readings
+        assert float((to_blocks(made.keys) - keys).abs().max()) > 1e-3
+        torch.testing.assert_close(to_blocks(made.keys) @ rows[0].T, keys @ rows[0].T, atol=1e-4, rtol=0)
+    else:
+        torch.testing.assert_close(to_blocks(made.keys), keys, atol=1e-5, rtol=0)
     began = made.guide if guided else made.first_rests
     torch.testing.assert_close(made.rests, began, atol=1e-5, rtol=0)
     assert (made.guide is not None) == guided
@@ -288,6 +293,7 @@ def test_the_loss_weighs_frames_as_they_occur():
         ({"network": "unet"}, {}, "model.network: got 'unet', allowed"),
         ({}, {"loss": "l1"}, "options.loss: got 'l1'"),
         ({}, {"kept": 8}, "options.kept: got 8, allowed: 1 to 7"),
+        ({}, {"joint": True}, "options.joint: patterns that learn go without a guide"),
         ({}, {"matrix": "dct"}, "matrix: got 'dct', allowed"),
         ({"colour": 3}, {}, "unknown key"),
     ],

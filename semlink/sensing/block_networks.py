@@ -20,12 +20,15 @@ from semlink.payload import FrameShape
 from semlink.sensing.block_basis import linear_estimate, load_basis
 from semlink.sensing.block_guide import corrected, guide
 from semlink.sensing.block_sampling import from_blocks, gaussian_rows, references, rows_of, to_blocks
+from semlink.sensing.block_tv import BlockTv, Patterns, restore as smoothed
 from semlink.sensing.hit_vcsnet import HitVcsNet
 from semlink.sensing.vcsnet import VcsNet
 from semlink.weights.store import check_probe, fill, find_weights, read_card, read_tensors
 
 NETWORKS = ("hit-vcsnet", "vcsnet")
 BASIS = "blocks"
+SMOOTHING = BlockTv("both", iterations=30, start=0.2)
+"""How key frames of guided networks are estimated before the network sees them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,15 +116,18 @@ class SampledNetwork(nn.Module):
     ) -> Restored:
         """Key frames and the chosen others from their readings (b, frames, places, m).
 
-        Fixed patterns are orthonormal, so the frames that come out agree with every reading.
+        Fixed patterns are orthonormal, so the frames that come out agree with every reading. Guided networks start
+        their key frames from an estimate by smoothing (`block_tv`), which is nearer than the linear one.
 
         Args:
             shape: of the whole clip, t frames of h x w, both multiples of 32.
         """
         device = key.device.type
+        (key_rows, _), (rows, _) = self.matrices(ratio)
         with torch.autocast(device, enabled=False):
             keys, rests = self.initial(key, rest, ratio, shape)
-        (key_rows, _), (rows, _) = self.matrices(ratio)
+            if self.deep.guided:
+                keys = smoothed(key, Patterns(key_rows, key_rows.T), (shape.h, shape.w), SMOOTHING)
         new_keys, gifts = self.deep.of_keys(keys.flatten(0, 1)[:, None])
         new_keys = self._agreeing(new_keys.view(keys.shape), key, key_rows)
         led = None

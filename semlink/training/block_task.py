@@ -62,6 +62,8 @@ class BlockTask:
         made = cls(build_options(NetworkSize, model, "model"), build_options(BlockOptions, options, "options"))
         if made.options.loss not in ("log", "squared"):
             raise ScenarioError(f"options.loss: got {made.options.loss!r}, allowed: 'log' or 'squared'")
+        if made.options.joint and made.size.guided:
+            raise ScenarioError("options.joint: patterns that learn go without a guide; set model.guided: false")
         if not 1 <= made.options.kept < made.options.gop:
             raise ScenarioError(f"options.kept: got {made.options.kept}, allowed: 1 to {made.options.gop - 1}")
         return made

@@ -64,7 +64,7 @@ def _panel(bench: Bench, point: GridPoint, clip: int, frame: int) -> Panel:
     received = outcome.frames.pixels[0].numpy()
     clip_psnr = psnr_db(frames.pixels[0].numpy(), received)
     sensed = link.measurements_per_pixel(agreed)
-    cost = f"{sensed:g} readings a pixel" if link.is_sensing else f"{float(outcome.ledger.symbols):,.0f} uses"
+    cost = f"{sensed:.3g} readings a pixel" if link.is_sensing else f"{float(outcome.ledger.symbols):,.0f} uses"
     marks = [f"genie: {', '.join(outcome.genie)}"] if outcome.genie else []
     marks += ["bound"] if link.is_bound and not link.is_sensing else []
     name += f" ({'; '.join(marks)})" if marks else ""

@@ -18,7 +18,7 @@ from semlink.training.recipe import load_recipe
 
 ROOT = Path(__file__).parents[1]
 MNIST = Path(os.environ.get("SEMLINK_DATA", ROOT.parent / "shared" / "data")) / "mnist/mnist_t10k_0_8000.npz"
-GENERATORS = {"gmlr_digits": 819_712}
+GENERATORS = {"gmlr_digits": 819_712, "gmlr_patches": 4_852_736}
 
 
 @pytest.mark.parametrize("name", GENERATORS)

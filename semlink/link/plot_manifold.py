@@ -20,7 +20,7 @@ import numpy as np
 
 from semlink.link.plot_style import line_style, picture, wrap
 
-MOST_ROWS, MOST_COLUMNS = 8, 4
+MOST_ROWS, MOST_COLUMNS = 12, 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ class Manifold:
 
 
 def draw_manifolds(records: Iterable[Mapping[str, Any]], path: Path) -> list[Path]:
-    """A row for each scheme and a column for each clip; nothing where no reconstruction tells of codes."""
+    """A row for each scheme and a column for each clip, or rows of schemes for one clip; nothing without codes."""
     found = manifolds(records)
     if not found:
         return []
@@ -91,31 +91,26 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _planes(plt: Any, found: Sequence[Manifold]) -> Any:
-    schemes = list(dict.fromkeys(m.scheme for m in found))[:MOST_ROWS]
+    schemes = list(dict.fromkeys(m.scheme for m in found))
     clips = list(dict.fromkeys(m.clip for m in found))[:MOST_COLUMNS]
+    shown = [m for m in found if m.clip in clips]
+    columns = len(clips) if len(clips) > 1 else min(len(schemes), MOST_COLUMNS)
+    shown = shown[: MOST_ROWS * columns]
+    rows = -(-len(shown) // columns)
     figure, axes = plt.subplots(
-        len(schemes),
-        len(clips),
-        figsize=(2.5 * len(clips) + 1.1, 2.5 * len(schemes)),
-        squeeze=False,
-        layout="constrained",
+        rows, columns, figsize=(2.5 * columns + 1.1, 2.5 * rows + 0.3), squeeze=False, layout="constrained"
     )
-    frames = max(len(m.plane) for m in found)
+    frames = max(len(m.plane) for m in shown)
     dots = None
-    for axis in axes.flat:
+    for axis in axes.flat[len(shown) :]:
         axis.set_visible(False)
-    for m in found:
-        if m.scheme not in schemes or m.clip not in clips:
-            continue
-        axis = axes[schemes.index(m.scheme), clips.index(m.clip)]
-        axis.set_visible(True)
+    for axis, m in zip(axes.flat, shown):
         axis.plot(*m.plane.T, color="#b0b0b0", linewidth=0.6, zorder=1)
-        dots = axis.scatter(
-            *m.plane.T, c=np.arange(len(m.plane)), cmap="viridis", vmin=0, vmax=frames - 1, s=16, zorder=2
-        )
+        time = np.arange(len(m.plane))
+        dots = axis.scatter(*m.plane.T, c=time, cmap="viridis", vmin=0, vmax=frames - 1, s=16, zorder=2)
         _square(axis, m.plane)
         axis.set_title(f"{wrap(m.scheme, 34)}\n{wrap(m.clip, 22)}: $|\\rho|$ {m.order:.3f}", fontsize=8)
-    bar = figure.colorbar(dots, ax=axes, shrink=0.6, aspect=30)
+    bar = figure.colorbar(dots, ax=axes, shrink=0.8 if rows > 1 else 1.0, aspect=30)
     bar.set_label("frame")
     figure.supxlabel("first principal coordinate of the codes", fontsize=9)
     figure.supylabel("second principal coordinate", fontsize=9)

@@ -1,10 +1,10 @@
 """Where the delta-sigma codec begins: block DCT coefficients through the modulator, estimated back from its bits.
 
-Video is taken as a field whose correlation falls exponentially along rows, columns and frames, Gaussian
-in each block, of a strength that differs from block to block. Each code channel begins as one DCT
-coefficient of a block, companded by tanh; the decoder begins as the linear least-squares estimate of a
-group's coefficients from its bits, found by drawing from the model. Strong coefficients get further
-channels, each for what the channels before it left over, as a cascade of modulators does. No data enter.
+Video is taken as a Gaussian field whose correlation falls exponentially along rows, columns and
+frames. Each code channel begins as one DCT coefficient of a block, companded by tanh; the decoder
+begins as the linear least-squares estimate of a group's coefficients from its bits, found by drawing
+from the model. Strong coefficients get further channels, each for what the channels before it left
+over, as a cascade of modulators does. No data enter.
 
 Source: this project; compare `linear_start`, and the DCT as the limit of a KLT in [ahmed1974].
 """
@@ -22,8 +22,6 @@ from semlink.codecs.modulator import modulate
 VARIANCE = 0.05
 SPACE_CORRELATION = 0.95
 TIME_CORRELATION = 0.95
-STRENGTHS = 0.7
-"""Standard deviation of the logarithm of a block's amplitude."""
 DRAWS = 4096
 STAGES = 6
 """Channels that a coefficient gets at most."""
@@ -100,10 +98,8 @@ def block_basis(stride: int) -> np.ndarray:
 def stages_of(frames: int, order: int) -> tuple[Stage, ...]:
     """The stages of one coefficient for an order of the modulator, each the best of a few on the model."""
     covariance = TIME_CORRELATION ** np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))
-    random = np.random.Generator(np.random.Philox(5))
-    draws = random.normal(size=(DRAWS, frames)) @ np.linalg.cholesky(covariance).T
-    draws *= np.exp(STRENGTHS * random.normal(size=(DRAWS, 1)))
-    rest, stages = torch.from_numpy(draws / np.sqrt(np.mean(draws**2))), []
+    draws = np.random.Generator(np.random.Philox(5)).normal(size=(DRAWS, frames)) @ np.linalg.cholesky(covariance).T
+    rest, stages = torch.from_numpy(draws), []
     for _ in range(STAGES):
         stage, rest = min((_stage(rest, order, *c) for c in _choices(frames, order)), key=lambda pair: pair[0].left)
         stages.append(stage)

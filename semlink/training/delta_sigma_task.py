@@ -42,6 +42,7 @@ class DeltaSigmaOptions:
         noise_db: of these, amplitude of the bits over the noise in dB, from .. to.
         erased: share of clips in which some blocks do not arrive.
         linear_rate: learning rate of the linear transform, as a share of the recipe's.
+        encoder_rate: learning rate of what stands before the quantiser, whose gradient is not that of the sign.
     """
 
     kept: list = field(default_factory=lambda: [2, 32])
@@ -49,6 +50,7 @@ class DeltaSigmaOptions:
     noise_db: list = field(default_factory=lambda: [-3.0, 8.0])
     erased: float = 0.0
     linear_rate: float = 0.1
+    encoder_rate: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,12 +80,17 @@ class DeltaSigmaTask:
         return DeltaSigmaNet(self.size)
 
     def optimisers(self, model: Any, learning_rate: float) -> list[torch.optim.Optimizer]:
-        named = list(model.named_parameters())
-        linear = [p for name, p in named if name in LINEAR]
-        rest = [p for name, p in named if name not in LINEAR]
-        groups = [{"params": rest, "lr": learning_rate}]
-        groups.append({"params": linear, "lr": self.options.linear_rate * learning_rate})
-        return [torch.optim.Adam(groups, fused=True)]
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in model.named_parameters():
+            groups.setdefault(self._rate(name), []).append(parameter)
+        return [
+            torch.optim.Adam([{"params": p, "lr": share * learning_rate} for share, p in groups.items()], fused=True)
+        ]
+
+    def _rate(self, name: str) -> float:
+        if name in LINEAR:
+            return self.options.linear_rate
+        return self.options.encoder_rate if name.startswith("encoder.") else 1.0
 
     def loss(self, model, clips, step, rng):
         groups = clips.split(self.size.group, 1)

@@ -91,6 +91,8 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _planes(plt: Any, found: Sequence[Manifold]) -> Any:
+    from matplotlib.ticker import MaxNLocator
+
     schemes = list(dict.fromkeys(m.scheme for m in found))
     clips = list(dict.fromkeys(m.clip for m in found))[:MOST_COLUMNS]
     shown = [m for m in found if m.clip in clips]
@@ -112,6 +114,8 @@ def _planes(plt: Any, found: Sequence[Manifold]) -> Any:
         axis.set_title(f"{wrap(m.scheme, 34)}\n{wrap(m.clip, 22)}: $|\\rho|$ {m.order:.3f}", fontsize=8)
     bar = figure.colorbar(dots, ax=axes, shrink=0.8 if rows > 1 else 1.0, aspect=30)
     bar.set_label("frame")
+    bar.locator = MaxNLocator(integer=True)
+    bar.update_ticks()
     figure.supxlabel("first principal coordinate of the codes", fontsize=9)
     figure.supylabel("second principal coordinate", fontsize=9)
     return figure

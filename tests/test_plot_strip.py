@@ -45,7 +45,7 @@ def test_frames_that_are_read_are_exact_and_skipped_ones_stand_apart(tmp_path):
     assert record["frame_kinds"] == ["skipped" if t in SKIPPING["skip"] else "read" for t in range(9)]
     by_frame = record["clips"][0]["psnr_by_frame"]
     assert min(by_frame[t] for t in range(9) if t not in SKIPPING["skip"]) > 90
-    assert max(by_frame[t] for t in SKIPPING["skip"]) < 40
+    assert max(by_frame[t] for t in SKIPPING["skip"]) < 60
 
 
 @pytest.mark.parametrize("planes", [1, 3])

@@ -12,7 +12,16 @@ import argparse
 import csv
 from pathlib import Path
 
-VARIANTS = ("order1", "order2", "sign", "scan", "channelconv", "k16")
+VARIANTS = {
+    "order1": "first order",
+    "order2": "second order",
+    "sign": "plain sign",
+    "scan": "first order along the channels",
+    "channelconv": "Channel-Conv3D",
+    "k16": "16 channels alone",
+}
+SMOOTHED = 20
+"""Logged losses, each of one batch, to a point of the curve."""
 
 
 def read_curves(runs: Path) -> list[dict[str, str]]:
@@ -27,19 +36,24 @@ def read_curves(runs: Path) -> list[dict[str, str]]:
 
 
 def draw(rows: list[dict[str, str]], path: Path) -> None:
-    """Loss on the left, validation PSNR at half of the channels on the right."""
+    """Loss, a running mean, on the left; validation PSNR at half of the channels on the right."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(10, 4), layout="constrained")
     left, right = figure.subplots(1, 2)
     for name in dict.fromkeys(row["recipe"] for row in rows):
         mine = [row for row in rows if row["recipe"] == name]
-        left.plot([int(row["step"]) for row in mine], [float(row["loss"]) for row in mine], label=name)
+        steps, losses = [int(row["step"]) for row in mine], [float(row["loss"]) for row in mine]
+        spans = [losses[max(0, n - SMOOTHED + 1) : n + 1] for n in range(len(losses))]
+        left.plot(steps, [sum(span) / len(span) for span in spans], label=VARIANTS[name])
         known = [row for row in mine if row.get("psnr_k16_db")]
-        right.plot([int(row["step"]) for row in known], [float(row["psnr_k16_db"]) for row in known], label=name)
-    left.set(xlabel="step", ylabel="ln squared error")
+        quality = [float(row["psnr_k16_db"]) for row in known]
+        right.plot([int(row["step"]) for row in known], quality, label=VARIANTS[name])
+    left.set(xlabel="step", ylabel=f"ln squared error, mean of {SMOOTHED} logged batches")
     right.set(xlabel="step", ylabel="PSNR [dB], 16 channels, clips never trained on")
     right.legend(fontsize="small")
+    for axes in (left, right):
+        axes.grid(alpha=0.3)
     figure.savefig(path)
 
 

@@ -207,10 +207,24 @@ def test_the_guide_agrees_with_the_readings_and_beats_the_linear_estimate():
     rows = sampler.matrices()[1]
     chosen = [3, 5]
     readings = to_blocks(clip[:, chosen]) @ rows.T
-    led = guide(clip[:, [0, 8]], readings, rows, 9, 8, chosen)
+    led, doubt = guide(clip[:, [0, 8]], readings, rows, 9, 8, chosen)
+    assert doubt.shape == led.shape and (doubt >= 0).all() and (doubt < 1).all()
     torch.testing.assert_close(to_blocks(led) @ rows.T, readings, atol=1e-4, rtol=0)
     linear = LinearBlockReconstructor(sampler).reconstruct(sampler.measure(Frames(clip), Seeds(1))).pixels[:, chosen]
     assert (led - clip[:, chosen]).square().mean() < 0.5 * (linear - clip[:, chosen]).square().mean()
+
+
+def test_a_scene_at_rest_is_left_as_its_guide_has_it_and_a_moving_block_is_not():
+    rows = BlockSampler(0.05).matrices()[1]
+    still = panning(side=96)[:, :1].repeat(1, 9, 1, 1)
+    keys = still[:, [0, 8]]
+    _, doubt = guide(keys, to_blocks(still[:, [3]]) @ rows.T, rows, 9, 8, [3])
+    assert doubt.max() < 0.05
+    changed = still[:, [3]].clone()
+    changed[..., :32, :32] = 1 - changed[..., :32, :32].flip(-1)
+    _, doubt = guide(keys, to_blocks(changed) @ rows.T, rows, 9, 8, [3])
+    assert doubt[..., :16, :16].min() > 0.9  # nearer to that block's centre than to any other's
+    assert doubt[..., -16:, -16:].max() < 0.05  # beyond the reach of its blended prediction
 
 
 def test_a_corrected_block_is_the_nearest_that_agrees():
@@ -461,7 +475,7 @@ def test_clips_of_a_batch_are_reconstructed_alone(known):
     clips = noise(2, 5, 32, 64)
     both = known.reconstruct(known.sampler.measure(Frames(clips), Seeds(1))).pixels
     alone = known.reconstruct(known.sampler.measure(Frames(clips[1:]), Seeds(1))).pixels
-    torch.testing.assert_close(both[1:], alone, atol=1e-4, rtol=0)
+    torch.testing.assert_close(both[1:], alone, atol=1e-3, rtol=0)  # bfloat16 rounds the readings' last digits up
 
 
 def test_fixed_matrices_refuse_an_unknown_name():

@@ -113,8 +113,8 @@ def _figure(cells: Sequence[tuple[str, np.ndarray | None, str]], crop: Crop) -> 
     zoom = max(1, min(width // crop.width, height // crop.height))
     columns = _columns(len(cells))
     lines = math.ceil(len(cells) / columns)
-    letters = int(width / 6.4)
-    titles = [wrap(title, letters) for title, _, _ in cells]
+    letters, bold = int(width / 6.4), int(width / 8)
+    titles = [wrap(title, bold) for title, _, _ in cells]
     captions = [wrap(caption, letters) if caption else "" for _, _, caption in cells]
     title_height = LINE * max(t.count("\n") + 1 for t in titles)
     caption_height = LINE * max(c.count("\n") + 1 for c in captions)

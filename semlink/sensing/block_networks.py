@@ -112,7 +112,14 @@ class SampledNetwork(nn.Module):
         )
 
     def restore(
-        self, key: torch.Tensor, rest: torch.Tensor, ratio: float, shape: FrameShape, chosen: Sequence[int]
+        self,
+        key: torch.Tensor,
+        rest: torch.Tensor,
+        ratio: float,
+        shape: FrameShape,
+        chosen: Sequence[int],
+        *,
+        weighed: bool = False,
     ) -> Restored:
         """Key frames and the chosen others from their readings (b, frames, places, m).
 
@@ -121,6 +128,8 @@ class SampledNetwork(nn.Module):
 
         Args:
             shape: of the whole clip, t frames of h x w, both multiples of 32.
+            weighed: corrections of a guide count less where it met the readings. For use, not for training: a network
+                that learns behind the weights learns larger corrections to make up for them.
         """
         device = key.device.type
         (key_rows, _), (rows, _) = self.matrices(ratio)
@@ -130,14 +139,16 @@ class SampledNetwork(nn.Module):
                 keys = smoothed(key, Patterns(key_rows, key_rows.T), (shape.h, shape.w), SMOOTHING)
         new_keys, gifts = self.deep.of_keys(keys.flatten(0, 1)[:, None])
         new_keys = self._agreeing(new_keys.view(keys.shape), key, key_rows)
-        led = None
+        led = doubt = None
         if self.deep.guided:
             with torch.autocast(device, enabled=False):
                 known = new_keys.detach().clamp(0, 1), rest.detach(), rows.detach()
-                led = guide(*known, shape.t, self.sampling.gop, list(chosen))
+                led, doubt = guide(*known, shape.t, self.sampling.gop, list(chosen))
         before, behind = self._places(*keys.shape[:2], shape.t, chosen, keys.device)
         flat = None if led is None else led.flatten(0, 1)[:, None]
         new_rests = self.deep.of_rest(rests.flatten(0, 1)[:, None], flat, gifts, before, behind).view(rests.shape)
+        if weighed and doubt is not None:
+            new_rests = led + doubt * (new_rests - led)
         return Restored(new_keys, self._agreeing(new_rests, rest, rows), keys, rests, led)
 
     def _agreeing(self, frames: torch.Tensor, readings: torch.Tensor, rows: torch.Tensor) -> torch.Tensor:

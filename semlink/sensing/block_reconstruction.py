@@ -102,7 +102,7 @@ class BlockNetworkReconstructor:
             length = gop + 1 if pair.shape[1] == 2 else 1 + len(places)
             whole = FrameShape(length, shape.h, shape.w)
             with torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays()):
-                made = network.restore(pair, rest[:, places], self.sampler.ratio, whole, chosen)
+                made = network.restore(pair, rest[:, places], self.sampler.ratio, whole, chosen, weighed=True)
             video[:, [first + n for n in chosen]] = made.rests.float()
             video[:, first : first + length : gop] = made.keys.float()
         return video

@@ -125,6 +125,12 @@ def test_bad_input_says_what_is_allowed(tmp_path, weights, changes, says):
         report(tmp_path, made, source=source)
 
 
+def test_a_rank_above_the_frames_is_refused_before_anything_is_computed(tmp_path, weights):
+    with pytest.raises(SemlinkError, match="rank 99 for"):
+        report(tmp_path, scheme(weights, rates=[2, 99]))
+    assert not list(tmp_path.rglob("points/*.json"))
+
+
 def test_another_reconstruction_refuses_random_projections(tmp_path, weights):
     with pytest.raises(SemlinkError, match="random"):
         report(tmp_path, scheme(weights) | {"reconstruction": {"kind": "initial"}})

@@ -57,6 +57,16 @@ class SensingScheme:
     def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
         return Agreement(frames, point)
 
+    def check(self, frames: FrameShape, rate: float | None) -> None:
+        """That the reconstruction can serve such clips at this rate, where it tells before it works.
+
+        Raises:
+            SemlinkError: it cannot.
+        """
+        check = getattr(self.eye_at(rate).reconstructor, "check_shape", None)
+        if check is not None:
+            check(frames)
+
     def measurements_per_pixel(self, agreement: Agreement) -> float:
         return self.eye_at(agreement.point.rate).cost(agreement.frames)
 

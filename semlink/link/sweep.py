@@ -26,6 +26,7 @@ from semlink.link.loader import Origin
 from semlink.link.memo import StreamStore
 from semlink.link.point import Bench, Clips, load_clips, run_point
 from semlink.link.rows import Row
+from semlink.link.sensed import SensingScheme
 from semlink.link.specs import Scenario, build_block
 from semlink.link.store import Results
 
@@ -113,10 +114,13 @@ def check_blocks(job: Job, clips: Clips) -> None:
             _checked("waveform", lambda: check_fit(waveform, channel))  # noqa: B023
     seen = set()
     for point in grid(scenario):
-        if (point.scheme, point.channel) not in seen:
-            seen.add((point.scheme, point.channel))
-            with job.blamed("schemes", point.scheme):
+        with job.blamed("schemes", point.scheme):
+            if (point.scheme, point.channel) not in seen:
+                seen.add((point.scheme, point.channel))
                 bench.link(point)
+            scheme = bench.link(point).transmitter
+            if isinstance(scheme, SensingScheme):
+                scheme.check(clips.frames[0].shape, point.rate)
 
 
 def _checked(what: str, make: Callable[[], Any]) -> Any:

@@ -101,9 +101,17 @@ class GmlrReconstructor:
         if len(shapes) != 1:
             raise JointError(f"reconstruction gmlr: clips of {len(shapes)} shapes at once; allowed: one")
         (shape,) = shapes
+        self.check_shape(shape)
+        return shape
+
+    def check_shape(self, shape: FrameShape) -> None:
+        """That clips of `shape` can be fitted.
+
+        Raises:
+            JointError: frames that are not 64 x 64 in each plane, or a rank above their number.
+        """
         check_side(shape, self.planes, "reconstruction gmlr")
         check_rank(self.settings.rank, len(self.sensor.frames_read(shape)))
-        return shape
 
 
 def told_of(codes: torch.Tensor, loss: torch.Tensor, rank: int | None) -> dict[str, Any]:

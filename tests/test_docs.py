@@ -180,6 +180,12 @@ def test_shipped_scenarios_load_under_their_own_name(path):
     assert load_scenario(path).name == path.stem
 
 
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_what_a_manifest_writes_out_is_a_scenario_again(path):
+    scenario = load_scenario(path)
+    assert Scenario.model_validate(scenario.model_dump(mode="json")) == scenario
+
+
 @pytest.mark.parametrize("path", sorted((ROOT / "scenarios/train").glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_recipes_load(path):
     assert load_recipe(path).name == path.stem

@@ -81,7 +81,7 @@ class LdpcSpec(Spec):
             raise ValueError("give modulation and rate, or mcs: best (or an index of a table)")
         if self.mcs is not None and (self.modulation is not None or self.rate is not None):
             raise ValueError("mcs already says modulation and rate; give one or the other")
-        stray = [name for name in ADAPTIVE_OPTIONS if name in self.model_fields_set]
+        stray = [name for name in ADAPTIVE_OPTIONS if self.changed(name)]
         if stray and self.mcs != "adaptive":
             raise ValueError(f"{stray[0]} is for mcs: adaptive; got mcs: {self.mcs}")
         return self

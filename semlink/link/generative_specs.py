@@ -28,7 +28,7 @@ class RandomSensorSpec(Spec):
     @model_validator(mode="after")
     def _no_option_of_another(self) -> RandomSensorSpec:
         for option, operator in (("measurements", "gaussian"), ("missing", "missing")):
-            if option in self.model_fields_set and self.operator != operator:
+            if self.changed(option) and self.operator != operator:
                 raise ValueError(f"{option} is for operator: {operator}; got operator: {self.operator}")
         return self
 

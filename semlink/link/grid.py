@@ -1,7 +1,8 @@
 """The points of a sweep, and the keys under which they are kept.
 
 A key covers all that a point's numbers depend on and nothing else: other
-schemes, the order of work and the machine do not change it.
+schemes, the order of work and the machine do not change it. Weights count
+with what is in them, so a network trained again is computed again.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from semlink import __version__
 from semlink.link.kinds import PluginSpec
 from semlink.link.plugins import fingerprint
 from semlink.link.specs import Scenario, rates_of, scheme_name
+from semlink.weights.store import RANDOM, file_digest, find_weights
 
 FORMAT = 1
 
@@ -72,6 +74,9 @@ def point_key(scenario: Scenario, point: GridPoint, source_digest: str, folder: 
         "point": [point.snr_db, point.budget, point.rate],
         "code": [fingerprint(spec.kind, folder=folder) for spec in _plugins(scheme, channel, scenario.waveform)],
     }
+    weights = dict(_weights(content["scheme"]))
+    if weights:
+        content["weights"] = weights
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 
 
@@ -96,6 +101,19 @@ def point_name(scenario: Scenario, point: GridPoint) -> str:
 
 def _plain(spec: Any, drop: tuple[str, ...] = ()) -> Any:
     return None if spec is None else {k: v for k, v in spec.model_dump(mode="json").items() if k not in drop}
+
+
+def _weights(plain: Any) -> Iterator[tuple[str, str]]:
+    """Names of the weights in a scheme, each with its file's SHA-256; untrained ones (`random`) have none."""
+    if isinstance(plain, list):
+        for part in plain:
+            yield from _weights(part)
+    elif isinstance(plain, dict):
+        for key, value in plain.items():
+            if key != "weights" or not isinstance(value, str):
+                yield from _weights(value)
+            elif value != RANDOM:
+                yield value, file_digest(find_weights(value))
 
 
 def _plugins(*specs: Any) -> Iterator[PluginSpec]:

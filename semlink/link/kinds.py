@@ -24,6 +24,11 @@ class Spec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    def changed(self, option: str) -> bool:
+        """Whether an option was given and is not its default, which `manifest.json` writes out."""
+        default = type(self).model_fields[option].get_default(call_default_factory=True)
+        return option in self.model_fields_set and getattr(self, option) != default
+
 
 class PluginSpec(BaseModel):
     """A user's class; every further key goes to its constructor."""

@@ -44,10 +44,10 @@ from semlink.payload import Frames, FrameShape
 from semlink.seeds import Seeds
 from semlink.sensing.generative import FitSettings, check_rank, fit
 from semlink.sensing.generator_weights import start_code
-from semlink.sensing.gmlr import RANDOM, check_side, generator_of
+from semlink.sensing.gmlr import check_side, generator_of
 from semlink.sensing.latent_rank import factors
 from semlink.sensing.projections import RandomSensor
-from semlink.weights.store import find_weights, read_card
+from semlink.weights.store import RANDOM, find_weights, read_card
 
 __all__ = ["LatentCodec", "from_stream", "to_stream"]
 

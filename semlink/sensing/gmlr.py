@@ -21,11 +21,11 @@ from semlink.sensing.generator_weights import load_generator
 from semlink.sensing.latent_path import filled_in, principal_coordinates
 from semlink.sensing.projections import RandomSensor
 from semlink.sensing.rank_choice import chosen_ranks
+from semlink.weights.store import RANDOM
 
-__all__ = ["HELD_OUT", "RANDOM", "GmlrReconstructor", "check_side", "generator_of", "told_of"]
+__all__ = ["HELD_OUT", "GmlrReconstructor", "check_side", "generator_of", "told_of"]
 
 HELD_OUT: Literal["held-out"] = "held-out"
-RANDOM = "random"  # weights that nobody trained, asked for by name
 POINTS_OF_LOSS = 40
 AT_ONCE = 16  # sequences; more would leave the cache
 

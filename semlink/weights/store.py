@@ -21,6 +21,7 @@ from torch import nn
 from semlink.errors import ModelError
 
 SHIPPED = Path(__file__).parent
+RANDOM = "random"  # weights that nobody trained, asked for by name
 PROBE_TOLERANCE = 5e-3
 
 

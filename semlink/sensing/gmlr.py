@@ -27,7 +27,6 @@ __all__ = ["HELD_OUT", "GmlrReconstructor", "check_side", "generator_of", "told_
 
 HELD_OUT: Literal["held-out"] = "held-out"
 POINTS_OF_LOSS = 40
-AT_ONCE = 16  # sequences; more would leave the cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,9 +71,6 @@ class GmlrReconstructor:
         """The frames of every clip of `measurements`, all fitted together, with what `told_of` tells of each."""
         shape = self._shape(measurements)
         readings = torch.cat([measurement.parts[0] for measurement in measurements])
-        return [clip for part in readings.split(AT_ONCE) for clip in self._restored(part, shape, progress)]
-
-    def _restored(self, readings: torch.Tensor, shape: FrameShape, progress: Tell | None) -> list[Restored]:
         made, ranks = self.fitted(readings, shape, progress)
         codes = filled_in(made.codes, self.sensor.frames_read(shape), shape.t)
         pixels = made.pixels(codes).unflatten(2, (shape.h, shape.w))

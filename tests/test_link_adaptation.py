@@ -312,7 +312,7 @@ def digital(**coding) -> DigitalSpec:
     [
         ({"mcs": "adaptive", "csi_delay": -1}, "greater than or equal to 0"),
         ({"mcs": "adaptive", "target_bler": 0.9}, "less than or equal to 0.5"),
-        ({"mcs": "best", "csi_delay": 1}, "csi_delay is for mcs: adaptive; got mcs: best"),
+        ({"mcs": "best", "csi_delay": 2}, "csi_delay is for mcs: adaptive; got mcs: best"),
         ({"modulation": "qpsk", "rate": 0.5, "backoff_db": 1}, "backoff_db is for mcs: adaptive; got mcs: None"),
         ({"mcs": 3, "harq": {"transmissions": 1}}, "greater than or equal to 2"),
         ({"mcs": 3, "harq": {"reserve": 1.0}}, "less than 1"),

@@ -20,7 +20,7 @@ from semlink import __version__
 from semlink.link.kinds import PluginSpec
 from semlink.link.plugins import fingerprint
 from semlink.link.specs import Scenario, rates_of, scheme_name
-from semlink.weights.store import RANDOM, file_digest, find_weights
+from semlink.weights.store import RANDOM, find_weights, read_card
 
 FORMAT = 1
 
@@ -104,7 +104,7 @@ def _plain(spec: Any, drop: tuple[str, ...] = ()) -> Any:
 
 
 def _weights(plain: Any) -> Iterator[tuple[str, str]]:
-    """Names of the weights in a scheme, each with its file's SHA-256; untrained ones (`random`) have none."""
+    """Names of the weights in a scheme, each with the SHA-256 of its card; untrained ones (`random`) have none."""
     if isinstance(plain, list):
         for part in plain:
             yield from _weights(part)
@@ -113,7 +113,7 @@ def _weights(plain: Any) -> Iterator[tuple[str, str]]:
             if key != "weights" or not isinstance(value, str):
                 yield from _weights(value)
             elif value != RANDOM:
-                yield value, file_digest(find_weights(value))
+                yield value, read_card(find_weights(value))["weights_sha256"]
 
 
 def _plugins(*specs: Any) -> Iterator[PluginSpec]:

@@ -17,13 +17,13 @@ import torch
 
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.block_reconstruction import BlockNetworkReconstructor, LinearBlockReconstructor
-from semlink.sensing.block_sampling import BlockSampler
-from semlink.sensing.block_tv import BlockTvReconstructor
-from semlink.sensing.multi_hypothesis import MultiHypothesisReconstructor
-from semlink.sensing.video import VideoSource
-from semlink.training.material import data_root
-from semlink.weights.store import find_weights, read_card
+from semlink.sensing.block_cs.multi_hypothesis import MultiHypothesisReconstructor
+from semlink.sensing.block_cs.reconstructors import BlockNetworkReconstructor, LinearBlockReconstructor
+from semlink.sensing.block_cs.sampler import BlockSampler
+from semlink.sensing.block_cs.smoothed_projections import BlockTvReconstructor
+from semlink.sensing.sources.files.video_source import VideoSource
+from semlink.training.data.material import data_root
+from semlink.weights.tensors import find_weights, read_card
 
 CLIPS = "{akiyo,foreman,paris}_cif14.mkv"
 GROUP = (9, 288, 352)

@@ -21,9 +21,9 @@ from pathlib import Path
 import av
 import numpy as np
 
-from semlink.codecs.h26x import VideoCodec
-from semlink.codecs.luma import from_luma8
-from semlink.codecs.packets import framed_size
+from semlink.codecs.packetization import framed_size
+from semlink.codecs.video.h26x import VideoCodec
+from semlink.codecs.video.luma import from_luma8
 from semlink.errors import Infeasible
 from semlink.payload import FrameShape
 

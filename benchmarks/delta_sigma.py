@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from semlink.codecs.delta_sigma import DeltaSigmaCodec
-from semlink.codecs.modulator import modulate
-from semlink.codecs.packets import framed_size
+from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
+from semlink.codecs.delta_sigma.modulator import modulate
+from semlink.codecs.packetization import framed_size
 from semlink.payload import FrameShape
-from semlink.sensing.scenes import SceneSource
+from semlink.sensing.sources.synthetic.scenes import SceneSource
 
 
 def median_seconds(call: Callable[[], Any], runs: int = 5) -> float:

@@ -19,12 +19,12 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from semlink.nn.generative.latent_fit import Fit, FitSettings, fit, hidden_dtype
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.digits import DigitSource
-from semlink.sensing.generative import Fit, FitSettings, fit, hidden_dtype
-from semlink.sensing.gmlr import generator_of
-from semlink.sensing.projections import RandomSensor
+from semlink.sensing.random_projections.gmlr import generator_of
+from semlink.sensing.random_projections.sensor import RandomSensor
+from semlink.sensing.sources.synthetic.digits import DigitSource
 
 FULL = 2000
 

@@ -24,12 +24,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semlink.phy.ldpc import Backend, decode_blocks
-from semlink.phy.ldpc_code import LdpcCode
-from semlink.phy.ldpc_encoder import encode
+from semlink.phy.coding.rate_matching import sent_positions
+from semlink.phy.coding.transport_block import TransportBlock
+from semlink.phy.ldpc.code import LdpcCode
+from semlink.phy.ldpc.decoder import Backend, decode_blocks
+from semlink.phy.ldpc.encoder import encode
 from semlink.phy.qam import demap, map_bits
-from semlink.phy.rate_matching import sent_positions
-from semlink.phy.transport import TransportBlock
 from semlink.units import noise_var_from_snr
 
 ORDER = 4

@@ -16,15 +16,15 @@ from typing import Any
 
 import torch
 
-from semlink.link.build import build_link
-from semlink.link.chain import Link, run_clip
-from semlink.link.channel_specs import AwgnSpec
-from semlink.link.memo import Memo
-from semlink.link.scheme_specs import DigitalSpec
-from semlink.link.score import psnr_db, ssim
+from semlink.caching import Memo
+from semlink.link.chain.transmit import Link, run_clip
+from semlink.link.metrics.psnr_ssim import psnr_db, ssim
+from semlink.link.scenario.build import build_link
+from semlink.link.schemes.registry import DigitalSpec
 from semlink.payload import Frames
+from semlink.phy.specs.channels import AwgnSpec
 from semlink.seeds import Seeds
-from semlink.sensing.scenes import SceneSource
+from semlink.sensing.sources.synthetic.scenes import SceneSource
 
 
 @dataclass

@@ -22,11 +22,11 @@ import torch
 
 from semlink.flow import Flow
 from semlink.payload import Symbols
-from semlink.phy.ofdm import Ofdm
+from semlink.phy.channels.multipath_38901 import Tdl
+from semlink.phy.channels.sionna_paths import draw_paths, path_seed, sionna_model
+from semlink.phy.coding.transport_block import TransportBlock
 from semlink.phy.qam import demap, map_bits
-from semlink.phy.sionna_paths import draw_paths, path_seed, sionna_model
-from semlink.phy.tdl import Tdl
-from semlink.phy.transport import TransportBlock
+from semlink.phy.waveforms.ofdm import Ofdm
 from semlink.seeds import Seeds
 
 BATCH = 250

@@ -25,11 +25,11 @@ from ofdm_link import BATCH, Codec, SionnaLink
 
 from semlink.flow import Flow
 from semlink.payload import Symbols
-from semlink.phy.ofdm import Ofdm
+from semlink.phy.channels.multipath_38901 import Tdl
+from semlink.phy.coding.segmentation import segment
+from semlink.phy.coding.transport_block import TransportBlock
 from semlink.phy.qam import demap, map_bits
-from semlink.phy.segmentation import segment
-from semlink.phy.tdl import Tdl
-from semlink.phy.transport import TransportBlock
+from semlink.phy.waveforms.ofdm import Ofdm
 from semlink.seeds import Seeds
 
 DATA = 12 * 128

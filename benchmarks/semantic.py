@@ -20,14 +20,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from semlink.codecs.semantic import SemanticCodec
-from semlink.link.semantic import SemanticScheme
+from semlink.codecs.semantic.codec import SemanticCodec
+from semlink.link.schemes.semantic.scheme import SemanticScheme
 from semlink.payload import Frames, Point, Received
-from semlink.phy.awgn import Awgn
+from semlink.phy.channels.awgn import Awgn
 from semlink.seeds import Seeds
-from semlink.sensing.programmable import DeepReconstructor, ProgrammableSensor, RatioMap
+from semlink.sensing.programmable.reconstructors import DeepReconstructor, ProgrammableSensor, RatioMap
 from semlink.training.recipe import load_recipe
-from semlink.training.tasks import build_task
+from semlink.training.task import build_task
 
 SNR_DB = 10.0
 BUDGET = 12583

@@ -1,4 +1,4 @@
-"""The thresholds of `semlink/link/side_path.py`: where one header in a thousand is lost in white noise.
+"""The thresholds of `semlink/link/schemes/coded_header.py`: where one header in a thousand is lost in white noise.
 
     python benchmarks/side_path.py [--blocks 6000] [--bytes 4 16 64 256]
 
@@ -12,9 +12,9 @@ from __future__ import annotations
 import argparse
 from math import floor
 
-from semlink.link.link_adaptation import block_error_rate
-from semlink.link.side_path import _SIZES, _THRESHOLDS_DB
-from semlink.phy.coding import LdpcCoding
+from semlink.link.schemes.coded_header import _SIZES, _THRESHOLDS_DB
+from semlink.link.schemes.digital.mcs_ladder import block_error_rate
+from semlink.phy.coding.block_coding import LdpcCoding
 from semlink.units import to_db
 
 TARGET_BLER = 1e-3

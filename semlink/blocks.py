@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import torch
 
-    from semlink.packet import Packet
+    from semlink.payload import Packet
 
 
 class Source(Protocol):

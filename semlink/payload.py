@@ -153,3 +153,16 @@ class Agreement:
     frames: FrameShape
     point: Point
     terms: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """`data` that is decoded whole or not at all.
+
+    `time` is the frame in display order it belongs to (0..255), so that a
+    receiver that lost packets still knows when to show the rest. It travels
+    in the packet's header and is charged.
+    """
+
+    time: int
+    data: bytes

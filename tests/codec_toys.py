@@ -10,11 +10,11 @@ import torch
 import yaml
 from training_toys import RECIPE, small_pack
 
-from semlink.codecs.task_aware_net import TaskAwareNet
+from semlink.codecs.task_aware.networks import TaskAwareNet
 from semlink.training.model_card import save_weights
 from semlink.training.recipe import load_recipe
-from semlink.training.sensed_clips import SensedClips
-from semlink.training.tasks import build_task
+from semlink.training.task import build_task
+from semlink.training.tasks.sensed_clips import SensedClips
 
 SMALL = {"width": 4, "latents": 160, "hyper": 8, "hyper_width": 16, "context": 8, "coarse": 2.0, "fine": 0.1}
 CODEC_RECIPE = RECIPE | {

@@ -10,10 +10,10 @@ import torch
 import yaml
 from training_toys import RECIPE, small_pack
 
-from semlink.sensing.scenes import SceneSource
+from semlink.sensing.sources.synthetic.scenes import SceneSource
 from semlink.training.model_card import save_weights
 from semlink.training.recipe import load_recipe
-from semlink.training.tasks import build_task
+from semlink.training.task import build_task
 
 SMALL = {"group": 8, "channels": 12, "width": 16, "analysis": 1, "synthesis": 1}
 OPTIONS = {"kept": [2, 12], "flips": 0.5, "erased": 0.5}

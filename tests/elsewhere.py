@@ -18,8 +18,8 @@ RECEIVER = """
 import json, pickle, sys
 import numpy as np
 from pydantic import TypeAdapter
-from semlink.link.build import build_scheme
-from semlink.link.scheme_specs import AnyScheme
+from semlink.link.scenario.build import build_scheme
+from semlink.link.schemes.registry import AnyScheme
 spec, heard, out = sys.argv[1:]
 with open(heard, "rb") as file:
     received, agreement = pickle.load(file)

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semlink.link.rows import Row, to_json, write_csv
+from semlink.link.results.rows import Row, to_json, write_csv
 
 PIXELS = 16 * 256 * 256
 BUDGETS = (0.003, 0.006, 0.012, 0.024)

@@ -8,10 +8,10 @@ import torch
 import yaml
 from training_toys import RECIPE, small_pack
 
-from semlink.nn.generator import Generator
+from semlink.nn.generative.generator import Generator
 from semlink.training.model_card import save_weights
 from semlink.training.recipe import load_recipe
-from semlink.training.tasks import build_task
+from semlink.training.task import build_task
 
 TINY = {
     "name": "tiny_generator",

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from semlink.phy.base_graph import choose_base_graph
-from semlink.phy.ldpc_code import LdpcCode
-from semlink.phy.ldpc_encoder import encode
+from semlink.phy.coding.rate_matching import sent_positions
+from semlink.phy.ldpc.base_graph import choose_base_graph
+from semlink.phy.ldpc.code import LdpcCode
+from semlink.phy.ldpc.encoder import encode
 from semlink.phy.qam import demap, map_bits
-from semlink.phy.rate_matching import sent_positions
 from semlink.units import noise_var_from_snr
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import torch
 from training_toys import small_pack, write_recipe
 
+from semlink.training.data.pack import Pack
 from semlink.training.model_card import save_weights
-from semlink.training.pack import Pack
 from semlink.training.recipe import Recipe, load_recipe
-from semlink.training.semantic_task import SemanticTask
+from semlink.training.tasks.semantic import SemanticTask
 
 MODEL = {"num_frames": 16, "width": 4, "blocks": [1, 1, 1], "deep": 1}
 SENSOR = {"kind": "programmable", "ratio_map": "learned", "weights": "sensor", "mean_count": 2.5}

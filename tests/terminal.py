@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
-from semlink import cli
+from semlink.cli import commands as cli
 
 TOYS = str(Path(__file__).parent / "toys.py")
 

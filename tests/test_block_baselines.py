@@ -7,12 +7,13 @@ import torch
 import yaml
 
 from semlink.errors import ScenarioError
-from semlink.link.loader import load_scenario
-from semlink.link.sweep import Job, run
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.run import Job, run
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.block_sampling import BlockSampler, grid_of, to_blocks
-from semlink.sensing.block_tv import (
+from semlink.sensing.block_cs.multi_hypothesis import Hypotheses, MultiHypothesisReconstructor, displacements, predict
+from semlink.sensing.block_cs.sampler import BlockSampler, grid_of, to_blocks
+from semlink.sensing.block_cs.smoothed_projections import (
     BlockTv,
     BlockTvReconstructor,
     Patterns,
@@ -22,7 +23,6 @@ from semlink.sensing.block_tv import (
     restore,
     smoothed,
 )
-from semlink.sensing.multi_hypothesis import Hypotheses, MultiHypothesisReconstructor, displacements, predict
 
 
 def panning(frames: int = 9, h: int = 64, w: int = 64, step: int = 1) -> Frames:

@@ -12,10 +12,10 @@ from training_toys import RECIPE, write_recipe
 from semlink.errors import JointError, ModelError
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
-from semlink.sensing.block_basis import BlockBasis, linear_estimate, load_basis
-from semlink.sensing.block_patterns import load_patterns
-from semlink.sensing.block_reconstruction import LinearBlockReconstructor
-from semlink.sensing.block_sampling import (
+from semlink.sensing.block_cs.basis import BlockBasis, linear_estimate, load_basis
+from semlink.sensing.block_cs.patterns import load_patterns
+from semlink.sensing.block_cs.reconstructors import LinearBlockReconstructor
+from semlink.sensing.block_cs.sampler import (
     BlockSampler,
     from_blocks,
     gaussian_rows,
@@ -24,9 +24,9 @@ from semlink.sensing.block_sampling import (
     rows_of,
     to_blocks,
 )
-from semlink.sensing.scenes import SceneSource
+from semlink.sensing.sources.synthetic.scenes import SceneSource
+from semlink.training.data.pack import Pack, save_pack
 from semlink.training.loop import train
-from semlink.training.pack import Pack, save_pack
 
 MATRICES = {"learned": {}, "gaussian": {"weights": None, "seed": 3}}
 
@@ -159,7 +159,7 @@ def test_training_finds_the_principal_components_of_its_blocks(tmp_path):
     """Against an eigendecomposition of the moments of all batches, drawn again."""
     import numpy as np
 
-    from semlink.training.data import ClipSampler, ClipSettings
+    from semlink.training.data.clip_sampler import ClipSampler, ClipSettings
 
     rng = np.random.default_rng(0)
     walk = rng.integers(-9, 10, (4, 80, 80)).cumsum(1).cumsum(2).clip(-900, 900) // 8 + 128
@@ -244,7 +244,7 @@ def test_patterns_come_from_a_basis_only():
 
 
 def test_a_damaged_basis_is_refused(tmp_path):
-    from semlink.weights.store import SHIPPED
+    from semlink.weights.tensors import SHIPPED
 
     tensors = load_file(str(SHIPPED / "blocks.safetensors"))
     tensors["rows"][0, 0] += 0.5

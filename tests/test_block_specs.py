@@ -6,8 +6,8 @@ import pytest
 import yaml
 
 from semlink.errors import JointError, ModelError, ScenarioError, SemlinkError
-from semlink.link.loader import load_scenario
-from semlink.link.sweep import Job, run
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.run import Job, run
 
 BLOCK = {"kind": "block"}
 LINEAR = {"kind": "linear"}

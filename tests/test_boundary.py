@@ -7,10 +7,10 @@ import torch
 import toys
 
 from semlink.errors import BoundaryError, BudgetExceeded, ChannelFault, LedgerMismatch
-from semlink.link.chain import Link, run_clip
+from semlink.link.chain.transmit import Link, run_clip
 from semlink.payload import Agreement, Frames, Point
-from semlink.phy.awgn import Awgn
-from semlink.phy.waveform import Plain
+from semlink.phy.channels.awgn import Awgn
+from semlink.phy.waveforms.plain import Plain
 from semlink.seeds import Seeds
 
 

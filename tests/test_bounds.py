@@ -10,13 +10,13 @@ import pytest
 from scipy import integrate, stats
 
 from semlink.errors import Infeasible
-from semlink.link.bounds import CapacityBound, FiniteBlocklengthBound, OutageCapacityBound, capacity_of
-from semlink.link.gain_draws import carried_by
-from semlink.phy.awgn import Awgn
-from semlink.phy.burst import Erasure, GilbertElliott
+from semlink.phy.bounds.gain_statistics import carried_by
+from semlink.phy.bounds.rate_bounds import CapacityBound, FiniteBlocklengthBound, OutageCapacityBound, capacity_of
 from semlink.phy.capacity import awgn_dispersion, normal_approximation, outage_capacity, outage_probability, shannon
-from semlink.phy.fading import Rayleigh, Rician
-from semlink.phy.tdl import Cdl, Tdl
+from semlink.phy.channels.awgn import Awgn
+from semlink.phy.channels.erasures import Erasure, GilbertElliott
+from semlink.phy.channels.fading import Rayleigh, Rician
+from semlink.phy.channels.multipath_38901 import Cdl, Tdl
 
 VARYING = [
     Rayleigh(),

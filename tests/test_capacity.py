@@ -9,8 +9,8 @@ import pytest
 from scipy import special, stats
 
 from semlink.phy import capacity
-from semlink.phy.burst import Erasure, GilbertElliott
-from semlink.phy.fading import Rayleigh, Rician
+from semlink.phy.channels.erasures import Erasure, GilbertElliott
+from semlink.phy.channels.fading import Rayleigh, Rician
 from semlink.units import from_db
 
 

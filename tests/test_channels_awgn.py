@@ -9,8 +9,8 @@ import torch
 
 from semlink.flow import Flow
 from semlink.payload import Heard, Symbols
-from semlink.phy.awgn import Awgn
-from semlink.phy.waveform import Plain
+from semlink.phy.channels.awgn import Awgn
+from semlink.phy.waveforms.plain import Plain
 from semlink.seeds import Seeds
 from semlink.units import to_db
 

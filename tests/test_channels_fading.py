@@ -10,7 +10,7 @@ import torch
 from scipy import integrate, special, stats
 
 from semlink.phy.capacity import outage_probability
-from semlink.phy.fading import Rayleigh, Rician
+from semlink.phy.channels.fading import Rayleigh, Rician
 from semlink.seeds import Seeds
 from semlink.units import from_db
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from semlink.phy.burst import Erasure, GilbertElliott
-from semlink.phy.interference import Interference
-from semlink.phy.phase_noise import PhaseNoise
+from semlink.phy.channels.erasures import Erasure, GilbertElliott
+from semlink.phy.channels.interference import Interference
+from semlink.phy.channels.phase_noise import PhaseNoise
 from semlink.phy.power import mean_power, papr_db, unit_power
 from semlink.seeds import Seeds
 from semlink.units import from_db

@@ -10,9 +10,9 @@ import pytest
 import torch
 from scipy import special, stats
 
-from semlink.phy.delay_line import filter_with, taps_from_paths
-from semlink.phy.sionna_paths import draw_paths, path_seed, sionna_model
-from semlink.phy.tdl import LAST_DELAY, Cdl, Tdl
+from semlink.phy.channels.multipath_38901 import LAST_DELAY, Cdl, Tdl
+from semlink.phy.channels.sionna_paths import draw_paths, path_seed, sionna_model
+from semlink.phy.channels.tapped_delay_line import filter_with, taps_from_paths
 from semlink.seeds import Seeds
 
 CLIPS = 400

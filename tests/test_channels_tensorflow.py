@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from semlink.phy.conformance import check, render
-from semlink.phy.tensorflow_bridge import TensorFlowChannel
+from semlink.phy.channels.tensorflow_channel import TensorFlowChannel
+from semlink.phy.conformance.examine import check, render
 from semlink.seeds import Seeds
 
 EXAMPLE = Path(__file__).parent.parent / "docs" / "examples" / "tensorflow_channel.py"

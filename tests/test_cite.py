@@ -11,15 +11,15 @@ from pathlib import Path
 import pytest
 
 from semlink.errors import ResultsError, UnknownBlock
-from semlink.link import trials
-from semlink.link.cite import REFERENCES, cite, read_bib
-from semlink.link.sources import ROOT, citations, citations_of_file, keys_in, locate
+from semlink.link.citations.bibtex import REFERENCES, cite, read_bib
+from semlink.link.citations.docstring_sources import ROOT, citations, citations_of_file, keys_in, locate
+from semlink.link.sweep import trials
 
 PLUGIN = '''
 """A channel of mine. Source: [mine2020, Sec. 2], [shannon1948, theorem 17]."""
 from __future__ import annotations
 
-from semlink.link.trials import wilson
+from semlink.link.sweep.trials import wilson
 from helpers import something
 
 
@@ -146,7 +146,7 @@ def test_functions_modules_and_blocks_within_blocks_are_followed():
     class Holder:
         inner: tuple
 
-    for target in (trials.wilson, "semlink.link.trials:wilson", trials, Holder(({"stop": trials.wilson},))):
+    for target in (trials.wilson, "semlink.link.sweep.trials:wilson", trials, Holder(({"stop": trials.wilson},))):
         assert "wilson1927" in keys_of(cite([target])), target
     assert keys_of(cite([trials.StopRule(1, 2, 0.1)])) == {"semlink"}
     assert "p. 209" in cite([trials.wilson])
@@ -185,8 +185,8 @@ def test_a_scenario_is_cited_without_building_anything(tmp_path):
     (tmp_path / "small.yaml").write_text(SCENARIO)
     code = (
         "import sys; from pathlib import Path\n"
-        "from semlink.link.loader import load_scenario\n"
-        "from semlink.link.cite import cite_scenario\n"
+        "from semlink.link.scenario.loader import load_scenario\n"
+        "from semlink.link.citations.bibtex import cite_scenario\n"
         f"folder = Path({str(tmp_path)!r})\n"
         "sys.stdout.write(cite_scenario(load_scenario(folder / 'small.yaml', []), folder))\n"
         "assert not {'torch', 'sionna', 'av', 'matplotlib'} & set(sys.modules)\n"

@@ -16,10 +16,10 @@ import yaml
 from terminal import TOYS, Done, scenario, semlink
 
 from semlink import __version__
-from semlink.cli import app
-from semlink.link.loader import load_scenario
-from semlink.link.rows import COLUMNS
-from semlink.link.sweep import Job, run
+from semlink.cli.commands import app
+from semlink.link.results.rows import COLUMNS
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.run import Job, run
 
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
 ROOT = Path(__file__).resolve().parents[1]

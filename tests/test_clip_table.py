@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from semlink.errors import ScenarioError
-from semlink.link.clip_table import ALL, MEAN, ORACLE, as_markdown, cells, write_table
-from semlink.link.loader import load_scenario
-from semlink.link.table_specs import TableSpec
+from semlink.link.report.clip_table import ALL, MEAN, ORACLE, as_markdown, cells, write_table
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.scenario.published_table import TableSpec
 
 KINDS = ["key", "non-key", "non-key", "key"]
 

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from semlink.codecs.h26x import VideoCodec
-from semlink.codecs.packets import framed_size
+from semlink.codecs.packetization import framed_size
+from semlink.codecs.video.h26x import VideoCodec
 from semlink.errors import Infeasible, ScenarioError, SourceError
 from semlink.payload import FrameShape
 

@@ -9,10 +9,9 @@ import numpy as np
 import pytest
 from test_codecs import STANDARDS, moving_scene, psnr_db, shape_of
 
-from semlink.codecs.h26x import VideoCodec
-from semlink.codecs.luma import placed
-from semlink.packet import Packet
-from semlink.payload import FrameShape
+from semlink.codecs.video.h26x import VideoCodec
+from semlink.codecs.video.luma import placed
+from semlink.payload import FrameShape, Packet
 
 CODECS = [
     *(VideoCodec(standard, preset="veryfast") for standard in STANDARDS),

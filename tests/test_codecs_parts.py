@@ -7,11 +7,11 @@ import math
 import pytest
 from hypothesis import given, strategies as st
 
-from semlink.codecs.elementary import access_units, packets_of
-from semlink.codecs.leb128 import read_leb128, to_leb128
+from semlink.codecs.entropy.leb128 import read_leb128, to_leb128
 from semlink.codecs.rate_search import Knob, best_under
+from semlink.codecs.video.elementary_stream import access_units, packets_of
 from semlink.errors import Infeasible
-from semlink.packet import Packet
+from semlink.payload import Packet
 
 CRF = Knob(finest=0, coarsest=51, step=0.05, octave=6)
 

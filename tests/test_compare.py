@@ -15,11 +15,11 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from semlink.errors import ResultsError, ScenarioError
-from semlink.link import compare_text, table
-from semlink.link.bd_rate import bd_quality, bd_rate
-from semlink.link.compare import compare
-from semlink.link.paired import gap
-from semlink.link.rows import Row, from_json
+from semlink.link.compare.bd_rate import bd_quality, bd_rate
+from semlink.link.compare.compare import compare
+from semlink.link.compare.paired import gap
+from semlink.link.report import comparison_table as compare_text, results_table as table
+from semlink.link.results.rows import Row, from_json
 
 REF = Law("reference")
 COSTS = (100.0, 220.0, 410.0, 900.0)

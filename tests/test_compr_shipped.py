@@ -10,17 +10,17 @@ import pytest
 import torch
 from codec_toys import write_codec
 
-from semlink.codecs.packets import framed_size
-from semlink.codecs.readings import weigh
-from semlink.codecs.task_aware import TaskAwareCodec, load_codec
+from semlink.codecs.packetization import framed_size
+from semlink.codecs.readings_domain import weigh
+from semlink.codecs.task_aware.codec import TaskAwareCodec, load_codec
 from semlink.payload import Frames, FrameShape, Measurement
 from semlink.seeds import Seeds
-from semlink.sensing.programmable import DeepReconstructor, ProgrammableSensor, RatioMap
-from semlink.sensing.scenes import SceneSource
-from semlink.training.compression_task import CompressionTask
+from semlink.sensing.programmable.reconstructors import DeepReconstructor, ProgrammableSensor, RatioMap
+from semlink.sensing.sources.synthetic.scenes import SceneSource
 from semlink.training.model_card import verify_weights
 from semlink.training.recipe import load_recipe
-from semlink.weights.store import SHIPPED, read_card
+from semlink.training.tasks.task_aware import CompressionTask
+from semlink.weights.tensors import SHIPPED, read_card
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = ["compr", "compr_joint"]
@@ -64,7 +64,7 @@ def test_the_stream_is_within_a_percent_of_the_estimate(name, q):
 @pytest.mark.slow
 def test_training_gained_over_the_transform_it_began_as(tmp_path):
     """Both with the same decoder at the same bytes; 19 and 48 kbit for a clip of 256x256."""
-    from semlink.codecs.task_aware_net import TaskAwareNet
+    from semlink.codecs.task_aware.networks import TaskAwareNet
 
     card = read_card(SHIPPED / "compr.safetensors")
     task = CompressionTask.from_recipe(card["model"], card["options"])

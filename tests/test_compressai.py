@@ -8,12 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from semlink.codecs.compressai_codec import CompressAICodec
-from semlink.codecs.entropy_models import FactorisedPrior, gaussian_mass
-from semlink.codecs.packets import framed_size
+from semlink.codecs.packetization import framed_size
+from semlink.codecs.task_aware.entropy_models import FactorisedPrior, gaussian_mass
+from semlink.codecs.video.compressai import CompressAICodec
 from semlink.errors import Infeasible, ModelError, ScenarioError
-from semlink.packet import Packet
-from semlink.payload import FrameShape
+from semlink.payload import FrameShape, Packet
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::FutureWarning"),

@@ -10,19 +10,19 @@ import torch
 from codec_toys import CODEC_RECIPE, SMALL, codec_recipe, make_net, make_readings
 from safetensors.torch import load_file
 
-from semlink.codecs.readings import unweigh, weigh
-from semlink.codecs.task_aware import TaskAwareCodec
-from semlink.codecs.task_aware_net import TaskAwareNet
+from semlink.codecs.readings_domain import unweigh, weigh
+from semlink.codecs.task_aware.codec import TaskAwareCodec
+from semlink.codecs.task_aware.networks import TaskAwareNet
 from semlink.errors import ModelError, ScenarioError
 from semlink.payload import FrameShape
-from semlink.sensing.decoder_weights import load_decoder
-from semlink.sensing.initial import initial_reconstruction
-from semlink.training.compression_task import CompressionTask, betas
+from semlink.sensing.programmable.decoder_weights import load_decoder
+from semlink.sensing.programmable.initial_reconstruction import initial_reconstruction
+from semlink.training.data.pack import Pack, save_pack
 from semlink.training.loop import train
 from semlink.training.model_card import verify_weights
-from semlink.training.pack import Pack, save_pack
-from semlink.training.sensed_clips import SensedClips
-from semlink.training.tasks import build_task
+from semlink.training.task import build_task
+from semlink.training.tasks.sensed_clips import SensedClips
+from semlink.training.tasks.task_aware import CompressionTask, betas
 
 SHORT = CODEC_RECIPE["profiles"]["cpu"] | {
     "steps": 3,

@@ -9,13 +9,13 @@ import pytest
 import torch
 
 from semlink.payload import Heard
-from semlink.phy.awgn import Awgn
-from semlink.phy.burst import Erasure, GilbertElliott
-from semlink.phy.conformance import check, render
-from semlink.phy.fading import Rayleigh, Rician
-from semlink.phy.interference import Interference
-from semlink.phy.phase_noise import PhaseNoise
-from semlink.phy.tdl import Cdl, Tdl
+from semlink.phy.channels.awgn import Awgn
+from semlink.phy.channels.erasures import Erasure, GilbertElliott
+from semlink.phy.channels.fading import Rayleigh, Rician
+from semlink.phy.channels.interference import Interference
+from semlink.phy.channels.multipath_38901 import Cdl, Tdl
+from semlink.phy.channels.phase_noise import PhaseNoise
+from semlink.phy.conformance.examine import check, render
 
 SMALL = {"symbols": 4096, "clips": 8, "draws": 400}
 

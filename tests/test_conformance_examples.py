@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from pathlib import Path
 
-from semlink.phy.conformance import check, render
+from semlink.phy.conformance.examine import check, render
 
 DOCS = Path(__file__).parent.parent / "docs"
 

@@ -14,11 +14,12 @@ import pytest
 import torch
 from delta_sigma_toys import SMALL, delta_recipe, scene, write_delta
 
-from semlink.codecs.delta_sigma import DeltaSigmaCodec
-from semlink.codecs.delta_sigma_contexts import CONTEXTS, context_counts
-from semlink.codecs.delta_sigma_entropy import pack_maps, unpack_maps
-from semlink.codecs.delta_sigma_maps import load_delta_sigma
-from semlink.codecs.delta_sigma_net import (
+from semlink.codecs.delta_sigma.binary_maps import load_delta_sigma
+from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
+from semlink.codecs.delta_sigma.contexts import CONTEXTS, context_counts
+from semlink.codecs.delta_sigma.entropy_coding import pack_maps, unpack_maps
+from semlink.codecs.delta_sigma.initialisation import block_basis, dct_basis, stages_of
+from semlink.codecs.delta_sigma.networks import (
     DeltaSigmaNet,
     DeltaSigmaSize,
     Residual,
@@ -26,19 +27,17 @@ from semlink.codecs.delta_sigma_net import (
     keep_channels,
     to_blocks,
 )
-from semlink.codecs.delta_sigma_packets import even_counts, fold_for, parts_of, plain_size, read_packets, write_packets
-from semlink.codecs.delta_sigma_start import block_basis, dct_basis, stages_of
-from semlink.codecs.packets import framed_size
+from semlink.codecs.delta_sigma.packets import even_counts, fold_for, parts_of, plain_size, read_packets, write_packets
+from semlink.codecs.packetization import framed_size
 from semlink.errors import Infeasible, JointError, ModelError, ScenarioError
-from semlink.packet import Packet
-from semlink.payload import FrameShape
+from semlink.payload import FrameShape, Packet
 
 ROOT = Path(__file__).resolve().parents[1]
 SHAPE = FrameShape(16, 48, 64)
 RECEIVER = """
 import pickle, sys
 import numpy as np
-from semlink.codecs.delta_sigma import DeltaSigmaCodec
+from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
 from semlink.payload import FrameShape
 with open("wire", "rb") as file:
     packets = pickle.load(file)
@@ -340,7 +339,7 @@ def test_training_runs_resumes_and_ends_the_same(tmp_path):
 def _material(folder):
     from training_toys import small_pack
 
-    from semlink.training.pack import save_pack
+    from semlink.training.data.pack import save_pack
 
     save_pack(small_pack(), folder / "pack.npz")
     return folder / "pack.npz"
@@ -348,7 +347,7 @@ def _material(folder):
 
 def test_training_lowers_the_error():
     """A few steps on one batch."""
-    from semlink.training.tasks import build_task
+    from semlink.training.task import build_task
 
     task = build_task("delta_sigma", SMALL, {"kept": [2, 12]})
     torch.manual_seed(0)
@@ -368,7 +367,7 @@ def test_training_lowers_the_error():
 
 @pytest.mark.parametrize("kept", [[0, 4], [5, 4], [3], [1, 13]])
 def test_wrong_options_of_a_recipe(kept):
-    from semlink.training.tasks import build_task
+    from semlink.training.task import build_task
 
     with pytest.raises(ScenarioError, match="1 to 12"):
         build_task("delta_sigma", SMALL, {"kept": kept})

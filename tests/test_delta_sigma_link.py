@@ -13,15 +13,15 @@ from elsewhere import received_elsewhere
 from pydantic import TypeAdapter
 
 from semlink.errors import Infeasible, ScenarioError
-from semlink.link.build import build_link, build_scheme
-from semlink.link.chain import run_clip
-from semlink.link.channel_specs import AwgnSpec
-from semlink.link.delta_sigma_direct import DeltaSigmaDirect, interleaver
-from semlink.link.grid import grid
-from semlink.link.loader import load_scenario
-from semlink.link.rows import read_csv
-from semlink.link.scheme_specs import AnyScheme
+from semlink.link.chain.transmit import run_clip
+from semlink.link.results.rows import read_csv
+from semlink.link.scenario.build import build_link, build_scheme
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.schemes.delta_sigma_direct.scheme import DeltaSigmaDirect, interleaver
+from semlink.link.schemes.registry import AnyScheme
+from semlink.link.sweep.grid import grid
 from semlink.payload import Agreement, Frames, FrameShape, Point, Received
+from semlink.phy.specs.channels import AwgnSpec
 from semlink.seeds import Seeds
 
 SHAPE = FrameShape(16, 48, 64)
@@ -86,7 +86,7 @@ def test_odd_bits_of_qpsk_are_padded_and_charged(tmp_path):
 
 
 def test_without_noise_it_is_the_coded_path(weights):
-    from semlink.codecs.delta_sigma import DeltaSigmaCodec
+    from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
 
     codec = DeltaSigmaCodec(weights)
     coded = codec.decode(codec.encode_at(scene(), 8), SHAPE)
@@ -176,7 +176,7 @@ trials: {min: 2, max: 2}
 
 
 def test_it_works_with_every_coding(weights, tmp_path):
-    from semlink.link.sweep import Job, run
+    from semlink.link.sweep.run import Job, run
 
     path = tmp_path / "tiny.yaml"
     path.write_text(SCENARIO.replace("WEIGHTS", weights))

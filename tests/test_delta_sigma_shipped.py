@@ -9,17 +9,17 @@ import numpy as np
 import pytest
 import torch
 
-from semlink.codecs.delta_sigma import DeltaSigmaCodec
-from semlink.codecs.delta_sigma_maps import load_delta_sigma
-from semlink.codecs.packets import framed_size
-from semlink.link.delta_sigma_direct import DeltaSigmaDirect
+from semlink.codecs.delta_sigma.binary_maps import load_delta_sigma
+from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
+from semlink.codecs.packetization import framed_size
+from semlink.link.schemes.delta_sigma_direct.scheme import DeltaSigmaDirect
 from semlink.payload import FrameShape, Point, Received
-from semlink.phy.awgn import Awgn
+from semlink.phy.channels.awgn import Awgn
 from semlink.seeds import Seeds
-from semlink.sensing.scenes import SceneSource
+from semlink.sensing.sources.synthetic.scenes import SceneSource
 from semlink.training.model_card import verify_weights
 from semlink.training.recipe import load_recipe
-from semlink.weights.store import SHIPPED, shipped_names
+from semlink.weights.tensors import SHIPPED, shipped_names
 
 ROOT = Path(__file__).resolve().parents[1]
 NAMES = [name for name in shipped_names() if name.startswith("delta_sigma")]

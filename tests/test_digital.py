@@ -13,22 +13,22 @@ import torch
 import yaml
 from elsewhere import received_elsewhere
 
-from semlink.codecs.h26x import VideoCodec
-from semlink.codecs.packets import join
+from semlink.codecs.packetization import join
+from semlink.codecs.video.h26x import VideoCodec
 from semlink.errors import Infeasible
 from semlink.ledger import PURPOSES
-from semlink.link.build import build_scheme
-from semlink.link.chain import receive_alone
-from semlink.link.digital import DigitalScheme
-from semlink.link.loader import load_scenario
-from semlink.link.rows import Row
-from semlink.link.sweep import Job, run
+from semlink.link.chain.transmit import receive_alone
+from semlink.link.results.rows import Row
+from semlink.link.scenario.build import build_scheme
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.schemes.digital.scheme import DigitalScheme
+from semlink.link.sweep.run import Job, run
 from semlink.payload import Frames, Point, Received
-from semlink.phy.awgn import Awgn
-from semlink.phy.coding import LdpcCoding, UncodedCoding
-from semlink.phy.waveform import Plain
+from semlink.phy.channels.awgn import Awgn
+from semlink.phy.coding.block_coding import LdpcCoding, UncodedCoding
+from semlink.phy.waveforms.plain import Plain
 from semlink.seeds import Seeds
-from semlink.sensing.scenes import SceneSource
+from semlink.sensing.sources.synthetic.scenes import SceneSource
 
 ROOT = Path(__file__).resolve().parents[1]
 FIXED = {"kind": "ldpc", "modulation": "16qam", "rate": "2/3"}

@@ -13,13 +13,13 @@ import typer
 import yaml
 from terminal import semlink
 
-from semlink.cli import app
-from semlink.link.kinds import kinds_of
-from semlink.link.loader import load_scenario
-from semlink.link.rows import COLUMNS
-from semlink.link.schema import CATALOGUE
-from semlink.link.specs import Scenario, Sweep, Trials
-from semlink.sensing.scenes import SceneSource
+from semlink.cli.commands import app
+from semlink.link.results.rows import COLUMNS
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.scenario.scenario import Scenario, Sweep, Trials
+from semlink.link.scenario.schema import CATALOGUE
+from semlink.sensing.sources.synthetic.scenes import SceneSource
+from semlink.spec import kinds_of
 from semlink.training.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[1]

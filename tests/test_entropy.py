@@ -15,7 +15,8 @@ from codec_toys import make_net
 from hypothesis import given, settings, strategies as st
 from torch import nn
 
-from semlink.codecs.entropy_models import (
+from semlink.codecs.entropy.range_coder import NUM_SCALES, ModelTable, Reader, Writer, gaussian_tables, table_bits
+from semlink.codecs.task_aware.entropy_models import (
     LEAST_MASS,
     SCALE_FLOOR,
     FactorisedPrior,
@@ -25,10 +26,9 @@ from semlink.codecs.entropy_models import (
     round_through,
     uniform_noise,
 )
-from semlink.codecs.exact_hyper import ExactHyper, channel_tables, prior_tables
-from semlink.codecs.exact_layers import ONE, WEIGHT_ONE, exact_conv, exact_weights
-from semlink.codecs.latent_context import Stage, make_contexts, stages_of
-from semlink.codecs.range_coding import NUM_SCALES, ModelTable, Reader, Writer, gaussian_tables, table_bits
+from semlink.codecs.task_aware.integer_hyperprior import ExactHyper, channel_tables, prior_tables
+from semlink.codecs.task_aware.integer_layers import ONE, WEIGHT_ONE, exact_conv, exact_weights
+from semlink.codecs.task_aware.latent_context import Stage, make_contexts, stages_of
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from semlink.errors import JointError
-from semlink.sensing.aperture import binary_aperture
-from semlink.sensing.exposure import ReadNoise, counts_on_offer, expose, exposure_gain, read_out, spread
-from semlink.sensing.initial import initial_reconstruction
+from semlink.sensing.programmable.aperture import binary_aperture
+from semlink.sensing.programmable.exposure import ReadNoise, counts_on_offer, expose, exposure_gain, read_out, spread
+from semlink.sensing.programmable.initial_reconstruction import initial_reconstruction
 
 
 def some_map(num_frames: int, *shape: int, seed: int = 0) -> torch.Tensor:

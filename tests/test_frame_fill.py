@@ -7,11 +7,11 @@ import pytest
 import torch
 
 from semlink.errors import JointError
-from semlink.link.fill_specs import FillSpec
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.frame_fill import FrameFill, fill_weights
-from semlink.sensing.projections import RandomSensor
+from semlink.sensing.random_projections.frame_interpolation import FrameFill, fill_weights
+from semlink.sensing.random_projections.sensor import RandomSensor
+from semlink.sensing.specs.frame_interpolation import FillSpec
 
 RISING = torch.linspace(0, 1, 6)[:, None, None].expand(6, 4, 5)
 CLIP = Frames(torch.stack([RISING, RISING / 2]))

@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from semlink.payload import FrameShape
-from semlink.sensing.aperture import binary_aperture
-from semlink.sensing.exposure import ReadNoise, read_out
-from semlink.sensing.gap_tv import GapTv, fill_unread, gap_tv, total_variation, tv_denoise
-from semlink.sensing.initial import initial_reconstruction
-from semlink.sensing.ratio_map import fixed_map, tiled_map
+from semlink.sensing.programmable.aperture import binary_aperture
+from semlink.sensing.programmable.exposure import ReadNoise, read_out
+from semlink.sensing.programmable.gap_tv import GapTv, fill_unread, gap_tv, total_variation, tv_denoise
+from semlink.sensing.programmable.initial_reconstruction import initial_reconstruction
+from semlink.sensing.programmable.ratio_map import fixed_map, tiled_map
 
 SHAPE = FrameShape(16, 48, 48)
 MIXED = [[8, 0, 1, 0], [1, 2, 0, 1], [0, 1, 1, 1], [2, 0, 1, 1]]

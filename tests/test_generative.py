@@ -8,16 +8,16 @@ import pytest
 import torch
 
 from semlink.errors import JointError, ScenarioError
-from semlink.nn.generator import Generator
+from semlink.nn.generative.batched_generator import GeneratorBatch
+from semlink.nn.generative.early_stopping import Plateau
+from semlink.nn.generative.generator import Generator
+from semlink.nn.generative.generator_weights import start_code
+from semlink.nn.generative.latent_fit import CODE_STEP, WEIGHT_RATE, FitSettings, fit, objective
+from semlink.nn.generative.latent_rank import onto_rank
 from semlink.payload import Frames, FrameShape
 from semlink.seeds import Seeds
-from semlink.sensing.generative import CODE_STEP, WEIGHT_RATE, FitSettings, fit, objective
-from semlink.sensing.generator_batch import GeneratorBatch
-from semlink.sensing.generator_weights import start_code
-from semlink.sensing.latent_rank import onto_rank
-from semlink.sensing.plateau import Plateau
-from semlink.sensing.projections import RandomSensor
-from semlink.sensing.rank_choice import candidates, chosen_ranks, kept_out
+from semlink.sensing.random_projections.rank_selection import candidates, chosen_ranks, kept_out
+from semlink.sensing.random_projections.sensor import RandomSensor
 
 QUICK = FitSettings(epochs=12, stop=None, precision="float32")
 

@@ -11,14 +11,14 @@ import yaml
 from generator_toys import small_weights
 
 from semlink.errors import SemlinkError
-from semlink.link.loader import load_scenario
-from semlink.link.sensed import Eye
-from semlink.link.sweep import Job, run
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.schemes.sensing_only.scheme import Eye
+from semlink.link.sweep.run import Job, run
+from semlink.nn.generative.latent_fit import FitSettings
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.generative import FitSettings
-from semlink.sensing.gmlr import GmlrReconstructor, generator_of
-from semlink.sensing.projections import RandomSensor
+from semlink.sensing.random_projections.gmlr import GmlrReconstructor, generator_of
+from semlink.sensing.random_projections.sensor import RandomSensor
 
 SOURCE = {"kind": "digits", "clips": 2, "frames": 4, "seed": 5}
 

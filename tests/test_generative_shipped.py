@@ -10,12 +10,12 @@ import pytest
 import torch
 from PIL import Image
 
+from semlink.nn.generative.latent_fit import FitSettings
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.digits import DigitSource
-from semlink.sensing.generative import FitSettings
-from semlink.sensing.gmlr import GmlrReconstructor
-from semlink.sensing.projections import RandomSensor
+from semlink.sensing.random_projections.gmlr import GmlrReconstructor
+from semlink.sensing.random_projections.sensor import RandomSensor
+from semlink.sensing.sources.synthetic.digits import DigitSource
 
 DATA = Path(os.environ.get("SEMLINK_DATA", Path(__file__).parents[2] / "shared" / "data"))
 PUBLISHED = DATA / "gmlr/rot_mnist/seq1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from semlink.nn.generator import Generator, colour_generator
+from semlink.nn.generative.generator import Generator, colour_generator
 
 
 @pytest.mark.source("hyder2019gmlr", "Table 4")

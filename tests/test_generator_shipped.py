@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from semlink.sensing.digits import turned
-from semlink.sensing.generator_weights import load_generator
-from semlink.sensing.glyph_digits import draw_digit
-from semlink.sensing.image_stack import read_stack
-from semlink.training.generator_task import mean_psnr_db, search_codes
+from semlink.nn.generative.generator_weights import load_generator
+from semlink.sensing.sources.files.image_stack import read_stack
+from semlink.sensing.sources.synthetic.digits import turned
+from semlink.sensing.sources.synthetic.glyph_digits import draw_digit
 from semlink.training.recipe import load_recipe
+from semlink.training.tasks.generator import mean_psnr_db, search_codes
 
 ROOT = Path(__file__).parents[1]
 MNIST = Path(os.environ.get("SEMLINK_DATA", ROOT.parent / "shared" / "data")) / "mnist/mnist_t10k_0_8000.npz"

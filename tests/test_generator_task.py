@@ -9,15 +9,15 @@ from safetensors.torch import load_file
 from training_toys import RECIPE, write_recipe
 
 from semlink.errors import ModelError, ScenarioError, SourceError, TrainingError
-from semlink.nn.generator import SIDE, Generator
-from semlink.sensing.generator_weights import load_generator, start_code
-from semlink.sensing.image_stack import read_stack
-from semlink.training.generator_task import GeneratorTask, in_ball, mean_psnr_db, search_codes, start_weights
+from semlink.nn.generative.generator import SIDE, Generator
+from semlink.nn.generative.generator_weights import load_generator, start_code
+from semlink.sensing.sources.files.image_stack import read_stack
+from semlink.training.data.material import find_material
+from semlink.training.data.pack import Pack
+from semlink.training.data.picture_sampler import PictureSampler, PictureSettings, colours
 from semlink.training.loop import train
-from semlink.training.material import find_material
-from semlink.training.pack import Pack
-from semlink.training.pictures import PictureSampler, PictureSettings, colours
 from semlink.training.recipe import DataSpec
+from semlink.training.tasks.generator import GeneratorTask, in_ball, mean_psnr_db, search_codes, start_weights
 
 TINY = {
     "task": "generator",

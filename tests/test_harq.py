@@ -13,23 +13,23 @@ from test_sweep import job, rows
 from semlink.errors import BoundaryError, JointError
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
-from semlink.link.bursts import Burst, Feedback, Opening, check_same_beginning, heard_from
-from semlink.link.chain import Link, run_clip
-from semlink.link.digital import DigitalScheme
-from semlink.link.interactive import InteractiveScheme
-from semlink.link.sweep import run
-from semlink.link.turns import Harq, Rules
+from semlink.link.chain.interactive import Burst, Feedback, Opening, check_same_beginning, heard_from
+from semlink.link.chain.transmit import Link, run_clip
+from semlink.link.schemes.digital.burst_schedule import Harq, Rules
+from semlink.link.schemes.digital.interactive import InteractiveScheme
+from semlink.link.schemes.digital.scheme import DigitalScheme
+from semlink.link.sweep.run import run
 from semlink.payload import Agreement, Frames, Heard, Point, Received, Symbols
-from semlink.phy.awgn import Awgn, add_noise
-from semlink.phy.burst import Erasure, GilbertElliott
-from semlink.phy.coding import LdpcCoding
-from semlink.phy.fading import Rayleigh, Rician
-from semlink.phy.harq import combined, nothing_heard, repeat, symbols_of, version
-from semlink.phy.interference import Interference
-from semlink.phy.ofdm import Ofdm
-from semlink.phy.phase_noise import PhaseNoise
-from semlink.phy.single_carrier import SingleCarrier
-from semlink.phy.waveform import Plain
+from semlink.phy.channels.awgn import Awgn, add_noise
+from semlink.phy.channels.erasures import Erasure, GilbertElliott
+from semlink.phy.channels.fading import Rayleigh, Rician
+from semlink.phy.channels.interference import Interference
+from semlink.phy.channels.phase_noise import PhaseNoise
+from semlink.phy.coding.block_coding import LdpcCoding
+from semlink.phy.coding.harq import combined, nothing_heard, repeat, symbols_of, version
+from semlink.phy.waveforms.ofdm import Ofdm
+from semlink.phy.waveforms.plain import Plain
+from semlink.phy.waveforms.single_carrier import SingleCarrier
 from semlink.seeds import Seeds
 from semlink.units import noise_var_from_snr
 
@@ -216,7 +216,7 @@ def test_channels_draw_their_chance_in_the_order_of_time(channel):
 @pytest.mark.slow
 @pytest.mark.parametrize("speed_kmh", [0.0, 60.0])
 def test_multipath_leaves_its_beginning_alone_and_can_be_cut(speed_kmh):
-    from semlink.phy.tdl import Tdl
+    from semlink.phy.channels.multipath_38901 import Tdl
 
     waveform, channel = Ofdm(estimator="genie"), Tdl(speed_kmh=speed_kmh)
     iq = Seeds(1).complex_normal("x", 137 * 20)

@@ -15,17 +15,17 @@ from training_toys import RECIPE, write_recipe
 from semlink.errors import ModelError, ScenarioError
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
-from semlink.sensing.block_guide import corrected, guide
-from semlink.sensing.block_networks import NetworkSize, SampledNetwork, Sampling, fixed_matrices, load_network
-from semlink.sensing.block_patterns import load_patterns
-from semlink.sensing.block_reconstruction import BlockNetworkReconstructor, LinearBlockReconstructor
-from semlink.sensing.block_sampling import BlockSampler, to_blocks
-from semlink.sensing.hit_vcsnet import SCALES, Fusion, HitVcsNet, Level, MultiScaleFusion, half
-from semlink.sensing.scenes import SceneSource
-from semlink.sensing.vcsnet import VcsNet
-from semlink.training.block_task import BlockTask
+from semlink.sensing.block_cs.guide import corrected, guide
+from semlink.sensing.block_cs.hit_vcsnet import SCALES, Fusion, HitVcsNet, Level, MultiScaleFusion, half
+from semlink.sensing.block_cs.networks import NetworkSize, SampledNetwork, Sampling, fixed_matrices, load_network
+from semlink.sensing.block_cs.patterns import load_patterns
+from semlink.sensing.block_cs.reconstructors import BlockNetworkReconstructor, LinearBlockReconstructor
+from semlink.sensing.block_cs.sampler import BlockSampler, to_blocks
+from semlink.sensing.block_cs.vcsnet import VcsNet
+from semlink.sensing.sources.synthetic.scenes import SceneSource
+from semlink.training.data.pack import Pack, save_pack
 from semlink.training.loop import train
-from semlink.training.pack import Pack, save_pack
+from semlink.training.tasks.block_networks import BlockTask
 
 NETS = {"hit": partial(HitVcsNet, 4, 1), "plain": partial(VcsNet, 4, 3)}
 

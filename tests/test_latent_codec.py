@@ -11,14 +11,13 @@ import yaml
 from generator_toys import small_weights
 from hypothesis import given, settings, strategies as st
 
-from semlink.codecs.packets import framed_size
+from semlink.codecs.latent_codec import LatentCodec, from_stream, to_stream
+from semlink.codecs.packetization import framed_size
 from semlink.errors import Infeasible, JointError, ScenarioError, SemlinkError
-from semlink.link.latent_codec import LatentCodec, from_stream, to_stream
-from semlink.link.loader import load_scenario
-from semlink.link.sweep import Job, run
-from semlink.packet import Packet
-from semlink.payload import FrameShape
-from semlink.sensing.latent_rank import onto_rank
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.run import Job, run
+from semlink.nn.generative.latent_rank import onto_rank
+from semlink.payload import FrameShape, Packet
 
 SHAPE = FrameShape(5, 64, 64)
 

@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from semlink.errors import JointError
-from semlink.sensing.latent_path import between, filled_in, order_kept, principal_coordinates
-from semlink.sensing.latent_rank import factors, onto_rank
+from semlink.nn.generative.latent_rank import factors, onto_rank
+from semlink.sensing.random_projections.latent_path import between, filled_in, order_kept, principal_coordinates
 
 
 def codes(*shape: int, seed: int = 0) -> torch.Tensor:

@@ -57,7 +57,7 @@ def test_files_and_functions_stay_small(path):
 
 def modules_after(*arguments: str) -> set[str]:
     code = (
-        "import sys\nfrom semlink.cli import app\n"
+        "import sys\nfrom semlink.cli.commands import app\n"
         f"try:\n    app({list(arguments)!r}, standalone_mode=False)\nexcept SystemExit:\n    pass\n"
         "sys.stderr.write('MODULES ' + ' '.join(sorted(sys.modules)))"
     )

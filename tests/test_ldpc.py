@@ -14,11 +14,11 @@ from ldpc_links import CodedLink
 from numba import njit
 
 from semlink.errors import ChannelFault
-from semlink.phy import ldpc_layered, ldpc_plain
-from semlink.phy.ldpc import BACKENDS, RULES, decode_blocks, kernels
-from semlink.phy.ldpc_code import LdpcCode
-from semlink.phy.ldpc_rules import EXACT_DEGREE
-from semlink.phy.mcs import mcs_table
+from semlink.phy.coding.mcs_tables import mcs_table
+from semlink.phy.ldpc import layered_kernel as ldpc_layered, plain_kernel as ldpc_plain
+from semlink.phy.ldpc.check_rules import EXACT_DEGREE
+from semlink.phy.ldpc.code import LdpcCode
+from semlink.phy.ldpc.decoder import BACKENDS, RULES, decode_blocks, kernels
 
 OWN = [backend for backend in BACKENDS if backend != "sionna"]
 LINK = CodedLink(600, 1200)
@@ -215,8 +215,8 @@ def test_nan_is_refused_and_its_block_named(backend):
 
 SCRIPT = """
 import hashlib, numpy as np
-from semlink.phy.ldpc import decode_blocks, kernels
-from semlink.phy.ldpc_code import LdpcCode
+from semlink.phy.ldpc.decoder import decode_blocks, kernels
+from semlink.phy.ldpc.code import LdpcCode
 digest = hashlib.sha256()
 for graph, bits, width in ((2, 500, 1100), (1, 1000, 2200)):
     llr = np.random.default_rng(1).normal(1.5, 2.0, (10, width)).astype(np.float32)
@@ -235,7 +235,7 @@ def _run(vectors: str | None) -> list[str]:
 
 def test_loops_are_used_where_vectors_are_switched_off():
     (fast, expected), (plain, digest) = _run(None), _run("off")
-    assert (fast, plain) == ("semlink.phy.ldpc_layered", "semlink.phy.ldpc_plain")
+    assert (fast, plain) == ("semlink.phy.ldpc.layered_kernel", "semlink.phy.ldpc.plain_kernel")
     assert digest == expected
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from semlink.phy.base_graph import LIFTING_SIZES, base_graph, choose_base_graph, lifting_size
-from semlink.phy.ldpc_code import LdpcCode, lifted_edges
-from semlink.phy.ldpc_encoder import encode
+from semlink.phy.ldpc.base_graph import LIFTING_SIZES, base_graph, choose_base_graph, lifting_size
+from semlink.phy.ldpc.code import LdpcCode, lifted_edges
+from semlink.phy.ldpc.encoder import encode
 
 codes = st.one_of(
     st.builds(LdpcCode, st.just(1), st.integers(24, 8448)), st.builds(LdpcCode, st.just(2), st.integers(17, 3840))

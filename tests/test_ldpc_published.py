@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from ldpc_links import CodedLink
 
-from semlink.phy.ldpc import Backend, decode_blocks
+from semlink.phy.ldpc.decoder import Backend, decode_blocks
 
 TARGET_ERRORS = 200
 

@@ -13,7 +13,7 @@ SCRIPT = """
 import json, sys, time
 import numpy as np
 from semlink.phy.qam import demap, map_bits
-from semlink.phy.transport import TransportBlock
+from semlink.phy.coding.transport_block import TransportBlock
 start = time.process_time()
 block = TransportBlock(2024, 3072, 4, 2 / 3)
 bits = np.zeros((1, 2024), np.uint8)

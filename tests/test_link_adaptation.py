@@ -13,40 +13,45 @@ import toys
 from scipy import integrate
 from test_sweep import job
 
+from semlink.caching import Memo
 from semlink.errors import Infeasible, ResultsError, ScenarioError
-from semlink.link.bounds import (
+from semlink.link.chain.rehearsal import ClipRehearsal
+from semlink.link.chain.transmit import Link, run_clip
+from semlink.link.plots.over_time import time_sheet
+from semlink.link.results.rows import Row, from_json, to_json
+from semlink.link.scenario.build import build_link, coding_name
+from semlink.link.schemes.digital.burst_schedule import Adaptive, Harq, Rules
+from semlink.link.schemes.digital.interactive import InteractiveScheme
+from semlink.link.schemes.digital.mcs_ladder import (
+    block_error_rate,
+    pick,
+    starting_snr_db,
+    threshold_ladder,
+    threshold_snr_db,
+)
+from semlink.link.schemes.registry import DigitalSpec
+from semlink.link.sweep.run import run
+from semlink.payload import Agreement, Frames, FrameShape, Packet, Point
+from semlink.phy.bounds.rate_bounds import (
     CapacityBound,
     FiniteBlocklengthBound,
     OutageCapacityBound,
     _gain_powers,
     block_outage_rate,
 )
-from semlink.link.build import build_link, coding_name
-from semlink.link.chain import Link, run_clip
-from semlink.link.channel_specs import PlainSpec, RayleighSpec
-from semlink.link.csi import SNR_BITS, effective_snr_db, quantised, whole_db
-from semlink.link.interactive import InteractiveScheme
-from semlink.link.link_adaptation import block_error_rate, pick, starting_snr_db, threshold_ladder, threshold_snr_db
-from semlink.link.memo import Memo
-from semlink.link.plot_time import time_sheet
-from semlink.link.rehearsal import ClipRehearsal
-from semlink.link.rows import Row, from_json, to_json
-from semlink.link.scheme_specs import DigitalSpec
-from semlink.link.sweep import run
-from semlink.link.turns import Adaptive, Harq, Rules
-from semlink.packet import Packet
-from semlink.payload import Agreement, Frames, FrameShape, Point
-from semlink.phy.awgn import Awgn
-from semlink.phy.burst import Erasure
 from semlink.phy.capacity import cm_capacity, gain_law, normal_approximation, outage_capacity, shannon
-from semlink.phy.coding import LdpcCoding
-from semlink.phy.fading import Rayleigh, Rician
-from semlink.phy.interference import Interference
-from semlink.phy.mcs import mcs_table
-from semlink.phy.phase_noise import PhaseNoise
+from semlink.phy.channels.awgn import Awgn
+from semlink.phy.channels.erasures import Erasure
+from semlink.phy.channels.fading import Rayleigh, Rician
+from semlink.phy.channels.interference import Interference
+from semlink.phy.channels.phase_noise import PhaseNoise
+from semlink.phy.coding.block_coding import LdpcCoding
+from semlink.phy.coding.mcs_tables import mcs_table
+from semlink.phy.effective_snr import SNR_BITS, effective_snr_db, quantised, whole_db
 from semlink.phy.qam import demap, map_bits
-from semlink.phy.single_carrier import SingleCarrier
-from semlink.phy.waveform import Plain
+from semlink.phy.specs.channels import PlainSpec, RayleighSpec
+from semlink.phy.waveforms.plain import Plain
+from semlink.phy.waveforms.single_carrier import SingleCarrier
 from semlink.seeds import Seeds
 from semlink.units import from_db
 

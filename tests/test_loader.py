@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from semlink.errors import ScenarioError
-from semlink.link.loader import load_scenario
-from semlink.link.schema import json_schema
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.scenario.schema import json_schema
 
 GOOD = """name: demo
 seed: 3

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from semlink.phy.mcs import mcs_of, mcs_table
+from semlink.phy.coding.mcs_tables import mcs_of, mcs_table
 
 
 @pytest.mark.source("3gpp38214", "tables 5.1.3.1-1 to 5.1.3.1-3")

@@ -13,10 +13,8 @@ import torch
 import yaml
 from elsewhere import received_elsewhere
 
-from semlink.codecs.packets import framed_size
-from semlink.codecs.projection_fields import Field, bands_of, coefficients_of, num_values, readings_of
-from semlink.codecs.projection_softcast import ProjectionSoftCast
-from semlink.codecs.projections import (
+from semlink.codecs.packetization import framed_size
+from semlink.codecs.projections.codec import (
     ProjectionCodec,
     laplace_scale,
     laplace_tables,
@@ -24,17 +22,18 @@ from semlink.codecs.projections import (
     restored,
     step_of,
 )
+from semlink.codecs.projections.fields import Field, bands_of, coefficients_of, num_values, readings_of
+from semlink.codecs.projections.softcast import ProjectionSoftCast
 from semlink.errors import Infeasible, JointError, ScenarioError
-from semlink.link.build import build_link
-from semlink.link.chain import run_clip
-from semlink.link.loader import load_scenario
-from semlink.link.measurements import arranged
-from semlink.link.sweep import Job, run
-from semlink.packet import Packet
-from semlink.payload import Frames, FrameShape, Point, Received
+from semlink.link.chain.transmit import run_clip
+from semlink.link.scenario.build import build_link
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.schemes.measurements.scheme import arranged
+from semlink.link.sweep.run import Job, run
+from semlink.payload import Frames, FrameShape, Packet, Point, Received
 from semlink.seeds import Seeds
-from semlink.sensing.block_sampling import BlockSampler
-from semlink.sensing.projections import RandomSensor
+from semlink.sensing.block_cs.sampler import BlockSampler
+from semlink.sensing.random_projections.sensor import RandomSensor
 
 LAYOUT = (Field(12, 9, 3, 2), Field(30, 2, 3, 2))
 SHAPE = FrameShape(9, 96, 64)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.signal import welch
 
-from semlink.codecs.modulator import bit_gradient, modulate, states
+from semlink.codecs.delta_sigma.modulator import bit_gradient, modulate, states
 
 LONG = 4096
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, strategies as st
 
-from semlink.codecs.packets import POINTER_BYTES, cut, framed_size, header_bytes, join
+from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, header_bytes, join
 from semlink.errors import Infeasible
-from semlink.packet import Packet
+from semlink.payload import Packet
 
 packet_lists = st.lists(st.builds(Packet, st.integers(0, 255), st.binary(max_size=300)), max_size=12)
 room_lists = st.lists(st.integers(0, 90), max_size=40)

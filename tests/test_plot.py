@@ -15,11 +15,11 @@ from matplotlib import colors
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 from semlink.errors import ResultsError, ScenarioError
-from semlink.link import plot
-from semlink.link.curves import MAX_PANELS, coincident, cost_sheet, snr_sheets
-from semlink.link.frames_strip import draw_frames, telling_crop
-from semlink.link.plot_style import COLOURS, RC, line_style
-from semlink.link.rows import Row, write_csv
+from semlink.link.plots import figure as plot
+from semlink.link.plots.curves import MAX_PANELS, coincident, cost_sheet, snr_sheets
+from semlink.link.plots.frame_panels import draw_frames, telling_crop
+from semlink.link.plots.style import COLOURS, RC, line_style
+from semlink.link.results.rows import Row, write_csv
 
 CLIFF = Law("H.264 + LDPC 16-QAM 2/3", cliff_db=8.9, least=0.005)
 BEST = Law("H.264 + LDPC, best MCS", base=25)

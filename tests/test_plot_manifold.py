@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from semlink.link.plot_manifold import Manifold, draw_losses, draw_manifolds, losses, manifolds
+from semlink.link.plots.latent_manifold import Manifold, draw_losses, draw_manifolds, losses, manifolds
 
 LINE = np.stack([np.linspace(1, -1, 12), np.zeros(12)], 1)
 

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import yaml
 
-from semlink.link.loader import load_scenario
-from semlink.link.plot_strip import draw_strip, gap
-from semlink.link.show_frames import as_picture, middle_points
-from semlink.link.sweep import Job, run
+from semlink.link.plots.frames import as_picture, middle_points
+from semlink.link.plots.skipped_frames import draw_strip, gap
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.run import Job, run
 
 SKIPPING = {"kind": "random", "operator": "identity", "skip": [3, 4, 7]}
 
@@ -61,7 +61,7 @@ def test_frames_are_shown_in_colour(tmp_path):
     """A red picture is red on the page: every dot of it, enlarged, and nothing else is."""
     from PIL import Image
 
-    from semlink.link.frames_strip import draw_frames
+    from semlink.link.plots.frame_panels import draw_frames
 
     red = np.zeros((32, 32, 3))
     red[..., 0] = 1

@@ -7,8 +7,8 @@ from pathlib import Path
 import yaml
 from generator_toys import small_weights
 
-from semlink.link.grid import grid, point_key
-from semlink.link.loader import load_scenario
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.grid import grid, point_key
 
 
 def keys(folder: Path, weights: str) -> list[str]:

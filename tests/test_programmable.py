@@ -11,8 +11,10 @@ from training_toys import small_pack, write_recipe
 from semlink.errors import JointError, ModelError
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.exposure import ReadNoise, expose
-from semlink.sensing.programmable import (
+from semlink.sensing.programmable.decoder_network import Reconstruction
+from semlink.sensing.programmable.exposure import ReadNoise, expose
+from semlink.sensing.programmable.ratio_map import fixed_map
+from semlink.sensing.programmable.reconstructors import (
     DeepReconstructor,
     GapTvReconstructor,
     InitialReconstructor,
@@ -20,8 +22,6 @@ from semlink.sensing.programmable import (
     RatioMap,
     decode,
 )
-from semlink.sensing.ratio_map import fixed_map
-from semlink.sensing.reconstruction import Reconstruction
 from semlink.training.evaluate import evaluate, fixed_at, mean_by
 from semlink.training.loop import train
 
@@ -94,7 +94,7 @@ def test_any_size_is_padded_and_cropped_back():
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """Weights of a decoder for uniform maps of 1 and 2, after four steps."""
-    from semlink.training.pack import Pack, save_pack
+    from semlink.training.data.pack import Pack, save_pack
 
     folder = tmp_path_factory.mktemp("weights")
     pack = small_pack()

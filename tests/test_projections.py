@@ -10,7 +10,7 @@ import torch
 from semlink.errors import JointError
 from semlink.payload import Frames, FrameShape
 from semlink.seeds import Seeds
-from semlink.sensing.projections import RandomSensor
+from semlink.sensing.random_projections.sensor import RandomSensor
 
 SHAPE = FrameShape(5, 24, 8)  # three planes of 8 x 8, or one of 24 x 8
 SENSORS = {

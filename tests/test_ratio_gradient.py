@@ -6,9 +6,9 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from semlink.sensing.exposure import ReadNoise, counts_on_offer, read_out
-from semlink.sensing.initial import initial_reconstruction
-from semlink.sensing.ratio_generator import Reward, exact_gradient, policy_loss, sample
+from semlink.sensing.programmable.exposure import ReadNoise, counts_on_offer, read_out
+from semlink.sensing.programmable.initial_reconstruction import initial_reconstruction
+from semlink.sensing.programmable.ratio_generator import Reward, exact_gradient, policy_loss, sample
 
 SIDE, CLIPS = 64, 4
 OFFER = torch.tensor(counts_on_offer(16))

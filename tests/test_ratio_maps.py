@@ -8,7 +8,7 @@ import torch
 
 from semlink.errors import JointError, ScenarioError, SourceError
 from semlink.payload import FrameShape
-from semlink.sensing.ratio_generator import (
+from semlink.sensing.programmable.ratio_generator import (
     BORDER_CELLS,
     RatioGenerator,
     Reward,
@@ -20,7 +20,7 @@ from semlink.sensing.ratio_generator import (
     sample,
     tile_mean,
 )
-from semlink.sensing.ratio_map import action_index, check_map, fixed_map, load_map, random_map, tiled_map
+from semlink.sensing.programmable.ratio_map import action_index, check_map, fixed_map, load_map, random_map, tiled_map
 
 FRAMES = FrameShape(16, 24, 32)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
-from semlink.sensing.exposure import ReadNoise, read_out
-from semlink.sensing.initial import initial_reconstruction
-from semlink.sensing.ste import choice_mask, choose, chosen_counts, four_captures
+from semlink.sensing.programmable.exposure import ReadNoise, read_out
+from semlink.sensing.programmable.hard_mask import choice_mask, choose, chosen_counts, four_captures
+from semlink.sensing.programmable.initial_reconstruction import initial_reconstruction
 
 EDGES = [(0.0, 0), (0.1999, 0), (0.2, 1), (0.25, 1), (0.4, 2), (0.55, 2), (0.6, 4), (0.79, 4), (0.8, 8), (0.99, 8)]
 
@@ -53,7 +53,7 @@ def test_choice_is_the_initial_reconstruction_of_the_map():
 
 
 def test_one_capture_of_the_right_count_reads_what_the_mask_keeps_of_four():
-    from semlink.sensing.programmable import by_capture
+    from semlink.sensing.programmable.reconstructors import by_capture
 
     clips = torch.rand(1, 16, 8, 8, generator=torch.Generator().manual_seed(0))
     tile = torch.tensor([[0.1, 0.3], [0.5, 0.7]]).repeat(4, 4)

@@ -7,8 +7,8 @@ import torch
 
 from semlink.errors import JointError
 from semlink.nn.attention import SpectralAttention, SpectralBlock, attention_by_definition
-from semlink.nn.stage import SpectralStage
-from semlink.sensing.reconstruction import Reconstruction
+from semlink.nn.spectral_stage import SpectralStage
+from semlink.sensing.programmable.decoder_network import Reconstruction
 
 
 def parameters(module: torch.nn.Module) -> int:

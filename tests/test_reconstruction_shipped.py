@@ -11,10 +11,15 @@ import torch
 
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.programmable import DeepReconstructor, GapTvReconstructor, ProgrammableSensor, RatioMap
+from semlink.sensing.programmable.reconstructors import (
+    DeepReconstructor,
+    GapTvReconstructor,
+    ProgrammableSensor,
+    RatioMap,
+)
 from semlink.training.model_card import list_weights, verify_weights
 from semlink.training.recipe import load_recipe
-from semlink.weights.store import SHIPPED, shipped_names
+from semlink.weights.tensors import SHIPPED, shipped_names
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = Path(os.environ.get("SEMLINK_DATA", ROOT / "../shared/data"))
@@ -48,7 +53,7 @@ def moving_clips() -> list[torch.Tensor]:
     folder = DATA / "video/dev"
     if not folder.is_dir():
         pytest.skip(f"no development clips in {folder}; set SEMLINK_DATA")
-    from semlink.training.pack import pack_folders
+    from semlink.training.data.pack import pack_folders
 
     items = pack_folders([folder]).items()
     cuts = [item[:16, 60:156, 60:156].astype(np.float32) / 255 for item in items if item.shape[0] >= 16]

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from semlink.errors import ResultsError, ScenarioError
-from semlink.link.rows import (
+from semlink.link.results.rows import (
     COLUMNS,
     Row,
     cells,

@@ -7,9 +7,9 @@ import pytest
 from scipy import signal, stats
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from semlink.link.multi_scale import ms_ssim
-from semlink.link.score import BEST_PSNR_DB, psnr_db, ssim
-from semlink.link.trials import ClipTrial, StopRule, repeat, t_halfwidth, wilson
+from semlink.link.metrics.ms_ssim import ms_ssim
+from semlink.link.metrics.psnr_ssim import BEST_PSNR_DB, psnr_db, ssim
+from semlink.link.sweep.trials import ClipTrial, StopRule, repeat, t_halfwidth, wilson
 
 
 @pytest.fixture

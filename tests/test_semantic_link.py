@@ -13,11 +13,11 @@ from elsewhere import received_elsewhere
 from semantic_toys import SENSOR, untrained
 
 from semlink.errors import Infeasible, ScenarioError, SemlinkError
-from semlink.link.build import build_link
-from semlink.link.chain import run_clip
-from semlink.link.loader import load_scenario
-from semlink.link.rehearsal import ClipRehearsal
-from semlink.link.sweep import Job, run
+from semlink.link.chain.rehearsal import ClipRehearsal
+from semlink.link.chain.transmit import run_clip
+from semlink.link.scenario.build import build_link
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.run import Job, run
 from semlink.payload import Frames, Point, Received
 from semlink.seeds import Seeds
 
@@ -198,7 +198,7 @@ def test_fading_and_erasures_pass(tmp_path, weights, channel):
 
 
 def known_memo():
-    from semlink.link.memo import Memo
+    from semlink.caching import Memo
 
     return Memo(64)
 
@@ -242,7 +242,7 @@ def test_a_scenario_runs_and_says_what_it_measured(tmp_path, weights):
 
 
 def test_rate_maps_are_drawn_with_their_correlations(tmp_path, weights):
-    from semlink.link.plot_rate_maps import draw_rate_maps
+    from semlink.link.plots.rate_maps import draw_rate_maps
 
     path = tmp_path / "s.yaml"
     content = {
@@ -264,8 +264,8 @@ def test_rate_maps_are_drawn_with_their_correlations(tmp_path, weights):
 
 
 def test_a_batch_of_clips_is_coded_like_each_alone(weights):
-    from semlink.codecs.semantic import SemanticCodec
-    from semlink.sensing.programmable import ProgrammableSensor, RatioMap
+    from semlink.codecs.semantic.codec import SemanticCodec
+    from semlink.sensing.programmable.reconstructors import ProgrammableSensor, RatioMap
 
     codec, sensor = SemanticCodec(str(weights)), ProgrammableSensor(RatioMap(learned="sensor", mean_count=2.5))
     clips = Frames(torch.cat([moving().pixels, moving().pixels.flip(-1)]))

@@ -8,15 +8,15 @@ import torch
 from semantic_toys import MODEL, semantic_recipe
 from training_toys import small_pack
 
-from semlink.codecs.linear_start import VideoModel, reading_basis
-from semlink.codecs.rate_allocation import RateAllocation, draw_levels, explored, log_probability, prefix_mask
-from semlink.codecs.readings import taken, unweigh, weigh
-from semlink.codecs.semantic_net import SYMBOLS, SemanticDecoder, SemanticEncoder, SemanticSize, start_gains
-from semlink.sensing.exposure import expose
-from semlink.sensing.initial import initial_reconstruction
+from semlink.codecs.readings_domain import taken, unweigh, weigh
+from semlink.codecs.readings_klt import VideoModel, reading_basis
+from semlink.codecs.semantic.networks import SYMBOLS, SemanticDecoder, SemanticEncoder, SemanticSize, start_gains
+from semlink.codecs.semantic.rate_allocation import RateAllocation, draw_levels, explored, log_probability, prefix_mask
+from semlink.sensing.programmable.exposure import expose
+from semlink.sensing.programmable.initial_reconstruction import initial_reconstruction
 from semlink.training.loop import train
-from semlink.training.semantic_channel import over_block_fading, over_white_noise
-from semlink.training.semantic_task import SemanticTask, policy_loss
+from semlink.training.tasks.semantic import SemanticTask, policy_loss
+from semlink.training.tasks.semantic_channel import over_block_fading, over_white_noise
 
 TILE = ((1, 2, 2, 4), (2, 4, 4, 2), (2, 1, 2, 4), (2, 4, 2, 2))
 COUNTS = torch.tensor(TILE).repeat(8, 8)
@@ -205,7 +205,7 @@ def test_a_short_training_gains_on_its_start(tmp_path):
 
 
 def small_pack_file(folder):
-    from semlink.training.pack import save_pack
+    from semlink.training.data.pack import save_pack
 
     path = folder / "pack.npz"
     save_pack(small_pack(), path)

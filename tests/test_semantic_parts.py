@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings, strategies as st
 from hypothesis.extra.numpy import arrays
 
-from semlink.codecs.level_choice import chosen, levels_for_budget
-from semlink.codecs.level_map import pack_levels, unpack_levels
-from semlink.link.planes import from_planes, pair_counts, to_planes
+from semlink.codecs.semantic.level_choice import chosen, levels_for_budget
+from semlink.codecs.semantic.level_map import pack_levels, unpack_levels
+from semlink.link.schemes.semantic.symbol_planes import from_planes, pair_counts, to_planes
 from semlink.payload import Received
 
 maps = arrays(np.int64, st.tuples(st.integers(1, 12), st.integers(1, 12)), elements=st.integers(0, 3))

@@ -8,8 +8,8 @@ import pytest
 import yaml
 
 from semlink.errors import ScenarioError, SemlinkError
-from semlink.link.loader import load_scenario
-from semlink.link.sweep import Job, run
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.run import Job, run
 
 SOURCE = {"kind": "scenes", "clips": 2, "size": [64, 64], "seed": 5}
 
@@ -91,8 +91,8 @@ def test_a_window_that_cannot_be_halved(tmp_path):
 
 def test_pictures_use_what_the_run_made(tmp_path, monkeypatch):
     """The first clip of the first trial is not sensed again to be shown, and shows the same."""
-    from semlink.link import point as points
-    from semlink.link.show_frames import draw_outputs
+    from semlink.link.plots.frames import draw_outputs
+    from semlink.link.sweep import point as points
 
     made = report(tmp_path, schemes=[sensing("fixed", "initial", mean_count=2)], trials={"min": 1, "max": 1})
     with monkeypatch.context() as patch:

@@ -10,11 +10,11 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from semlink.errors import Infeasible, JointError
-from semlink.link.link_adaptation import block_error_rate
-from semlink.link.side_path import MARGINS_DB, SidePath, rehearsed
+from semlink.link.schemes.coded_header import MARGINS_DB, SidePath, rehearsed
+from semlink.link.schemes.digital.mcs_ladder import block_error_rate
 from semlink.payload import Received
-from semlink.phy.awgn import Awgn
-from semlink.phy.coding import LdpcCoding
+from semlink.phy.channels.awgn import Awgn
+from semlink.phy.coding.block_coding import LdpcCoding
 from semlink.seeds import Seeds
 from semlink.units import noise_var_from_snr
 

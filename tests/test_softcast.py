@@ -16,24 +16,24 @@ from hypothesis import given, settings, strategies as st
 from pydantic import ValidationError
 from scipy.fft import dctn
 
-from semlink.codecs.analogue import allocate, distortion, estimate, mix
-from semlink.codecs.binary_coder import BitReader, BitWriter, Odds
-from semlink.codecs.block_transform import analyse, ar1_klt, padded_shape, synthesise
-from semlink.codecs.chunk_map import read_map, write_map
-from semlink.codecs.softcast import LEAST_SIDE_BYTES, SoftCast, described, description_of
+from semlink.caching import Memo
+from semlink.codecs.analogue.block_transform import analyse, ar1_klt, padded_shape, synthesise
+from semlink.codecs.analogue.chunk_map import read_map, write_map
+from semlink.codecs.analogue.power_allocation import allocate, distortion, estimate, mix
+from semlink.codecs.analogue.softcast import LEAST_SIDE_BYTES, SoftCast, described, description_of
+from semlink.codecs.entropy.binary_arithmetic import BitReader, BitWriter, Odds
 from semlink.errors import Infeasible
-from semlink.link.build import build_link
-from semlink.link.chain import run_clip
-from semlink.link.channel_specs import AwgnSpec, ErasureSpec, RayleighSpec
-from semlink.link.memo import Memo
-from semlink.link.rehearsal import ClipRehearsal
-from semlink.link.score import psnr_db
-from semlink.link.sensing_specs import GapTvSpec, ProgrammableSpec
-from semlink.link.softcast_specs import SoftCastSpec
-from semlink.link.source_specs import VideoSpec
+from semlink.link.chain.rehearsal import ClipRehearsal
+from semlink.link.chain.transmit import run_clip
+from semlink.link.metrics.psnr_ssim import psnr_db
+from semlink.link.scenario.build import build_link
+from semlink.link.schemes.analogue.spec import SoftCastSpec
 from semlink.payload import Frames
+from semlink.phy.specs.channels import AwgnSpec, ErasureSpec, RayleighSpec
 from semlink.seeds import Seeds
-from semlink.sensing.scenes import SceneSource
+from semlink.sensing.sources.synthetic.scenes import SceneSource
+from semlink.sensing.specs.programmable import GapTvSpec, ProgrammableSpec
+from semlink.sensing.specs.sources import VideoSpec
 from semlink.units import from_db, noise_var_from_snr
 
 AWGN = AwgnSpec(kind="awgn")

@@ -14,13 +14,13 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from semlink.errors import SourceError
-from semlink.sensing.clips import Cutting, cover, motion_class, motion_of, shares, starts
-from semlink.sensing.dataset import DatasetSource, layout_of
-from semlink.sensing.footage import braces, natural
-from semlink.sensing.images import gray_of_rgb, gray_picture
-from semlink.sensing.raw_video import PIXEL_FORMATS, bytes_per_frame
-from semlink.sensing.video import VideoSource
-from semlink.sensing.video_file import luma_of, open_video
+from semlink.sensing.sources.clips import Cutting, cover, motion_class, motion_of, shares, starts
+from semlink.sensing.sources.files.dataset import DatasetSource, layout_of
+from semlink.sensing.sources.files.file_search import braces, natural
+from semlink.sensing.sources.files.images import gray_of_rgb, gray_picture
+from semlink.sensing.sources.files.raw_video import PIXEL_FORMATS, bytes_per_frame
+from semlink.sensing.sources.files.video_file import luma_of, open_video
+from semlink.sensing.sources.files.video_source import VideoSource
 
 H, W, FRAMES = 48, 64, 50
 DATA = Path(os.environ.get("SEMLINK_DATA", Path(__file__).parents[2] / "shared" / "data"))
@@ -92,9 +92,13 @@ def test_any_frame_is_that_of_a_full_decode(films, kind):
 
 def test_a_late_frame_is_reached_without_decoding_the_file(films, monkeypatch):
     seen = []
-    monkeypatch.setattr("semlink.sensing.video_file.luma_of", lambda frame: seen.append(frame.pts) or luma_of(frame))
+    monkeypatch.setattr(
+        "semlink.sensing.sources.files.video_file.luma_of", lambda frame: seen.append(frame.pts) or luma_of(frame)
+    )
     reel = open_video(films["h264"])
-    monkeypatch.setattr("semlink.sensing.video_file._from_beginning", None)  # would fail if it were called
+    monkeypatch.setattr(
+        "semlink.sensing.sources.files.video_file._from_beginning", None
+    )  # would fail if it were called
     assert len(list(reel.read(range(40, 44)))) == len(seen) == 4
 
 

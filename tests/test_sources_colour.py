@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from semlink.errors import SourceError
-from semlink.link.source_specs import VideoSpec
-from semlink.sensing.video import VideoSource
+from semlink.sensing.sources.files.video_source import VideoSource
+from semlink.sensing.specs.sources import VideoSpec
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (40, 24, 32, 3), dtype=np.uint8)
 

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from semlink.errors import SourceError
-from semlink.link.source_specs import DigitsSpec, WheelSpec
-from semlink.sensing.digits import DIGIT, SPEED_PX, DigitSource, bouncing, turned
-from semlink.sensing.glyph_digits import coverage, draw_digit
-from semlink.sensing.wheel import RADIUS, SIDE, WheelSource, half_plane, slice_shares, wheel
+from semlink.sensing.sources.synthetic.colour_wheel import RADIUS, SIDE, WheelSource, half_plane, slice_shares, wheel
+from semlink.sensing.sources.synthetic.digits import DIGIT, SPEED_PX, DigitSource, bouncing, turned
+from semlink.sensing.sources.synthetic.glyph_digits import coverage, draw_digit
+from semlink.sensing.specs.sources import DigitsSpec, WheelSpec
 
 
 @pytest.fixture

@@ -13,11 +13,11 @@ from PIL import Image
 from skimage.registration import phase_cross_correlation
 
 from semlink.errors import SourceError
-from semlink.sensing.clips import motion_class
-from semlink.sensing.photos import BACKGROUNDS, OBJECTS, draw_object, photograph
-from semlink.sensing.scene_motion import Poses, Range, at_speed, grid, mean_motion, wander
-from semlink.sensing.scene_render import Layer, backdrop_canvas, coverage, object_canvases, render
-from semlink.sensing.scenes import SceneSource
+from semlink.sensing.sources.clips import motion_class
+from semlink.sensing.sources.synthetic.photos import BACKGROUNDS, OBJECTS, draw_object, photograph
+from semlink.sensing.sources.synthetic.scene_motion import Poses, Range, at_speed, grid, mean_motion, wander
+from semlink.sensing.sources.synthetic.scene_render import Layer, backdrop_canvas, coverage, object_canvases, render
+from semlink.sensing.sources.synthetic.scenes import SceneSource
 
 
 def still(gain: complex = 1, shift: complex = 0, frames: int = 1) -> Poses:

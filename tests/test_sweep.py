@@ -15,8 +15,8 @@ import toys
 import yaml
 
 from semlink.errors import ResultsError, ScenarioError, SemlinkError
-from semlink.link.loader import load_scenario
-from semlink.link.sweep import Job, run
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.run import Job, run
 
 
 def scenario_file(folder: Path, **changes) -> Path:

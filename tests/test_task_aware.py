@@ -15,16 +15,15 @@ import torch
 import yaml
 from codec_toys import make_net, make_readings, write_codec
 
-from semlink.codecs.linear_start import reading_basis
-from semlink.codecs.packets import framed_size
-from semlink.codecs.readings import weigh
-from semlink.codecs.task_aware import TaskAwareCodec, choose_levels, conceal, load_codec
-from semlink.codecs.task_aware_net import CodecSizes, TaskAwareNet
+from semlink.codecs.packetization import framed_size
+from semlink.codecs.readings_domain import weigh
+from semlink.codecs.readings_klt import reading_basis
+from semlink.codecs.task_aware.codec import TaskAwareCodec, choose_levels, conceal, load_codec
+from semlink.codecs.task_aware.networks import CodecSizes, TaskAwareNet
 from semlink.errors import Infeasible, JointError, ModelError, ScenarioError
-from semlink.link.loader import load_scenario
-from semlink.link.sweep import Job, run
-from semlink.packet import Packet
-from semlink.payload import FrameShape
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.run import Job, run
+from semlink.payload import FrameShape, Packet
 
 SHAPE = FrameShape(16, 64, 64)
 
@@ -152,7 +151,7 @@ def test_damage_never_raises(weights):
 RECEIVER = """
 import pickle, sys, torch
 torch.set_num_threads(2)
-from semlink.codecs.task_aware import TaskAwareCodec, load_codec
+from semlink.codecs.task_aware.codec import TaskAwareCodec, load_codec
 weights, packets, shape = pickle.load(sys.stdin.buffer)
 latents = load_codec(weights).read(packets[0].data[2:], packets[0].data[0], (2, 2))
 pickle.dump((latents.numpy(), TaskAwareCodec(weights).decode(packets, shape)), sys.stdout.buffer)

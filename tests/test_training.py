@@ -15,13 +15,13 @@ from training_toys import RECIPE, small_pack, write_recipe
 
 from semlink.errors import ModelError, ScenarioError, SourceError, TrainingError
 from semlink.training import model_card
-from semlink.training.data import ClipSampler, ClipSettings, validation_clips
+from semlink.training.data.clip_sampler import ClipSampler, ClipSettings, validation_clips
+from semlink.training.data.material import find_material
+from semlink.training.data.pack import Pack, load_pack, pack_folders, save_pack
 from semlink.training.loop import train
-from semlink.training.material import find_material
 from semlink.training.model_card import load_into, load_model
-from semlink.training.pack import Pack, load_pack, pack_folders, save_pack
 from semlink.training.recipe import DataSpec, load_recipe
-from semlink.training.tasks import build_task
+from semlink.training.task import build_task
 
 
 @pytest.fixture

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from semlink.errors import ChannelFault, Infeasible, SemlinkError
-from semlink.phy.crc import attach_crc, check_crc, crc_length, crc_remainder
-from semlink.phy.ldpc_code import LdpcCode
-from semlink.phy.ldpc_encoder import encode
+from semlink.phy.coding.crc import attach_crc, check_crc, crc_length, crc_remainder
+from semlink.phy.coding.rate_matching import sent_positions
+from semlink.phy.coding.scrambling import gold_sequence, scrambling_state
+from semlink.phy.coding.segmentation import segment
+from semlink.phy.coding.transport_block import TransportBlock
+from semlink.phy.ldpc.code import LdpcCode
+from semlink.phy.ldpc.encoder import encode
 from semlink.phy.qam import demap, map_bits
-from semlink.phy.rate_matching import sent_positions
-from semlink.phy.scrambling import gold_sequence, scrambling_state
-from semlink.phy.segmentation import segment
-from semlink.phy.transport import TransportBlock
 from semlink.units import noise_var_from_snr
 
 

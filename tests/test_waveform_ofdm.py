@@ -11,13 +11,13 @@ from hypothesis import given, settings, strategies as st
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import Symbols
-from semlink.phy.awgn import Awgn
-from semlink.phy.burst import Erasure
-from semlink.phy.fading import Rayleigh
-from semlink.phy.ofdm import Ofdm
+from semlink.phy.channels.awgn import Awgn
+from semlink.phy.channels.erasures import Erasure
+from semlink.phy.channels.fading import Rayleigh
+from semlink.phy.channels.multipath_38901 import Cdl, Tdl
 from semlink.phy.power import mean_power
-from semlink.phy.tdl import Cdl, Tdl
-from semlink.phy.waveform import check_fit
+from semlink.phy.waveforms.ofdm import Ofdm
+from semlink.phy.waveforms.plain import check_fit
 from semlink.seeds import Seeds
 
 CLIPS = 40

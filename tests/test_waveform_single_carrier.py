@@ -11,13 +11,13 @@ from hypothesis import given, settings, strategies as st
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import Symbols
-from semlink.phy.awgn import Awgn
-from semlink.phy.burst import Erasure, GilbertElliott
-from semlink.phy.fading import Rayleigh
-from semlink.phy.phase_noise import PhaseNoise
-from semlink.phy.single_carrier import SingleCarrier
-from semlink.phy.tdl import Tdl
-from semlink.phy.waveform import Plain, check_fit
+from semlink.phy.channels.awgn import Awgn
+from semlink.phy.channels.erasures import Erasure, GilbertElliott
+from semlink.phy.channels.fading import Rayleigh
+from semlink.phy.channels.multipath_38901 import Tdl
+from semlink.phy.channels.phase_noise import PhaseNoise
+from semlink.phy.waveforms.plain import Plain, check_fit
+from semlink.phy.waveforms.single_carrier import SingleCarrier
 from semlink.seeds import Seeds
 
 SEEDS = Seeds(3, tuple(range(60)))

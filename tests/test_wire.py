@@ -10,11 +10,11 @@ from scipy.special import erfc
 
 from semlink.errors import Infeasible
 from semlink.payload import Received
-from semlink.phy.awgn import Awgn
-from semlink.phy.coding import LdpcCoding, UncodedCoding
-from semlink.phy.convolutional import ConvolutionalCoding, convolve, viterbi
+from semlink.phy.channels.awgn import Awgn
+from semlink.phy.coding.block_coding import LdpcCoding, UncodedCoding
+from semlink.phy.coding.convolutional import ConvolutionalCoding, convolve, viterbi
 from semlink.phy.qam import demap, map_bits
-from semlink.phy.waveform import Plain
+from semlink.phy.waveforms.plain import Plain
 from semlink.seeds import Seeds
 from semlink.units import from_db
 

@@ -8,8 +8,7 @@ import torch
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
-from semlink.packet import Packet
-from semlink.payload import Agreement, Frames, Heard, Symbols
+from semlink.payload import Agreement, Frames, Heard, Packet, Symbols
 
 STEPS = (4, 8, 16, 32)
 LEFT_BEHIND: dict[str, torch.Tensor] = {}

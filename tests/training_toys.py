@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from semlink.training.pack import Pack
+from semlink.training.data.pack import Pack
 
 RECIPE = {
     "name": "tiny",

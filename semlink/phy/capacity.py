@@ -12,7 +12,7 @@ import math
 import numpy as np
 from scipy import integrate, special, stats
 
-from semlink.phy.checks import need, need_count, need_number
+from semlink.phy.validation import need, need_count, need_number
 
 LOG2_E = math.log2(math.e)
 _HERMITE_NODES = 48

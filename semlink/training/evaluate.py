@@ -9,7 +9,7 @@ import torch
 
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.programmable import ProgrammableSensor, Reconstructor
+from semlink.sensing.programmable.reconstructors import ProgrammableSensor, Reconstructor
 
 STATIC_BELOW, FAST_FROM = 1.5, 10.0  # mean absolute difference of consecutive frames, of 255
 

@@ -17,13 +17,13 @@ import torch
 from torch import nn
 
 from semlink.errors import TrainingError
-from semlink.training.curves import Curves
-from semlink.training.material import find_material
+from semlink.training.data.material import find_material
+from semlink.training.data.pack import Pack
+from semlink.training.loss_curves import Curves
 from semlink.training.model_card import load_into, save_weights
-from semlink.training.pack import Pack
 from semlink.training.recipe import Profile, Recipe, load_recipe
 from semlink.training.state import RunState
-from semlink.training.tasks import Task, build_task, sampler_of, shipped_part, trained_part
+from semlink.training.task import Task, build_task, sampler_of, shipped_part, trained_part
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Writing weights with their card, and verifying all that are shipped.
 
 A card says what the weights are, how they came about and what they may be used
-for; `semlink.weights.store` reads it.
+for; `semlink.weights.tensors` reads it.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from semlink.errors import ModelError
-from semlink.training.tasks import Task, build_task
-from semlink.weights.store import (
+from semlink.training.task import Task, build_task
+from semlink.weights.tensors import (
     card_path,
     check_probe,
     file_digest,
@@ -33,7 +33,7 @@ from semlink.weights.store import (
 )
 
 if TYPE_CHECKING:
-    from semlink.training.pack import Pack
+    from semlink.training.data.pack import Pack
     from semlink.training.recipe import Profile, Recipe
 
 

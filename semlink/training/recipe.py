@@ -16,7 +16,7 @@ from typing import Any, get_type_hints
 import yaml
 
 from semlink.errors import ScenarioError
-from semlink.training.data import ClipSettings
+from semlink.training.data.clip_sampler import ClipSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class Profile:
 class Recipe:
     """What to train, on what, how long, and in which chance.
 
-    `task` names an entry of `semlink.training.tasks`; `model` and `options`
+    `task` names an entry of `semlink.training.task`; `model` and `options`
     are its own.
     """
 

@@ -1,0 +1,95 @@
+"""Small caches keyed by content: work done once is not done again.
+
+`Memo` lives in a process and forgets the oldest; `StreamStore` lives in the
+results folder, is shared by all workers, and holds the source coder's packets,
+so that a clip is not coded again for every SNR.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import OrderedDict
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from semlink.errors import Infeasible
+from semlink.files import write_atomic
+from semlink.payload import Packet
+
+V = TypeVar("V")
+
+
+class Memo(Generic[V]):
+    """The last `size` results of a pure function, by key."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._kept: OrderedDict[Hashable, V] = OrderedDict()
+
+    def get(self, key: Hashable, make: Callable[[], V]) -> V:
+        """The value at `key`, made once."""
+        if key in self._kept:
+            self._kept.move_to_end(key)
+        else:
+            self._kept[key] = make()
+            if len(self._kept) > self._size:
+                self._kept.popitem(last=False)
+        return self._kept[key]
+
+    def __reduce__(self) -> tuple[type, tuple[int]]:
+        return Memo, (self._size,)
+
+
+def digest_of(*parts: object) -> str:
+    """SHA-256 over arrays, bytes and the `repr` of anything else."""
+    digest = hashlib.sha256()
+    for part in parts:
+        if isinstance(part, np.ndarray):
+            digest.update(f"{part.dtype}{part.shape}".encode())
+            digest.update(np.ascontiguousarray(part))
+        else:
+            digest.update(part if isinstance(part, bytes) else repr(part).encode())
+        digest.update(b"\0")
+    return digest.hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class StreamStore:
+    """Packets on disk by digest; an infeasible encode is remembered with its reason."""
+
+    folder: Path
+
+    def get(self, key: str, make: Callable[[], Sequence[Packet]]) -> tuple[Packet, ...]:
+        """The packets at `key`, coded once for all workers and runs.
+
+        Raises:
+            Infeasible: coding found no stream that fits, now or earlier.
+        """
+        path = self.folder / key[:2] / f"{key[2:34]}.json"
+        known = _read(path)
+        if known is None:
+            known = _made(make)
+            write_atomic(path, json.dumps(known).encode(), durable=False)
+        if "infeasible" in known:
+            raise Infeasible(known["infeasible"])
+        return tuple(Packet(time, base64.b64decode(data)) for time, data in known["packets"])
+
+
+def _made(make: Callable[[], Sequence[Packet]]) -> dict:
+    try:
+        return {"packets": [(p.time, base64.b64encode(p.data).decode()) for p in make()]}
+    except Infeasible as reason:
+        return {"infeasible": str(reason)}
+
+
+def _read(path: Path) -> dict | None:
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None

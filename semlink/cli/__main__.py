@@ -1,0 +1,5 @@
+"""`python -m semlink.cli`."""
+
+from semlink.cli.commands import main
+
+main()

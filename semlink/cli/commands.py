@@ -1,0 +1,195 @@
+"""The command line. Nothing heavy is imported before a command needs it."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from semlink import __version__
+from semlink.errors import ScenarioError, SemlinkError
+
+UsageFault: type[Exception] = typer.BadParameter.__mro__[1]
+"""A wrong option or argument; typer brings its own class or click's."""
+
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    pretty_exceptions_enable=False,
+)
+
+Scenario = Annotated[Path, typer.Argument(metavar="FILE", help="scenario in YAML")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a value, such as sweep.snr_db=[4,8]")
+]
+
+
+def example(text: str) -> str:
+    return f"Example: {text}"
+
+
+@app.callback(invoke_without_command=True, epilog=example("semlink run scenarios/quickstart.yaml"))
+def face(
+    context: typer.Context, version: Annotated[bool, typer.Option("--version", help="print the version")] = False
+) -> None:
+    """The referee for video over noisy channels: run scenarios, draw quality-versus-cost curves."""
+    if version:
+        typer.echo(__version__)
+    elif context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)
+
+
+@app.command(epilog=example("semlink run scenarios/quickstart.yaml --workers 2"))
+def run(
+    file: Scenario,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="results folder [results/<name>]")] = None,
+    set_: Overrides = None,
+    workers: Annotated[int | None, typer.Option(metavar="N", help="processes [one a core]")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="forget finished points")] = False,
+) -> None:
+    """Compute a scenario's missing points and draw its curves."""
+    from semlink.cli.actions import run_scenario
+
+    if workers is not None and workers < 1:
+        raise ScenarioError(f"--workers: got {workers}; need 1 or more")
+    try:
+        run_scenario(file, out, set_ or [], workers or os.cpu_count() or 1, fresh)
+    except KeyboardInterrupt:
+        typer.echo("semlink: interrupted; finished points are kept, run again to continue", err=True)
+        raise typer.Exit(130) from None
+
+
+@app.command(epilog=example("semlink show scenarios/cliff.yaml --set seed=2"))
+def show(file: Scenario, set_: Overrides = None) -> None:
+    """Print the scenario with every default filled in."""
+    import yaml
+
+    from semlink.link.scenario.loader import load_scenario
+
+    scenario = load_scenario(file, set_ or [])
+    typer.echo(
+        yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100), nl=False
+    )
+
+
+@app.command("list", epilog=example("semlink list channel"))
+def list_(
+    joint: Annotated[str | None, typer.Argument(metavar="[JOINT]", help="only one joint, such as channel")] = None,
+) -> None:
+    """List every block and plug-in with its options."""
+    from semlink.cli.block_list import describe
+
+    typer.echo(describe(joint), nl=False)
+
+
+@app.command(epilog=example("semlink schema > scenario.schema.json"))
+def schema() -> None:
+    """Print the JSON Schema of scenario files, for editors."""
+    import json
+
+    from semlink.link.scenario.schema import json_schema
+
+    typer.echo(json.dumps(json_schema(), indent=1))
+
+
+@app.command(epilog=example("semlink plot results/cliff results/codecs --out figures"))
+def plot(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="results folders")],
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="where figures go [the folder itself]")] = None,
+    metric: Annotated[str, typer.Option(help="psnr_db or ssim")] = "psnr_db",
+) -> None:
+    """Draw curves again; several folders are overlaid."""
+    from semlink.link.plots.figure import draw, draw_many
+
+    if len(folders) == 1 and out is None:
+        files = draw(folders[0], metric)
+    else:
+        files = draw_many(folders, out or Path("."), metric)
+    for path in files:
+        typer.echo(str(path))
+
+
+@app.command(epilog=example('semlink compare results/codecs --reference "H.264"'))
+def compare(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="results folder")],
+    reference: Annotated[str, typer.Option(metavar="NAME", help="the scheme to compare with")],
+    metric: Annotated[str, typer.Option(help="psnr_db or ssim")] = "psnr_db",
+) -> None:
+    """BD-PSNR, BD-rate and paired differences against one scheme."""
+    from semlink.cli.actions import print_comparison
+
+    print_comparison(folder, reference, metric)
+
+
+@app.command("check-channel", epilog=example("semlink check-channel rician --set k_db=6 --set coherence=64"))
+def check_channel(
+    spec: Annotated[str, typer.Argument(metavar="SPEC", help="a kind, module:Class or path/to/file.py:Class")],
+    set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="an option of it")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="root of all chance")] = 1,
+) -> None:
+    """Examine a channel: power, noise, fading, chance, gradients. Exit code 1 if a check fails."""
+    from semlink.cli.actions import check_channel as examine
+
+    if not examine(spec, set_ or [], seed):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=example("semlink train scenarios/train/sensor.yaml --profile cpu --out runs/sensor"))
+def train(
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="training recipe in YAML")],
+    profile: Annotated[str, typer.Option(help="cpu or gpu, as the recipe has them")] = "cpu",
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="run folder [runs/<recipe>]")] = None,
+    data: Annotated[Path | None, typer.Option(help="data folder, or a pack made before")] = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="steps instead of the profile's")] = None,
+    fresh: Annotated[bool, typer.Option("--fresh", help="begin again instead of resuming")] = False,
+) -> None:
+    """Train a network; a killed run goes on where it was."""
+    from semlink.cli.actions import train_recipe
+
+    try:
+        train_recipe(recipe, profile, out, data, steps, fresh)
+    except KeyboardInterrupt:
+        typer.echo("semlink: interrupted; run again to go on from the last checkpoint", err=True)
+        raise typer.Exit(130) from None
+
+
+@app.command(epilog=example("semlink weights sensor"))
+def weights(
+    names: Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="only these")] = None,
+) -> None:
+    """Verify the shipped weights against their cards. Exit code 2 if one fails."""
+    from semlink.cli.actions import print_weights
+
+    print_weights(names or [])
+
+
+@app.command(epilog=example("semlink cite scenarios/cliff.yaml"))
+def cite(file: Scenario) -> None:
+    """Print BibTeX of what a scenario uses."""
+    from semlink.cli.actions import citations
+
+    typer.echo(citations(file), nl=False)
+
+
+def main() -> None:
+    """Run a command; errors meant for the user are one line and exit code 2."""
+    try:
+        code = app(standalone_mode=False, prog_name="semlink")
+    except SemlinkError as fault:
+        sys.stderr.write("".join(f"semlink: {line}\n" for line in str(fault).splitlines()))
+        sys.exit(2)
+    except UsageFault as fault:
+        command = getattr(getattr(fault, "ctx", None), "command_path", "semlink")
+        reason = fault.format_message().removesuffix(".")  # type: ignore[attr-defined]
+        sys.stderr.write(f"{command}: {reason} (see {command} --help)\n")
+        sys.exit(2)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Transform coefficients sent as amplitudes."""

@@ -1,0 +1,1 @@
+"""The delta-sigma codec: binary maps from a noise-shaping modulator."""

@@ -1,0 +1,1 @@
+"""Lossless coding of symbols with known probabilities."""

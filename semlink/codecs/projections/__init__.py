@@ -1,0 +1,1 @@
+"""Codecs for readings of inner products."""

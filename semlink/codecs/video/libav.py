@@ -1,0 +1,75 @@
+"""Bare encoders and decoders of libavcodec: pictures to access units and back.
+
+No container and one thread, so the same pictures give the same bytes in every
+run and process. A decoder here meets streams that lost packets or were
+damaged; what it cannot make sense of is no picture, never an exception.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from typing import cast
+
+import av
+import numpy as np
+from av.video.codeccontext import VideoCodecContext
+
+from semlink.codecs.video.luma import luma_of, to_frame
+from semlink.payload import FrameShape
+
+__all__ = ["coded_units", "decoded_pictures"]
+
+os.environ.setdefault("SVT_LOG", "0")  # SVT-AV1 takes its verbosity from here alone: fatal messages only
+
+_SLACK = 128  # no decoder gets to allocate pictures much larger than agreed
+
+
+def coded_units(
+    luma: np.ndarray, encoder: str, *, pix_fmt: str, fps: float, options: Mapping[str, str]
+) -> list[tuple[int, bytes]]:
+    """Access units of the clip `luma` (uint8, t h w) in coding order, each with its display time."""
+    context = cast(VideoCodecContext, av.CodecContext.create(encoder, "w"))
+    context.height, context.width = luma.shape[1:]
+    context.pix_fmt = pix_fmt
+    context.framerate = Fraction(fps).limit_denominator(1001)
+    context.time_base = 1 / context.framerate
+    context.thread_count = 1
+    context.options = dict(options)
+    units = []
+    for picture in (*(to_frame(picture, pix_fmt, time) for time, picture in enumerate(luma)), None):
+        units += [(packet.pts or 0, bytes(packet)) for packet in context.encode(picture)]
+    return units
+
+
+def decoded_pictures(
+    units: Sequence[tuple[int, bytes]], decoder: str, shape: FrameShape, *, options: Mapping[str, str]
+) -> dict[int, np.ndarray]:
+    """The pictures (uint8, h w) that `decoder` makes of access units, by display time."""
+    context = cast(VideoCodecContext, av.CodecContext.create(decoder, "r"))
+    context.thread_count = 1
+    limit = (shape.h + _SLACK) * (shape.w + _SLACK)
+    context.options = {**options, "max_pixels": str(limit)}
+    pictures = {}
+    for packet in (*map(_packet, units), None):
+        for frame in _decoded(context, packet):
+            picture = luma_of(frame, shape)
+            if picture is not None and frame.pts is not None and 0 <= frame.pts < shape.t:
+                pictures[frame.pts] = picture
+    return pictures
+
+
+def _packet(unit: tuple[int, bytes]) -> av.Packet:
+    time, stream = unit
+    packet = av.Packet(stream)
+    packet.pts = time
+    return packet
+
+
+def _decoded(context: VideoCodecContext, packet: av.Packet | None) -> list[av.VideoFrame]:
+    """What comes out for one packet (None: the end); nothing if the decoder rejects it."""
+    try:
+        return context.decode(packet)
+    except av.FFmpegError:
+        return []

@@ -1,0 +1,1 @@
+"""One clip from the source to the receiver's frames, and what makes sure that it went honestly."""

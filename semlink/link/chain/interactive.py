@@ -1,0 +1,320 @@
+"""Schemes that talk back: burst by burst, with what the receiver says in between.
+
+Such a scheme offers, instead of `transmit` and `receive`,
+
+    next_burst(frames, agreement, seeds, past, opening) -> Flow[Symbols] | None
+    listen(bursts, agreement) -> Feedback
+    receive(bursts, agreement) -> Frames | Delivered
+
+The bursts follow each other on one air: a gain that stands still for 1000
+symbols does so across them. Feedback is free of errors and of charge, but its
+bits are counted, and it can carry nothing but acknowledgements and an SNR in
+whole decibels.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Protocol
+
+import torch
+
+from semlink.errors import BoundaryError, JointError
+from semlink.flow import Flow
+from semlink.ledger import Charge, ledger_of
+from semlink.link.chain.referee import check_antenna, check_frames, check_heard
+from semlink.payload import Agreement, Delivered, Frames, Heard, Received, Symbols
+from semlink.phy.channels.tapped_delay_line import Echoes
+from semlink.phy.effective_snr import SNR_BITS, whole_db
+from semlink.phy.waveforms.pilots import pilot_sequence
+from semlink.seeds import Seeds
+
+if TYPE_CHECKING:
+    from semlink.link.chain.transmit import Link, Outcome
+
+MOST_BURSTS = 1000
+TAIL = 32
+"""Symbols at the end of a burst that the echoes of the next one may still change."""
+SAME = 1e-3
+"""Largest change of an earlier symbol, relative to the mean amplitude."""
+
+
+@dataclass(frozen=True, slots=True)
+class Feedback:
+    """What the receiver says after a burst: which of its blocks passed, and the SNR it measured."""
+
+    acks: tuple[bool, ...] = ()
+    snr_db: int | None = None
+
+    @property
+    def bits(self) -> int:
+        return len(self.acks) + (0 if self.snr_db is None else SNR_BITS)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What both ends know when a burst begins.
+
+    Attributes:
+        room: data symbols that the budget leaves; None without a budget.
+        snr_ahead_db: the SNR that this very burst will have; genie.
+    """
+
+    room: int | None = None
+    snr_ahead_db: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A burst as the transmitter remembers it."""
+
+    symbols: int
+    opening: Opening
+    feedback: Feedback
+
+
+@dataclass(frozen=True, slots=True)
+class Burst:
+    """A burst as the receiver got it."""
+
+    received: Received
+    opening: Opening
+
+    @property
+    def symbols(self) -> int:
+        return self.received.iq.shape[1]
+
+
+class Interactive(Protocol):
+    """A scheme that talks back. It may add `symbols_ahead`, and is then told each burst's SNR before it sends."""
+
+    def next_burst(
+        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[Past], opening: Opening
+    ) -> Flow[Symbols] | None:
+        """The next data symbols, possibly none of them for a silence; None when all is said."""
+        ...
+
+    def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
+        """What the receiver answers to the last of `bursts`."""
+        ...
+
+    def receive(self, bursts: Sequence[Burst], agreement: Agreement) -> Frames | Delivered: ...
+
+
+def talks_back(scheme: Any) -> bool:
+    """Whether a scheme is interactive."""
+    return hasattr(scheme, "next_burst")
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """Everything sent so far, and how it was heard.
+
+    Attributes:
+        data: all data symbols, with their charges.
+        samples: all that reached the antenna, pilots included.
+        heard: the channel's answer to it.
+    """
+
+    link: Link
+    snr_db: float
+    seeds: Seeds
+    data: Flow[Symbols]
+    samples: Flow[Symbols]
+    heard: Heard | None = None
+
+    def room(self, budget: int | None) -> int | None:
+        """Data symbols that still fit into an antenna's budget."""
+        if budget is None:
+            return None
+        waveform = self.link.waveform
+        if _continues(waveform):
+            return max(waveform.data_uses(budget) - _length(self.data), 0)
+        return waveform.data_uses(max(budget - _length(self.samples), 0))
+
+    def carry(self, flow: Flow[Symbols], budget: int | None) -> tuple[Air, Received]:
+        """Send one more burst.
+
+        Raises:
+            JointError: the channel changed what it had delivered before.
+        """
+        waveform, old = self.link.waveform, _length(self.samples)
+        data = _joined(self.data, flow)
+        if _length(flow) == 0:
+            nothing = torch.zeros(1, 0)
+            return replace(self, data=data), Received(nothing.to(torch.complex64), nothing)
+        if _continues(waveform):
+            samples = waveform.modulate(data)
+        else:
+            samples = _joined(self.samples, waveform.modulate(flow))
+        check_antenna(samples, budget)
+        sent = samples.payload.iq
+        heard = check_heard(self.link.channel(sent.clone(), self.snr_db, self.seeds), sent)
+        if self.heard is not None:
+            check_same_beginning(heard.iq, self.heard.iq, type(self.link.channel).__name__)
+        if _continues(waveform):
+            received = part_of(waveform.demodulate(heard, self.snr_db), _length(self.data), _length(data))
+        else:
+            received = part_of(waveform.demodulate(heard_from(heard, old), self.snr_db), 0, _length(flow))
+        return replace(self, data=data, samples=samples, heard=heard), received
+
+
+def run_bursts(
+    link: Link, clip: Frames, agreement: Agreement, seeds: Seeds, *, budget: int | None = None, audit: bool = False
+) -> Outcome:
+    """Send one clip with a scheme that talks back; arguments and errors as `chain.run_clip`."""
+    from semlink.link.chain.transmit import Outcome
+
+    silence = Flow(Symbols(torch.zeros(1, 0, dtype=torch.complex64)))
+    air = Air(link, agreement.point.snr_db, seeds, silence, silence)
+    past: list[Past] = []
+    bursts: list[Burst] = []
+    scheme: Any = link.transmitter
+    while True:
+        opening = _opening(air, agreement, past, budget)
+        flow = scheme.next_burst(clip, agreement, seeds, tuple(past), opening)
+        if flow is None:
+            break
+        if len(past) == MOST_BURSTS:
+            raise JointError(f"{type(scheme).__name__} wants more than {MOST_BURSTS} bursts for one clip")
+        air, received = air.carry(flow, budget)
+        bursts.append(Burst(_marked(received, opening), opening))
+        past.append(Past(_length(flow), opening, _answer(link.receiver, bursts, agreement)))
+    delivered = _decoded(link.receiver, bursts, agreement)
+    check_frames(delivered.frames, clip)
+    if audit:
+        _refuse_second_sight(link, clip, agreement, seeds, past, bursts, delivered)
+    genie = sorted({name for burst in bursts for name in burst.received.genie})
+    ledger, said = air.samples.ledger, tuple(p.feedback for p in past)
+    return Outcome(delivered.frames, ledger, delivered.blocks, delivered.lost, tuple(genie), said)
+
+
+def probe(symbols: int) -> Flow[Symbols]:
+    """Symbols known to everybody, to look at the channel with."""
+    iq = Symbols(pilot_sequence(symbols)[None])
+    return Flow(iq).then(iq, Charge("link/probe", "pilot", symbols))
+
+
+def part_of(received: Received, start: int, stop: int) -> Received:
+    """Data symbols `start` to `stop` of what a waveform demodulated.
+
+    Behind the last one there may be filling; how long a burst is both ends know.
+
+    Raises:
+        JointError: the waveform gave fewer symbols than were sent.
+    """
+    have = received.iq.shape[1]
+    if have < stop:
+        raise JointError(f"the waveform gave back {have} of {stop} data symbols")
+    if (start, stop) == (0, have):
+        return received
+    genie = {
+        name: value[:, start:stop] if _per_symbol(value, have) else value for name, value in received.genie.items()
+    }
+    return Received(received.iq[:, start:stop], received.noise_var[..., start:stop], genie)
+
+
+def heard_from(heard: Heard, start: int) -> Heard:
+    """What was heard from symbol `start` on."""
+    if start == 0:
+        return heard
+    total = heard.iq.shape[1]
+    parts: dict[str, Any] = {
+        name: value[:, start:]
+        for name in ("iq", "gain", "erased", "noise_var")
+        if _per_symbol(value := getattr(heard, name), total)
+    }
+    if isinstance(heard, Echoes) and heard.taps is not None:
+        stride = min(heard.stride, 16)
+        knots = start + stride * torch.arange(-(-(total - start) // stride) + 1)
+        parts |= {"taps": heard.taps_at(knots), "stride": stride}
+    return replace(heard, **parts)
+
+
+def check_same_beginning(now: torch.Tensor, before: torch.Tensor, channel: str) -> None:
+    """Make sure that a channel leaves alone what it had delivered when more symbols follow.
+
+    Raises:
+        JointError: it does not.
+    """
+    settled = max(before.shape[1] - TAIL, 0)
+    change = (now[:, :settled] - before[:, :settled]).abs()
+    if bool((change > SAME * (1 + before.abs().mean())).any()):
+        raise JointError(
+            f"channel {channel} delivers other symbols when more of them follow; schemes that talk back "
+            "(harq, mcs: adaptive) need one that draws its chance in the order of time"
+        )
+
+
+def _opening(air: Air, agreement: Agreement, past: Sequence[Past], budget: int | None) -> Opening:
+    """What both ends know now; a genie scheme also the SNR that symbols sent now would meet."""
+    opening = Opening(air.room(budget))
+    ahead = getattr(air.link.transmitter, "symbols_ahead", None)
+    symbols = ahead(agreement, tuple(past), opening) if ahead is not None else 0
+    if not symbols:
+        return opening
+    _, received = air.carry(probe(symbols), None)
+    return replace(opening, snr_ahead_db=whole_db(received.noise_var))
+
+
+def _marked(received: Received, opening: Opening) -> Received:
+    """A reception with the genie's word written on it."""
+    if opening.snr_ahead_db is None:
+        return received
+    return replace(received, genie={**received.genie, "snr_ahead": opening.snr_ahead_db})
+
+
+def _answer(receiver: Any, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
+    """Feedback made from copies, and itself a copy."""
+    feedback = receiver.listen(*pickle.loads(pickle.dumps((tuple(bursts), agreement))))
+    if not isinstance(feedback, Feedback):
+        raise JointError(f"{type(receiver).__name__}.listen returned {type(feedback).__name__}; need Feedback")
+    acks = tuple(bool(ack) for ack in feedback.acks)
+    return Feedback(acks, None if feedback.snr_db is None else int(feedback.snr_db))
+
+
+def _decoded(receiver: Any, bursts: Sequence[Burst], agreement: Agreement) -> Delivered:
+    result = receiver.receive(*pickle.loads(pickle.dumps((tuple(bursts), agreement))))
+    return result if isinstance(result, Delivered) else Delivered(result)
+
+
+def _refuse_second_sight(
+    link: Link,
+    clip: Frames,
+    agreement: Agreement,
+    seeds: Seeds,
+    past: Sequence[Past],
+    bursts: Sequence[Burst],
+    first: Delivered,
+) -> None:
+    """Begin to send a decoy, then let a fresh receiver answer and decode the same bursts again."""
+    decoy: Any = link.transmitter
+    decoy.next_burst(Frames(1.0 - clip.pixels.flip(-1)), agreement, seeds, (), past[0].opening if past else Opening())
+    fresh = pickle.loads(pickle.dumps(link.receiver))
+    answers = [_answer(fresh, bursts[: number + 1], agreement) for number in range(len(bursts))]
+    again = _decoded(fresh, bursts, agreement)
+    if answers != [p.feedback for p in past] or not torch.equal(again.frames.pixels, first.frames.pixels):
+        raise BoundaryError(
+            "the receiver gave other answers or frames for the same bursts after another clip was begun; "
+            "it uses something that did not reach its antenna"
+        )
+
+
+def _continues(waveform: Any) -> bool:
+    """Whether a waveform's pattern runs on from burst to burst, instead of beginning anew."""
+    return bool(getattr(waveform, "continues", False))
+
+
+def _joined(before: Flow[Symbols], after: Flow[Symbols]) -> Flow[Symbols]:
+    iq = torch.cat([before.payload.iq, after.payload.iq.to(before.payload.iq)], dim=1)
+    return Flow(Symbols(iq), ledger_of((*before.ledger.charges, *after.ledger.charges)))
+
+
+def _length(flow: Flow[Symbols]) -> int:
+    return flow.payload.iq.shape[1]
+
+
+def _per_symbol(value: Any, total: int) -> bool:
+    return isinstance(value, torch.Tensor) and value.ndim == 2 and value.shape[1] == total

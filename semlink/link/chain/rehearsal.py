@@ -1,0 +1,97 @@
+"""Trying things out before the run, on noise that nobody is scored on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from zlib import crc32
+
+import numpy as np
+import torch
+
+from semlink.blocks import Coding
+from semlink.caching import Memo
+from semlink.errors import Infeasible
+from semlink.link.chain.transmit import Link, over_the_air, run_clip
+from semlink.link.metrics.psnr_ssim import psnr_db
+from semlink.payload import Agreement, Frames
+from semlink.seeds import Seeds
+
+CLIPS_TRIED = 4
+TRIALS_TRIED = 8
+ENOUGH_LOST = 6
+"""Transmissions that must fail before their share counts as known."""
+
+
+def rehearsal_root(root: int) -> int:
+    """A root seed whose streams are independent of those of the run."""
+    sequence = np.random.SeedSequence(root, spawn_key=(crc32(b"rehearsal"),))
+    return int(sequence.generate_state(1, np.uint64)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class ClipRehearsal:
+    """A rehearsal with the scenario's own clips, channel and waveform at one SNR.
+
+    Deliveries depend on the air alone (`where`), not on what is sent over it:
+    `known` keeps them for all schemes.
+    """
+
+    link: Link
+    clips: Sequence[Frames]
+    root: int
+    snr_db: float
+    known: Memo[float]
+    where: tuple[int | None, ...] = ()
+
+    def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
+        """Mean PSNR in dB over a few clips and trials; -inf if infeasible.
+
+        With `delivery`, every clip counts as whole, less what damage costs on
+        average in that share of receptions: so it does not matter which clips
+        chance damaged here. If none was, damage leaves mid-gray.
+        """
+        whole: list[float] = []
+        every, losses, gray = [], [], []
+        for number, clip in enumerate(self.clips[:CLIPS_TRIED]):
+            pixels = clip.pixels[0].numpy()
+            try:
+                heard = [self._heard(clip, agreement, number, trial) for trial in range(TRIALS_TRIED)]
+            except Infeasible:
+                return float("-inf")
+            every += [psnr for psnr, _ in heard]
+            intact = [psnr for psnr, lost in heard if not lost]
+            if intact:
+                whole.append(float(np.mean(intact)))
+                losses += [whole[-1] - psnr for psnr, lost in heard if lost]
+                gray.append(whole[-1] - psnr_db(pixels, np.full_like(pixels, 0.5)))
+        if delivery is None or len(whole) < len(self.clips[:CLIPS_TRIED]):
+            return float(np.mean(every))
+        return float(np.mean(whole) - (1 - delivery) * np.mean(losses or gray))
+
+    def _heard(self, clip: Frames, agreement: Agreement, number: int, trial: int) -> tuple[float, bool]:
+        """PSNR in dB of one reception, and whether any block of it was lost."""
+        outcome = run_clip(self.link, clip, agreement, Seeds(self.root, (number,), trial))
+        return psnr_db(clip.pixels[0].numpy(), outcome.frames.pixels[0].numpy()), bool(outcome.lost)
+
+    def delivery(self, coding: Coding, uses: int, transmissions: int) -> float:
+        """The share of transmissions of random bytes that arrive whole.
+
+        It counts as known, and no more are sent, once enough of them failed.
+        """
+        key = (coding, uses, self.snr_db, transmissions)
+        return self.known.get((*self.where, *key), lambda: self._delivery(coding, uses, transmissions))
+
+    def _delivery(self, coding: Coding, uses: int, transmissions: int) -> float:
+        lost = 0
+        for sent in range(1, transmissions + 1):
+            lost += not self._arrives(coding, uses, Seeds(self.root, (0,), 1000 + sent))
+            if lost == ENOUGH_LOST:
+                return 1 - lost / sent
+        return 1 - lost / transmissions
+
+    def _arrives(self, coding: Coding, uses: int, seeds: Seeds) -> bool:
+        random = seeds.numpy("link/rehearsal")
+        flow = coding.send([random.bytes(room) for room in coding.rooms(uses)], uses)
+        received = over_the_air(self.link, flow, self.snr_db, seeds)[1]
+        return None not in coding.receive(replace(received, iq=received.iq.to(torch.complex64)))

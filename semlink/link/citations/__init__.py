@@ -1,0 +1,1 @@
+"""BibTeX of what a scenario uses."""

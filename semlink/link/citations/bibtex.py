@@ -1,0 +1,158 @@
+"""BibTeX of what a run rests on.
+
+    cite(scenario.schemes, folder)      specs, blocks, classes, functions, modules
+    cite(["semlink.phy.channels.awgn:Awgn"])     or their names
+
+Only files are read; nothing is imported and nothing is built.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from semlink import __version__
+from semlink.errors import ResultsError
+from semlink.link.citations.docstring_sources import ROOT, Citation, citations, locate
+
+__all__ = ["REFERENCES", "cite", "cite_scenario", "read_bib"]
+
+REFERENCES = ROOT / "references.bib"
+ALWAYS = "semlink"
+SCORES = {
+    "ssim": "semlink.link.metrics.psnr_ssim:ssim",
+    "ms_ssim": "semlink.link.metrics.ms_ssim:ms_ssim",
+    "psnr": "semlink.link.metrics.psnr_ssim:psnr_db",
+}
+
+
+def cite(targets: Iterable[Any], folder: Path | None = None) -> str:
+    """The BibTeX entries of all references behind `targets`, each with where it is used.
+
+    Args:
+        targets: blocks and specs (with the blocks inside them), classes,
+            functions, modules, or names such as `semlink.phy.channels.awgn:Awgn` and `my_channel.py:Mine`.
+        folder: where file names are looked up first.
+    Raises:
+        UnknownBlock: a name that leads to no file.
+    """
+    found = citations([place for target in targets for place in _places(target, folder)])
+    entries = read_bib(REFERENCES)
+    for path in {c.file.parent / "references.bib" for c in found if not c.file.is_relative_to(ROOT)}:
+        if path.is_file():
+            entries = read_bib(path) | entries
+    keys = dict.fromkeys(c.key for c in found)
+    parts = [f"% semlink {__version__}; sources of what is used, from its docstrings", entries[ALWAYS]]
+    parts += [f"{_used(key, found)}\n{entries[key]}" for key in keys if key in entries]
+    missing = [f"% no entry for this key is known:\n{_used(key, found)}" for key in keys if key not in entries]
+    return "\n\n".join([*parts, *missing]) + "\n"
+
+
+def cite_scenario(scenario: Any, folder: Path | None = None) -> str:
+    """The BibTeX of a scenario's source, channels, waveform, schemes and scores.
+
+    Args:
+        scenario: a loaded `Scenario`.
+        folder: the scenario file's folder, where plug-in files are looked up.
+    """
+    scores = [SCORES[name] for name in scenario.metrics if name in SCORES]
+    return cite([scenario, *scores, "semlink.link.sweep.trials:wilson"], folder)
+
+
+def read_bib(path: Path) -> dict[str, str]:
+    """The entries of a BibTeX file by key, each as it is written.
+
+    Raises:
+        ResultsError: the file is missing, an entry does not end, or a key comes twice.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError as fault:
+        raise ResultsError(f"{path}: cannot be read ({fault.strerror})") from fault
+    entries: dict[str, str] = {}
+    for head in re.finditer(r"^@(\w+)\{\s*([^,\s]+)\s*,", text, re.MULTILINE):
+        key = head.group(2)
+        if key in entries:
+            raise ResultsError(f"{path}: key {key!r} comes twice")
+        entries[key] = _entry(text, head.start(), f"{path}: {key}")
+    return entries
+
+
+def _entry(text: str, start: int, where: str) -> str:
+    """The entry that begins at `start`, up to the brace that closes it."""
+    depth = 0
+    for place in range(start, len(text)):
+        depth += {"{": 1, "}": -1}.get(text[place], 0)
+        if depth == 0 and text[place] == "}":
+            return text[start : place + 1]
+    raise ResultsError(f"{where}: the entry does not end; a closing brace is missing")
+
+
+def _used(key: str, found: Iterable[Citation]) -> str:
+    """A comment that says where in the source and for which file a key is cited."""
+    uses: dict[str, list[str]] = {}
+    for c in (c for c in found if c.key == key):
+        name = c.file.relative_to(ROOT.parent).as_posix() if c.file.is_relative_to(ROOT) else c.file.name
+        uses.setdefault(name, []).append(c.where)
+    places = (": ".join([name, "; ".join(w for w in wheres if w)]).removesuffix(": ") for name, wheres in uses.items())
+    return "\n".join(f"% {key} in {place}" for place in places)
+
+
+def _places(target: Any, folder: Path | None) -> Iterator[tuple[Path, str | None]]:
+    """Files and names behind one target, and behind the blocks it holds."""
+    if isinstance(target, str):
+        yield locate(target, folder)
+    elif isinstance(target, ModuleType):
+        yield Path(inspect.getfile(target)).resolve(), None
+    elif isinstance(target, type) or inspect.isroutine(target):
+        yield from _defined(target)
+    elif isinstance(target, Mapping):
+        yield from _each(target.values(), folder)
+    elif isinstance(target, list | tuple | set | frozenset):
+        yield from _each(target, folder)
+    else:
+        kind = getattr(target, "kind", None)
+        if hasattr(target, "model_extra") and isinstance(kind, str) and target.model_extra is not None:
+            yield locate(_plugin_name(kind), folder)
+        else:
+            yield from _defined(type(target))
+            yield from _each(_held(target), folder)
+
+
+def _each(targets: Iterable[Any], folder: Path | None) -> Iterator[tuple[Path, str | None]]:
+    """Places behind what is held; plain values stand for nothing."""
+    for held in targets:
+        if held is not None and not isinstance(held, str | bytes | int | float | complex | Path):
+            yield from _places(held, folder)
+
+
+def _held(target: Any) -> Iterable[Any]:
+    """The field values of a spec or a block."""
+    if dataclasses.is_dataclass(target):
+        return [getattr(target, f.name, None) for f in dataclasses.fields(target)]
+    if hasattr(type(target), "model_fields"):
+        return [getattr(target, name) for name in type(target).model_fields]
+    return ()
+
+
+def _defined(target: Any) -> Iterator[tuple[Path, str]]:
+    """The file and top-level name of a class or function, if it has a file."""
+    module = sys.modules.get(getattr(target, "__module__", None) or "")
+    path = getattr(module, "__file__", None)
+    if path and path.endswith(".py") and target.__module__ != "builtins":
+        yield Path(path).resolve(), target.__qualname__.split(".")[0]
+
+
+def _plugin_name(kind: str) -> str:
+    """`module:Class` of a plug-in, looked up among the installed ones where `kind` is a plain name."""
+    if ":" in kind:
+        return kind
+    from semlink.spec import JOINTS, offered
+
+    return next((offered(joint)[kind].value for joint in JOINTS if kind in offered(joint)), kind)

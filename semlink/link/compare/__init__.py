@@ -1,0 +1,1 @@
+"""Schemes against a reference: BD figures and paired differences."""

@@ -1,0 +1,220 @@
+"""Is one scheme better than another at the same cost, and how sure are we?
+
+Two answers per channel and SNR: Bjontegaard's averages over whole curves, and
+the paired difference at each operating point, over all clips and by how much
+they move. Positive differences mean better than the reference.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from semlink.errors import ScenarioError
+from semlink.link.compare.bd_rate import Average, bd_quality, bd_rate
+from semlink.link.compare.paired import Gap, PointScores, pair, pair_at_cost, read_points
+from semlink.link.plots.curves import schemes_of
+from semlink.link.results.rows import Row, check_metric, cost_column, read_folder, value
+
+__all__ = ["Comparison", "CurveGap", "PointGap", "compare"]
+
+MOTIONS = ("slow", "medium", "fast")
+
+
+@dataclass(frozen=True, slots=True)
+class CurveGap:
+    """Bjontegaard's averages of one scheme against the reference at one channel and SNR.
+
+    `quality_ci95` (half width) and `rate_ci95` (low, high, in percent) are
+    95 % intervals over clips by the delete-one jackknife, NaN where the
+    records of at least three clips are not at hand.
+    """
+
+    scheme: str
+    channel: str
+    snr_db: float | None
+    quality: Average
+    quality_ci95: float
+    rate: Average
+    rate_ci95: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class PointGap:
+    """The paired difference of one scheme at one operating point; `gap` None with the reason in `note`.
+
+    `by_motion` holds the same over the clips of one motion class only.
+    """
+
+    row: Row
+    cost: float | None
+    reference_cost: float | None
+    gap: Gap | None
+    by_motion: Mapping[str, Gap]
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Every scheme of a results folder against one of them."""
+
+    reference: str
+    metric: str
+    cost: str
+    curves: tuple[CurveGap, ...]
+    points: tuple[PointGap, ...]
+    notes: tuple[str, ...] = ()
+
+    def print(self) -> None:
+        """Show the comparison as tables on standard output."""
+        from semlink.link.report.comparison_table import print_comparison
+
+        print_comparison(self)
+
+
+def compare(directory: str | Path, reference: str, metric: str = "psnr_db") -> Comparison:
+    """Compare every scheme in a results folder with `reference`.
+
+    Raises:
+        ResultsError: the folder holds no results, or a damaged record.
+        ScenarioError: no such reference or metric, or nothing to compare it with.
+    """
+    folder = Path(directory)
+    rows = read_folder(folder)
+    _check_reference(rows, reference, folder)
+    check_metric(rows, metric)
+    cost = cost_column(rows)
+    scores = read_points(folder, rows, metric, cost)
+    curves, points = [], []
+    for scheme in schemes_of(rows):
+        if scheme == reference:
+            continue
+        for channel, snr_db in dict.fromkeys((r.channel, r.snr_db) for r in rows if r.scheme == scheme):
+            ours = _at(rows, scheme, channel, snr_db)
+            theirs = _at(rows, reference, channel, snr_db)
+            curves.append(_curve_gap(ours, theirs, scores, metric, cost))
+            points += [_point_gap(row, theirs, scores, cost) for row in ours]
+    notes = [] if scores else [f"no records of clips for {metric} in {folder / 'points'}: no paired differences"]
+    if not any(c.quality.value is not None or c.rate.value is not None for c in curves) and not any(
+        p.gap for p in points
+    ):
+        reasons = dict.fromkeys(c.quality.note for c in curves if c.quality.note)
+        raise ScenarioError(f"{folder}: nothing can be compared with {reference!r}: {'; '.join([*notes, *reasons])}")
+    return Comparison(reference, metric, cost, tuple(curves), tuple(points), tuple(notes))
+
+
+def _check_reference(rows: Sequence[Row], reference: str, folder: Path) -> None:
+    names = schemes_of(rows)
+    if reference not in names:
+        near = difflib.get_close_matches(reference, names, 1, 0.4) or [
+            n for n in names if reference.casefold() in n.casefold()
+        ]
+        hint = f"; did you mean {near[0]!r}?" if near else ";"
+        raise ScenarioError(f"{folder}: no scheme {reference!r}{hint} schemes: {', '.join(map(repr, names))}")
+    if len(names) < 2:
+        raise ScenarioError(f"{folder}: {reference!r} is the only scheme; a comparison needs a second one")
+
+
+def _at(rows: Iterable[Row], scheme: str, channel: str, snr_db: float | None) -> list[Row]:
+    return [r for r in rows if (r.scheme, r.channel, r.snr_db) == (scheme, channel, snr_db)]
+
+
+def _curve_gap(
+    ours: Sequence[Row], theirs: Sequence[Row], scores: Mapping[tuple, PointScores], metric: str, cost: str
+) -> CurveGap:
+    mine, other = _drawn(ours, metric, cost), _drawn(theirs, metric, cost)
+    reference, test = ([(spent, found) for _, spent, found in side] for side in (other, mine))
+    quality, rate = bd_quality(reference, test), bd_rate(reference, test)
+    records = [[scores.get((r.scheme, *r.point)) for r, _, _ in side] for side in (other, mine)]
+    half, limits = math.nan, (math.nan, math.nan)
+    if quality.value is not None:
+        half = _jackknife(records, bd_quality, float)
+    if rate.value is not None:
+        middle, log_half = _log_rate(rate.value), _jackknife(records, bd_rate, _log_rate)
+        limits = 100 * math.expm1(middle - log_half), 100 * math.expm1(middle + log_half)
+    first = ours[0]
+    return CurveGap(first.scheme, first.channel, first.snr_db, quality, half, rate, limits)
+
+
+def _drawn(rows: Iterable[Row], metric: str, cost: str) -> list[tuple[Row, float, float]]:
+    """Rows with their cost, if positive, and quality, if finite."""
+    found = ((r, value(r, cost), value(r, metric)) for r in rows)
+    return [(r, c, q) for r, c, q in found if c is not None and c > 0 and q is not None and math.isfinite(q)]
+
+
+def _log_rate(percent: float) -> float:
+    return math.log1p(percent / 100)
+
+
+def _jackknife(
+    records: Sequence[Sequence[PointScores | None]],
+    average: Callable[..., Average],
+    scale: Callable[[float], float],
+) -> float:
+    """95 % half width over clips of `scale(average)`, each clip left out once.
+
+    NaN where a record is missing, fewer than three clips are common to all
+    points, or a curve without one clip has no average.
+    """
+    from scipy.special import stdtrit
+
+    sides = [[p for p in side if p is not None] for side in records]
+    if any(len(side) < len(all_) for side, all_ in zip(sides, records)):
+        return math.nan
+    names = [n for n in sides[0][0].clips if all(n in p.clips for side in sides for p in side)]
+    if len(names) < 3:
+        return math.nan
+    found = []
+    for out in names:
+        kept = [n for n in names if n != out]
+        replicate = average(*([_mean_point(p, kept) for p in side] for side in sides))
+        if replicate.value is None:
+            return math.nan
+        found.append(scale(replicate.value))
+    count = len(found)
+    return float(stdtrit(count - 1, 0.975)) * math.sqrt((count - 1) * float(np.var(found)))
+
+
+def _mean_point(point: PointScores, names: Sequence[str]) -> tuple[float, float]:
+    """Mean cost and quality over the clips `names`, trials averaged first."""
+    clips = [point.clips[n] for n in names]
+    return float(np.mean([c.cost.mean() for c in clips])), float(np.mean([c.quality.mean() for c in clips]))
+
+
+def _point_gap(row: Row, theirs: Sequence[Row], scores: Mapping[tuple, PointScores], cost: str) -> PointGap:
+    """At the same budget where both have one, else at equal cost on the reference's curve."""
+    own = scores.get((row.scheme, *row.point))
+    peer = next((r for r in theirs if r.budget is not None and r.budget == row.budget), None)
+    spent = value(row, cost)
+    if own is None:
+        return PointGap(row, spent, None, None, {}, row.note or "no record of its clips")
+    names = list(own.clips)
+    if peer is not None:
+        record = scores.get((peer.scheme, *peer.point))
+        if record is None:
+            return PointGap(row, spent, value(peer, cost), None, {}, f"reference: {peer.note or 'no record'}")
+        names = [n for n in names if n in record.clips]
+        found = pair(own, record, names)
+        groups = {m: pair(own, record, same) for m, same in _by_motion(own, names).items()}
+        return PointGap(row, spent, value(peer, cost), found, _present(groups), "" if found else "no common trial")
+    curve = [s for s in (scores.get((r.scheme, *r.point)) for r in theirs) if s is not None]
+    found, used = pair_at_cost(own, curve, names)
+    if found is None:
+        return PointGap(row, spent, None, None, {}, "cost outside the reference's curve")
+    groups = {m: pair_at_cost(own, curve, same)[0] for m, same in _by_motion(own, used).items()}
+    note = "" if len(used) == len(names) else f"{len(names) - len(used)} of {len(names)} clips outside the curve"
+    return PointGap(row, spent, spent, found, _present(groups), note)
+
+
+def _by_motion(point: PointScores, names: Iterable[str]) -> dict[str, list[str]]:
+    groups = {m: [n for n in names if point.clips[n].motion == m] for m in MOTIONS}
+    return {motion: found for motion, found in groups.items() if found}
+
+
+def _present(groups: Mapping[str, Gap | None]) -> dict[str, Gap]:
+    return {motion: found for motion, found in groups.items() if found is not None}

@@ -1,0 +1,1 @@
+"""How good a received clip is, and how sure that is."""

@@ -1,0 +1,46 @@
+"""Quality of received frames: PSNR and SSIM of a clip."""
+
+from __future__ import annotations
+
+import numpy as np
+from scipy.ndimage import gaussian_filter
+
+from semlink.link.metrics.ms_ssim import ms_ssim
+
+BEST_PSNR_DB = 100.0
+"""Reported for frames without any error, where PSNR has no number."""
+
+
+def psnr_db(reference: np.ndarray, received: np.ndarray) -> float:
+    """10 log10(1 / MSE) over a whole clip (t, h, w) in [0, 1]; at most 100 dB."""
+    error = float(np.mean(np.square(reference.astype(np.float64) - np.clip(received, 0.0, 1.0))))
+    return BEST_PSNR_DB if error <= 1e-10 else -10.0 * float(np.log10(error))
+
+
+def ssim(reference: np.ndarray, received: np.ndarray) -> float:
+    """Structural similarity of a clip, the mean over its frames; see `ssim_by_frame`."""
+    return float(ssim_by_frame(reference, received).mean())
+
+
+def ssim_by_frame(reference: np.ndarray, received: np.ndarray) -> np.ndarray:
+    """Structural similarity of each frame (t, h, w) with an 11x11 Gaussian window of sigma 1.5.
+
+    Source: [wang2004, eq. (13)] with K1 = 0.01, K2 = 0.03 and unit range; the
+    border of five pixels, where the window leaves the frame, is not averaged.
+    """
+    x, y = reference.astype(np.float64), np.clip(received, 0.0, 1.0).astype(np.float64)
+    c1, c2 = 0.01**2, 0.03**2
+    mean_x, mean_y = _window(x), _window(y)
+    var_x, var_y = _window(x * x) - mean_x**2, _window(y * y) - mean_y**2
+    cov = _window(x * y) - mean_x * mean_y
+    top = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
+    index = top / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
+    edge = 5 if min(x.shape[1:]) > 10 else 0
+    return index[:, edge : x.shape[1] - edge, edge : x.shape[2] - edge].mean(axis=(1, 2))
+
+
+METRICS = {"psnr": psnr_db, "ssim": ssim, "ms_ssim": ms_ssim}
+
+
+def _window(frames: np.ndarray) -> np.ndarray:
+    return gaussian_filter(frames, (0.0, 1.5, 1.5), truncate=3.5, mode="reflect")

@@ -1,0 +1,1 @@
+"""Curves, maps and frames, drawn from results."""

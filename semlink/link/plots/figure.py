@@ -1,0 +1,304 @@
+"""Curves with their intervals, as PNG and SVG, redrawn from `curves.csv` alone."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from semlink.link.plots.curves import COINCIDENT, Curve, Panel, Sheet, coincident, cost_sheet, snr_sheets, spread
+from semlink.link.plots.over_time import time_sheet
+from semlink.link.plots.style import RC, line_style, save, wrap
+from semlink.link.results.rows import Row, read_folder, value
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+__all__ = ["draw", "draw_many", "draw_rows", "draw_sheet"]
+
+Box = tuple[float, float, float, float]  # left, bottom, width, height in parts of the figure
+FORMATS = ("png", "svg")
+# inches
+MARGIN, LEFT, RIGHT, SCALE, GAP, TITLE, TICKS, LINE = 0.14, 0.62, 0.24, 1.1, 0.2, 0.26, 0.5, 0.155
+LETTER = 0.076  # width of a legend letter
+
+PANEL_SIZES = {1: (5.6, 3.5), 2: (3.7, 2.9), 3: (2.95, 2.5)}
+
+
+def draw(directory: str | Path, metric: str = "psnr_db") -> list[Path]:
+    """Draw quality over cost, and over SNR where several were run, into the results folder itself.
+
+    Returns:
+        The files written: `psnr_vs_cost.png` and `.svg`, `psnr_vs_snr.png` and `.svg`, and
+        `psnr_over_time.png` and `.svg` where clips are coded in several groups of frames.
+    Raises:
+        ResultsError: the folder holds no results, or cannot be written.
+        ScenarioError: no row carries `metric`.
+    """
+    rows = read_folder(directory)
+    over_time = time_sheet(Path(directory), rows)
+    files = draw_rows(rows, directory, metric)
+    return files if over_time is None else [*files, *draw_sheet(over_time, Path(directory))]
+
+
+def draw_many(directories: Sequence[str | Path], out: str | Path, metric: str = "psnr_db") -> list[Path]:
+    """Draw several results folders over each other into `out`; schemes carry their folder's name.
+
+    Raises:
+        ResultsError: a folder holds no results, or `out` cannot be written.
+        ScenarioError: no row carries `metric`.
+    """
+    if len(directories) == 1:
+        return draw_rows(read_folder(directories[0]), out, metric)
+    rows = []
+    for name, directory in zip(_names(directories), directories):
+        rows += [replace(row, scheme=f"{name}: {row.scheme}") for row in read_folder(directory)]
+    return draw_rows(rows, out, metric)
+
+
+def draw_rows(rows: Sequence[Row], out: str | Path, metric: str = "psnr_db") -> list[Path]:
+    """Draw `rows` into the folder `out`; nothing where no point could be sent at all.
+
+    Raises:
+        ResultsError: `out` cannot be written.
+        ScenarioError: no row carries `metric`.
+    """
+    if not any(value(row, name) is not None for row in rows for name in (metric, "psnr_db", "ssim", *row.extra)):
+        return []
+    sheets = (cost_sheet(rows, metric), *snr_sheets(rows, metric))
+    return [path for sheet in sheets for path in draw_sheet(sheet, Path(out))]
+
+
+def draw_sheet(sheet: Sheet, out: Path) -> list[Path]:
+    """Draw one figure into the folder `out` as PNG and SVG."""
+    import matplotlib
+
+    with matplotlib.rc_context(RC):
+        figure = _figure(sheet)
+        return [save(figure, out / f"{sheet.name}.{kind}") for kind in FORMATS]
+
+
+def _figure(sheet: Sheet) -> Figure:
+    """Panels on top, then the legend, then the notes; sizes in inches, bottom up."""
+    from matplotlib.figure import Figure
+
+    columns = _columns(sheet)
+    lines = math.ceil(len(sheet.panels) / columns)
+    width, height = PANEL_SIZES[columns]
+    side = SCALE if sheet.shade_label else RIGHT
+    total = LEFT + columns * width + (columns - 1) * GAP + side
+    figure = Figure(figsize=(total, 8.0))
+    legend, legend_height = (None, 0.0) if sheet.shade_label else _legend(figure, sheet)
+    notes = "\n".join(wrap(note, int(total * 15.5)) for note in sheet.notes)
+    notes_height = LINE * (notes.count("\n") + 1) + 0.06 if notes else 0.0
+    titles = [wrap(panel.title, int(9.5 * width / 0.75)) for panel in sheet.panels]
+    title = TITLE + LINE * max((text.count("\n") for text in titles), default=0)
+    base = MARGIN + notes_height + legend_height + TICKS
+    tall = base + lines * (height + title) + (lines - 1) * 0.12 + (0.36 if _clip_axis(sheet) else 0.0)
+    figure.set_size_inches(total, tall)
+    figure.text(MARGIN / total, MARGIN / tall, notes, fontsize=7.5, color="#333333", va="bottom", linespacing=1.25)
+    if legend is not None:
+        legend.set_bbox_to_anchor((0.5, (MARGIN + notes_height) / tall), transform=figure.transFigure)
+    boxes = []
+    for place in range(len(sheet.panels)):
+        line, column = divmod(place, columns)
+        bottom = base + (lines - 1 - line) * (height + title + 0.12)
+        left = LEFT + column * (width + GAP)
+        boxes.append((left / total, bottom / tall, width / total, height / tall))
+    _panels(figure, sheet, boxes, titles)
+    return figure
+
+
+def _panels(figure: Figure, sheet: Sheet, boxes: Sequence[Box], titles: Sequence[str]) -> None:
+    """Axes in their boxes, labels on the outer ones only."""
+    first: Any = None
+    norm, columns = _shades(sheet), _columns(sheet)
+    for place, (panel, box) in enumerate(zip(sheet.panels, boxes)):
+        axes = figure.add_axes(box, sharex=first, sharey=first)
+        first = first or axes
+        _panel(axes, panel, sheet, norm)
+        below = place + columns < len(sheet.panels)
+        axes.tick_params(labelbottom=not below, labelleft=place % columns == 0)
+        axes.set_xlabel("" if below else sheet.xlabel)
+        axes.set_ylabel(sheet.ylabel if place % columns == 0 else "")
+        axes.set_title(titles[place], loc="left")
+    _limits(first, sheet)
+    if _clip_axis(sheet):
+        _uses_per_clip(first, sheet)
+    if norm is not None:
+        _colour_bar(figure, sheet, boxes, norm)
+
+
+def _panel(axes: Axes, panel: Panel, sheet: Sheet, norm: Any) -> None:
+    """Bands first, then lines; coinciding curves as nested rings, the first one outermost."""
+    import matplotlib
+
+    sizes = dict.fromkeys(range(len(panel.curves)), 0)
+    for group in coincident(panel.curves, COINCIDENT * spread(sheet.panels)):
+        sizes.update({index: len(group) - 1 - place for place, index in enumerate(group)})
+    for index, curve in enumerate(panel.curves):
+        style = line_style(curve.order, bound=curve.bound, genie=bool(curve.genie))
+        if norm is not None and curve.shade is not None:
+            colour = matplotlib.colormaps["viridis"](0.9 * (1 - norm(curve.shade)))
+            style |= {"color": colour, "markerfacecolor": colour, "markeredgecolor": colour, "linestyle": "-"}
+        style["markersize"] += 3.2 * sizes[index]
+        style["linewidth"] += 1.6 * sizes[index]
+        _interval(axes, curve, style["color"])
+        axes.plot(curve.x, curve.y, zorder=3 + index / 100, markevery=max(1, len(curve.x) // 12), **style)
+    if not panel.curves:
+        axes.text(0.5, 0.5, "nothing could be sent here", transform=axes.transAxes, ha="center", color="#555555")
+
+
+def _interval(axes: Axes, curve: Curve, colour: Any) -> None:
+    """A band along a line, a bar at a lone point."""
+    halves = [h if math.isfinite(h) else 0.0 for h in curve.half]
+    if not any(halves):
+        return
+    if len(curve.x) == 1:
+        axes.errorbar(curve.x, curve.y, yerr=halves, color=colour, capsize=3.5, linewidth=1.1, fmt="none", zorder=2.5)
+        return
+    low = [y - h for y, h in zip(curve.y, halves)]
+    high = [y + h for y, h in zip(curve.y, halves)]
+    axes.fill_between(curve.x, low, high, color=colour, alpha=0.2, linewidth=0, zorder=2)
+
+
+def _limits(axes: Axes, sheet: Sheet) -> None:
+    """A scale that fits: logarithmic with plain numbers over a decade, wide enough for a lone point."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    xs = [x for panel in sheet.panels for curve in panel.curves for x in curve.x]
+    if not xs:
+        return
+    low, high = min(xs), max(xs)
+    if sheet.log_x:
+        axes.set_xscale("log")
+        axes.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high < 300 * low else (1,)))
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:g}"))
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlim(low / (high / low) ** 0.06, high * (high / low) ** 0.06)
+        return
+    pad = 0.06 * (high - low) if high > 1.05 * low or low <= 0 else 0.25 * abs(high) or 1.0
+    places = sorted(set(xs))
+    decibels = sheet.xlabel.endswith("[dB]")
+    if decibels and len(places) <= 14:
+        axes.xaxis.set_major_locator(FixedLocator(places[:: math.ceil(len(places) / 7)]))
+    else:
+        axes.xaxis.set_major_locator(MaxNLocator(6 if _columns(sheet) < 3 else 5, steps=[1, 2, 2.5, 5, 10]))
+    axes.set_xlim(low - pad if decibels else max(low - pad, 0.0), high + pad)
+
+
+def _uses_per_clip(axes: Axes, sheet: Sheet) -> None:
+    """A second scale on top: the same cost in channel uses per clip."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+    pixels = sheet.pixels or 1.0
+
+    def per_clip(x: Any) -> Any:
+        return x * pixels
+
+    def per_pixel(x: Any) -> Any:
+        return x / pixels
+
+    top = axes.secondary_xaxis("top", functions=(per_clip, per_pixel))
+    top.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if sheet.log_x else MaxNLocator(6))
+    top.xaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:,.0f}".replace(",", "\N{THIN SPACE}")))
+    top.xaxis.set_minor_formatter(NullFormatter())
+    top.set_xlabel("channel uses per clip")
+    axes.spines["top"].set_visible(False)
+
+
+def _legend(figure: Figure, sheet: Sheet) -> tuple[Any, float]:
+    """A legend below the panels, in as many columns as fit, and its height in inches."""
+    from matplotlib.lines import Line2D
+
+    shown: dict[int, Curve] = {}
+    for panel in sheet.panels:
+        for curve in panel.curves:
+            shown.setdefault(curve.order, curve)
+    curves = [shown[order] for order in sorted(shown)]
+    if not curves:
+        return None, 0.0
+    handles = [Line2D([], [], **line_style(c.order, bound=c.bound, genie=bool(c.genie))) for c in curves]
+    room = figure.get_size_inches()[0] - 2 * MARGIN
+    renderer = _renderer(figure)
+    longest = max(len(_label(c)) for c in curves)
+    for columns in range(min(len(curves), 4), 0, -1):
+        letters = int((room / columns - 0.55) / LETTER)
+        if columns > 1 and letters < min(longest, 30):
+            continue
+        labels = [wrap(_label(c), letters) for c in curves]
+        legend = figure.legend(handles, labels, ncols=columns, loc="lower center")
+        for text, curve in zip(legend.get_texts(), curves):
+            text.set_fontweight("bold" if curve.genie else "normal")
+        box = legend.get_window_extent(renderer)
+        if columns == 1 or box.width <= room * figure.dpi:
+            break
+        legend.remove()
+    return legend, box.height / figure.dpi + 0.12
+
+
+def _renderer(figure: Figure) -> Any:
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    return FigureCanvasAgg(figure).get_renderer()
+
+
+def _label(curve: Curve) -> str:
+    marks = [f"genie: {curve.genie}"] if curve.genie else []
+    marks += ["bound"] if curve.bound else []
+    return curve.label + (f" ({'; '.join(marks)})" if marks else "")
+
+
+def _shades(sheet: Sheet) -> Any:
+    """The scale from cost to colour, logarithmic over a factor of three; None without one."""
+    from matplotlib.colors import LogNorm, Normalize
+
+    found = [c.shade for panel in sheet.panels for c in panel.curves if c.shade is not None]
+    if not sheet.shade_label or not found:
+        return None
+    low, high = min(found), max(found)
+    if high <= low:
+        low, high = 0.8 * low, 1.25 * high
+    return (LogNorm if low > 0 and high > 3 * low else Normalize)(low, high)
+
+
+def _colour_bar(figure: Figure, sheet: Sheet, boxes: Sequence[Box], norm: Any) -> None:
+    import matplotlib
+    from matplotlib.cm import ScalarMappable
+    from matplotlib.colors import LinearSegmentedColormap
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
+
+    colours = [matplotlib.colormaps["viridis"](0.9 * (1 - step / 255)) for step in range(256)]
+    scale = ScalarMappable(norm, LinearSegmentedColormap.from_list("cost", colours))
+    right = max(box[0] + box[2] for box in boxes)
+    low, high = min(box[1] for box in boxes), max(box[1] + box[3] for box in boxes)
+    width = figure.get_size_inches()[0]
+    bar = figure.colorbar(scale, cax=figure.add_axes((right + 0.12 / width, low, 0.12 / width, high - low)))
+    costs = sorted({c.shade for panel in sheet.panels for c in panel.curves if c.shade is not None})
+    bar.ax.yaxis.set_major_locator(FixedLocator(costs[:: math.ceil(len(costs) / 8)]))
+    bar.ax.yaxis.set_major_formatter(FuncFormatter(lambda x, _: f"{x:.3g}"))
+    bar.ax.yaxis.set_minor_locator(NullLocator())
+    bar.set_label(sheet.shade_label)
+
+
+def _clip_axis(sheet: Sheet) -> bool:
+    return len(sheet.panels) == 1 and sheet.pixels is not None
+
+
+def _columns(sheet: Sheet) -> int:
+    """1, 2 or 3 panels side by side: 4 go two by two, 5 and 6 three by two."""
+    count = len(sheet.panels)
+    return 2 if count == 4 else min(count, 3)
+
+
+def _names(directories: Iterable[str | Path]) -> list[str]:
+    """The shortest tails of the paths that tell the folders apart."""
+    paths = [Path(d).resolve() for d in directories]
+    for depth in range(1, max(len(p.parts) for p in paths) + 1):
+        names = ["/".join(p.parts[-depth:]) for p in paths]
+        if len(set(names)) == len(names):
+            return names
+    return [f"{name} ({place})" for place, name in enumerate(names, start=1)]

@@ -1,0 +1,138 @@
+"""`manifold.png` and `fit_loss.png`: where a generator's codes of a clip lie, and how their fit went.
+
+Both come from what reconstructions told in the point files: for each clip the
+codes of its frames in their first two principal coordinates (`plane`), and the
+loss at some epochs (`loss`). A sequence whose frames lie along a line in the
+order of time has a rank correlation (Spearman) of 1 between its first
+coordinate and time, up to its sign.
+
+Source: [hyder2019gmlr, Fig. 6 to 8, Fig. 11].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semlink.link.plots.style import line_style, picture, wrap
+
+MOST_ROWS, MOST_COLUMNS = 12, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Manifold:
+    """Codes of one clip under one scheme in two coordinates, `plane` (t, 2)."""
+
+    scheme: str
+    clip: str
+    plane: np.ndarray
+
+    @property
+    def order(self) -> float:
+        """|Spearman| of the first coordinate and time; NaN where all frames have one code."""
+        along = self.plane[:, 0]
+        if len(along) < 2 or np.ptp(along) == 0:
+            return float("nan")
+        return abs(float(np.corrcoef(_ranks(along), np.arange(len(along)))[0, 1]))
+
+
+def draw_manifolds(records: Iterable[Mapping[str, Any]], path: Path) -> list[Path]:
+    """A row for each scheme and a column for each clip, or rows of schemes for one clip; nothing without codes."""
+    found = manifolds(records)
+    if not found:
+        return []
+    picture(path, lambda plt: _planes(plt, found))
+    return [path]
+
+
+def draw_losses(records: Iterable[Mapping[str, Any]], path: Path) -> list[Path]:
+    """The loss over epochs, its geometric mean over clips; nothing where no reconstruction tells of it."""
+    curves = losses(records)
+    if not curves:
+        return []
+    picture(path, lambda plt: _curves(plt, curves))
+    return [path]
+
+
+def manifolds(records: Iterable[Mapping[str, Any]]) -> list[Manifold]:
+    """The codes of all clips in the records of points, scheme by scheme."""
+    return [
+        Manifold(_title(record), clip["name"], np.array(clip["told"]["plane"], float))
+        for record in records
+        for clip in record["clips"]
+        if "plane" in clip.get("told", {})
+    ]
+
+
+def losses(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Epochs and loss of each point; clips that ended early keep their last value."""
+    curves = {}
+    for record in records:
+        told = [np.array(clip["told"]["loss"], float) for clip in record["clips"] if "loss" in clip.get("told", {})]
+        if not told:
+            continue
+        epochs = np.unique(np.concatenate([points[:, 0] for points in told]))
+        values = [np.interp(np.log(epochs), np.log(p[:, 0]), np.log(np.maximum(p[:, 1], 1e-12))) for p in told]
+        curves[_title(record)] = (epochs, np.exp(np.mean(values, axis=0)))
+    return curves
+
+
+def _title(record: Mapping[str, Any]) -> str:
+    return record["scheme"] + ("" if record["rate"] is None else f" @ {record['rate']:g}")
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Ranks from 0, ties sharing their mean."""
+    return np.array([((values < v).sum() + (values <= v).sum() - 1) / 2 for v in values])
+
+
+def _planes(plt: Any, found: Sequence[Manifold]) -> Any:
+    from matplotlib.ticker import MaxNLocator
+
+    schemes = list(dict.fromkeys(m.scheme for m in found))
+    clips = list(dict.fromkeys(m.clip for m in found))[:MOST_COLUMNS]
+    shown = [m for m in found if m.clip in clips]
+    columns = len(clips) if len(clips) > 1 else min(len(schemes), MOST_COLUMNS)
+    shown = shown[: MOST_ROWS * columns]
+    rows = -(-len(shown) // columns)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(2.5 * columns + 1.1, 2.5 * rows + 0.3), squeeze=False, layout="constrained"
+    )
+    frames = max(len(m.plane) for m in shown)
+    dots = None
+    for axis in axes.flat[len(shown) :]:
+        axis.set_visible(False)
+    for axis, m in zip(axes.flat, shown):
+        axis.plot(*m.plane.T, color="#b0b0b0", linewidth=0.6, zorder=1)
+        time = np.arange(len(m.plane))
+        dots = axis.scatter(*m.plane.T, c=time, cmap="viridis", vmin=0, vmax=frames - 1, s=16, zorder=2)
+        _square(axis, m.plane)
+        axis.set_title(f"{wrap(m.scheme, 34)}\n{wrap(m.clip, 22)}: $|\\rho|$ {m.order:.3f}", fontsize=8)
+    bar = figure.colorbar(dots, ax=axes, shrink=0.8 if rows > 1 else 1.0, aspect=30)
+    bar.set_label("frame")
+    bar.locator = MaxNLocator(integer=True)
+    bar.update_ticks()
+    figure.supxlabel("first principal coordinate of the codes", fontsize=9)
+    figure.supylabel("second principal coordinate", fontsize=9)
+    return figure
+
+
+def _square(axis: Any, plane: np.ndarray) -> None:
+    """The same scale both ways, so that a line looks like one."""
+    middle, half = (plane.max(0) + plane.min(0)) / 2, max(0.55 * np.ptp(plane, axis=0).max(), 1e-3)
+    axis.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))
+    axis.set_box_aspect(1)
+    axis.locator_params(nbins=4)
+
+
+def _curves(plt: Any, curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Any:
+    figure, axis = plt.subplots(figsize=(7.2, 4.0), layout="constrained")
+    for order, (name, (epochs, values)) in enumerate(curves.items()):
+        axis.loglog(epochs, values, label=wrap(name, 46), **line_style(order) | {"marker": ""})
+    axis.set(xlabel="epoch", ylabel="loss (geometric mean over clips)")
+    axis.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    return figure

@@ -1,0 +1,83 @@
+"""Quality over time, drawn from the point files where clips are coded in several groups of frames."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semlink.errors import ResultsError
+from semlink.link.plots.curves import MAX_PANELS, SNR_NAME, Curve, Panel, Sheet, schemes_of
+from semlink.link.results.rows import Row, cells, from_json
+
+__all__ = ["time_sheet"]
+
+ONE = "psnr_of_first_trial"
+MEAN = "psnr_by_frame"
+
+
+def time_sheet(directory: Path, rows: Sequence[Row]) -> Sheet | None:
+    """PSNR over frames at the middle SNR and budget of each channel; None where no clip has several groups.
+
+    On the left the mean over clips and trials, on the right one transmission:
+    the first clip in the first trial, where all schemes met the same channel.
+
+    Raises:
+        ResultsError: a point file is damaged.
+    """
+    records = [r for r in _records(directory, rows) if r["clips"] and r["snr_db"] is not None]
+    if not any(r.get("group_frames", np.inf) < len(r["clips"][0].get(MEAN, ())) for r in records):
+        return None
+    schemes = schemes_of(rows)
+    panels = []
+    for channel in dict.fromkeys(row.channel for row in rows):
+        here = _middle([r for r in records if r["channel"] == channel and MEAN in r["clips"][0]])
+        if here:
+            where = [channel] if len({row.channel for row in rows}) > 1 else []
+            where += [f"{SNR_NAME}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{here[0]['snr_db']:g}\N{NO-BREAK SPACE}dB"]
+            for kind, what in ((MEAN, "mean"), (ONE, "one transmission")):
+                panels.append(Panel(", ".join([*where, what]), tuple(_curve(r, kind, schemes) for r in here)))
+    lengths = sorted({f"{r['group_frames']}" for r in records if r["group_frames"] < len(r["clips"][0][MEAN])})
+    note = f"Clips in groups of {', '.join(lengths)} frames; one transmission: first clip, first trial."
+    return Sheet("psnr_over_time", tuple(panels[:MAX_PANELS]), "frame", "PSNR [dB]", (note,), schemes=schemes)
+
+
+def _middle(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """One record for each scheme: at the middle SNR, there at the middle budget or rate."""
+    snrs = sorted({r["snr_db"] for r in records})
+    chosen = []
+    for scheme in dict.fromkeys(r["scheme"] for r in records):
+        own = [r for r in records if r["scheme"] == scheme and r["snr_db"] == snrs[len(snrs) // 2]]
+        own.sort(key=lambda r: (r["budget"] or 0.0, r["rate"] or 0.0))
+        chosen += own[len(own) // 2 :][:1]
+    return chosen
+
+
+def _curve(record: dict[str, Any], kind: str, schemes: Sequence[str]) -> Curve:
+    clips = record["clips"][:1] if kind == ONE else record["clips"]
+    values = np.mean([clip[kind] for clip in clips], axis=0)
+    return Curve(
+        label=record["scheme"],
+        order=schemes.index(record["scheme"]),
+        x=tuple(float(frame) for frame in range(len(values))),
+        y=tuple(float(v) for v in values),
+        half=(float("nan"),) * len(values),
+        bound=bool(record["bound"]),
+        genie=", ".join(record["genie"]),
+    )
+
+
+def _records(directory: Path, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
+    """The point files behind `rows`; those of earlier runs are passed over."""
+    wanted = {cells(row) for row in rows}
+    for path in sorted((directory / "points").glob("*.json")):
+        try:
+            record = json.loads(path.read_text(encoding="utf-8"))
+            current = cells(from_json(record["row"])) in wanted
+        except (OSError, ValueError, KeyError, TypeError) as fault:
+            raise ResultsError(f"{path}: damaged point ({fault!r}); delete it and run again") from fault
+        if current:
+            yield record

@@ -1,0 +1,189 @@
+"""The table that ends a run: one line per scheme and operating point.
+
+Knowledge that no receiver has is printed bold and named, bounds in italics
+and named; without a terminal the names remain.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+from semlink.link.results.rows import Row, cost_column, value
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.table import Table
+
+__all__ = [
+    "add",
+    "as_text",
+    "grid",
+    "number",
+    "point_name",
+    "print_rows",
+    "remarks",
+    "results_table",
+    "show",
+    "text_of",
+]
+
+SNR_HEAD = "SNR dB"
+LEAST_NAME = 18  # columns for names, however narrow the terminal
+
+
+def results_table(rows: Sequence[Row]) -> Table:
+    """`rows` as a rich table, a section per channel and SNR, reasons for gaps below."""
+    rows = tuple(rows)
+    channels = list(dict.fromkeys(r.channel for r in rows))
+    cost = cost_column(rows)
+    columns = _columns(rows, cost, len(channels) > 1)
+    noted = list(dict.fromkeys(r.note for r in rows if r.note))
+    table = grid(_title(rows, channels), [*columns, "note"] if noted else columns)
+    for place in sorted({(r.channel, r.snr_db) for r in rows}, key=lambda p: (channels.index(p[0]), _order(p[1]))):
+        before = None
+        for row in (r for r in rows if (r.channel, r.snr_db) == place):
+            cells = [_cell(row, column, cost) for column in columns]
+            cells[0] = "" if row.scheme == before else cells[0]
+            cells += [f"({noted.index(row.note) + 1})" if row.note else ""] if noted else []
+            style = " ".join(s for s, on in (("bold", row.genie), ("italic", row.bound)) if on)
+            add(table, *cells, style=style)
+            before = row.scheme
+        table.add_section()
+    remarks(table, noted)
+    return table
+
+
+def print_rows(rows: Sequence[Row]) -> None:
+    """Show the table on standard output, as wide as the terminal; 100 columns of plain text elsewhere."""
+    show(results_table(rows))
+
+
+def as_text(rows: Sequence[Row], width: int = 100) -> str:
+    """The table as plain text of `width` columns."""
+    return text_of(results_table(rows), width)
+
+
+def text_of(content: RenderableType, width: int = 100) -> str:
+    """Any rich content as plain text, without codes for colour, no trailing blanks."""
+    import io
+
+    from rich.console import Console
+
+    out = io.StringIO()
+    Console(file=out, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(content)
+    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def show(content: RenderableType) -> None:
+    """Rich content on standard output: styled in a terminal, plain text of 100 columns in a pipe or file."""
+    from rich.console import Console
+
+    console = Console()
+    if console.is_terminal:
+        console.print(content)
+    else:
+        sys.stdout.write(text_of(content))
+
+
+def grid(title: str, heads: Sequence[str]) -> Table:
+    """An empty table in the house's look: a rule below the heads, names to the left, numbers to the right."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=Text(title), title_justify="left", title_style="bold", box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
+    table.pad_edge = False
+    for head in heads:
+        if head in ("scheme", "channel"):
+            table.add_column(head, overflow="fold", min_width=LEAST_NAME if head == "scheme" else None)
+        else:
+            table.add_column(Text(head), justify="right", no_wrap=True)
+    return table
+
+
+def add(table: Table, *cells: str, style: str = "") -> None:
+    """Append a line; brackets in names stay what they are."""
+    from rich.text import Text
+
+    table.add_row(*(Text(cell, style=style) for cell in cells))
+
+
+def remarks(table: Table, notes: Sequence[str]) -> None:
+    """Numbered remarks below `table`."""
+    from rich.text import Text
+
+    if notes:
+        table.caption = Text("\n".join(f"({place}) {note}" for place, note in enumerate(notes, start=1)))
+        table.caption_justify = "left"
+
+
+def number(found: float | None, digits: int = 6) -> str:
+    """A plain number with at most `digits` significant digits; '' for none."""
+    return "" if found is None or math.isnan(found) else f"{found:.{digits}g}"
+
+
+def _columns(rows: Sequence[Row], cost: str, channels: bool) -> list[str]:
+    """The heads that have something to show."""
+    heads = ["scheme", *(["channel"] if channels else [])]
+    optional = {
+        SNR_HEAD: ("snr_db",),
+        "point": ("budget", "rate"),
+        "uses" if cost == "channel_uses_per_pixel" else "readings/pixel": ("channel_uses", cost),
+        "PSNR dB": ("psnr_db",),
+        "SSIM": ("ssim",),
+        "BLER": ("bler",),
+        "trials": ("trials",),
+    }
+    shown = (head for head, names in optional.items() if any(value(r, n) is not None for r in rows for n in names))
+    return [*heads, *shown]
+
+
+def _cell(row: Row, column: str, cost: str) -> str:
+    match column:
+        case "scheme":
+            return row.scheme + (f" (genie: {row.genie})" if row.genie else "") + (" (bound)" if row.bound else "")
+        case "channel":
+            return row.channel
+        case "point":
+            return point_name(row)
+        case "PSNR dB":
+            return _quality(row)
+        case "SSIM":
+            return "" if value(row, "ssim") is None else f"{row.ssim:.3f}"
+        case "uses":
+            return "" if value(row, "channel_uses") is None else f"{row.channel_uses:.0f}"
+        case "BLER":
+            return number(value(row, "bler"), 2)
+    return number(value(row, {SNR_HEAD: "snr_db"}.get(column, cost if "/" in column else column)), 4)
+
+
+def point_name(row: Row) -> str:
+    """The operating point in a few letters: the budget, or the scheme's own rate."""
+    if row.budget is not None:
+        return number(row.budget)
+    return f"rate {number(row.rate)}" if row.rate is not None else ""
+
+
+def _quality(row: Row) -> str:
+    found, half = value(row, "psnr_db"), value(row, "psnr_ci95")
+    if found is None:
+        return "-"
+    return f"{found:.2f} \N{PLUS-MINUS SIGN}{half:.2f}" if half else f"{found:.2f}" + " " * 6
+
+
+def _title(rows: Sequence[Row], channels: Iterable[str]) -> str:
+    names = [name for name in channels if name]
+    clips = {r.clips for r in rows if r.clips}
+    parts = [f"channel {names[0]}"] if len(names) == 1 else []
+    parts += [f"{min(clips)} clip{'s' if min(clips) > 1 else ''}"] if len(clips) == 1 else []
+    parts += ["budgets in uses per pixel"] if any(r.budget is not None for r in rows) else []
+    return ", ".join(["Results", *parts]) + "; \N{PLUS-MINUS SIGN}: 95 % interval over trials"
+
+
+def _order(snr_db: float | None) -> float:
+    return -math.inf if snr_db is None else snr_db

@@ -1,0 +1,1 @@
+"""A folder of results: rows, points, clips, manifest."""

@@ -1,0 +1,144 @@
+"""A results folder: point files, `curves.csv`, `manifest.json`.
+
+A point is written whole or not at all, under a name that follows from what it
+depends on. A rerun computes what is missing; folders can be merged by copying
+their points together.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import shutil
+import subprocess
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from semlink import __version__
+from semlink.errors import ResultsError
+from semlink.files import write_atomic
+from semlink.link.results.rows import CURVES, Row, from_json, write_csv
+from semlink.link.scenario.scenario import Scenario
+
+LEAST_FREE_BYTES = 20_000_000
+RECORDED = ("torch", "numpy", "scipy", "av", "numba", "sionna-no-rt", "constriction", "scikit-commpy", "scikit-image")
+
+
+@dataclass(frozen=True, slots=True)
+class Results:
+    """Paths and files of one results folder."""
+
+    folder: Path
+
+    def prepare(self, *, fresh: bool) -> None:
+        """Make the folder and prove that it can be written.
+
+        Raises:
+            ResultsError: it cannot, or the disk is nearly full.
+        """
+        try:
+            if fresh and (self.folder / "points").is_dir():
+                shutil.rmtree(self.folder / "points")
+            (self.folder / "points").mkdir(parents=True, exist_ok=True)
+            self.drop_spares(older_than_s=3600)
+            write_atomic(self.folder / "points" / ".probe", b"semlink\n")
+            (self.folder / "points" / ".probe").unlink()
+            free = shutil.disk_usage(self.folder).free
+        except OSError as fault:
+            if isinstance(fault, ResultsError):
+                raise ResultsError(f"{fault}; choose another --out") from fault
+            raise ResultsError(
+                f"{self.folder}: cannot be written ({fault.strerror or fault}); choose another --out"
+            ) from fault
+        if free < LEAST_FREE_BYTES:
+            raise ResultsError(f"{self.folder}: only {free / 1e6:.0f} MB free on this disk; a run needs 20 MB")
+
+    def tidy(self) -> None:
+        """After a failure: no half-written file stays, and no folder that holds nothing."""
+        self.drop_spares()
+        for folder in (self.folder / "points", self.folder):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+    def drop_spares(self, *, older_than_s: float = 0.0) -> None:
+        """Remove what killed writers left unfinished; a run beside this one may still be writing the young ones."""
+        for spare in (self.folder / "points").glob(".*.tmp"):
+            with contextlib.suppress(OSError):
+                if time.time() - spare.stat().st_mtime >= older_than_s:
+                    spare.unlink()
+
+    def point_path(self, key: str) -> Path:
+        return self.folder / "points" / f"{key}.json"
+
+    def has(self, key: str) -> bool:
+        """Whether a point is finished and readable."""
+        return self.read(key) is not None
+
+    def read(self, key: str) -> dict[str, Any] | None:
+        """A finished point, None if it is missing or damaged."""
+        try:
+            record = json.loads(self.point_path(key).read_text(encoding="utf-8"))
+        except (OSError, json.JSONDecodeError, UnicodeDecodeError):
+            return None
+        return record if isinstance(record, dict) and "row" in record else None
+
+    def write(self, key: str, record: dict[str, Any]) -> None:
+        """Keep a finished point.
+
+        Raises:
+            ResultsError: the disk does not take it.
+        """
+        write_atomic(self.point_path(key), (json.dumps(record, indent=1) + "\n").encode())
+
+    def write_curves(self, keys: Iterable[str]) -> tuple[Row, ...]:
+        """Collect the points into `curves.csv`, in the order of the grid."""
+        records = (self.read(key) for key in keys)
+        rows = tuple(from_json(record["row"]) for record in records if record is not None)
+        write_csv(rows, self.folder / CURVES)
+        return rows
+
+    def write_manifest(self, scenario: Scenario, *, seconds: float, workers: int, computed: int, points: int) -> None:
+        """Say what made these results."""
+        manifest = {
+            "scenario": scenario.model_dump(mode="json"),
+            "version": __version__,
+            "commit": commit(),
+            "packages": {"python": platform.python_version(), **_packages()},
+            "device": f"cpu ({platform.machine()}, {os.cpu_count()} cores)",
+            "workers": workers,
+            "points": points,
+            "points_computed_in_this_run": computed,
+            "wall_s": round(seconds, 1),
+        }
+        write_atomic(self.folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
+
+
+def commit() -> str | None:
+    """The commit that the package runs from, with '+' if its files differ; None outside a checkout."""
+    here = Path(__file__).resolve().parents[3]
+    if not (here / ".git").exists():
+        return None
+    try:
+        head = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        dirty = subprocess.run(
+            ["git", "-C", here, "status", "--porcelain", "--", "semlink"], capture_output=True, text=True, check=True
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+
+
+def _packages() -> dict[str, str]:
+    found = {}
+    for name in RECORDED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found

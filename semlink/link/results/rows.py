@@ -1,0 +1,262 @@
+"""One row of a results table: what `curves.csv` holds, how it is written and read.
+
+A row is one scheme at one channel, one SNR and one budget (or rate). Columns
+that a user's metric adds ride along in `extra` and stand at the end of the
+file. Numbers are written with a fixed precision, so that equal results give
+equal bytes.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+from semlink.errors import ResultsError, ScenarioError
+from semlink.files import reason_of, write_atomic
+
+CURVES = "curves.csv"
+TEXTS = ("scheme", "channel", "genie", "note")
+COUNTS = ("trials", "clips", "seed")
+DECIMALS = {
+    "channel_uses": 2,
+    "payload": 2,
+    "parity": 2,
+    "crc": 2,
+    "pilot": 2,
+    "header": 2,
+    "side_info": 2,
+    "retransmission": 2,
+    "psnr_db": 4,
+    "psnr_ci95": 4,
+    "psnr_clips_ci95": 4,
+    "ssim": 5,
+    "ssim_ci95": 5,
+}
+SIGNIFICANT = 8  # digits of every other number
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One operating point of one scheme; None where there is nothing to say.
+
+    Costs are complex channel uses per clip, split by purpose as the ledger
+    does; `budget` is in channel uses per source pixel, `rate` is the scheme's
+    own knob. `psnr_ci95` is the half width of the 95 % interval of the mean
+    over trials with the clips held fixed (noise), `psnr_clips_ci95` that of
+    the mean over clips (content). `genie` names the knowledge that no
+    receiver could have, comma-separated; `bound` marks an idealised curve.
+    """
+
+    scheme: str
+    channel: str = ""
+    snr_db: float | None = None
+    budget: float | None = None
+    rate: float | None = None
+    channel_uses: float | None = None
+    channel_uses_per_pixel: float | None = None
+    measurements_per_pixel: float | None = None
+    payload: float | None = None
+    parity: float | None = None
+    crc: float | None = None
+    pilot: float | None = None
+    header: float | None = None
+    side_info: float | None = None
+    retransmission: float | None = None
+    psnr_db: float | None = None
+    psnr_ci95: float | None = None
+    ssim: float | None = None
+    ssim_ci95: float | None = None
+    bler: float | None = None
+    trials: int | None = None
+    clips: int | None = None
+    seed: int | None = None
+    genie: str = ""
+    note: str = ""
+    psnr_clips_ci95: float | None = None
+    bler_ci95_low: float | None = None
+    bler_ci95_high: float | None = None
+    outage: float | None = None
+    bound: bool = False
+    extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+    @property
+    def point(self) -> tuple[str, float | None, float | None, float | None]:
+        """Where the row stands: channel, SNR, budget, rate (the rate only without a budget)."""
+        return self.channel, self.snr_db, self.budget, self.rate if self.budget is None else None
+
+
+COLUMNS = tuple(f.name for f in fields(Row) if f.name != "extra")
+
+
+def value(row: Row, column: str) -> float | None:
+    """A number of `row`, own or extra; None where it is empty, text or not a number."""
+    found = row.extra.get(column) if column not in COLUMNS else getattr(row, column)
+    if isinstance(found, str | bool) or found is None or math.isnan(found):
+        return None
+    return float(found)
+
+
+def interval_column(metric: str) -> str:
+    """The column with the half width of the 95 % interval of `metric`: psnr_db -> psnr_ci95."""
+    return metric.removesuffix("_db") + "_ci95"
+
+
+def cost_column(rows: Iterable[Row]) -> str:
+    """What the cost axis shows: channel uses per pixel, or measurements where nothing is sent."""
+    rows = tuple(rows)
+    names = ("channel_uses_per_pixel", "measurements_per_pixel")
+    return next((name for name in names if any(value(row, name) is not None for row in rows)), names[0])
+
+
+def check_metric(rows: Iterable[Row], metric: str) -> None:
+    """Make sure that some row carries `metric`.
+
+    Raises:
+        ScenarioError: no row does; names those that exist.
+    """
+    rows = tuple(rows)
+    if not any(value(row, metric) is not None for row in rows):
+        names = dict.fromkeys(["psnr_db", "ssim", *(name for row in rows for name in row.extra)])
+        known = [n for n in names if not n.endswith("_ci95") and any(value(row, n) is not None for row in rows)]
+        raise ScenarioError(f"metric {metric!r} is in no row; the results have {', '.join(known) or 'no quality'}")
+
+
+def cells(row: Row) -> tuple[str, ...]:
+    """The own columns of `row` as they stand in the file; equal for rows that a reader cannot tell apart."""
+    return tuple(_cell(name, getattr(row, name)) for name in COLUMNS)
+
+
+def write_csv(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
+    """Write `rows` under a header, all or nothing.
+
+    Raises:
+        ResultsError: the file cannot be written.
+    """
+    extras = tuple(dict.fromkeys(name for row in rows for name in row.extra))
+    out = io.StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow([*COLUMNS, *extras])
+    for row in rows:
+        writer.writerow([*cells(row), *(_cell(name, row.extra.get(name)) for name in extras)])
+    write_atomic(path, out.getvalue().encode())
+
+
+def read_csv(path: str | os.PathLike[str]) -> tuple[Row, ...]:
+    """The rows of a `curves.csv`; unknown columns become `extra`.
+
+    Raises:
+        ResultsError: the file is missing, no table of results, or holds a number that is none.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ResultsError(f"{path}: cannot be read ({reason_of(error)})") from error
+    reader = csv.reader(io.StringIO(text, newline=""))
+    header = next(reader, [])
+    if "scheme" not in header:
+        raise ResultsError(f"{path}:1: no column 'scheme'; expected a table that `semlink run` wrote")
+    rows = []
+    for cells in reader:
+        if cells:
+            rows.append(_parse(dict(zip(header, cells)), f"{path}:{reader.line_num}"))
+    return tuple(rows)
+
+
+def read_folder(directory: str | os.PathLike[str]) -> tuple[Row, ...]:
+    """The rows of a results folder.
+
+    Raises:
+        ResultsError: there is no such folder, or it holds no readable, filled `curves.csv`.
+    """
+    folder = Path(directory)
+    if not folder.is_dir():
+        raise ResultsError(f"{folder}: no such folder; expected one that `semlink run` wrote")
+    if not (folder / CURVES).is_file():
+        raise ResultsError(f"{folder}: holds no {CURVES}; finish `semlink run` with --out {folder} first")
+    rows = read_csv(folder / CURVES)
+    if not rows:
+        raise ResultsError(f"{folder / CURVES}: holds a header but no rows")
+    return rows
+
+
+def to_json(row: Row) -> dict[str, Any]:
+    """`row` as plain JSON values; infinities as the words 'inf' and '-inf'."""
+    own = {name: _plain(getattr(row, name)) for name in COLUMNS}
+    return own | {"extra": {name: _plain(v) for name, v in row.extra.items()}}
+
+
+def from_json(values: Mapping[str, Any]) -> Row:
+    """The row that `to_json` made; unknown names are kept as `extra`.
+
+    Raises:
+        ResultsError: a value is not of its column's type.
+    """
+    own = {name: _typed(name, v, "row") for name, v in values.items() if name in COLUMNS}
+    if not own.get("scheme"):
+        raise ResultsError("row: has no 'scheme'")
+    strange = {name: v for name, v in values.items() if name not in COLUMNS and name != "extra"}
+    extra = {name: _number_or_text(v) for name, v in (dict(values.get("extra") or {}) | strange).items()}
+    return Row(**own, extra=extra)
+
+
+def _cell(name: str, content: Any) -> str:
+    """One cell of the table: fixed precision, no trailing zeros but in qualities, '' for nothing."""
+    if content is None or content is False:
+        return ""
+    if content is True:
+        return "yes"
+    if isinstance(content, str):
+        return " ".join(content.split())
+    if name in COUNTS:
+        return str(int(content))
+    number = float(content)
+    if math.isnan(number):
+        return ""
+    if name not in DECIMALS or math.isinf(number):
+        return f"{number + 0.0:.{SIGNIFICANT}g}"
+    text = f"{number:.{DECIMALS[name]}f}"
+    return text if DECIMALS[name] > 2 else text.rstrip("0").rstrip(".")
+
+
+def _parse(cells: Mapping[str, str], where: str) -> Row:
+    own = {name: _typed(name, text, where) for name, text in cells.items() if name in COLUMNS}
+    extra = {name: _number_or_text(text) for name, text in cells.items() if name not in COLUMNS}
+    return Row(**own, extra={name: found for name, found in extra.items() if found is not None})
+
+
+def _typed(name: str, content: Any, where: str) -> Any:
+    """A cell or JSON value as the type of its column."""
+    if name in TEXTS:
+        return "" if content is None else str(content)
+    if name == "bound":
+        return content is True or str(content).lower() in ("yes", "true", "1")
+    if content is None or content == "":
+        return None
+    try:
+        return int(content) if name in COUNTS else float(content)
+    except (TypeError, ValueError):
+        kind = "a whole number" if name in COUNTS else "a number"
+        raise ResultsError(f"{where}: {name}: got {content!r}, expected {kind}") from None
+
+
+def _number_or_text(content: Any) -> Any:
+    try:
+        return float(content)
+    except (TypeError, ValueError):
+        return content or None
+
+
+def _plain(content: Any) -> Any:
+    if content is None or isinstance(content, str | bool | int):
+        return content
+    number = float(content)
+    if math.isnan(number):
+        return None
+    return number if math.isfinite(number) else str(number)

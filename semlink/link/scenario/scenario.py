@@ -1,0 +1,140 @@
+"""The scenario: what a YAML file may say, as typed and closed models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
+
+from semlink.link.scenario.published_table import TableSpec
+from semlink.link.schemes.registry import AnyScheme
+from semlink.phy.specs.channels import AnyChannel, AnyWaveform, MultipathSpec, OfdmSpec
+from semlink.sensing.specs.sources import AnySource
+from semlink.spec import Spec
+
+MetricName = Literal["psnr", "ssim", "ms_ssim"]
+
+
+def _as_list(value: Any) -> Any:
+    return value if isinstance(value, list | tuple) else [value]
+
+
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class Sweep(Spec):
+    """The grid: every SNR with every budget."""
+
+    snr_db: Annotated[tuple[Finite, ...], BeforeValidator(_as_list)] = Field(
+        min_length=1, description="Es/N0 in dB, a number or a list"
+    )
+    budget: Annotated[
+        tuple[Annotated[Finite, Field(gt=0)], ...] | None, BeforeValidator(lambda v: v if v is None else _as_list(v))
+    ] = Field(None, description="complex channel uses per source pixel, a number or a list")
+
+
+class Trials(Spec):
+    """When a point is known well enough."""
+
+    min: PositiveInt = Field(4, description="trials of every point")
+    max: PositiveInt = Field(32, description="trials at most")
+    ci_halfwidth_db: Annotated[float, Field(gt=0)] = Field(
+        0.1, description="stop when the 95 % interval of the mean PSNR is this narrow"
+    )
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Trials:
+        if self.max < self.min:
+            raise ValueError(f"trials.max is {self.max}, below trials.min {self.min}")
+        return self
+
+
+class Scenario(Spec):
+    """One experiment: a source, a channel, a grid and the schemes that meet on it."""
+
+    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the results folder")
+    description: str = Field("", description="what it shows")
+    seed: int = Field(1, ge=0, description="root of all chance")
+    source: AnySource = Field(description="where clips come from")
+    channel: Annotated[list[AnyChannel], BeforeValidator(_as_list)] = Field(
+        [], description="a channel, or a list of channels; none where every scheme only senses"
+    )
+    waveform: AnyWaveform | None = Field(
+        None, description="pilots, estimator and equaliser; default: what the channel needs"
+    )
+    sweep: Sweep | None = Field(None, description="the grid; none where every scheme only senses")
+    schemes: list[AnyScheme] = Field(min_length=1)
+    metrics: list[MetricName] = Field(["psnr", "ssim"], min_length=1)
+    trials: Trials = Field(Trials())
+    table: TableSpec | None = Field(None, description="also write clips against schemes, beside published numbers")
+
+    @field_validator("schemes")
+    @classmethod
+    def _unique(cls, schemes: list[Any]) -> list[Any]:
+        names = [getattr(s, "name", None) or (s.model_extra or {}).get("name", s.kind) for s in schemes]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"two schemes are called {twice[0]!r}; names must differ")
+        return schemes
+
+    @model_validator(mode="after")
+    def _waveform_suits(self) -> Scenario:
+        for channel in self.channel:
+            if isinstance(channel, MultipathSpec):
+                waveform = self.waveform or channel.default_waveform()
+                if not isinstance(waveform, OfdmSpec):
+                    continue
+                if abs(waveform.bandwidth_mhz - channel.bandwidth_mhz) > 1e-6:
+                    raise ValueError(
+                        f"channel {channel.kind} has bandwidth_mhz {channel.bandwidth_mhz:g}, but the ofdm waveform "
+                        f"has {waveform.num_subcarriers} x {waveform.spacing_khz} kHz = {waveform.bandwidth_mhz:g} MHz"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _table_names_schemes(self) -> Scenario:
+        names = [scheme_name(scheme) for scheme in self.schemes]
+        for where, asked in (
+            (("oracle", self.table.oracle), ("published", [p.scheme for p in self.table.published]))
+            if self.table
+            else ()
+        ):
+            for name in asked:
+                if name not in names:
+                    raise ValueError(f"table.{where} names {name!r}; allowed: {names}")
+        return self
+
+    @model_validator(mode="after")
+    def _has_operating_points(self) -> Scenario:
+        for scheme in self.schemes:
+            if scheme.kind == "sensing":
+                continue
+            if not self.channel:
+                raise ValueError(f"scheme {scheme_name(scheme)!r} sends symbols, and no channel is given")
+            if self.sweep is None:
+                raise ValueError(f"scheme {scheme_name(scheme)!r} sends symbols, and no sweep.snr_db is given")
+            if self.sweep.budget is None and rates_of(scheme) is None:
+                raise ValueError(f"scheme {scheme_name(scheme)!r} has no rates and sweep.budget is not given; set one")
+        return self
+
+
+def scheme_name(scheme: Any) -> str:
+    """The name that a scheme has in tables and plots."""
+    own = getattr(scheme, "name", None) or (getattr(scheme, "model_extra", None) or {}).get("name")
+    return str(own or scheme.kind)
+
+
+def rates_of(scheme: Any) -> list[float] | None:
+    """The scheme's own operating points, None where the budget rules."""
+    return getattr(scheme, "rates", None) or (getattr(scheme, "model_extra", None) or {}).get("rates")
+
+
+def build_block(spec: Any, joint: str, folder: Path | None = None) -> Any:
+    """The block that a spec describes; user classes are looked up from `folder` first."""
+    from semlink.plugins import build
+    from semlink.spec import PluginSpec
+
+    if isinstance(spec, PluginSpec):
+        return build(spec, joint, folder=folder)
+    return spec.build()

@@ -1,0 +1,53 @@
+"""What keys may stand where: for editors (JSON Schema), `semlink list`, and hints."""
+
+from __future__ import annotations
+
+from typing import Any, get_args
+
+from semlink.link.scenario.scenario import Scenario
+from semlink.link.schemes.registry import CODECS, SCHEMES
+from semlink.phy.specs.channels import CHANNELS, WAVEFORMS
+from semlink.phy.specs.codings import CODINGS
+from semlink.sensing.specs.programmable import RECONSTRUCTIONS, SENSORS
+from semlink.sensing.specs.sources import SOURCES
+from semlink.spec import Spec, kinds_of
+
+CATALOGUE: dict[str, tuple[type[Spec], ...]] = {
+    "source": SOURCES,
+    "sensor": SENSORS,
+    "reconstruction": RECONSTRUCTIONS,
+    "channel": CHANNELS,
+    "waveform": WAVEFORMS,
+    "scheme": SCHEMES,
+    "codec": CODECS,
+    "coding": CODINGS,
+}
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario file."""
+    schema = Scenario.model_json_schema()
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def fields_at(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys that the model at a validation location has; empty if unknown."""
+    by_kind = {kind: spec for specs in CATALOGUE.values() for spec in specs for kind in kinds_of(spec)}
+    model: Any = Scenario
+    choices: list[Any] = []
+    for part in loc:
+        kin = [choice for choice in choices if part in _kinds(choice)]
+        if kin:
+            model = kin[0]
+        elif part in by_kind:
+            model = by_kind[str(part)]
+        elif hasattr(model, "model_fields") and part in model.model_fields:
+            annotation = model.model_fields[part].annotation
+            choices = [choice for choice in (annotation, *get_args(annotation)) if hasattr(choice, "model_fields")]
+            model = next(iter(choices), model)
+    return list(model.model_fields)
+
+
+def _kinds(spec: Any) -> tuple[str, ...]:
+    """The kinds of a spec, none of anything else."""
+    return kinds_of(spec) if isinstance(spec, type) and issubclass(spec, Spec) and "kind" in spec.model_fields else ()

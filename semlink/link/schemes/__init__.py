@@ -1,0 +1,1 @@
+"""Complete ways to send a clip: a transmitter and a receiver."""

@@ -1,0 +1,134 @@
+"""A linear analogue scheme: a coded header, then video coefficients as amplitudes.
+
+    [ header: which chunks, their variances | coefficients, two real numbers a symbol ]
+
+The length of the header is agreed on for the operating point; the transmitter
+describes its chunks as finely as that allows. A header that is lost leaves
+nothing to decode by: mid-gray frames.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from semlink.blocks import Rehearsal
+from semlink.caching import Memo, digest_of
+from semlink.codecs.analogue.softcast import LEAST_SIDE_BYTES, SoftCast
+from semlink.codecs.projections.softcast import ProjectionSoftCast
+from semlink.errors import Infeasible
+from semlink.flow import Flow
+from semlink.ledger import Charge
+from semlink.link.chain.interactive import part_of
+from semlink.link.schemes.coded_header import SidePath, rehearsed
+from semlink.link.schemes.digital.scheme import as_frames, only_clip
+from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols
+from semlink.seeds import Seeds
+from semlink.units import noise_var_from_snr
+
+__all__ = ["SoftCastScheme"]
+
+ENCODED_CLIPS_KEPT = 16
+
+GOOD_SIDE_BYTES = 24
+"""What a short transmission spends on its description, if it can."""
+MOST_OF_A_SHORT_ONE = 0.15
+MOST_FOR_MARGIN = 0.25
+"""Shares of the channel uses that those bytes, and a header made safe against fading, may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class SoftCastScheme:
+    """SoftCast with its metadata sent and paid for.
+
+    Attributes:
+        metadata: share of the channel uses that the description of the chunks may take.
+        margin_db: between the agreed SNR and what the header is coded for; None to rehearse it.
+    """
+
+    codec: SoftCast | ProjectionSoftCast
+    metadata: float = 0.06
+    margin_db: float | None = None
+    encoded: Memo[tuple[bytes, np.ndarray]] = field(
+        default_factory=lambda: Memo(ENCODED_CLIPS_KEPT), repr=False, compare=False
+    )
+
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+        """Settle the number of channel uses, the length of the header and its margin.
+
+        Raises:
+            Infeasible: the header would take more than half of the channel uses.
+        """
+        uses = point.budget_uses
+        if uses is None:
+            assert point.rate is not None
+            uses = math.floor(point.rate * frames.num_pixels)
+        path = SidePath(self.margin_db or 0.0)
+        side_bytes = self._side_bytes(path, uses, point.snr_db)
+        if self.margin_db is None:
+            most = int(MOST_FOR_MARGIN * uses)
+            path = rehearsed(path, side_bytes, point.snr_db, rehearsal, most_uses=most)
+        head = path.uses(side_bytes, point.snr_db)
+        if head > uses / 2:
+            raise Infeasible(f"{uses} channel uses; the smallest header of SoftCast takes {head} of them")
+        return Agreement(frames, point, {"uses": uses, "side_bytes": side_bytes, "margin_db": path.margin_db})
+
+    def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
+        snr_db, path, side_bytes = _terms(agreement)
+        clip, num_reals = only_clip(frames), 2 * (agreement.terms["uses"] - path.uses(side_bytes, snr_db))
+        side, numbers = self.encoded.get(
+            digest_of(clip, num_reals, side_bytes, snr_db),
+            lambda: self.codec.encode(
+                clip, num_reals=num_reals, side_bytes=side_bytes, noise_var=noise_var_from_snr(snr_db)
+            ),
+        )
+        flow = path.send(side.ljust(side_bytes, b"\0"), snr_db)
+        iq = torch.cat([flow.payload.iq, as_symbols(numbers)], 1)
+        return flow.then(Symbols(iq), Charge("codecs/softcast", "payload", len(numbers) // 2))
+
+    def receive(self, received: Received, agreement: Agreement) -> Delivered:
+        snr_db, path, side_bytes = _terms(agreement)
+        shape = agreement.frames
+        size = (shape.t, shape.h, shape.w)
+        pixels = None
+        side = path.receive(received, side_bytes, snr_db)
+        if side is not None:
+            analogue = part_of(received, path.uses(side_bytes, snr_db), received.iq.shape[1])
+            numbers, noise_var = as_numbers(analogue)
+            pixels = self.codec.decode(side, numbers, noise_var, size, noise_var=noise_var_from_snr(snr_db))
+        if pixels is None:
+            return Delivered(as_frames(self.codec.nothing(size)), blocks=1, lost=1)
+        return Delivered(as_frames(pixels), blocks=1)
+
+    def _side_bytes(self, path: SidePath, uses: int, snr_db: float) -> int:
+        """What `metadata` of the channel uses carries, more of them where that is very little."""
+        least = min(_carried(path, int(MOST_OF_A_SHORT_ONE * uses), snr_db), GOOD_SIDE_BYTES)
+        return max(_carried(path, int(self.metadata * uses), snr_db), least, LEAST_SIDE_BYTES)
+
+
+def as_symbols(numbers: np.ndarray) -> torch.Tensor:
+    """Numbers (2 n,) of mean power 1 in pairs as complex64 symbols (1, n) of mean power 1."""
+    pairs = torch.from_numpy((numbers / math.sqrt(2)).astype(np.float32).reshape(1, -1, 2))
+    return torch.view_as_complex(pairs.contiguous())
+
+
+def as_numbers(received: Received) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers (2 n,) and the noise variance on each from symbols (1, n)."""
+    pairs = torch.view_as_real(received.iq.detach().cpu().to(torch.complex64)).double()
+    noise_var = received.noise_var.detach().cpu().double().expand(received.iq.shape)
+    return pairs.numpy().ravel() * math.sqrt(2), np.repeat(noise_var.numpy().ravel(), 2)
+
+
+def _carried(path: SidePath, uses: int, snr_db: float) -> int:
+    """Bytes of a header of at most `uses` symbols, 0 where there is none."""
+    try:
+        return path.most_bytes(uses, snr_db)
+    except Infeasible:
+        return 0
+
+
+def _terms(agreement: Agreement) -> tuple[float, SidePath, int]:
+    return agreement.point.snr_db, SidePath(agreement.terms["margin_db"]), agreement.terms["side_bytes"]

@@ -1,0 +1,1 @@
+"""Binary maps sent without a channel code."""

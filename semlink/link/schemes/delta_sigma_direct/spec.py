@@ -1,0 +1,41 @@
+"""What a scenario may say about the delta-sigma video codec."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from semlink.link.schemes.base import SchemeSpec
+from semlink.spec import Spec
+
+Channels = Annotated[int, Field(ge=1, le=255)]
+
+
+class DeltaSigmaSpec(Spec):
+    """Groups of frames as binary maps, one model for all rates; `rates` are numbers of channels."""
+
+    kind: Literal["delta-sigma"]
+    weights: str = Field("delta_sigma", description="by name, see `semlink weights`")
+    channels: Channels | None = Field(None, description="channels sent of each block; default: the most that fit")
+    entropy: bool = Field(False, description="arithmetic code the maps: shorter, and a wrong bit spoils its packet")
+
+    def build(self) -> Any:
+        from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
+
+        return DeltaSigmaCodec(self.weights, self.channels, self.entropy)
+
+
+class DeltaSigmaDirectSpec(SchemeSpec):
+    """Binary maps straight onto BPSK or QPSK, no channel code; `rates` are numbers of channels."""
+
+    kind: Literal["delta-sigma-direct"]
+    weights: str = Field("delta_sigma", description="by name, see `semlink weights`")
+    modulation: Literal["bpsk", "qpsk"] = Field("qpsk", description="constellation")
+    channels: Channels | None = Field(None, description="channels sent of each block; default: the most that fit")
+    soft: bool = Field(True, description="the decoder weighs each bit by its likelihood; false: decided bits")
+
+    def build(self, streams: Any = None) -> Any:
+        from semlink.link.schemes.delta_sigma_direct.scheme import DeltaSigmaDirect
+
+        return DeltaSigmaDirect(self.weights, {"bpsk": 1, "qpsk": 2}[self.modulation], self.channels, self.soft)

@@ -1,0 +1,1 @@
+"""Source codec, transport blocks, channel code and QAM."""

@@ -1,0 +1,179 @@
+"""Whose turn it is: what each burst of an interactive scheme holds.
+
+Everything here follows from the agreement, from the length of the bursts so
+far and from the feedback, all of which both ends know; so nothing has to be
+signalled, and transmitter and receiver ask the same function.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from semlink.link.chain.interactive import Opening, Past
+from semlink.link.schemes.digital.mcs_ladder import pick
+from semlink.link.schemes.digital.mcs_search import efficiency
+from semlink.payload import Agreement, FrameShape, Point
+from semlink.phy.coding.block_coding import LdpcCoding
+from semlink.phy.coding.harq import Combining, symbols_of, version
+
+__all__ = ["Adaptive", "Harq", "Rules", "Turn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Harq:
+    """Failed blocks are sent again, up to `transmissions` times in all.
+
+    Under a budget the first transmission takes no more than 1 - `reserve` of it.
+    """
+
+    kind: Combining = "ir"
+    transmissions: int = 4
+    reserve: float = 0.2
+
+
+@dataclass(frozen=True, slots=True)
+class Adaptive:
+    """The MCS of a group follows the SNR that the receiver measured `csi_delay` groups before; 0 is a genie."""
+
+    csi_delay: int = 1
+    target_bler: float = 0.1
+    backoff_db: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One burst.
+
+    Attributes:
+        group: of frames.
+        coding: modulation, rate and length of blocks.
+        room: symbols that the group's first burst may take, None without a budget.
+        sent: how often its blocks were on the air before.
+        first: symbols that the group's first burst took, 0 if this is it.
+        spent: symbols of the group so far.
+        blocks: numbers of the blocks that are sent again, empty if this is the first burst.
+    """
+
+    group: int
+    coding: LdpcCoding
+    room: int | None
+    sent: int = 0
+    first: int = 0
+    spent: int = 0
+    blocks: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """How a scheme talks back; `gop` is the length of a group of frames, None for the whole clip."""
+
+    harq: Harq | None = None
+    adaptive: Adaptive | None = None
+    gop: int | None = None
+
+    @property
+    def reports(self) -> bool:
+        """Whether the receiver has to tell its SNR."""
+        return self.adaptive is not None and self.adaptive.csi_delay > 0
+
+    def num_groups(self, frames: FrameShape) -> int:
+        """Groups of a clip: those of the codec where the MCS adapts, else one."""
+        return 1 if self.adaptive is None or self.gop is None else -(-frames.t // self.gop)
+
+    def frames_of(self, group: int, frames: FrameShape) -> tuple[int, int]:
+        """First and last-but-one frame of a group."""
+        if self.num_groups(frames) == 1:
+            return 0, frames.t
+        assert self.gop is not None
+        return group * self.gop, min((group + 1) * self.gop, frames.t)
+
+    def shape_of(self, group: int, frames: FrameShape) -> FrameShape:
+        first, last = self.frames_of(group, frames)
+        return FrameShape(last - first, frames.h, frames.w)
+
+    def share(self, frames: FrameShape, point: Point) -> int | None:
+        """Symbols that a group may take with all its repeats."""
+        return None if point.budget_uses is None else point.budget_uses // self.num_groups(frames)
+
+    def first_uses(self, frames: FrameShape, point: Point, without_budget: int = 16 * 1024) -> int:
+        """Symbols that a group's first burst may take; a typical length where there is no budget."""
+        share = self.share(frames, point)
+        if share is None:
+            return without_budget
+        return share if self.harq is None else int(share * (1 - self.harq.reserve))
+
+    def fitted(self, codings: Mapping[str, LdpcCoding], frames: FrameShape, point: Point) -> dict[str, LdpcCoding]:
+        """The codings with blocks so short that at least one fits into what is kept for repeats."""
+        share = self.share(frames, point)
+        if share is None or self.harq is None or self.harq.reserve == 0:
+            return dict(codings)
+        kept = share - self.first_uses(frames, point) - 1
+        return {
+            name: replace(c, block_bits=min(c.block_bits, max(int(kept * efficiency(c)), 1)))
+            for name, c in codings.items()
+        }
+
+    def version(self, turn: Turn) -> int:
+        """The redundancy version of a burst's blocks."""
+        return 0 if self.harq is None else version(self.harq.kind, turn.sent)
+
+    def turn(
+        self, agreement: Agreement, past: Sequence[Past], opening: Opening, codings: Mapping[str, LdpcCoding]
+    ) -> Turn | None:
+        """What comes after `past`; None when all is sent."""
+        openings = [*(p.opening for p in past), opening]
+        reports: list[int | None] = []
+        turn = self._first(0, agreement, reports, openings[0], codings)
+        for burst, opened in zip(past, openings[1:]):
+            if turn is None:
+                return None
+            if not turn.blocks:
+                reports.append(burst.feedback.snr_db)
+            again = self._again(turn, agreement, burst, opened)
+            turn = again or self._first(turn.group + 1, agreement, reports, opened, codings)
+        return turn
+
+    def _first(
+        self,
+        group: int,
+        agreement: Agreement,
+        reports: Sequence[int | None],
+        opening: Opening,
+        codings: Mapping[str, LdpcCoding],
+    ) -> Turn | None:
+        """The first burst of a group, None behind the last group."""
+        if group == self.num_groups(agreement.frames):
+            return None
+        name = self._coding(group, agreement, reports, opening)
+        coding = self.fitted({name: codings[name]}, agreement.frames, agreement.point)[name]
+        if agreement.point.budget_uses is None:
+            return Turn(group, coding, None)
+        room = self.first_uses(agreement.frames, agreement.point)
+        return Turn(group, coding, room if opening.room is None else min(room, opening.room))
+
+    def _coding(self, group: int, agreement: Agreement, reports: Sequence[int | None], opening: Opening) -> str:
+        if self.adaptive is None:
+            return agreement.terms["coding"]
+        delay = self.adaptive.csi_delay
+        known = opening.snr_ahead_db if delay == 0 else reports[group - delay] if group >= delay else None
+        ladder = agreement.terms["ladder"]
+        if known is None:
+            return pick(ladder, agreement.terms["start_snr_db"])
+        return pick(ladder, known - self.adaptive.backoff_db)
+
+    def _again(self, turn: Turn, agreement: Agreement, burst: Past, opening: Opening) -> Turn | None:
+        """The next repeat of a group: the blocks that failed, as many as there is room for."""
+        if self.harq is None or turn.sent + 1 == self.harq.transmissions:
+            return None
+        first, spent = turn.first or burst.symbols, turn.spent + burst.symbols
+        sizes = symbols_of(turn.coding, first)
+        numbers = turn.blocks or range(len(sizes))
+        failed = [n for n, passed in zip(numbers, burst.feedback.acks) if not passed]
+        share = self.share(agreement.frames, agreement.point)
+        limits = [limit for limit in (None if share is None else share - spent, opening.room) if limit is not None]
+        while failed and limits and sum(sizes[n] for n in failed) > min(limits):
+            failed.pop()
+        if not failed:
+            return None
+        return Turn(turn.group, turn.coding, turn.room, turn.sent + 1, first, spent, tuple(failed))

@@ -1,0 +1,202 @@
+"""A digital scheme that listens: HARQ, and an MCS that follows the channel.
+
+The clip is cut into groups of frames (one group where nothing adapts). Each
+group is coded to its share of the budget and sent in one burst; blocks that
+failed follow in further bursts, before the next group, as often as HARQ allows
+and the group's share has room for. What a burst holds follows from what both
+ends know, so none of it is signalled: `Rules.turns` tells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+
+from semlink.blocks import Codec, Rehearsal
+from semlink.caching import Memo, StreamStore, digest_of
+from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
+from semlink.errors import Infeasible, JointError
+from semlink.flow import Flow
+from semlink.link.chain.interactive import Burst, Feedback, Opening, Past
+from semlink.link.schemes.digital.burst_schedule import Rules, Turn
+from semlink.link.schemes.digital.mcs_ladder import Studio, starting_snr_db, threshold_ladder
+from semlink.link.schemes.digital.mcs_search import best_choice
+from semlink.link.schemes.digital.scheme import as_frames, coded, only_clip, split_header
+from semlink.payload import Agreement, Delivered, Frames, FrameShape, Packet, Point, Symbols
+from semlink.phy.coding.block_coding import LdpcCoding
+from semlink.phy.coding.harq import SoftBlocks, combined, nothing_heard, repeat
+from semlink.phy.effective_snr import whole_db
+from semlink.seeds import Seeds
+
+KEPT = 64
+HARQ_DELIVERIES = (0.99, 0.8, 0.5, 0.2)
+"""Shares of first transmissions for which the most efficient coding is tried: repeats mend the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ear:
+    """What the receiver made of the bursts so far: the story as it knows it, and every group's blocks."""
+
+    past: tuple[Past, ...] = ()
+    groups: tuple[SoftBlocks, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class InteractiveScheme:
+    """Any codec with 5G LDPC, by the rules of HARQ and adaptation.
+
+    With several `codings` and no adaptation the one that rehearsed best is agreed on.
+    """
+
+    codec: Codec
+    codings: Mapping[str, LdpcCoding]
+    rules: Rules
+    streams: StreamStore | None = None
+    sent: Memo[tuple[bytes, ...]] = field(default_factory=lambda: Memo(KEPT), repr=False)
+    heard: Memo[Ear] = field(default_factory=lambda: Memo(KEPT), repr=False)
+    shown: Memo[np.ndarray] = field(default_factory=lambda: Memo(KEPT), repr=False)
+
+    def num_groups(self, frames: FrameShape) -> int:
+        return self.rules.num_groups(frames)
+
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+        """Settle the coding, or the thresholds by which it will follow the channel."""
+        first, codings = self.rules.first_uses(frames, point), self.rules.fitted(self.codings, frames, point)
+        if self.rules.adaptive is not None:
+            adaptive = self.rules.adaptive
+            ladder = threshold_ladder(codings, first, adaptive.target_bler)
+            start = starting_snr_db(cast(Studio, rehearsal), first)
+            return Agreement(frames, point, {"ladder": ladder, "start_snr_db": start})
+        agreements = {name: Agreement(frames, point, {"coding": name}) for name in self.codings}
+        if len(agreements) == 1:
+            return next(iter(agreements.values()))
+        name = best_choice(
+            codings,
+            first,
+            point.snr_db,
+            lambda n, _: rehearsal.quality(agreements[n]),
+            rehearsal,
+            deliveries=HARQ_DELIVERIES,
+        )
+        return agreements[name]
+
+    def next_burst(
+        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[Past], opening: Opening
+    ) -> Flow[Symbols] | None:
+        turn = self._turn(agreement, past, opening)
+        if turn is None:
+            return None
+        first, last = self.rules.frames_of(turn.group, agreement.frames)
+        clip = only_clip(frames)[first:last]
+        if turn.blocks:
+            blocks = self._blocks(clip, agreement.point, turn)
+            return repeat(turn.coding, turn.first, {n: blocks[n] for n in turn.blocks}, self.rules.version(turn))
+        return self._first_burst(clip, agreement.point, turn)
+
+    def symbols_ahead(self, agreement: Agreement, past: Sequence[Past], opening: Opening) -> int:
+        """How long the next burst may get, where its SNR has to be known beforehand."""
+        adaptive = self.rules.adaptive
+        if adaptive is None or adaptive.csi_delay > 0:
+            return 0
+        turn = self._turn(agreement, past, opening)
+        return 0 if turn is None or turn.blocks else turn.room or 4096
+
+    def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
+        return self._ear(bursts, agreement).past[-1].feedback
+
+    def receive(self, bursts: Sequence[Burst], agreement: Agreement) -> Delivered:
+        groups = self._ear(bursts, agreement).groups
+        pieces: list[np.ndarray] = []
+        for number, soft in enumerate(groups):
+            pieces.append(self._shown(join(soft.data), self.rules.shape_of(number, agreement.frames), pieces))
+        total = sum(len(soft.data) for soft in groups)
+        lost = sum(len(soft.missing) if join(soft.data) else len(soft.data) for soft in groups)
+        return Delivered(as_frames(np.concatenate(pieces)), total, lost)
+
+    def _turn(self, agreement: Agreement, past: Sequence[Past], opening: Opening) -> Turn | None:
+        return self.rules.turn(agreement, past, opening, self.codings)
+
+    def _first_burst(self, clip: np.ndarray, point: Point, turn: Turn) -> Flow[Symbols]:
+        """A group's packets as symbols.
+
+        Groups of an adaptive scheme have time slots of equal length, which
+        they fill. One that does not fit at its MCS is left out, and its burst
+        goes out empty: the receiver can measure the channel all the same.
+        """
+        coding = turn.coding
+        try:
+            packets = self._packets(clip, point, turn)
+        except Infeasible:
+            if self.rules.adaptive is None or turn.room is None:
+                raise
+            packets = ()
+        uses = coding.uses_for(framed_size(packets), per_block=POINTER_BYTES)
+        if turn.room is not None:
+            uses = min(uses, turn.room) if self.rules.adaptive is None else turn.room
+        flow = coding.send(cut(packets, coding.rooms(uses)), uses)
+        return Flow(flow.payload, split_header(flow.ledger, packets, coding.bits_per_symbol))
+
+    def _packets(self, clip: np.ndarray, point: Point, turn: Turn) -> tuple[Packet, ...]:
+        if turn.room is None:
+            return coded(self.codec, clip, self.streams, rate=point.rate)
+        rooms = turn.coding.rooms(turn.room)
+        return coded(self.codec, clip, self.streams, max_bytes=sum(rooms) - POINTER_BYTES * len(rooms))
+
+    def _blocks(self, clip: np.ndarray, point: Point, turn: Turn) -> tuple[bytes, ...]:
+        """The blocks of a group's first burst, which took `turn.first` symbols."""
+
+        def make() -> tuple[bytes, ...]:
+            try:
+                packets = self._packets(clip, point, turn)
+            except Infeasible:
+                packets = ()
+            return cut(packets, turn.coding.rooms(turn.first))
+
+        return self.sent.get(digest_of(clip, point, turn.coding, turn.room, turn.first), make)
+
+    def _ear(self, bursts: Sequence[Burst], agreement: Agreement) -> Ear:
+        """The receiver's state after `bursts`, built on that after one burst less."""
+        if not bursts:
+            return Ear()
+        tensors = [tensor for b in bursts for tensor in (b.received.iq, b.received.noise_var)]
+        arrays = [tensor.detach().cpu().numpy() for tensor in tensors]
+        key = digest_of(*arrays, [b.opening for b in bursts], agreement)
+        return self.heard.get(key, lambda: self._heard_one_more(bursts, agreement))
+
+    def _heard_one_more(self, bursts: Sequence[Burst], agreement: Agreement) -> Ear:
+        before, burst = self._ear(bursts[:-1], agreement), bursts[-1]
+        turn = self._turn(agreement, before.past, burst.opening)
+        if turn is None:
+            raise JointError(f"burst {len(bursts)} arrived after all groups of frames were sent")
+        soft = self._combined(turn, burst, before.groups)
+        acks: tuple[bool, ...] = ()
+        if self.rules.harq is not None:
+            acks = tuple(soft.data[n] is not None for n in turn.blocks or range(len(soft.data)))
+        report = whole_db(burst.received.noise_var) if self.rules.reports and not turn.blocks else None
+        past = Past(burst.symbols, burst.opening, Feedback(acks, report))
+        return Ear((*before.past, past), (*before.groups[: turn.group], soft))
+
+    def _combined(self, turn: Turn, burst: Burst, groups: Sequence[SoftBlocks]) -> SoftBlocks:
+        if turn.blocks:
+            soft, blocks = groups[turn.group], turn.blocks
+        else:
+            soft = nothing_heard(turn.coding, burst.symbols)
+            blocks = tuple(range(len(soft.data)))
+        return combined(soft, burst.received, blocks, self.rules.version(turn))
+
+    def _shown(self, packets: Sequence[Packet], shape: FrameShape, before: Sequence[np.ndarray]) -> np.ndarray:
+        """A group's frames (t, h, w); until something of it can be seen, the last picture of the group before."""
+        pixels = self._decode(packets, shape)
+        if not before:
+            return pixels
+        unseen = (pixels == self._decode((), shape)).all(axis=(1, 2))
+        seen = np.flatnonzero(~unseen)
+        frozen = int(seen[0]) if seen.size else len(pixels)
+        return np.concatenate([np.repeat(before[-1][-1:], frozen, axis=0), pixels[frozen:]])
+
+    def _decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
+        key = digest_of(*[p.data for p in packets], [p.time for p in packets], shape)
+        return self.shown.get(key, lambda: self.codec.decode(packets, shape))

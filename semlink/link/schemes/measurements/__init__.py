@@ -1,0 +1,1 @@
+"""Readings of inner products, reconstructed at the receiver."""

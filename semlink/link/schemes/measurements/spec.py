@@ -1,0 +1,60 @@
+"""What a scenario may say about sending measurements."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
+
+from semlink.link.schemes.base import SchemeSpec
+from semlink.phy.specs.codings import AnyCoding
+from semlink.sensing.specs.programmable import AnyReconstruction, AnySensor
+from semlink.spec import Spec
+
+
+class DigitalTransmissionSpec(Spec):
+    """Quantised, range coded, in packets; `rates` are quantiser steps, 4 to 1024, in 1/255 of a reading."""
+
+    kind: Literal["digital"]
+    coding: AnyCoding = Field(description="channel code and modulation")
+
+    def codec(self) -> Any:
+        from semlink.codecs.projections.codec import ProjectionCodec
+
+        return ProjectionCodec()
+
+
+class AnalogueTransmissionSpec(Spec):
+    """Readings as amplitudes, the weakest left out; `rates` are channel uses a pixel."""
+
+    kind: Literal["analogue"]
+    power: Literal["optimal", "fourth-root"] = Field(
+        "fourth-root", description="amplitudes ~ variance^(-1/4), or of least error at the agreed SNR"
+    )
+    whitening: bool = Field(True, description="mix readings with Hadamard matrices")
+    metadata: Annotated[float, Field(gt=0, le=0.5)] = Field(
+        0.06, description="share of the channel uses for the variances"
+    )
+    margin_db: Annotated[float, Field(ge=0, le=40)] | None = Field(
+        None, description="between SNR and what the variances are coded for; default: rehearsed on the channel"
+    )
+
+    def scheme(self) -> Any:
+        """One end of the scheme, without its sensor."""
+        from semlink.codecs.projections.softcast import ProjectionSoftCast
+        from semlink.link.schemes.analogue.scheme import SoftCastScheme
+
+        codec = ProjectionSoftCast((), self.power, self.whitening)
+        return SoftCastScheme(codec, self.metadata, self.margin_db)
+
+
+class MeasurementsSpec(SchemeSpec):
+    """Readings of inner products, sent as they are measured; the receiver reconstructs. `rates`: see transmission."""
+
+    kind: Literal["measurements"]
+    sensor: AnySensor = Field(description="block, random, or one of yours that returns Projections")
+    reconstruction: AnyReconstruction = Field(description="video from the readings that arrived, at the receiver")
+    transmission: Annotated[DigitalTransmissionSpec | AnalogueTransmissionSpec, Field(discriminator="kind")] = Field(
+        description="{kind: digital, coding}, whose rates are quantiser steps (4 to 1024, in 1/255 of a reading), or "
+        "{kind: analogue, power, whitening, metadata, margin_db}, whose rates are channel uses a pixel"
+    )

@@ -1,0 +1,1 @@
+"""Readings as analogue symbols, with learned rate allocation."""

@@ -1,0 +1,299 @@
+"""Semantic transmission: readings of a sensor as channel symbols, a rate for every block.
+
+    [ header | rate map | symbols of the blocks ]
+
+The header tells the clip's power and the length of the rate map; both are
+coded digitally and charged as side information. Symbols stand in planes: the
+first pair of every block, then the second of all that have two, and so on, and
+are interleaved, so without its map a receiver still knows what every block
+sent at the lowest level.
+
+Source: [zhang2024crl, Sec. III-B]; header, planes and interleaver are this project's.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+import torch
+
+from semlink.blocks import Rehearsal, Sensor
+from semlink.codecs.semantic.codec import MOST_PAIRS, SemanticCodec
+from semlink.codecs.semantic.level_choice import Scores, chosen, levels_for_budget
+from semlink.codecs.semantic.level_map import pack_levels, unpack_levels
+from semlink.codecs.semantic.level_search import SEARCHED_PRICES, searched
+from semlink.codecs.semantic.networks import STRIDE
+from semlink.codecs.semantic.rate_allocation import LEVELS, PER_LEVEL, prefix_mask
+from semlink.errors import Infeasible
+from semlink.flow import Flow
+from semlink.ledger import Charge, Ledger
+from semlink.link.chain.interactive import part_of
+from semlink.link.schemes.coded_header import SidePath, rehearsed
+from semlink.link.schemes.semantic.symbol_planes import from_planes, pair_counts, to_planes
+from semlink.payload import Agreement, Delivered, Frames, FrameShape, Measurement, Point, Received, Symbols
+from semlink.phy.waveforms.plain import Plain
+from semlink.seeds import Seeds
+
+HEADER_BYTES = 4
+MAP_BITS = 12
+SCALE_STEPS = 64
+"""Steps of the clip's scale in an octave."""
+MAP_SHARE = 0.15
+"""A rate map that would take more of the budget is not sent: all blocks get the same rate."""
+MAP_SLACK = 8
+"""Bytes by which the map of a few more symbols may be longer."""
+FEWEST_PAIRS = PER_LEVEL[0] // 2
+IDEAL_USES_A_BLOCK = Fraction(3, 4)
+"""Two bits a block in 16-QAM at rate 2/3, as [zhang2024crl, Sec. III-B.3] charges."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """What the receiver learns from header and map: the clip's scale, and the pairs of each block (rows, columns)."""
+
+    scale: float
+    pairs: np.ndarray
+
+
+@dataclass(frozen=True, slots=True)
+class SemanticScheme:
+    """A sensor, a semantic codec, a reconstruction.
+
+    Attributes:
+        allocation: "learned", levels by the rate allocation network; "searched", by trying all of them at
+            the transmitter; "uniform", the same rate for all blocks.
+        per_level: symbols that a level adds, 6 or 12; None takes 6 where the budget is small.
+        side: how the header is coded, and the map unless `map_side` says otherwise.
+        ideal_side: the map arrives by decree, charged as published; makes the scheme a bound.
+    """
+
+    sensor: Sensor
+    reconstructor: Any
+    codec: SemanticCodec
+    allocation: str = "learned"
+    per_level: int | None = None
+    side: SidePath = SidePath()
+    map_side: SidePath | None = None
+    ideal_side: bool = False
+
+    @property
+    def is_bound(self) -> bool:
+        return self.ideal_side
+
+    def measurements_per_pixel(self, agreement: Agreement) -> float:
+        return self.sensor.measurements_per_pixel(agreement.frames)  # type: ignore[attr-defined]
+
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+        """Settle the robustness of the side information and the symbols of a level.
+
+        Raises:
+            Infeasible: less than the lowest rate of every block.
+        """
+        rows, columns = self.codec.blocks(frames.h, frames.w)
+        blocks, terms = rows * columns, {}
+        side = self.side
+        if not self.ideal_side:
+            most = max((point.budget_uses or 8 * blocks) // 5, 64)
+            side = rehearsed(side, HEADER_BYTES, point.snr_db, rehearsal, most_uses=most)
+            terms["margin_db"] = side.margin_db
+        if point.budget_uses is not None:
+            left = point.budget_uses - side.uses(HEADER_BYTES, point.snr_db)
+            if left < FEWEST_PAIRS * blocks:
+                raise Infeasible(
+                    f"{point.budget_uses} channel uses; {rows} x {columns} blocks need at least {FEWEST_PAIRS} each "
+                    f"and {point.budget_uses - left} for the header"
+                )
+        terms["per_level"] = self.per_level or (PER_LEVEL[0] if self._is_small(point, blocks) else PER_LEVEL[1])
+        notes = self._notes(frames, point.snr_db)
+        return Agreement(frames, point, terms | ({"note": "; ".join(notes)} if notes else {}))
+
+    def _notes(self, frames: FrameShape, snr_db: float) -> list[str]:
+        """What a reader of the row should know."""
+        low, high = self.codec.facts["snr_db"]
+        rows, columns = self.codec.blocks(frames.h, frames.w)
+        notes = [] if low <= snr_db <= high else [f"extrapolation: trained at {low:g} .. {high:g} dB"]
+        if (STRIDE * rows, STRIDE * columns) != (frames.h, frames.w):
+            notes.append(f"padded to {STRIDE * columns} x {STRIDE * rows} pixels")
+        return notes
+
+    def _is_small(self, point: Point, blocks: int) -> bool:
+        return point.budget_uses is not None and point.budget_uses < 0.75 * PER_LEVEL[1] * blocks
+
+    def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
+        snr_db, side, map_side = agreement.point.snr_db, self._side(agreement), self._map_side(agreement)
+        symbols, readings = self._encode(frames, agreement, seeds)
+        pairs, packed = self._allocate(symbols, readings, agreement, seeds)
+        sent = _mask(pairs)
+        scale_code, scale = quantised_scale(symbols, sent)
+        head = ((scale_code << MAP_BITS) | len(packed)).to_bytes(HEADER_BYTES, "big")
+        flows = [path.send(part, snr_db) for path, part in ((side, head), (map_side, packed)) if part]
+        iq = to_planes(symbols / scale, pairs)
+        charges = [charge for flow in flows for charge in flow.ledger.charges]
+        charges.append(Charge("link/semantic", "payload", iq.shape[1]))
+        whole = Symbols(torch.cat([*(flow.payload.iq for flow in flows), iq], 1))
+        return Flow(whole, Ledger()).then(whole, *charges)
+
+    def receive(self, received: Received, agreement: Agreement) -> Delivered:
+        """Frames from what arrived; a lost header or map leaves the lowest level, or nothing, to decode."""
+        layout, start, blocks, lost = self._read_side(received, agreement)
+        frames = self._decode(part_of(received, start, received.iq.shape[1]), layout, agreement)
+        return Delivered(frames, blocks, lost)
+
+    def uses_of_blocks(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> np.ndarray:
+        """Channel uses of every block of a clip (rows, columns): the picture of where the symbols go."""
+        return self._allocate(*self._encode(frames, agreement, seeds), agreement, seeds)[0]
+
+    def ideal(self, frames: Frames, agreement: Agreement, channel: Any, seeds: Seeds) -> tuple[Frames, Ledger]:
+        """The frames with a rate map that arrives by decree, and the uses that are charged for both."""
+        symbols, readings = self._encode(frames, agreement, seeds)
+        pairs, _ = self._allocate(symbols, readings, agreement, seeds)
+        power = (symbols.square() * _mask(pairs)).sum() / (2 * pairs.sum())
+        scale = float(power.sqrt())
+        heard = channel(to_planes(symbols / scale, pairs), agreement.point.snr_db, seeds)
+        received = Plain().demodulate(heard, agreement.point.snr_db)
+        spent = [
+            Charge("link/semantic", "payload", int(pairs.sum())),
+            Charge("link/semantic", "side_info", _map_uses(pairs.size)),
+        ]
+        return self._decode(received, Layout(scale, pairs), agreement), Flow(None).then(None, *spent).ledger
+
+    def _side(self, agreement: Agreement) -> SidePath:
+        return replace(self.side, margin_db=agreement.terms.get("margin_db", self.side.margin_db))
+
+    def _map_side(self, agreement: Agreement) -> SidePath:
+        return self.map_side or self._side(agreement)
+
+    def _counts(self, agreement: Agreement) -> torch.Tensor:
+        return self.sensor.counts(agreement.frames)  # type: ignore[attr-defined]
+
+    def _encode(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> tuple[torch.Tensor, Measurement]:
+        readings = self.sensor.measure(frames, seeds)
+        return self.codec.encode(readings.slots, readings.counts, agreement.point.snr_db), readings
+
+    def _allocate(
+        self, symbols: torch.Tensor, readings: Measurement, agreement: Agreement, seeds: Seeds
+    ) -> tuple[np.ndarray, bytes]:
+        """Pairs of each block, and the map that says so; empty where all blocks are alike."""
+        point, shape = agreement.point, tuple(symbols.shape[2:])
+        per_level = agreement.terms["per_level"]
+        if self.allocation == "uniform":
+            if point.budget_uses is None:
+                kept = max(FEWEST_PAIRS, min(round(point.rate / 2), MOST_PAIRS))  # type: ignore[operator]
+                return np.full(shape, kept), b""
+            return pair_counts(self._room(agreement, 0), shape, MOST_PAIRS), b""
+        scores, prices = self._scores(symbols, readings, agreement, seeds)
+        if point.budget_uses is None:
+            levels = chosen(scores(math.log(point.rate))).numpy()  # type: ignore[arg-type]
+        else:
+            found = self._levels_within(scores, prices, agreement, shape[0] * shape[1])
+            if found is None:
+                return pair_counts(self._room(agreement, 0), shape, MOST_PAIRS), b""
+            levels = found
+        return levels * per_level // 2, pack_levels(levels - 1)
+
+    def _scores(
+        self, symbols: torch.Tensor, readings: Measurement, agreement: Agreement, seeds: Seeds
+    ) -> tuple[Scores, tuple[float, float]]:
+        """What speaks for each level at a price, and the prices that make sense."""
+        snr_db, per_level = agreement.point.snr_db, agreement.terms["per_level"]
+        if self.allocation == "searched":
+            noise = seeds.normal("semantic/search", *symbols.shape[1:])
+            return searched(self.codec, symbols, readings, noise, snr_db, per_level), SEARCHED_PRICES
+        return (
+            lambda log_price: self.codec.level_scores(symbols, snr_db, log_price, per_level),
+            tuple(self.codec.facts["prices"]),
+        )
+
+    def _levels_within(
+        self, scores: Scores, prices: tuple[float, float], agreement: Agreement, blocks: int
+    ) -> np.ndarray | None:
+        """The levels that fill the budget beside their own map; None where the map would take too much of it."""
+        best, map_bytes = None, blocks // LEVELS + 1
+        for _ in range(3):
+            most = self._room(agreement, map_bytes) // (agreement.terms["per_level"] // 2)
+            if most < blocks:
+                break
+            levels = levels_for_budget(scores, most, prices).numpy()
+            needed = len(pack_levels(levels - 1))
+            if needed > map_bytes:
+                break
+            best, map_bytes = levels, min(map_bytes, needed + MAP_SLACK)
+        if best is None or self.ideal_side:
+            return best
+        spent = self._map_side(agreement).uses(len(pack_levels(best - 1)), agreement.point.snr_db)
+        return best if spent <= MAP_SHARE * agreement.point.budget_uses else None  # type: ignore[operator]
+
+    def _room(self, agreement: Agreement, map_bytes: int) -> int:
+        """Pairs that the budget carries beside header and map."""
+        budget, snr_db = agreement.point.budget_uses, agreement.point.snr_db
+        assert budget is not None
+        if self.ideal_side:
+            rows, columns = self.codec.blocks(agreement.frames.h, agreement.frames.w)
+            return budget - _map_uses(rows * columns)
+        header = self._side(agreement).uses(HEADER_BYTES, snr_db)
+        return budget - header - (self._map_side(agreement).uses(map_bytes, snr_db) if map_bytes else 0)
+
+    def _read_side(self, received: Received, agreement: Agreement) -> tuple[Layout, int, int, int]:
+        """The layout, where the symbols begin, blocks of side information, and how many were lost."""
+        side, snr_db, shape = self._side(agreement), agreement.point.snr_db, self._shape(agreement)
+        start, blocks = side.uses(HEADER_BYTES, snr_db), side.blocks(HEADER_BYTES, snr_db)
+        head = side.receive(received, HEADER_BYTES, snr_db)
+        nothing = Layout(1.0, np.zeros(shape, np.int64))
+        if head is None:
+            return nothing, start, blocks, blocks
+        value = int.from_bytes(head, "big")
+        scale, map_bytes = 2.0 ** ((value >> MAP_BITS) / SCALE_STEPS - 8), value & ((1 << MAP_BITS) - 1)
+        if not map_bytes:
+            return Layout(scale, pair_counts(received.iq.shape[1] - start, shape, MOST_PAIRS)), start, blocks, 0
+        return self._read_map(received, Layout(scale, nothing.pairs), (start, map_bytes, blocks), agreement)
+
+    def _read_map(
+        self, received: Received, layout: Layout, told: tuple[int, int, int], agreement: Agreement
+    ) -> tuple[Layout, int, int, int]:
+        """The same from the rate map; without it every block sent at least the lowest level."""
+        side, snr_db, shape = self._map_side(agreement), agreement.point.snr_db, self._shape(agreement)
+        start, map_bytes, before = told
+        ends, blocks = start + side.uses(map_bytes, snr_db), side.blocks(map_bytes, snr_db)
+        if ends > received.iq.shape[1]:  # a header whose damage its checksum did not see
+            return layout, start, before + blocks, before + blocks
+        packed = side.receive(part_of(received, start, received.iq.shape[1]), map_bytes, snr_db)
+        pairs = agreement.terms["per_level"] // 2
+        try:
+            levels = None if packed is None else unpack_levels(packed, shape)
+        except ValueError:  # damage that its checksum did not see
+            levels = None
+        if levels is None:
+            return replace(layout, pairs=np.full(shape, pairs)), ends, before + blocks, blocks
+        return replace(layout, pairs=(levels + 1) * pairs), ends, before + blocks, 0
+
+    def _decode(self, received: Received, layout: Layout, agreement: Agreement) -> Frames:
+        counts = self._counts(agreement)
+        symbols, noise_var = from_planes(received, layout.pairs)
+        symbols, noise_var = symbols * layout.scale, noise_var * layout.scale**2
+        snr_db = agreement.point.snr_db
+        slots = self.codec.decode(symbols, _mask(layout.pairs), noise_var, snr_db, counts)
+        return self.reconstructor.reconstruct(Measurement(slots, counts, agreement.frames))
+
+    def _shape(self, agreement: Agreement) -> tuple[int, int]:
+        return self.codec.blocks(agreement.frames.h, agreement.frames.w)
+
+
+def quantised_scale(symbols: torch.Tensor, sent: torch.Tensor) -> tuple[int, float]:
+    """The code of the clip's root mean square, rounded up to the next 64th of an octave, and its value."""
+    power = float((symbols.square() * sent).sum() / sent.sum())
+    code = math.ceil(SCALE_STEPS * (math.log2(max(power, 1e-12)) / 2 + 8))
+    code = min(max(code, 0), 16 * SCALE_STEPS)
+    return code, 2.0 ** (code / SCALE_STEPS - 8)
+
+
+def _mask(pairs: np.ndarray) -> torch.Tensor:
+    """Which symbols are sent: (1, 48, rows, columns)."""
+    return prefix_mask(2 * torch.from_numpy(pairs)[None])
+
+
+def _map_uses(blocks: int) -> int:
+    return math.ceil(IDEAL_USES_A_BLOCK * blocks)

@@ -1,0 +1,63 @@
+"""What a scenario may say about semantic transmission."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from semlink.link.schemes.base import SchemeSpec
+from semlink.sensing.specs.programmable import AnyReconstruction, AnySensor
+
+
+class SemanticSpec(SchemeSpec):
+    """Readings of a sensor straight to channel symbols; `rates` are prices of a level (learned) or symbols a block."""
+
+    kind: Literal["semantic"]
+    weights: str = Field(description="encoder, decoder and rate allocation by name, see `semlink weights`")
+    sensor: AnySensor = Field(description="the sensor whose readings are sent")
+    reconstruction: AnyReconstruction = Field(description="video from the readings that arrived, at the receiver")
+    allocation: Literal["learned", "searched", "uniform"] = Field(
+        "learned",
+        description="levels by the rate allocation network, by trying all of them, or the same for all blocks",
+    )
+    per_level: Literal[6, 12] | None = Field(
+        None, description="symbols that a level adds to a block; default: 6 for small budgets, 12 for others"
+    )
+    side_info: Literal["coded", "16qam-2/3", "ideal"] = Field(
+        "coded", description="coding of the rate map: by the SNR; fixed; or by decree, charged at 3/4 use a block"
+    )
+
+    @model_validator(mode="after")
+    def _map_to_send(self) -> SemanticSpec:
+        if self.side_info == "ideal" and self.allocation == "uniform":
+            raise ValueError("side_info ideal is about the rate map, and allocation uniform sends none")
+        return self
+
+    @model_validator(mode="after")
+    def _rates_that_mean_something(self) -> SemanticSpec:
+        for rate in self.rates or ():
+            if self.allocation == "uniform" and not 6 <= rate <= 48:
+                raise ValueError(f"rates: got {rate:g} symbols a block; allowed: 6 to 48")
+            if not rate > 0:
+                raise ValueError(f"rates: got a price of {rate:g}; allowed: above 0, trained at 0.01 to 1")
+        return self
+
+    def scheme(self, eye: Any) -> Any:
+        """One end of the scheme behind a sensor and its reconstruction (`link.sensed.Eye`)."""
+        from semlink.codecs.semantic.codec import SemanticCodec
+        from semlink.link.schemes.coded_header import SidePath
+        from semlink.link.schemes.semantic.scheme import SemanticScheme
+        from semlink.phy.coding.block_coding import LdpcCoding
+
+        map_side = SidePath(fixed=LdpcCoding(4, 2 / 3)) if self.side_info == "16qam-2/3" else None
+        codec = SemanticCodec(self.weights).loaded()
+        return SemanticScheme(
+            eye.sensor,
+            eye.reconstructor,
+            codec,
+            self.allocation,
+            self.per_level,
+            map_side=map_side,
+            ideal_side=self.side_info == "ideal",
+        )

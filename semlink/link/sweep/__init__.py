@@ -1,0 +1,1 @@
+"""From a scenario to finished points: the grid, the workers, the trials."""

@@ -1,0 +1,1 @@
+"""Generators of video from latent codes, and fitting codes to readings."""

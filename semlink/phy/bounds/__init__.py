@@ -1,0 +1,1 @@
+"""What no scheme can exceed: capacity, finite blocklength, outage."""

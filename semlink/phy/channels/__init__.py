@@ -1,0 +1,1 @@
+"""Symbols in, what the antenna picked up out."""

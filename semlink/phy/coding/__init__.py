@@ -1,0 +1,1 @@
+"""Bytes to channel symbols and back: transport blocks, channel codes, HARQ, MCS."""

@@ -1,0 +1,312 @@
+"""Bytes in transport blocks to channel symbols and back.
+
+A transmission of `n` channel uses is cut into transport blocks of nearly equal
+length, no block longer than `block_bits` information bits. The cut follows
+from `n` alone, so the receiver needs no control channel: it counts symbols.
+Within a block of s symbols, s * Qm coded bits carry A data bits and their CRC
+at the code rate R: A + L_crc <= R * s * Qm, A a whole number of bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import lru_cache
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from semlink.errors import Infeasible
+from semlink.flow import Flow
+from semlink.ledger import Charge
+from semlink.payload import Received, Symbols
+from semlink.phy.coding.crc import attach_crc, check_crc, crc_length
+from semlink.phy.coding.scrambling import gold_sequence, scrambling_state
+from semlink.phy.coding.segmentation import segment
+from semlink.phy.coding.transport_block import TransportBlock
+from semlink.phy.qam import demap, map_bits
+
+MIN_ROOM_BYTES = 4
+
+
+class BlockCode(Protocol):
+    """A code for one size of transport block."""
+
+    num_bits: int
+    num_coded: int
+
+    @property
+    def num_crc(self) -> int:
+        """All CRC bits: of the transport block and of its code blocks."""
+        ...
+
+    def encode(self, bits: np.ndarray) -> np.ndarray:
+        """uint8 (b, num_bits) to uint8 (b, num_coded)."""
+        ...
+
+    def decide(self, llr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """float32 (b, num_coded) to bits (b, num_bits) and the CRC's verdict (b,)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A run of `count` equal blocks: symbols, data bytes and CRC bits of each."""
+
+    count: int
+    symbols: int
+    room: int
+
+
+class BlockCoding:
+    """What all digital codings share; a subclass says rate, overhead and code.
+
+    Subclasses are frozen dataclasses with `bits_per_symbol` and `block_bits`.
+    """
+
+    __slots__ = ()
+    bits_per_symbol: int
+    block_bits: int
+    name: str
+
+    @property
+    def code_rate(self) -> float:
+        raise NotImplementedError
+
+    def room_of(self, symbols: int) -> int:
+        """Data bytes in a block of `symbols` channel uses."""
+        raise NotImplementedError
+
+    def code_for(self, room: int, symbols: int) -> BlockCode:
+        raise NotImplementedError
+
+    def cuts(self, uses: int) -> tuple[Cut, ...]:
+        """The blocks of a transmission of `uses` symbols, longest first.
+
+        Raises:
+            Infeasible: not even one block fits.
+        """
+        info = uses * self.bits_per_symbol * self.code_rate
+        count = max(1, -int(-info // self.block_bits))
+        base, longer = divmod(uses, count)
+        runs = [(longer, base + 1), (count - longer, base)]
+        cuts = tuple(Cut(n, s, self.room_of(s)) for n, s in runs if n)
+        if any(cut.room < MIN_ROOM_BYTES for cut in cuts):
+            raise Infeasible(
+                f"{uses} channel uses carry no transport block with {self.bits_per_symbol} bits a symbol "
+                f"at rate {self.code_rate:.3f}"
+            )
+        return cuts
+
+    def rooms(self, uses: int) -> tuple[int, ...]:
+        """Bytes that each block of a transmission of `uses` symbols carries."""
+        return tuple(cut.room for cut in self.cuts(uses) for _ in range(cut.count))
+
+    def uses_for(self, num_bytes: int, *, per_block: int = 0) -> int:
+        """The fewest channel uses that carry `num_bytes`, when each block loses `per_block` bytes."""
+        low = 1
+        high = 64
+        while not self._holds(high, num_bytes, per_block):
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._holds(middle, num_bytes, per_block) else (middle, high)
+        return high
+
+    def _holds(self, uses: int, num_bytes: int, per_block: int) -> bool:
+        try:
+            return sum(cut.count * (cut.room - per_block) for cut in self.cuts(uses)) >= num_bytes
+        except Infeasible:
+            return False
+
+    def send(self, blocks: Sequence[bytes], uses: int) -> Flow[Symbols]:
+        """Blocks of exactly the sizes in `rooms(uses)` as `uses` symbols, charged.
+
+        The whole content is booked as payload; the caller moves what is
+        header (`rebook`).
+        """
+        pieces: list[np.ndarray] = []
+        crc_bits = room_bits = 0
+        start = 0
+        for cut in self.cuts(uses):
+            code = self.code_for(cut.room, cut.symbols)
+            data = np.frombuffer(b"".join(blocks[start : start + cut.count]), np.uint8).reshape(cut.count, cut.room)
+            coded = code.encode(np.unpackbits(data, axis=1))
+            pieces.append(map_bits(coded, self.bits_per_symbol).ravel())
+            crc_bits += cut.count * code.num_crc
+            room_bits += cut.count * cut.room * 8
+            start += cut.count
+        iq = torch.from_numpy(np.concatenate(pieces)[None])
+        order = self.bits_per_symbol
+        payload, crc = Fraction(room_bits, order), Fraction(crc_bits, order)
+        return Flow(Symbols(iq)).then(
+            Symbols(iq),
+            Charge(self.name, "payload", payload),
+            Charge(self.name, "crc", crc),
+            Charge(self.name, "parity", uses - payload - crc),
+        )
+
+    def receive(self, received: Received) -> tuple[bytes | None, ...]:
+        """The blocks that passed their CRC, None for the others."""
+        iq = received.iq.detach().cpu().numpy()
+        noise = np.broadcast_to(received.noise_var.detach().cpu().numpy(), iq.shape)
+        out: list[bytes | None] = []
+        start = 0
+        for cut in self.cuts(iq.shape[-1]):
+            stop = start + cut.count * cut.symbols
+            shape = (cut.count, cut.symbols)
+            llr = demap(iq[0, start:stop].reshape(shape), noise[0, start:stop].reshape(shape), self.bits_per_symbol)
+            code = self.code_for(cut.room, cut.symbols)
+            bits, good = code.decide(llr)
+            rows = np.packbits(bits, axis=1)
+            out += [row.tobytes() if ok else None for row, ok in zip(rows, _believed(code, bits, llr, good))]
+            start = stop
+        return tuple(out)
+
+
+def leans_to_zeros(llr: np.ndarray) -> np.ndarray:
+    """Which rows of `llr` (b, n) say by more than three sigmas that a word of zeros was sent: bool (b,).
+
+    Zeros pass every CRC, and zeros are what a decoder makes of a block that
+    never arrived; so nothing but zeros is believed only on such a word.
+    """
+    heard = np.count_nonzero(llr, axis=1)
+    return np.sign(llr).sum(axis=1) > 3 * np.sqrt(heard)
+
+
+def _believed(code: BlockCode, bits: np.ndarray, llr: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """The CRC's verdict, without the zeros that nobody sent."""
+    hollow = good & ~bits.any(axis=1)
+    if not hollow.any():
+        return good
+    signs = np.where(code.encode(bits[hollow]), np.float32(-1), np.float32(1))
+    good = good.copy()
+    good[hollow] = leans_to_zeros(llr[hollow] * signs)
+    return good
+
+
+@dataclass(frozen=True, slots=True)
+class LdpcCoding(BlockCoding):
+    """5G NR LDPC transport blocks on square QAM.
+
+    Source: [3gpp38212, sections 5.1-5.4 and 7.2], [3gpp38211, section 7.3.1].
+    """
+
+    bits_per_symbol: int
+    rate: float
+    block_bits: int = 8192
+    iterations: int = 20
+    backend: str = "auto"
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return "phy/ldpc"
+
+    @property
+    def code_rate(self) -> float:
+        return self.rate
+
+    def room_of(self, symbols: int) -> int:
+        return _ldpc_room(symbols, self.bits_per_symbol, self.rate)
+
+    def code_for(self, room: int, symbols: int) -> BlockCode:
+        return _LdpcBlock(self.transport_block(room, symbols))
+
+    def transport_block(self, room: int, symbols: int) -> TransportBlock:
+        """The transport block of `room` bytes in `symbols` channel uses."""
+        return TransportBlock(
+            num_bits=room * 8,
+            num_coded=symbols * self.bits_per_symbol,
+            bits_per_symbol=self.bits_per_symbol,
+            code_rate=self.rate,
+            iterations=self.iterations,
+            backend=self.backend,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _LdpcBlock:
+    block: TransportBlock
+
+    @property
+    def num_bits(self) -> int:
+        return self.block.num_bits
+
+    @property
+    def num_coded(self) -> int:
+        return self.block.num_coded
+
+    @property
+    def num_crc(self) -> int:
+        return self.block.crc_bits
+
+    def encode(self, bits: np.ndarray) -> np.ndarray:
+        return self.block.encode(bits)
+
+    def decide(self, llr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        decoded = self.block.decode(llr)
+        return decoded.bits, decoded.ok
+
+
+@lru_cache(maxsize=4096)
+def _ldpc_room(symbols: int, bits_per_symbol: int, rate: float) -> int:
+    """The most bytes A/8 with A + CRC <= rate * coded bits."""
+    info = int(symbols * bits_per_symbol * rate + 1e-9)
+    room = info // 8
+    while room > 0 and room * 8 + segment(room * 8, rate).crc_bits > info:
+        room -= 1
+    return max(room, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class UncodedCoding(BlockCoding):
+    """Blocks with a 24-bit CRC straight onto the constellation; any bit error loses the block."""
+
+    bits_per_symbol: int
+    block_bits: int = 2048
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return "phy/uncoded"
+
+    @property
+    def code_rate(self) -> float:
+        return 1.0
+
+    def room_of(self, symbols: int) -> int:
+        return max((symbols * self.bits_per_symbol - CRC_BITS) // 8, 0)
+
+    def code_for(self, room: int, symbols: int) -> BlockCode:
+        return _UncodedBlock(room * 8, symbols * self.bits_per_symbol)
+
+
+CRC_BITS = crc_length("24a")
+
+
+@dataclass(frozen=True, slots=True)
+class _UncodedBlock:
+    num_bits: int
+    num_coded: int
+
+    @property
+    def num_crc(self) -> int:
+        return CRC_BITS
+
+    def encode(self, bits: np.ndarray) -> np.ndarray:
+        return scrambled(pad_to(attach_crc(bits, "24a"), self.num_coded))
+
+    def decide(self, llr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        bits = scrambled((llr < 0).astype(np.uint8))[:, : self.num_bits + CRC_BITS]
+        return bits[:, : self.num_bits], check_crc(bits, "24a")
+
+
+def scrambled(bits: np.ndarray) -> np.ndarray:
+    """Bits (b, n) with the Gold sequence of TS 38.211 added; twice is the identity."""
+    return bits ^ gold_sequence(scrambling_state(1, 1), bits.shape[-1])
+
+
+def pad_to(bits: np.ndarray, length: int) -> np.ndarray:
+    """Bits (b, n) with zeros behind, up to `length`."""
+    return np.pad(bits, ((0, 0), (0, length - bits.shape[1])))

@@ -1,0 +1,1 @@
+"""Whether a channel does what it says: the checks of `semlink check-channel`."""

@@ -1,0 +1,1 @@
+"""5G LDPC: base graphs, encoder, decoders."""

@@ -1,0 +1,1 @@
+"""What a scenario may say about channels, waveforms and codings."""

@@ -1,0 +1,247 @@
+"""What a scenario may say about channels and waveforms.
+
+A channel with a gain names the waveform that it needs by default, matched to
+its statistics: those are long-term knowledge, the gain itself never is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt, model_validator
+
+from semlink.spec import Spec, one_of
+
+Coherence = Literal["symbol", "block"] | PositiveInt
+Probability = Annotated[float, Field(ge=0, le=1)]
+Estimator = Literal["ls", "lmmse", "genie"]
+Equalizer = Literal["zf", "mmse"]
+
+
+class PlainSpec(Spec):
+    """No pilots, no equaliser: the scheme's symbols go to the antenna as they are."""
+
+    kind: Literal["plain"] = "plain"
+
+    def build(self) -> Any:
+        from semlink.phy.waveforms.plain import Plain
+
+        return Plain()
+
+
+class SingleCarrierSpec(Spec):
+    """One carrier with groups of pilots between the data, paid for, and a one-tap equaliser."""
+
+    kind: Literal["single-carrier"] = "single-carrier"
+    pilot_spacing: PositiveInt = Field(252, description="data symbols between two groups of pilots")
+    pilot_block: PositiveInt = Field(4, description="pilots in a group")
+    estimator: Estimator = Field("lmmse", description="genie reads the true gain and is printed in bold")
+    equalizer: Equalizer = Field("mmse", description="mmse has its bias taken out")
+    coherence: Coherence = Field("block", description="symbols over which the receiver takes the gain to stand still")
+    doppler: float | None = Field(None, description="maximum Doppler shift x symbol time it is designed for")
+    linewidth: float | None = Field(None, description="phase-noise linewidth x symbol time it is designed for")
+
+    def build(self) -> Any:
+        from semlink.phy.waveforms.single_carrier import SingleCarrier
+
+        return SingleCarrier(**self.model_dump(exclude={"kind"}))
+
+
+class OfdmSpec(Spec):
+    """OFDM with cyclic prefix, a pilot grid and a one-tap equaliser; prefix and pilots are paid for."""
+
+    kind: Literal["ofdm"] = "ofdm"
+    num_subcarriers: PositiveInt = Field(128, description="all in use; times spacing_khz it is the bandwidth")
+    spacing_khz: Literal[15, 30, 60, 120, 240] = Field(30, description="subcarrier spacing, as in 5G")
+    cyclic_prefix: Annotated[int, Field(ge=0)] = Field(9, description="samples; 9 of 128 is 5G's normal prefix")
+    slot_symbols: PositiveInt = Field(14, description="symbols of the repeated pattern")
+    pilot_symbols: tuple[int, ...] = Field((2, 11), description="symbols of a slot that hold pilots")
+    pilot_comb: PositiveInt = Field(2, description="pilots on every so manieth subcarrier")
+    estimator: Estimator = Field("lmmse", description="genie reads the true taps and is printed in bold")
+    equalizer: Equalizer = Field("mmse", description="mmse has its bias taken out")
+    design_delay: float | None = Field(None, description="latest path in samples LMMSE expects; default: the prefix")
+    design_doppler_hz: float = Field(100.0, ge=0, description="maximum Doppler shift LMMSE expects")
+
+    @property
+    def bandwidth_mhz(self) -> float:
+        return self.num_subcarriers * self.spacing_khz / 1000
+
+    def build(self) -> Any:
+        from semlink.phy.waveforms.ofdm import Ofdm
+
+        return Ofdm(**self.model_dump(exclude={"kind"}))
+
+
+class AwgnSpec(Spec):
+    """Additive white Gaussian noise, Es/N0 as swept."""
+
+    kind: Literal["awgn"]
+
+    def build(self) -> Any:
+        from semlink.phy.channels.awgn import Awgn
+
+        return Awgn()
+
+
+def waveform_for_fading(coherence: Coherence | None, doppler: float | None) -> SingleCarrierSpec:
+    """Pilots that suit a gain which stands still for `coherence` symbols, or follows `doppler`."""
+    if doppler is not None:
+        spacing = max(1, int(0.15 / doppler)) if doppler > 0 else 252
+        return SingleCarrierSpec(doppler=doppler, pilot_spacing=min(spacing, 252), pilot_block=2)
+    if coherence in ("symbol", 1):
+        return SingleCarrierSpec(coherence="symbol", estimator="genie")
+    if isinstance(coherence, int):
+        block = 4 if coherence >= 32 else 1
+        return SingleCarrierSpec(coherence=coherence, pilot_spacing=max(coherence - block, 1), pilot_block=block)
+    return SingleCarrierSpec()
+
+
+class _FadingSpec(Spec):
+    coherence: Coherence = Field("block", description="symbols with one gain; block: the whole clip; symbol: each anew")
+    doppler: float | None = Field(None, description="instead of coherence: maximum Doppler shift x symbol time")
+
+    def default_waveform(self) -> SingleCarrierSpec:
+        return waveform_for_fading(self.coherence, self.doppler)
+
+
+class RayleighSpec(_FadingSpec):
+    """Rayleigh fading, E|h|^2 = 1, complex gain with phase."""
+
+    kind: Literal["rayleigh"]
+
+    def build(self) -> Any:
+        from semlink.phy.channels.fading import Rayleigh
+
+        return Rayleigh(**self.model_dump(exclude={"kind"}))
+
+
+class RicianSpec(_FadingSpec):
+    """Rician fading with K-factor k (ratio) or k_db, E|h|^2 = 1."""
+
+    kind: Literal["rician"]
+    k: float | None = Field(None, ge=0, description="power of the line of sight over that of the rest")
+    k_db: float | None = Field(None, description="the same in dB")
+
+    @model_validator(mode="after")
+    def _one_k(self) -> RicianSpec:
+        if (self.k is None) == (self.k_db is None):
+            raise ValueError("give k or k_db, one of them")
+        return self
+
+    def build(self) -> Any:
+        from semlink.phy.channels.fading import Rician
+
+        return Rician(**self.model_dump(exclude={"kind"}))
+
+
+class ErasureSpec(Spec):
+    """Blocks of symbols are lost at random, and the receiver knows which."""
+
+    kind: Literal["erasure"]
+    probability: Probability = Field(description="that a block is lost")
+    block: PositiveInt = Field(1, description="symbols lost together")
+
+    def build(self) -> Any:
+        from semlink.phy.channels.erasures import Erasure
+
+        return Erasure(self.probability, self.block)
+
+
+class GilbertElliottSpec(Spec):
+    """Bursts of lost blocks from a two-state chain."""
+
+    kind: Literal["gilbert-elliott"]
+    p_gb: Probability = Field(description="from good to bad, a block")
+    p_bg: Probability = Field(description="from bad to good, a block")
+    block: PositiveInt = Field(1, description="symbols in a block")
+    loss_good: Probability = Field(0.0, description="loss in the good state")
+    loss_bad: Probability = Field(1.0, description="loss in the bad state")
+
+    def build(self) -> Any:
+        from semlink.phy.channels.erasures import GilbertElliott
+
+        return GilbertElliott(**self.model_dump(exclude={"kind"}))
+
+
+class InterferenceSpec(Spec):
+    """AWGN and an interferer: a tone, bursts of noise, or another user's QAM."""
+
+    kind: Literal["interference"]
+    sir_db: float = Field(description="signal over interference, dB")
+    interferer: Literal["tone", "burst", "qam"] = Field("tone", description="what interferes")
+    frequency: float | None = Field(None, description="of the tone, cycles a symbol; default: drawn")
+    duty: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="share of time that bursts take")
+    burst: PositiveInt = Field(64, description="symbols of a burst")
+
+    def build(self) -> Any:
+        from semlink.phy.channels.interference import Interference
+
+        return Interference(**self.model_dump(exclude={"kind"}))
+
+
+class PhaseNoiseSpec(Spec):
+    """AWGN behind an oscillator whose phase walks."""
+
+    kind: Literal["phase-noise"]
+    linewidth: float = Field(ge=0, description="3-dB linewidth x symbol time")
+
+    def default_waveform(self) -> SingleCarrierSpec:
+        return SingleCarrierSpec(linewidth=self.linewidth, pilot_spacing=30, pilot_block=2)
+
+    def build(self) -> Any:
+        from semlink.phy.channels.phase_noise import PhaseNoise
+
+        return PhaseNoise(self.linewidth)
+
+
+class MultipathSpec(Spec):
+    """3GPP TR 38.901 multipath, tapped delay line or clustered, in the time domain; goes with ofdm."""
+
+    kind: Literal["tdl", "cdl"]
+    profile: Literal["A", "B", "C", "D", "E"] = Field("C", description="D and E have a line of sight")
+    delay_spread_ns: float = Field(100.0, ge=0, description="root mean square")
+    speed_kmh: float = Field(3.0, ge=0, description="of the receiver")
+    carrier_ghz: float = Field(3.5, ge=0.5, le=100, description="with the speed it sets the Doppler spread")
+    bandwidth_mhz: float = Field(3.84, gt=0, description="num_subcarriers x spacing_khz of the ofdm waveform")
+
+    def default_waveform(self) -> OfdmSpec:
+        return OfdmSpec()
+
+    def build(self) -> Any:
+        from semlink.phy.channels.multipath_38901 import Cdl, Tdl
+
+        return {"tdl": Tdl, "cdl": Cdl}[self.kind](**self.model_dump(exclude={"kind"}))
+
+
+class TensorFlowSpec(Spec):
+    """A channel written as a TensorFlow callable, gradients included; needs the extra `tensorflow`."""
+
+    kind: Literal["tensorflow"]
+    target: str = Field(pattern=":", description="module:callable or path/to/file.py:callable")
+    options: dict[str, Any] = Field({}, description="for its constructor, where the target is a class")
+    takes_seed: bool = Field(True, description="whether it is called with a seed")
+
+    def build(self) -> Any:
+        from importlib.util import find_spec
+
+        from semlink.phy.channels.tensorflow_channel import TensorFlowChannel
+
+        if find_spec("tensorflow") is None:
+            raise ValueError("needs TensorFlow, which is not installed: pip install 'semlink[tensorflow]'")
+        return TensorFlowChannel(**self.model_dump(exclude={"kind"}))
+
+
+CHANNELS = (
+    AwgnSpec,
+    RayleighSpec,
+    RicianSpec,
+    ErasureSpec,
+    GilbertElliottSpec,
+    InterferenceSpec,
+    PhaseNoiseSpec,
+    MultipathSpec,
+    TensorFlowSpec,
+)
+WAVEFORMS = (PlainSpec, SingleCarrierSpec, OfdmSpec)
+AnyChannel = one_of("channel", *CHANNELS)
+AnyWaveform = one_of("waveform", *WAVEFORMS)

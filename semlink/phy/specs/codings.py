@@ -1,0 +1,204 @@
+"""What a scenario may say about channel coding."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+
+from semlink.spec import Spec, one_of
+
+ModulationName = Literal["bpsk", "qpsk", "16qam", "64qam", "256qam"]
+BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
+
+
+def _ratio(value: Any) -> Any:
+    """Accept '2/3' beside 0.667."""
+    if isinstance(value, str):
+        try:
+            return float(Fraction(value.replace(" ", "")))
+        except (ValueError, ZeroDivisionError) as fault:
+            raise ValueError(f"got {value!r}; need a number such as 0.5 or 2/3") from fault
+    return value
+
+
+CodeRate = Annotated[float, BeforeValidator(_ratio), Field(gt=0.0, lt=1.0)]
+
+
+class HarqSpec(Spec):
+    """Transport blocks that failed are sent again and combined with what was heard before."""
+
+    kind: Literal["ir", "chase"] = Field(
+        "ir", description="incremental redundancy (versions 0, 2, 3, 1), or the same bits again"
+    )
+    transmissions: Annotated[int, Field(ge=2, le=16)] = Field(4, description="of one block at most, the first included")
+    reserve: Annotated[float, Field(ge=0, lt=1)] = Field(0.2, description="share of the budget kept for repeats")
+
+    def build(self) -> Any:
+        from semlink.link.schemes.digital.burst_schedule import Harq
+
+        return Harq(**self.model_dump())
+
+
+ADAPTIVE_OPTIONS = ("csi_delay", "target_bler", "backoff_db")
+
+
+class LdpcSpec(Spec):
+    """5G NR LDPC in transport blocks; give modulation and rate, or `mcs: best` or `adaptive`."""
+
+    kind: Literal["ldpc"]
+    modulation: ModulationName | None = Field(None, description="constellation for a fixed MCS")
+    rate: CodeRate | None = Field(None, description="code rate with CRC for a fixed MCS, such as 2/3")
+    mcs: Literal["best", "adaptive"] | Annotated[int, Field(ge=0, le=28)] | None = Field(
+        None,
+        description="`best`: chosen for each SNR and budget; `adaptive`: for each group of codec.gop frames from "
+        "fed-back SNR; or an index of `table`",
+    )
+    table: Annotated[int, Field(ge=1, le=3)] | None = Field(
+        None,
+        description="MCS table 5.1.3.1-x of TS 38.214; default: 1; for `best` any modulation at any rate of all, "
+        "for `adaptive` the rows of all",
+    )
+    csi_delay: Annotated[int, Field(ge=0)] = Field(
+        1, description="adaptive: groups from the measured SNR to its use; 0 knows the burst's own and is genie"
+    )
+    target_bler: Annotated[float, Field(ge=1e-3, le=0.5)] = Field(
+        0.1, description="adaptive: block error rate at which an MCS counts as carried"
+    )
+    backoff_db: float = Field(0.0, allow_inf_nan=False, description="adaptive: taken off the reported SNR")
+    harq: HarqSpec | None = Field(None, description="repeats of failed blocks; `harq: {}` for the defaults")
+    block_bits: Annotated[int, Field(ge=256, le=65536)] = Field(
+        8192, description="largest transport block, information bits with CRC"
+    )
+    iterations: PositiveInt = Field(20, description="decoder iterations at most")
+    backend: Literal["auto", "float32", "int8", "plain", "sionna"] = Field("auto", description="decoder")
+
+    @model_validator(mode="after")
+    def _one_way(self) -> LdpcSpec:
+        fixed = self.modulation is not None and self.rate is not None
+        if self.mcs is None and not fixed:
+            raise ValueError("give modulation and rate, or mcs: best (or an index of a table)")
+        if self.mcs is not None and (self.modulation is not None or self.rate is not None):
+            raise ValueError("mcs already says modulation and rate; give one or the other")
+        stray = [name for name in ADAPTIVE_OPTIONS if self.changed(name)]
+        if stray and self.mcs != "adaptive":
+            raise ValueError(f"{stray[0]} is for mcs: adaptive; got mcs: {self.mcs}")
+        return self
+
+    def adaptation(self) -> Any:
+        """How the MCS follows the channel, None where it does not."""
+        from semlink.link.schemes.digital.burst_schedule import Adaptive
+
+        if self.mcs != "adaptive":
+            return None
+        return Adaptive(**{name: getattr(self, name) for name in ADAPTIVE_OPTIONS})
+
+    def build(self) -> Any:
+        from semlink.phy.coding.block_coding import LdpcCoding
+        from semlink.phy.coding.mcs_tables import mcs_of
+
+        if isinstance(self.mcs, str):
+            raise ValueError(f"mcs: {self.mcs} is chosen by the link")
+        if self.mcs is not None:
+            entry = mcs_of(self.table or 1, self.mcs)
+            order, rate = entry.bits_per_symbol, entry.rate
+        else:
+            assert self.modulation is not None and self.rate is not None
+            order, rate = BITS_PER_SYMBOL[self.modulation], self.rate
+        return LdpcCoding(order, rate, self.block_bits, self.iterations, self.backend)
+
+
+class ConvolutionalSpec(Spec):
+    """K=7 convolutional code (133, 171), rate 1/2 and punctured 2/3, 3/4; Viterbi decoding."""
+
+    kind: Literal["convolutional"]
+    modulation: ModulationName = Field("qpsk", description="constellation")
+    rate: CodeRate = Field(0.5, description="1/2, 2/3 or 3/4")
+    block_bits: Annotated[int, Field(ge=64, le=65536)] = Field(2048, description="largest block with CRC")
+
+    def build(self) -> Any:
+        from semlink.phy.coding.convolutional import ConvolutionalCoding
+
+        return ConvolutionalCoding(BITS_PER_SYMBOL[self.modulation], self.rate, self.block_bits)
+
+
+class UncodedSpec(Spec):
+    """No channel code: CRC blocks straight onto the constellation."""
+
+    kind: Literal["uncoded"]
+    modulation: ModulationName = Field("qpsk", description="constellation")
+    block_bits: Annotated[int, Field(ge=64, le=65536)] = Field(2048, description="largest block with CRC")
+
+    def build(self) -> Any:
+        from semlink.phy.coding.block_coding import UncodedCoding
+
+        return UncodedCoding(BITS_PER_SYMBOL[self.modulation], self.block_bits)
+
+
+class CapacitySpec(Spec):
+    """Bound: error-free bits at the capacity of the channel, of any input or of one constellation."""
+
+    kind: Literal["capacity"]
+    modulation: Literal["qpsk", "16qam", "64qam", "256qam"] | None = Field(
+        None, description="the input is this constellation (CM capacity); default: Gaussian"
+    )
+    bitwise: bool = Field(False, description="with a modulation: each bit judged by itself (BICM capacity)")
+
+    @model_validator(mode="after")
+    def _bits_of_something(self) -> CapacitySpec:
+        if self.bitwise and self.modulation is None:
+            raise ValueError("bitwise needs a modulation whose bits are judged")
+        return self
+
+    def build(self) -> Any:
+        from semlink.phy.bounds.rate_bounds import CapacityBound
+
+        return CapacityBound(self.modulation and BITS_PER_SYMBOL[self.modulation], self.bitwise)
+
+
+class FiniteBlocklengthSpec(Spec):
+    """Bound: the normal approximation of the best code as long as the whole transmission."""
+
+    kind: Literal["finite-blocklength"]
+    bler: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(1e-3, description="block error rate that it allows")
+
+    def build(self) -> Any:
+        from semlink.phy.bounds.rate_bounds import FiniteBlocklengthBound
+
+        return FiniteBlocklengthBound(self.bler)
+
+
+class OutageCapacitySpec(Spec):
+    """Bound: the rate that the channel's gain carries in all but a share `outage` of the transmissions."""
+
+    kind: Literal["outage-capacity"]
+    outage: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.1, description="probability that the gain is too weak")
+
+    def build(self) -> Any:
+        from semlink.phy.bounds.rate_bounds import OutageCapacityBound
+
+        return OutageCapacityBound(self.outage)
+
+
+class ErrorFreeSpec(Spec):
+    """Bound: bits that arrive by decree, one for each channel use, so that the cost axis is bits per pixel."""
+
+    kind: Literal["error-free"]
+
+    def build(self) -> Any:
+        from semlink.phy.bounds.rate_bounds import ErrorFreeBits
+
+        return ErrorFreeBits()
+
+
+CODINGS = (
+    LdpcSpec,
+    ConvolutionalSpec,
+    UncodedSpec,
+    CapacitySpec,
+    FiniteBlocklengthSpec,
+    OutageCapacitySpec,
+    ErrorFreeSpec,
+)
+AnyCoding = one_of("coding", *CODINGS)

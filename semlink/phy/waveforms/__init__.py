@@ -1,0 +1,1 @@
+"""Pilots, OFDM, channel estimation and equalisers."""

@@ -1,0 +1,175 @@
+"""One carrier with groups of pilots between the data.
+
+    P P d d d d d d P P d d d d d d P P
+
+Each group of `pilot_block` pilots is one look at the gain. What lies between
+is filled in by what the receiver takes the channel to do: stand still over
+blocks (`coherence`), follow Clarke's spectrum (`doppler`), or walk in phase
+(`linewidth`). Moving channels get a last group at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from semlink.flow import Flow
+from semlink.ledger import Charge
+from semlink.payload import Heard, Received, Symbols
+from semlink.phy.channels.fading import Coherence, block_length
+from semlink.phy.validation import need, need_choice, need_count, need_number
+from semlink.phy.waveforms.channel_estimation import (
+    EQUALIZERS,
+    ESTIMATORS,
+    Equalizer,
+    Estimator,
+    clarke,
+    equalise,
+    linear_weights,
+    pooled,
+    wiener_phase_correlation,
+    wiener_weights,
+)
+from semlink.phy.waveforms.pilots import pilot_sequence
+from semlink.phy.waveforms.plain import noise_per_symbol
+
+if TYPE_CHECKING:
+    import torch
+
+
+@dataclass(frozen=True, slots=True)
+class SingleCarrier:
+    """Pilots every `pilot_spacing` data symbols, one-tap equaliser.
+
+    Attributes:
+        pilot_spacing: data symbols between two groups of pilots.
+        pilot_block: pilots in a group.
+        estimator: "ls", "lmmse", or "genie" that reads the true gain.
+        equalizer: "zf" or "mmse" with its bias taken out, the same with one tap.
+        coherence: symbols over which the receiver takes the gain to stand
+            still, counted from the first one sent; "block" is the whole clip.
+        doppler: maximum Doppler shift times symbol time the receiver is designed for.
+        linewidth: phase-noise linewidth times symbol time it is designed for.
+    """
+
+    pilot_spacing: int = 252
+    pilot_block: int = 4
+    estimator: Estimator = "lmmse"
+    equalizer: Equalizer = "mmse"
+    coherence: Coherence = "block"
+    doppler: float | None = None
+    linewidth: float | None = None
+
+    def __post_init__(self) -> None:
+        need_count("SingleCarrier.pilot_spacing", self.pilot_spacing, 1)
+        need_count("SingleCarrier.pilot_block", self.pilot_block, 1)
+        need_choice("SingleCarrier.estimator", self.estimator, ESTIMATORS)
+        need_choice("SingleCarrier.equalizer", self.equalizer, EQUALIZERS)
+        if self.coherence not in ("symbol", "block"):
+            need_count("SingleCarrier.coherence", self.coherence, 1)
+        models = (self.doppler is not None) + (self.linewidth is not None) + (self.coherence != "block")
+        need(models <= 1, "SingleCarrier.doppler, linewidth, coherence", models, "at most one model of the channel")
+        for name in ("doppler", "linewidth"):
+            if getattr(self, name) is not None:
+                need_number(f"SingleCarrier.{name}", getattr(self, name), 0, 0.5)
+        fits = self.coherence == "block" or self._period <= block_length(self.coherence, 1)
+        allowed = f"at least pilot_block + pilot_spacing = {self._period}, or some blocks have no pilot"
+        need(fits or self.estimator == "genie", "SingleCarrier.coherence", self.coherence, allowed)
+
+    @property
+    def continues(self) -> bool:
+        """Whether the pattern runs on when more symbols follow: not where a last group ends it."""
+        return self._trailing == 0
+
+    def data_uses(self, uses: int) -> int:
+        """Data symbols in a transmission of at most `uses` channel uses."""
+        periods, rest = divmod(max(uses - self._trailing, 0), self._period)
+        return periods * self.pilot_spacing + max(rest - self.pilot_block, 0)
+
+    def modulate(self, flow: Flow[Symbols]) -> Flow[Symbols]:
+        """Put the pilots in and charge them."""
+        data = flow.payload.iq
+        total = self._total(data.shape[1])
+        is_pilot = self._is_pilot(total)
+        iq = data.new_zeros(data.shape[0], total)
+        iq[:, ~is_pilot] = data
+        num_pilots = total - data.shape[1]
+        iq[:, is_pilot] = pilot_sequence(num_pilots).to(iq)
+        return flow.then(Symbols(iq), Charge("phy/single_carrier", "pilot", num_pilots))
+
+    def demodulate(self, heard: Heard, snr_db: float, num_data: int | None = None) -> Received:
+        """Data symbols of gain 1; `num_data` is not needed, every symbol sent is data or pilot."""
+        iq, noise_var = heard.iq, noise_per_symbol(heard, snr_db)
+        is_pilot = self._is_pilot(iq.shape[1])
+        if self.estimator == "genie":
+            gain = iq.new_ones(iq.shape) if heard.gain is None else heard.gain
+            estimate, error = gain[:, ~is_pilot], noise_var.new_zeros(1)
+        else:
+            pilots = pilot_sequence(int(is_pilot.sum())).to(iq)
+            looks = (iq[:, is_pilot] * pilots.conj()).cpu()
+            estimate, error = self._estimate(looks, noise_var[:, is_pilot].cpu(), is_pilot)
+        estimate, error = estimate.to(iq), error.to(noise_var)
+        symbols, left = equalise(iq[:, ~is_pilot], estimate, noise_var[:, ~is_pilot], error, self.equalizer)
+        return Received(symbols, left, {"csi": estimate} if self.estimator == "genie" else {})
+
+    @property
+    def _period(self) -> int:
+        return self.pilot_block + self.pilot_spacing
+
+    @property
+    def _trailing(self) -> int:
+        return 0 if self._correlation is None else self.pilot_block
+
+    @property
+    def _correlation(self) -> Callable | None:
+        if self.doppler is not None:
+            return clarke(self.doppler)
+        return None if self.linewidth is None else wiener_phase_correlation(self.linewidth)
+
+    def _total(self, num_data: int) -> int:
+        return num_data + -(-num_data // self.pilot_spacing) * self.pilot_block + self._trailing
+
+    def _is_pilot(self, total: int) -> torch.Tensor:
+        import torch
+
+        index = torch.arange(total)
+        return (index % self._period < self.pilot_block) | (index >= total - self._trailing)
+
+    def _estimate(self, looks: torch.Tensor, noise_var: torch.Tensor, is_pilot: torch.Tensor):
+        """Estimate and error variance (clip, data) from looks (clip, pilots)."""
+        import torch
+
+        places, prior = is_pilot.nonzero()[:, 0], self.estimator == "lmmse"
+        data = (~is_pilot).nonzero()[:, 0]
+        if self._correlation is None:
+            length = block_length(self.coherence, len(is_pilot))
+            groups = -(-len(is_pilot) // length)
+            estimate, error = pooled(looks, noise_var, places // length, groups, prior=prior)
+            return estimate[:, data // length], error[:, data // length]
+        group = _runs(places)
+        num = int(group[-1]) + 1
+        centre = torch.zeros(num, dtype=torch.float64).index_add(0, group, places.double()) / group.bincount()
+        estimate, error = pooled(looks, noise_var, group, num, prior=False)
+        run, place = data // self._period, data % self._period - self.pilot_block
+        targets = _runs_of_data(int(run.max()) + 1, self._period, self.pilot_block)
+        if prior:
+            used, weights, left = wiener_weights(centre, error, targets, self._correlation)
+        else:
+            used, weights, left = linear_weights(centre, error, targets)
+        joined = (weights.to(estimate.dtype) @ estimate[:, used][..., None])[..., 0]
+        return joined[:, run, place], left[:, run, place]
+
+
+def _runs_of_data(num_runs: int, period: int, first: int) -> torch.Tensor:
+    """Positions of the data symbols, one row for each run between pilots: (run, symbol)."""
+    import torch
+
+    return torch.arange(num_runs)[:, None] * period + torch.arange(first, period)
+
+
+def _runs(places: torch.Tensor) -> torch.Tensor:
+    """Number of the run of consecutive integers that each of `places` belongs to."""
+    import torch
+
+    return torch.nn.functional.pad((places.diff() > 1).long(), (1, 0)).cumsum(0)

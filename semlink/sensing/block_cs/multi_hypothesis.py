@@ -1,0 +1,188 @@
+"""Multi-hypothesis prediction from measurements: each block as a mixture of blocks of reconstructed key frames.
+
+A block x is known by its measurements y = Phi x. Candidates h_j are the blocks
+of the key frames at displacements v_j. Their measurements tell how well each
+would do, so the mixture is a Tikhonov regularised fit in the measurement domain:
+
+    w = argmin |y - sum_j w_j Phi h_j|^2 + weight^2 sum_j g_j w_j^2
+    g_j = |y - Phi h_j|^2 + stillness |v_j|^2 E
+
+The second part of g_j is this project's own. E is the gradient energy of the
+reference: a block displaced by v differs from itself by about |v|^2 E, so few
+measurements are not trusted to find motion where none is. Neighbouring
+predictions overlap and are blended across the edges of blocks.
+
+Source: [tramel2011, Sec. 3], [mun2011]; blending as in [orchard1994].
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+
+import torch
+from torch.nn import functional as F
+
+from semlink.payload import Frames, Projections
+from semlink.sensing.block_cs.sampler import BLOCK, BlockSampler, grid_of, references
+from semlink.sensing.block_cs.smoothed_projections import BlockTv, Patterns, meet, readings_by_frame, restore
+
+__all__ = ["Hypotheses", "MultiHypothesisReconstructor", "displacements", "predict"]
+
+_LEAST = 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class Hypotheses:
+    """Which candidates, and how they are mixed.
+
+    Attributes:
+        near: all displacements up to this many pixels are tried.
+        reach: and every second one up to this.
+        blend: pixels on either side of an edge over which neighbouring predictions are mixed.
+        weight: of the regularisation; measurements and penalties have the same unit, so it has none.
+        stillness: of the penalty on displacement.
+    """
+
+    near: int = 3
+    reach: int = 15
+    blend: int = 8
+    weight: float = 0.3
+    stillness: float = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class MultiHypothesisReconstructor:
+    """Key frames by smoothed projections, the others predicted from those around them and from their measurements.
+
+    What the measurements still tell beyond the prediction is put back: p + Phi^+ (y - Phi p).
+    """
+
+    sampler: BlockSampler
+    settings: Hypotheses = Hypotheses()
+    name: str = "multi-hypothesis"
+
+    def reconstruct(self, measurement: Projections) -> Frames:
+        shape = measurement.frames
+        keys, others = self.sampler.split(shape.t)
+        y_keys, y_others = readings_by_frame(measurement)
+        phi_keys, phi_others = map(Patterns.of, self.sampler.matrices())
+        whole = torch.empty(len(y_keys), shape.t, *(BLOCK * side for side in grid_of(shape)))
+        whole[:, keys] = restore(y_keys, phi_keys, whole.shape[2:], BlockTv())
+        pairs = references(shape.t, self.sampler.gop)
+        for pair in sorted({pairs[number] for number in others}):
+            group = [place for place, number in enumerate(others) if pairs[number] == pair]
+            around = whole[:, [keys[key] for key in sorted(set(pair))]]
+            guess = predict(around, y_others[:, group], phi_others.rows, self.settings)
+            whole[:, [others[place] for place in group]] = meet(guess, y_others[:, group], phi_others)
+        return Frames(whole[..., : shape.h, : shape.w].clamp(0, 1))
+
+
+def displacements(near: int, reach: int) -> tuple[tuple[int, int], ...]:
+    """Rows and columns: all up to `near`, every second up to `reach`."""
+    fine = {(y, x) for y in range(-near, near + 1) for x in range(-near, near + 1)}
+    coarse = range(-(reach // 2) * 2, reach + 1, 2)
+    return tuple(sorted(fine | {(y, x) for y in coarse for x in coarse}))
+
+
+@torch.no_grad()
+def predict(
+    references: torch.Tensor, readings: torch.Tensor, patterns: torch.Tensor, settings: Hypotheses | None = None
+) -> torch.Tensor:
+    """Frames predicted from reference frames and from measurements of their blocks; no gradient passes.
+
+    Args:
+        references: (b, r, h, w), whole blocks.
+        readings: (b, n, places, m) of n frames, blocks in raster order.
+        patterns: (m, side * side).
+    Returns:
+        (b, n, h, w), not clamped.
+    """
+    settings = settings or Hypotheses()
+    side = round(patterns.shape[1] ** 0.5)
+    b, r, h, w = references.shape
+    rows, columns, blend = h // side, w // side, settings.blend
+    moves = displacements(settings.near, settings.reach)
+    margin = max(settings.reach, settings.near) + blend
+    around = F.pad(references, (margin,) * 4, mode="replicate")
+    y = readings.reshape(b, -1, rows, columns, readings.shape[-1])
+    canvas = references.new_zeros(b, y.shape[1], h + 2 * blend, w + 2 * blend)
+    window = _window(side, blend).to(references)
+    edge = side + 2 * blend
+    for row in range(rows):
+        strip = _candidates(around, row * side, side, settings, moves)  # (b, columns, r * k, edge, edge)
+        weights = _weights(strip, y[:, :, row], patterns, _penalties(references, row, side, moves, settings), settings)
+        mixed = weights @ strip.flatten(3)  # (b, columns, n, edge * edge)
+        mixed = mixed.view(b, columns, -1, edge, edge).transpose(1, 2) * window
+        for column in range(columns):
+            top, left = row * side, column * side
+            canvas[:, :, top : top + edge, left : left + edge] += mixed[:, :, column]
+    share = _cover(rows, side, blend)[:, None] * _cover(columns, side, blend)
+    inside = slice(blend, blend + h), slice(blend, blend + w)
+    return canvas[:, :, *inside] / share.to(canvas)[inside]
+
+
+def _candidates(
+    around: torch.Tensor, top: int, side: int, settings: Hypotheses, moves: tuple[tuple[int, int], ...]
+) -> torch.Tensor:
+    """Displaced blocks with their surroundings of one row of blocks: (b, columns, r * k, edge, edge)."""
+    b, r, _, wide = around.shape
+    reach, blend = max(settings.reach, settings.near), settings.blend
+    edge, columns = side + 2 * blend, (wide - 2 * reach - 2 * blend) // side
+    strip = around[:, :, top : top + edge + 2 * reach]
+    views = strip.unfold(2, edge, 1).unfold(3, edge, 1)  # (b, r, dy, x, edge, edge)
+    found = [
+        views[:, :, reach + dy, reach + dx : reach + dx + columns * side : side][:, :, :columns] for dy, dx in moves
+    ]
+    return torch.stack(found, 2).permute(0, 3, 1, 2, 4, 5).reshape(b, columns, r * len(moves), edge, edge)
+
+
+def _weights(
+    strip: torch.Tensor, y: torch.Tensor, patterns: torch.Tensor, penalties: torch.Tensor, settings: Hypotheses
+) -> torch.Tensor:
+    """Weights (b, columns, n, r * k) for readings y (b, n, columns, m), by the dual of the fit: m unknowns, not r k."""
+    blend, edge = settings.blend, strip.shape[-1]
+    inner = strip[..., blend : edge - blend, blend : edge - blend].flatten(3)
+    measured = (inner @ patterns.T)[:, :, None]  # (b, columns, 1, r * k, m)
+    y = y.transpose(1, 2)[:, :, :, None]  # (b, columns, n, 1, m)
+    energy = (measured - y).square().sum(-1) + penalties[:, :, None]
+    inverse = 1 / (energy + 1e-3 * energy.amin(-1, keepdim=True) + _LEAST)
+    gram = (measured * inverse[..., None]).transpose(-1, -2) @ measured
+    gram.diagonal(dim1=-2, dim2=-1).add_(settings.weight**2)
+    solved = torch.linalg.solve(gram.double(), y[..., 0, :, None].double()).to(y)
+    return inverse * (measured @ solved)[..., 0]
+
+
+def _penalties(
+    references: torch.Tensor, row: int, side: int, moves: tuple[tuple[int, int], ...], settings: Hypotheses
+) -> torch.Tensor:
+    """stillness |v_j|^2 E for one row of blocks: (b, columns, r * k)."""
+    b, r, _, w = references.shape
+    strip = references[:, :, row * side : (row + 1) * side]
+    energy = F.pad(strip.diff(dim=-1).square(), (0, 1)) + F.pad(strip.diff(dim=-2).square(), (0, 0, 0, 1))
+    energy = energy.view(b, r, side, w // side, side).sum((2, 4)) / 2  # per block
+    squares = torch.tensor([float(dy * dy + dx * dx) for dy, dx in moves]).to(references)
+    return (settings.stillness * energy[..., None] * squares).transpose(1, 2).flatten(2)
+
+
+@cache
+def _window(side: int, blend: int) -> torch.Tensor:
+    """(side + 2 blend)^2: one inside, falling to zero over 2 blend pixels across each edge."""
+    one = _ramp(side, blend)
+    return one[:, None] * one
+
+
+def _ramp(side: int, blend: int) -> torch.Tensor:
+    if not blend:
+        return torch.ones(side)
+    at = torch.arange(side + 2 * blend) + 0.5
+    return (torch.minimum(at, side + 2 * blend - at) / (2 * blend)).clamp(0, 1)
+
+
+@cache
+def _cover(count: int, side: int, blend: int) -> torch.Tensor:
+    """Sum of the windows of `count` neighbours along one axis."""
+    total = torch.zeros(count * side + 2 * blend)
+    for number in range(count):
+        total[number * side : (number + 1) * side + 2 * blend] += _ramp(side, blend)
+    return total.clamp_min(_LEAST)

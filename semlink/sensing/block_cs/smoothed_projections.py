@@ -1,0 +1,186 @@
+"""Block measurements back to video without training: smoothing and meeting the measurements in turns.
+
+    v = denoise(x, strength)
+    x = v + Phi^+ (y - Phi v)        block by block, so x meets every measurement
+
+The denoiser is total variation, hard thresholding of the DCT of windows whose
+place changes with every step, or the mean of both; over rows and columns of
+each frame, or over time too. Its strength falls geometrically. Over time, key
+frames are reconstructed first and by themselves, and the others start from a
+straight line between them.
+
+Source: [yuan2016gaptv, Algorithm 1] for the two steps; [gan2007], [mun2009] for smoothed projections of blocks;
+[coifman1995] for shifted windows. The mean of two denoisers is this project's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Literal
+
+import torch
+
+from semlink.payload import Frames, FrameShape, Projections
+from semlink.seeds import Seeds
+from semlink.sensing.block_cs.sampler import BLOCK, BlockSampler, from_blocks, grid_of, references, to_blocks
+from semlink.sensing.programmable.gap_tv import TvDenoiser
+
+__all__ = ["BlockTv", "BlockTvReconstructor", "Patterns", "between", "meet", "readings_by_frame", "restore", "smoothed"]
+
+Prior = Literal["tv", "dct", "both"]
+
+GRAY = 0.45
+WINDOW = 8
+SHORT = 4
+"""Rows and columns, and frames, of the DCT's windows."""
+_TV_SHARE = 0.25
+"""A strength for coefficients of the DCT means this much of it for total variation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """`rows` (m, 1024) that a block is measured with, and their pseudo-inverse (1024, m)."""
+
+    rows: torch.Tensor
+    inverse: torch.Tensor
+
+    @classmethod
+    def of(cls, rows: torch.Tensor) -> Patterns:
+        """Orthonormal rows have their transpose for an inverse."""
+        orthonormal = torch.allclose(rows @ rows.T, torch.eye(len(rows)), atol=1e-4)
+        return cls(rows, rows.T if orthonormal else torch.linalg.pinv(rows.double()).float())
+
+
+@dataclass(frozen=True, slots=True)
+class BlockTv:
+    """How long and how strongly to smooth.
+
+    Attributes:
+        prior: `tv`, `dct`, or the mean of `both`.
+        over_time: smooth over time too.
+        iterations: of the two steps.
+        start, end: threshold of the DCT, in units of intensity; a quarter of it for total variation.
+    """
+
+    prior: Prior = "both"
+    over_time: bool = False
+    iterations: int = 60
+    start: float = 0.3
+    end: float = 0.01
+
+
+OVER_TIME = BlockTv(over_time=True, iterations=40, start=0.1)
+
+
+@dataclass(frozen=True, slots=True)
+class BlockTvReconstructor:
+    """Frames from block measurements; `over_time` lets neighbouring frames help each other."""
+
+    sampler: BlockSampler
+    over_time: bool = True
+    prior: Prior = "both"
+    name: str = "block-tv"
+
+    def reconstruct(self, measurement: Projections) -> Frames:
+        shape = measurement.frames
+        keys, others = self.sampler.split(shape.t)
+        y_keys, y_others = readings_by_frame(measurement)
+        phi_keys, phi_others = map(Patterns.of, self.sampler.matrices())
+        alone = BlockTv(self.prior)
+        whole = torch.empty(len(y_keys), shape.t, *(BLOCK * side for side in grid_of(shape)))
+        whole[:, keys] = restore(y_keys, phi_keys, whole.shape[2:], alone)
+        if self.over_time:
+
+            def met(frames: torch.Tensor) -> torch.Tensor:
+                whole[:, others] = meet(frames[:, others], y_others, phi_others)
+                return whole
+
+            start = met(between(whole[:, keys], shape.t, self.sampler.gop))
+            whole = smoothed(start, met, replace(OVER_TIME, prior=self.prior))
+        else:
+            whole[:, others] = restore(y_others, phi_others, whole.shape[2:], alone)
+        return Frames(whole[..., : shape.h, : shape.w].clamp(0, 1))
+
+
+def restore(readings: torch.Tensor, patterns: Patterns, size: tuple[int, ...], settings: BlockTv) -> torch.Tensor:
+    """Frames (b, n, h, w) of `size` (h, w), whole blocks, from readings (b, n, places, m), starting from gray."""
+    gray = torch.full((*readings.shape[:2], *size), GRAY)
+    return smoothed(meet(gray, readings, patterns), lambda frames: meet(frames, readings, patterns), settings)
+
+
+@torch.no_grad()
+def smoothed(start: torch.Tensor, met: Callable[[torch.Tensor], torch.Tensor], settings: BlockTv) -> torch.Tensor:
+    """Frames (b, n, h, w) from `start`: `settings.iterations` times a denoiser and then `met`, the projection."""
+    tv = TvDenoiser(time_weight=float(settings.over_time))
+    rng = Seeds(0).torch("block_tv")
+    frames = start
+    for step in range(settings.iterations):
+        along = step / max(1, settings.iterations - 1)
+        strength = settings.start ** (1 - along) * settings.end**along
+        views = []
+        if settings.prior != "dct":
+            views.append(tv(frames, _TV_SHARE * strength))
+        if settings.prior != "tv":
+            shifts = [torch.randint(0, WINDOW, (3,), generator=rng).tolist() for _ in range(2)]
+            views += [_thresholded(frames, strength, shift, settings.over_time) for shift in shifts]
+        frames = met(_mixed(views))
+    return frames
+
+
+def meet(frames: torch.Tensor, readings: torch.Tensor, patterns: Patterns) -> torch.Tensor:
+    """The nearest frames to `frames` (b, n, h, w), whole blocks, with these readings (b, n, places, m)."""
+    blocks = to_blocks(frames)
+    change = (readings - blocks @ patterns.rows.T) @ patterns.inverse.T
+    return from_blocks(blocks + change, FrameShape(*frames.shape[1:]))
+
+
+def readings_by_frame(measurement: Projections) -> tuple[torch.Tensor, ...]:
+    """The parts as (b, frames, places, m)."""
+    high, wide = grid_of(measurement.frames)
+    return tuple(part.transpose(1, 2).unflatten(1, (-1, high * wide)) for part in measurement.parts)
+
+
+def between(keys: torch.Tensor, num_frames: int, gop: int) -> torch.Tensor:
+    """Frames (b, t, h, w) on straight lines in time between key frames (b, k, h, w)."""
+    pairs = references(num_frames, gop)
+    before, behind = (keys[:, [pair[side] for pair in pairs]] for side in (0, 1))
+    share = torch.tensor([number % gop / gop for number in range(num_frames)]).view(-1, 1, 1)
+    return torch.lerp(before, behind, share)
+
+
+def _mixed(views: list[torch.Tensor]) -> torch.Tensor:
+    """Total variation counts as much as all views of the DCT together."""
+    if len(views) == 3:
+        return 0.5 * views[0] + 0.25 * (views[1] + views[2])
+    return sum(views[1:], views[0]) / len(views)
+
+
+def _thresholded(frames: torch.Tensor, strength: float, shift: list[int], over_time: bool) -> torch.Tensor:
+    """Frames (b, n, h, w) without the weak coefficients of windows displaced by `shift` (t, y, x)."""
+    b, n, h, w = frames.shape
+    short = SHORT if over_time else 1
+    dt, dy, dx = shift[0] % short, shift[1], shift[2]
+    tail = frames[:, -1:].expand(-1, -n % short, -1, -1)
+    moved = torch.cat([frames, tail], 1).roll((dt, dy, dx), (1, 2, 3))
+    cut = moved.view(b, -1, short, h // WINDOW, WINDOW, w // WINDOW, WINDOW)
+    basis = _window_dct(short)
+    values = cut.permute(0, 1, 3, 5, 2, 4, 6).reshape(-1, len(basis)) @ basis.T
+    kept = torch.where(values.abs() > strength, values, 0) @ basis
+    back = kept.view(b, -1, h // WINDOW, w // WINDOW, short, WINDOW, WINDOW).permute(0, 1, 4, 2, 5, 3, 6)
+    return back.reshape(moved.shape).roll((-dt, -dy, -dx), (1, 2, 3))[:, :n]
+
+
+@cache
+def _window_dct(short: int) -> torch.Tensor:
+    """The orthonormal DCT of a window of `short` frames, rows by coefficient."""
+    square = torch.kron(_dct(WINDOW), _dct(WINDOW))
+    return torch.kron(_dct(short), square).contiguous()
+
+
+def _dct(length: int) -> torch.Tensor:
+    at = torch.arange(length, dtype=torch.float64)
+    rows = torch.cos(torch.pi / length * (at + 0.5) * at[:, None]) * (2 / length) ** 0.5
+    rows[0] *= 0.5**0.5
+    return rows.float()

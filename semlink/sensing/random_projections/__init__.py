@@ -1,0 +1,1 @@
+"""Random projections of whole frames, and reconstruction from a latent path."""

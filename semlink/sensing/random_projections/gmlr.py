@@ -1,0 +1,154 @@
+"""A generator as the prior of a reconstruction: readings of a `RandomSensor` to video.
+
+Source: [hyder2019gmlr].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+import torch
+
+from semlink.errors import JointError
+from semlink.nn.generative.generator import SIDE, Generator, colour_generator
+from semlink.nn.generative.generator_weights import load_generator
+from semlink.nn.generative.latent_fit import Fit, FitSettings, Tell, check_rank, fit, hidden_dtype
+from semlink.payload import Frames, FrameShape, Projections, Restored
+from semlink.seeds import Seeds
+from semlink.sensing.random_projections.latent_path import filled_in, principal_coordinates
+from semlink.sensing.random_projections.rank_selection import chosen_ranks
+from semlink.sensing.random_projections.sensor import RandomSensor
+from semlink.weights.tensors import RANDOM
+
+__all__ = ["HELD_OUT", "GmlrReconstructor", "check_side", "generator_of", "told_of"]
+
+HELD_OUT: Literal["held-out"] = "held-out"
+POINTS_OF_LOSS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class GmlrReconstructor:
+    """Codes of a generator, and its weights, fitted to the readings of each clip by itself.
+
+    Attributes:
+        weights: by name or file; `random` for a generator that was never trained.
+        sensor: whose patterns the receiver knows.
+        settings: of the fit.
+        held_out: choose the rank by readings kept out, instead of `settings.rank`.
+        planes: of a frame, stacked: 1 gray, 3 for R, G and B.
+    Raises:
+        JointError: a sensor of another kind or of other planes.
+    """
+
+    weights: str
+    sensor: RandomSensor
+    settings: FitSettings = field(default_factory=FitSettings)
+    held_out: bool = False
+    planes: int = 1
+    name: str = field(default="gmlr", init=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.sensor, RandomSensor):
+            raise JointError(
+                f"reconstruction gmlr takes readings of sensor random, not of {type(self.sensor).__name__}"
+            )
+        if self.sensor.planes != self.planes:
+            raise JointError(f"reconstruction gmlr: planes is {self.planes}, the sensor's {self.sensor.planes}")
+
+    def reconstruct(self, measurement: Projections) -> Frames:
+        """Frames in [0, 1].
+
+        Raises:
+            JointError: frames that are not 64 x 64 in each plane, or a rank above their number.
+            ModelError: weights missing, damaged, or of another number of planes.
+        """
+        return Frames(torch.cat([restored.frames.pixels for restored in self.restore_many([measurement])]))
+
+    def restore_many(self, measurements: Sequence[Projections], progress: Tell | None = None) -> list[Restored]:
+        """The frames of every clip of `measurements`, all fitted together, with what `told_of` tells of each."""
+        shape = self._shape(measurements)
+        readings = torch.cat([measurement.parts[0] for measurement in measurements])
+        made, ranks = self.fitted(readings, shape, progress)
+        codes = filled_in(made.codes, self.sensor.frames_read(shape), shape.t)
+        pixels = made.pixels(codes).unflatten(2, (shape.h, shape.w))
+        return [
+            Restored(Frames(pixels[n : n + 1]), told_of(codes[n], made.loss[:, n], ranks[n]))
+            for n in range(len(pixels))
+        ]
+
+    def fitted(
+        self, readings: torch.Tensor, shape: FrameShape, progress: Tell | None = None
+    ) -> tuple[Fit, list[int | None]]:
+        """Codes and generators of the frames that were read, and the rank that each clip's codes were held to."""
+        generator = generator_of(self.weights, self.planes)
+        operator = self.sensor.operators(shape, hidden_dtype(self.settings.precision))
+        by_frame = readings.reshape(len(readings), -1, operator.num_readings)
+        ranks = None
+        if self.held_out:
+            ranks = chosen_ranks(generator, operator, by_frame, self.settings, progress=progress)
+        made = fit(generator, operator, by_frame, self.settings, ranks=ranks, progress=progress)
+        return made, [self.settings.rank] * len(readings) if ranks is None else ranks.tolist()
+
+    def _shape(self, measurements: Sequence[Projections]) -> FrameShape:
+        shapes = {measurement.frames for measurement in measurements}
+        if len(shapes) != 1:
+            raise JointError(f"reconstruction gmlr: clips of {len(shapes)} shapes at once; allowed: one")
+        (shape,) = shapes
+        self.check_shape(shape)
+        return shape
+
+    def check_shape(self, shape: FrameShape) -> None:
+        """That clips of `shape` can be fitted.
+
+        Raises:
+            JointError: frames that are not 64 x 64 in each plane, or a rank above their number.
+        """
+        check_side(shape, self.planes, "reconstruction gmlr")
+        check_rank(self.settings.rank, len(self.sensor.frames_read(shape)))
+
+
+def told_of(codes: torch.Tensor, loss: torch.Tensor, rank: int | None) -> dict[str, Any]:
+    """What a fit tells of itself, for point files: codes in two principal coordinates, rank, epochs, loss at some."""
+    epochs = int(loss.isfinite().sum())
+    some = sorted({round(epochs ** (n / (POINTS_OF_LOSS - 1))) for n in range(POINTS_OF_LOSS)})
+    return {
+        "plane": [[round(x, 4) for x in row] for row in principal_coordinates(codes).tolist()],
+        "rank": rank,
+        "epochs": epochs,
+        "loss": [[epoch, float(f"{float(loss[epoch - 1]):.4g}")] for epoch in some],
+    }
+
+
+def check_side(shape: FrameShape, planes: int, who: str) -> None:
+    """Raise JointError for frames that no generator makes."""
+    if (shape.h, shape.w) != (planes * SIDE, SIDE):
+        raise JointError(
+            f"{who}: frames of {shape.h} x {shape.w} with planes: {planes}; allowed: {planes * SIDE} x {SIDE} "
+            f"({planes} {'planes' if planes > 1 else 'plane'} of {SIDE} x {SIDE}, stacked as rows)"
+        )
+
+
+@cache
+def generator_of(weights: str, planes: int) -> Generator:
+    """The generator of `weights`, which must put out so many planes.
+
+    Raises:
+        ModelError: missing, damaged, or of another kind.
+        JointError: other planes.
+    """
+    generator = _untrained(planes) if weights == RANDOM else load_generator(weights)[0]
+    if generator.planes != planes:
+        raise JointError(f"weights {weights!r}: a generator of {generator.planes} planes; the scenario has {planes}")
+    return generator
+
+
+def _untrained(planes: int, seed: int = 0) -> Generator:
+    """The published architecture with weights U(-b, b), b^-2 = 16 outputs: what a fresh layer has."""
+    made = (Generator() if planes == 1 else colour_generator()).requires_grad_(False).eval()
+    for number, layer in enumerate(made.layers):
+        drawn = Seeds(seed).uniform(f"generator/random/{number}", *layer.weight.shape)[0]
+        layer.weight.copy_((2 * drawn - 1) * (16 * layer.weight.shape[1]) ** -0.5)
+    return made

@@ -1,0 +1,1 @@
+"""Clips that are read: video files, raw video, pictures, data sets."""

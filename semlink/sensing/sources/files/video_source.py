@@ -1,0 +1,82 @@
+"""Clips from video files, folders of frames and headerless video."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from os import PathLike, fspath
+from typing import Any
+
+from semlink.errors import SourceError
+from semlink.sensing.sources.clips import Clip, ClipSource, Crop, Cutting, Pick, pair, planned, shares
+from semlink.sensing.sources.files.file_search import find, labels
+
+
+@dataclass(frozen=True, slots=True)
+class VideoSource(ClipSource):
+    """`clips` clips of `frames` frames from all the videos that `path` names.
+
+    Args:
+        path: a file, a folder of videos or of PNG/JPEG frames, a glob (braces
+            allowed), or a list of these.
+        frames: frames of a clip, `stride` frames of the video apart.
+        size: (h, w) of the clips; None for the size as stored.
+        clips: clips in total, dealt round robin over the sorted files; None
+            for one from each file.
+        crop: `center` cuts the middle out, `resize` first scales the frame so
+            that its shorter side fits, `stretch` scales both sides to `size`.
+        pick: where clips begin within a file, see `clips.starts`.
+        seed: for pick `seed`.
+        pixel_format: of headerless files, one of `raw_video.PIXEL_FORMATS`.
+        raw_size: (h, w) of headerless files.
+        planes: 1 for gray; 3 for colour, with the planes R, G, B of a frame
+            one above the other; `size` is that of a plane.
+
+    Raises:
+        SourceError: an option out of range, nothing found, a file that cannot
+            be read, or one that is too short or too small.
+    """
+
+    path: str | Sequence[str]
+    frames: int = 16
+    size: tuple[int, int] | None = None
+    clips: int | None = 1
+    crop: Crop = "center"
+    pick: Pick = "even"
+    seed: int = 0
+    stride: int = 1
+    pixel_format: str | None = None
+    raw_size: tuple[int, int] | None = None
+    planes: int = 1
+    cutting: Cutting = field(init=False, repr=False, compare=False)
+    plan: tuple[Clip, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        cutting = Cutting(self.frames, self.size, self.clips, self.crop, self.pick, self.seed, self.stride)
+        raw_size = None if self.raw_size is None else pair("raw_size", self.raw_size)
+        patterns = as_patterns(self.path)
+        if self.planes not in (1, 3):
+            raise SourceError(f"source planes: got {self.planes!r}, allowed: 1 (gray) or 3 (R, G, B)")
+        footage = find(patterns)
+        counts = shares(cutting.clips, len(footage))
+        reels = [item.open(self.pixel_format, raw_size, colour=self.planes == 3) for item in footage[: len(counts)]]
+        object.__setattr__(self, "path", patterns)
+        object.__setattr__(self, "size", cutting.size)
+        object.__setattr__(self, "raw_size", raw_size)
+        object.__setattr__(self, "cutting", cutting)
+        object.__setattr__(self, "plan", planned(list(zip(labels(footage), reels)), counts, cutting))
+
+
+def as_patterns(path: Any) -> tuple[str, ...]:
+    """What a user wrote for `path` as a tuple of patterns.
+
+    Raises:
+        SourceError: neither text nor a list of texts, or an empty one.
+    """
+    entries = [path] if isinstance(path, str | PathLike) else path
+    if not isinstance(entries, Sequence) or not all(isinstance(entry, str | PathLike) for entry in entries):
+        raise SourceError(f"source path: got {path!r}, need a file, folder, glob, or a list of these")
+    patterns = tuple(fspath(entry) for entry in entries)
+    if not patterns or "" in patterns:
+        raise SourceError("source path: is empty; need a file, folder, glob, or a list of these")
+    return patterns

@@ -1,0 +1,1 @@
+"""Clips that are made: moving scenes, photographs, digits, a colour wheel."""

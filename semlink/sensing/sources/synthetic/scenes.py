@@ -1,0 +1,145 @@
+"""Moving scenes that need no file: photographs before a moving camera, objects passing in front of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from semlink.errors import SourceError
+from semlink.seeds import Seeds
+from semlink.sensing.sources.clips import pair, whole
+from semlink.sensing.sources.synthetic.photos import draw_object, named_photos, photograph
+from semlink.sensing.sources.synthetic.scene_motion import Range, at_speed, grid, wander
+from semlink.sensing.sources.synthetic.scene_render import Layer, backdrop_canvas, coverage, object_canvases, render
+
+# Largest magnification of photographs and of objects; a still larger image shows the photograph mirrored at its edges.
+_MAX_SCALE, _MAX_OBJECT_SCALE = 3.0, 2.0
+_GOLDEN = (math.sqrt(5) - 1) / 2
+
+
+@dataclass(frozen=True, slots=True)
+class SceneSource:
+    """`clips` scenes of `frames` frames of `size` (h, w); clip k does not depend on how many there are.
+
+    The camera pans, zooms, turns and shakes over a photograph; objects cut out
+    of other photographs move on their own and hide what is behind them. Each
+    clip has its own speed, spread evenly over `motion_px`.
+
+    Args:
+        motion_px: slowest and fastest mean motion of camera and objects, in
+            pixels a frame.
+        objects: fewest and most moving objects.
+        photos: built-in names (`photos.BACKGROUNDS`), picture files, folders
+            or globs to take photographs from; none means all built-in ones.
+
+    Raises:
+        SourceError: an option out of its range, or a photograph that is not there.
+    """
+
+    clips: int = 4
+    frames: int = 16
+    size: tuple[int, int] = (256, 256)
+    seed: int = 0
+    motion_px: tuple[float, float] = (0.0, 4.0)
+    objects: tuple[int, int] = (1, 3)
+    photos: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "clips", whole("clips", self.clips))
+        object.__setattr__(self, "frames", whole("frames", self.frames))
+        object.__setattr__(self, "seed", whole("seed", self.seed, least=0))
+        object.__setattr__(self, "size", pair("size", self.size))
+        object.__setattr__(self, "motion_px", _span("motion_px", self.motion_px))
+        object.__setattr__(self, "objects", _span("objects", self.objects, kind=int))
+        photos = (self.photos,) if isinstance(self.photos, str) else tuple(self.photos)
+        object.__setattr__(self, "photos", photos)
+        named_photos(photos)
+
+    def __len__(self) -> int:
+        return self.clips
+
+    def name(self, index: int) -> str:
+        """`scene<seed>-<number>`."""
+        return f"scene{self.seed}-{index}"
+
+    def clip(self, index: int) -> np.ndarray:
+        """Clip `index`: float32 (t, h, w) in [0, 1], whole multiples of 1/255."""
+        return render(self._layers(index), self.frames, self.size) / np.float32(255)
+
+    def speed_px(self, index: int) -> float:
+        """Mean displacement from frame to frame of what is seen in clip `index`, in pixels."""
+        layers, places = self._layers(index), grid(self.size)
+        steps = [_seen_motion(layers, places, t) for t in range(self.frames - 1)]
+        return float(np.mean(steps)) if steps else 0.0
+
+    def _layers(self, index: int) -> list[Layer]:
+        """The scene of clip `index`, hindmost layer first."""
+        if not 0 <= index < self.clips:
+            raise IndexError(f"clip {index} of {self.clips}")
+        rng = Seeds(self.seed, clips=(index,)).numpy("scene")
+        photos = named_photos(self.photos)
+        order = Seeds(self.seed).numpy("scene photographs").permutation(len(photos))
+        name = photos[order[index % len(photos)]]
+        backdrop = self._backdrop(rng, photograph(name), self._speed(index))
+        count = int(rng.integers(self.objects[0], self.objects[1] + 1))
+        return [backdrop, *(self._object(rng, photos, name) for _ in range(count))]
+
+    def _speed(self, index: int) -> float:
+        """Speed of the camera in clip `index`: any few clips in a row cover the whole range."""
+        first = Seeds(self.seed).numpy("scene speeds").random()
+        low, high = self.motion_px
+        return low + (high - low) * math.modf(first + index * _GOLDEN)[0]
+
+    def _backdrop(self, rng: np.random.Generator, photo: np.ndarray, speed_px: float) -> Layer:
+        if rng.random() < 0.5:
+            photo = np.ascontiguousarray(photo[:, ::-1])
+        view = [side * float(rng.uniform(1.25, 1.6)) for side in self.size]
+        wanted = max(float(rng.uniform(0.5, 1.0)), *(v / side for v, side in zip(view, photo.shape)))
+        gray = backdrop_canvas(photo, min(wanted, _MAX_SCALE))
+        spare = [max((side / 2 - v) / 2, v / 8) for side, v in zip(gray.shape, self.size)]
+        limits = Range(complex(spare[1], spare[0]), turn=0.12, zoom=0.22)
+        places = grid(self.size)
+        path = wander(rng, self.frames, limits, lever=max(float(np.abs(places).mean()), 1.0))
+        return Layer(gray, None, at_speed(path, speed_px, places, camera=True))
+
+    def _object(self, rng: np.random.Generator, photos: Sequence[str], background: str) -> Layer:
+        cutout = draw_object(rng, photos, not_from=background)
+        longest = float(rng.uniform(0.3, 0.6)) * min(self.size)
+        scale = min(longest / max(cutout.mask.shape), _MAX_OBJECT_SCALE)
+        gray, opacity = object_canvases(cutout, scale)
+        if rng.random() < 0.5:
+            gray, opacity = (np.ascontiguousarray(canvas[:, ::-1]) for canvas in (gray, opacity))
+        limits = Range(complex(0.42 * self.size[1], 0.42 * self.size[0]), turn=0.3, zoom=0.22)
+        places = grid((gray.shape[0] / 3, gray.shape[1] / 3))
+        path = wander(rng, self.frames, limits, lever=max(float(np.abs(places).mean()), 1.0))
+        low, high = self.motion_px
+        return Layer(gray, opacity, at_speed(path, float(rng.uniform(low, high)), places, camera=False))
+
+
+def _seen_motion(layers: Sequence[Layer], places: np.ndarray, t: int) -> float:
+    """Mean displacement after frame t of whatever layer is seen at each place."""
+    motion = np.zeros(places.shape)
+    for layer in layers:
+        motion = np.where(coverage(layer, places, t), layer.poses.displaced(places, t), motion)
+    return float(motion.mean())
+
+
+def _span(name: str, value: Any, *, kind: type = float) -> tuple:
+    """`value` as (least, most), both finite and not negative.
+
+    Raises:
+        SourceError: it is something else.
+    """
+    numbers = int if kind is int else (int, float)
+    right = isinstance(value, Sequence) and not isinstance(value, str) and len(value) == 2
+    if not right or any(isinstance(x, bool) or not isinstance(x, numbers) or not math.isfinite(x) for x in value):
+        raise SourceError(
+            f"source {name}: got {value!r}, need two {'whole ' if kind is int else ''}numbers, [from, to]"
+        )
+    if not 0 <= value[0] <= value[1]:
+        raise SourceError(f"source {name}: got {value!r}, need 0 <= from <= to")
+    return kind(value[0]), kind(value[1])

@@ -1,0 +1,1 @@
+"""What a scenario may say about sources, sensors and reconstructions."""

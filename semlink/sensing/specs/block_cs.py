@@ -1,0 +1,83 @@
+"""What a scenario may say about block sampling and its networks."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import Field, model_validator
+
+from semlink.sensing.specs.block_cs_untrained import sampler_of
+from semlink.spec import Spec
+
+
+class BlockSensorSpec(Spec):
+    """Blocks of 32 x 32 pixels against known patterns: key frames finely, the frames between them coarsely."""
+
+    kind: Literal["block"]
+    matrix: Literal["learned", "gaussian"] = Field("learned", description="where the patterns come from")
+    weights: str | None = Field(
+        None, description="for learned: a basis, or a network with patterns of its own; default: blocks"
+    )
+    key_ratio: float = Field(0.5, gt=0, le=1, description="patterns of a key frame's block over its 1024 pixels")
+    ratio: float | None = Field(None, gt=0, le=1, description="the same in the other frames; default: 0.1, or `rates`")
+    gop: int = Field(8, ge=2, description="frames from one key frame to the next")
+    seed: int = Field(0, ge=0, description="for gaussian: of the patterns")
+
+    @model_validator(mode="after")
+    def _gaussian_has_no_weights(self) -> BlockSensorSpec:
+        if self.matrix == "gaussian" and self.weights is not None:
+            raise ValueError("matrix gaussian is drawn from seed and takes no weights")
+        return self
+
+    def build(self, frames: int, ratio: float | None = None) -> Any:
+        """The sensor; `ratio`, the knob of `rates`, overrides the spec's own."""
+        from semlink.sensing.block_cs.sampler import BlockSampler
+
+        weights = None if self.matrix == "gaussian" else self.weights or "blocks"
+        own = 0.1 if self.ratio is None else self.ratio
+        sampler = BlockSampler(own if ratio is None else ratio, self.key_ratio, self.gop, weights, self.seed)
+        sampler.split(frames)
+        return sampler
+
+
+class LinearSpec(Spec):
+    """The linear estimate of every block by itself, from which the networks begin."""
+
+    kind: Literal["linear"]
+
+    def build(self, sensor: Any) -> Any:
+        from semlink.sensing.block_cs.reconstructors import LinearBlockReconstructor
+
+        return LinearBlockReconstructor(sampler_of(sensor, self.kind))
+
+
+class HitVcsNetSpec(Spec):
+    """HIT-VCSNet: three scales, features of key frames given to the frames between them."""
+
+    kind: Literal["hit-vcsnet"]
+    weights: str = Field(description="by name, see `semlink weights`; trained for the sensor's ratio")
+
+    def build(self, sensor: Any) -> Any:
+        return _network(sensor, self)
+
+
+class VcsNetSpec(Spec):
+    """A plain convolutional network of the family of VCSNet, the baseline of HIT-VCSNet."""
+
+    kind: Literal["vcsnet"]
+    weights: str = Field(description="by name, see `semlink weights`; trained for the sensor's ratio")
+
+    def build(self, sensor: Any) -> Any:
+        return _network(sensor, self)
+
+
+def _network(sensor: Any, spec: HitVcsNetSpec | VcsNetSpec) -> Any:
+    from semlink.sensing.block_cs.reconstructors import BlockNetworkReconstructor
+
+    made = BlockNetworkReconstructor(sampler_of(sensor, spec.kind), spec.weights, spec.kind)
+    made.check()
+    return made
+
+
+BLOCK_SENSORS = (BlockSensorSpec,)
+BLOCK_RECONSTRUCTIONS = (LinearSpec, HitVcsNetSpec, VcsNetSpec)

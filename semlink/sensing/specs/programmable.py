@@ -1,0 +1,132 @@
+"""What a scenario may say about sensors and reconstruction."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from semlink.sensing.specs.block_cs import BLOCK_RECONSTRUCTIONS, BLOCK_SENSORS
+from semlink.sensing.specs.block_cs_untrained import BLOCK_BASELINES
+from semlink.sensing.specs.frame_interpolation import FillSpec
+from semlink.sensing.specs.random_projections import GENERATIVE_RECONSTRUCTIONS, GENERATIVE_SENSORS
+from semlink.spec import Spec, one_of
+
+Tile = Annotated[list[list[int]], Field(min_length=1)]
+
+
+class ProgrammableSpec(Spec):
+    """Pixels that expose for different times: 0, 1, 2, 4 or 8 readings in 16 frames, with shot and read noise."""
+
+    kind: Literal["programmable"]
+    ratio_map: Literal["fixed", "learned", "tiled", "random", "file"] = Field(
+        "fixed", description="how counts come about"
+    )
+    mean_count: float | None = Field(None, ge=0, description="measurements a pixel; for fixed: the count itself")
+    mean_ratio: float | None = Field(
+        None, ge=0, le=0.5, description="the same over the frames of a clip, such as 0.156"
+    )
+    weights: str | None = Field(None, description="for learned: weights whose card lists learned maps")
+    tile: Tile | None = Field(None, description="for tiled: rows of counts, repeated")
+    path: str | None = Field(None, description="for file: counts as .npy or text")
+    seed: int = Field(0, description="for random")
+    mask: bool = Field(False, description="a coded aperture, open with probability 1/2 in each frame")
+    shot_noise: float = Field(4.95e-3, ge=0, description="times the root of the exposure")
+    read_noise: float = Field(7.25e-3, ge=0, description="of each exposure, full scale is 1")
+
+    @model_validator(mode="after")
+    def _what_the_map_needs(self) -> ProgrammableSpec:
+        needs = {"tiled": "tile", "file": "path", "learned": "weights"}.get(self.ratio_map)
+        if needs and getattr(self, needs) is None:
+            raise ValueError(f"ratio_map {self.ratio_map} needs {needs}")
+        if self.mean_count is not None and self.mean_ratio is not None:
+            raise ValueError("give mean_count or mean_ratio, not both")
+        return self
+
+    def build(self, frames: int, mean_count: float | None = None) -> Any:
+        """The sensor for clips of `frames` frames; `mean_count` overrides the spec's own."""
+        from semlink.errors import ScenarioError
+        from semlink.sensing.programmable.exposure import ReadNoise
+        from semlink.sensing.programmable.reconstructors import ProgrammableSensor, RatioMap
+
+        mean = mean_count if mean_count is not None else self.mean_count
+        if mean is None and self.mean_ratio is not None:
+            mean = self.mean_ratio * frames
+        if self.ratio_map in ("fixed", "random", "learned") and mean is None:
+            raise ScenarioError(f"sensor: ratio_map {self.ratio_map} needs mean_count, mean_ratio or rates")
+        if self.ratio_map == "fixed" and mean != int(mean or 0):
+            raise ScenarioError(f"sensor: a fixed map has one whole count for all pixels, got {mean:g}")
+        ratio_map = {
+            "fixed": lambda: RatioMap(count=int(mean or 0)),
+            "random": lambda: RatioMap(random_mean=mean, random_seed=self.seed),
+            "learned": lambda: RatioMap(learned=self.weights, mean_count=mean),
+            "tiled": lambda: RatioMap(tile=tuple(map(tuple, self.tile or []))),
+            "file": lambda: RatioMap(path=self.path),
+        }[self.ratio_map]()
+        return ProgrammableSensor(ratio_map, ReadNoise(self.shot_noise, self.read_noise), self.mask)
+
+
+def _exposing(sensor: Any, kind: str) -> Any:
+    """`sensor`, if its pixels expose over time.
+
+    Raises:
+        ScenarioError: another kind of sensor.
+    """
+    if not hasattr(sensor, "masked"):
+        from semlink.errors import ScenarioError
+
+        raise ScenarioError(f"reconstruction {kind} takes readings of sensor programmable, not of sensor {sensor.name}")
+    return sensor
+
+
+class InitialSpec(Spec):
+    """The pseudo-inverse of the sensor, no training."""
+
+    kind: Literal["initial"]
+    fill: bool = Field(True, description="pixels that read nothing take the mean of their neighbours")
+
+    def build(self, sensor: Any) -> Any:
+        from semlink.sensing.programmable.reconstructors import InitialReconstructor
+
+        return InitialReconstructor(masked=_exposing(sensor, self.kind).masked, fill=self.fill)
+
+
+class GapTvSpec(Spec):
+    """Total variation by generalised alternating projection, no training."""
+
+    kind: Literal["gap-tv"]
+
+    def build(self, sensor: Any) -> Any:
+        from semlink.sensing.programmable.reconstructors import GapTvReconstructor
+
+        return GapTvReconstructor(masked=_exposing(sensor, self.kind).masked, noise=sensor.noise)
+
+
+class DeepSpec(Spec):
+    """A trained spectral-wise transformer; one decoder serves every ratio map its card covers."""
+
+    kind: Literal["deep"]
+    weights: str = Field(description="by name, see `semlink weights`")
+
+    def build(self, sensor: Any) -> Any:
+        from semlink.sensing.programmable.reconstructors import DeepReconstructor
+
+        return DeepReconstructor(self.weights, masked=_exposing(sensor, self.kind).masked, noise=sensor.noise)
+
+
+SENSORS = (
+    ProgrammableSpec,
+    *BLOCK_SENSORS,
+    *GENERATIVE_SENSORS,
+)
+RECONSTRUCTIONS = (
+    InitialSpec,
+    GapTvSpec,
+    DeepSpec,
+    *BLOCK_RECONSTRUCTIONS,
+    *BLOCK_BASELINES,
+    *GENERATIVE_RECONSTRUCTIONS,
+    FillSpec,
+)
+AnySensor = one_of("sensor", *SENSORS)
+AnyReconstruction = one_of("reconstruction", *RECONSTRUCTIONS)

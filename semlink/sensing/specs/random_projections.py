@@ -1,0 +1,125 @@
+"""What a scenario may say about random projections and generative reconstruction."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from semlink.spec import Spec
+
+Rank = Annotated[int, Field(ge=1)]
+Planes = Literal[1, 3]
+
+
+class RandomSensorSpec(Spec):
+    """Random inner products of each frame, without noise: all pixels, Gaussian patterns, or some pixels missing."""
+
+    kind: Literal["random"]
+    operator: Literal["identity", "gaussian", "missing"] = Field("gaussian", description="what is read of a frame")
+    measurements: Annotated[int, Field(ge=1)] = Field(512, description="for gaussian: patterns a frame")
+    missing: float = Field(0.8, ge=0, lt=1, description="for missing: share of a frame's pixels that are lost")
+    seed: int = Field(0, ge=0, description="of the patterns or places; the same for all clips, known to both ends")
+    planes: Planes = Field(1, description="stacked as rows of a frame: 1 gray, 3 for R, G and B")
+    skip: list[Annotated[int, Field(ge=0)]] = Field(
+        default_factory=list, description="frames that are not read at all, counted from 0"
+    )
+
+    @model_validator(mode="after")
+    def _no_option_of_another(self) -> RandomSensorSpec:
+        for option, operator in (("measurements", "gaussian"), ("missing", "missing")):
+            if self.changed(option) and self.operator != operator:
+                raise ValueError(f"{option} is for operator: {operator}; got operator: {self.operator}")
+        return self
+
+    def build(self, frames: int, measurements: float | None = None) -> Any:
+        """The sensor; `measurements`, the knob of `rates`, overrides the spec's own."""
+        from semlink.errors import ScenarioError
+        from semlink.sensing.random_projections.sensor import RandomSensor
+
+        if measurements is not None and (self.operator != "gaussian" or measurements != int(measurements)):
+            raise ScenarioError(
+                f"rates: got {measurements:g} for sensor random with operator: {self.operator}; "
+                "allowed: whole numbers, measurements a frame of operator: gaussian"
+            )
+        own = self.measurements if measurements is None else int(measurements)
+        return RandomSensor(self.operator, own, self.missing, self.seed, self.planes, tuple(self.skip))
+
+
+class GmlrSpec(Spec):
+    """A generator as prior: its codes, or codes and weights, fitted to each clip; `rates` are ranks of the codes."""
+
+    kind: Literal["gmlr"]
+    weights: str = Field(description="of a generator, by name; `random` for one that was never trained")
+    learn: Literal["latent", "joint"] = Field("joint", description="codes only, or the weights with them")
+    rank: Rank | Literal["held-out"] | None = Field(
+        None, description="of a clip's codes; held-out: chosen by a tenth of the measurements; default: any"
+    )
+    projection: Literal["svd", "pca"] = Field(
+        "svd", description="onto the rank; pca: mean and rank - 1 directions, so rank 2 is a line"
+    )
+    similarity: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="lambda, the share of the data term beside changes of the code; default: no such term",
+    )
+    epochs: Annotated[int, Field(ge=1)] = Field(2000, description="at most")
+    early_stop: bool = Field(True, description="end where the loss has stopped to fall")
+    precision: Literal["auto", "float32", "bf16"] = Field(
+        "auto", description="of hidden layers and patterns; auto: bf16 where the CPU multiplies it in hardware"
+    )
+    planes: Planes = Field(1, description="of a frame, stacked as rows: 1 gray, 3 for R, G and B")
+
+    def at_rate(self, rate: float) -> GmlrSpec:
+        """The same at rank `rate`.
+
+        Raises:
+            ScenarioError: no rank.
+        """
+        from semlink.errors import ScenarioError
+
+        if rate < 1 or rate != int(rate):
+            raise ScenarioError(f"rates: got {rate:g} for reconstruction gmlr; allowed: ranks, whole numbers from 1")
+        return self.model_copy(update={"rank": int(rate)})
+
+    def build(self, sensor: Any) -> Any:
+        from semlink.sensing.random_projections.gmlr import GmlrReconstructor
+
+        return GmlrReconstructor(
+            self.weights, sensor, self.settings(), held_out=self.rank == "held-out", planes=self.planes
+        )
+
+    def settings(self) -> Any:
+        """How to fit."""
+        from semlink.nn.generative.early_stopping import Plateau
+        from semlink.nn.generative.latent_fit import FitSettings
+
+        rank = None if self.rank == "held-out" else self.rank
+        stop = Plateau() if self.early_stop else None
+        return FitSettings(
+            self.learn, rank, self.projection, self.similarity, self.epochs, stop=stop, precision=self.precision
+        )
+
+
+class LatentCodecSpec(Spec):
+    """Codes of a generator that the receiver holds, at rank r, 64 x 64 pixels; the budget turns the quantiser."""
+
+    kind: Literal["gmlr"]
+    weights: str = Field(description="of a generator, by name")
+    rank: Rank | None = Field(
+        None, description="of a clip's codes; default: the best of several; `rates` are ranks and go before it"
+    )
+    epochs: Annotated[int, Field(ge=1)] = Field(2000, description="of the transmitter's fit, at most")
+    step: float = Field(1 / 32, ge=1 / 4096, le=1, description="of the quantiser, for `rates`")
+    planes: Planes = Field(1, description="of a frame, stacked as rows: 1 gray, 3 for R, G and B")
+
+    def build(self) -> Any:
+        from semlink.codecs.latent_codec import LatentCodec
+
+        return LatentCodec(self.weights, self.rank, self.planes, self.epochs, self.step)
+
+
+GENERATIVE_CODECS = (LatentCodecSpec,)
+GENERATIVE_SENSORS = (RandomSensorSpec,)
+GENERATIVE_RECONSTRUCTIONS = (GmlrSpec,)

@@ -1,0 +1,115 @@
+"""What a scenario may say about its clips."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt
+
+from semlink.spec import Spec, one_of
+
+Size = tuple[PositiveInt, PositiveInt]
+
+
+class ScenesSpec(Spec):
+    """Built-in photographs under camera motion, with moving, occluding foregrounds; needs no file."""
+
+    kind: Literal["scenes"] = "scenes"
+    clips: PositiveInt = Field(4, description="number of clips")
+    frames: PositiveInt = Field(16, description="frames in a clip")
+    size: Size = Field((256, 256), description="[height, width]")
+    seed: int = Field(0, description="another seed, other scenes")
+    motion_px: tuple[float, float] = Field((0.0, 4.0), description="slowest and fastest motion, pixels a frame")
+    objects: tuple[int, int] = Field((1, 3), description="fewest and most moving foregrounds")
+    photos: list[str] = Field([], description="built-in names, files, folders or globs; default: the built-in ones")
+
+    def build(self) -> Any:
+        from semlink.sensing.sources.synthetic.scenes import SceneSource
+
+        return SceneSource(**self.model_dump(exclude={"kind"}))
+
+
+class _FileSpec(Spec):
+    path: str | Annotated[list[str], Field(min_length=1)] = Field(
+        description="file, folder, glob with {a,b}, or a list"
+    )
+    frames: PositiveInt = Field(16, description="frames in a clip")
+    size: Size | None = Field(None, description="[height, width]; default: as stored")
+    clips: PositiveInt | None = Field(1, description="clips in total, spread over the files; null: one a file")
+    crop: Literal["center", "resize", "stretch"] = Field(
+        "center", description="cut the centre, or scale first so that it fits, or stretch to the size"
+    )
+    pick: Literal["even", "seed", "first"] = Field("even", description="where in a file clips begin")
+    seed: int = Field(0, description="for pick: seed")
+    stride: PositiveInt = Field(1, description="take every stride-th frame")
+
+
+class VideoSpec(_FileSpec):
+    """Video files that PyAV reads, folders of PNG/JPEG, or headerless .yuv."""
+
+    kind: Literal["video"] = "video"
+    pixel_format: str | None = Field(None, description="headerless .yuv only: yuv420p, yuv422p, yuv444p, gray, ...")
+    raw_size: Size | None = Field(None, description="headerless .yuv only: [height, width] as stored")
+    planes: Literal[1, 3] = Field(1, description="1: gray; 3: R, G and B one above the other, each of `size`")
+
+    def build(self) -> Any:
+        from semlink.sensing.sources.files.video_source import VideoSource
+
+        return VideoSource(**self.model_dump(exclude={"kind"}))
+
+
+class DatasetSpec(_FileSpec):
+    """A folder or a file for each video: Need for Speed, DAVIS, UCF101 and HEVC test sequences."""
+
+    kind: Literal["dataset"] = "dataset"
+    layout: Literal["auto", "folders", "nfs", "davis", "ucf101", "hevc"] = Field(
+        "auto", description="how folders are laid out"
+    )
+    variant: str | None = Field(None, description="such as 480p, 240, or class B of HEVC")
+    videos: list[str] = Field([], description="only these videos; default: all")
+
+    def build(self) -> Any:
+        from semlink.sensing.sources.files.dataset import DatasetSource
+
+        return DatasetSource(**self.model_dump(exclude={"kind"}))
+
+
+class DigitsSpec(Spec):
+    """Digits that turn or bounce about, 64 x 64 pixels, drawn from fonts or taken from a file such as MNIST's."""
+
+    kind: Literal["digits"]
+    motion: Literal["rotating", "bouncing"] = Field("rotating", description="one digit turning, or digits that bounce")
+    clips: PositiveInt = Field(10, description="number of clips")
+    frames: PositiveInt = Field(32, description="frames in a clip")
+    degrees: float = Field(2.0, allow_inf_nan=False, description="rotating: turn from frame to frame")
+    digits: Literal[1, 2] | None = Field(None, description="bouncing: digits in a clip; default: 2")
+    path: str | None = Field(None, description=".npz with `images`, uint8 (n, 28, 28); `file.npz[0:500]`: a part")
+    seed: int = Field(0, ge=0, description="another seed, other digits and paths")
+
+    def build(self) -> Any:
+        from semlink.sensing.sources.synthetic.digits import DigitSource
+
+        return DigitSource(**self.model_dump(exclude={"kind"}))
+
+
+class WheelSpec(Spec):
+    """A turning wheel of colours, 64 x 64 pixels; the planes R, G, B of a frame stand one above the other."""
+
+    kind: Literal["wheel"]
+    slices: int = Field(12, ge=4, description="slices of equal angle")
+    degrees: float = Field(1.0, allow_inf_nan=False, description="turn from frame to frame")
+    frames: PositiveInt = Field(64, description="frames in the clip")
+
+    @property
+    def planes(self) -> int:
+        """Of a frame."""
+        return 3
+
+    def build(self) -> Any:
+        from semlink.sensing.sources.synthetic.colour_wheel import WheelSource
+
+        return WheelSource(**self.model_dump(exclude={"kind"}))
+
+
+SOURCES = (ScenesSpec, VideoSpec, DatasetSpec, DigitsSpec, WheelSpec)
+AnySource = one_of("source", *SOURCES)

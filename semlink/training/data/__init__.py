@@ -1,0 +1,1 @@
+"""What training draws its clips and pictures from."""

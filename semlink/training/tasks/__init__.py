@@ -1,0 +1,1 @@
+"""What can be trained: losses, data and figures of each learned part."""

@@ -23,7 +23,7 @@ from semlink.sensing.block_cs.sampler import BlockSampler
 from semlink.sensing.block_cs.smoothed_projections import BlockTvReconstructor
 from semlink.sensing.sources.files.video_source import VideoSource
 from semlink.training.data.material import data_root
-from semlink.weights.tensors import find_weights, read_card
+from semlink.weights.cards import find_weights, read_card
 
 CLIPS = "{akiyo,foreman,paris}_cif14.mkv"
 GROUP = (9, 288, 352)

@@ -19,10 +19,10 @@ from dataclasses import replace
 import numpy as np
 import torch
 
+from semlink.nn.generative.generator_weights import generator_of
 from semlink.nn.generative.latent_fit import Fit, FitSettings, fit, hidden_dtype
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.random_projections.gmlr import generator_of
 from semlink.sensing.random_projections.sensor import RandomSensor
 from semlink.sensing.sources.synthetic.digits import DigitSource
 

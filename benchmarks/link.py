@@ -17,10 +17,11 @@ from typing import Any
 import torch
 
 from semlink.caching import Memo
-from semlink.link.chain.transmit import Link, run_clip
+from semlink.link.chain.link import Link
+from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db, ssim
 from semlink.link.scenario.build import build_link
-from semlink.link.schemes.registry import DigitalSpec
+from semlink.link.schemes.digital.spec import DigitalSpec
 from semlink.payload import Frames
 from semlink.phy.specs.channels import AwgnSpec
 from semlink.seeds import Seeds

@@ -17,17 +17,12 @@ import torch
 
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.programmable.reconstructors import (
-    DeepReconstructor,
-    GapTvReconstructor,
-    InitialReconstructor,
-    ProgrammableSensor,
-    RatioMap,
-)
+from semlink.sensing.programmable.reconstructors import DeepReconstructor, GapTvReconstructor, InitialReconstructor
+from semlink.sensing.programmable.sensor import ProgrammableSensor, RatioMap
 from semlink.training.data.material import data_root
 from semlink.training.data.pack import pack_folders
 from semlink.training.evaluate import evaluate, fixed_at, mean_by
-from semlink.weights.tensors import find_weights, read_card
+from semlink.weights.cards import find_weights, read_card
 
 
 def main() -> None:

@@ -25,7 +25,8 @@ from semlink.link.schemes.semantic.scheme import SemanticScheme
 from semlink.payload import Frames, Point, Received
 from semlink.phy.channels.awgn import Awgn
 from semlink.seeds import Seeds
-from semlink.sensing.programmable.reconstructors import DeepReconstructor, ProgrammableSensor, RatioMap
+from semlink.sensing.programmable.reconstructors import DeepReconstructor
+from semlink.sensing.programmable.sensor import ProgrammableSensor, RatioMap
 from semlink.training.recipe import load_recipe
 from semlink.training.task import build_task
 

@@ -13,8 +13,8 @@ import argparse
 from math import floor
 
 from semlink.link.schemes.coded_header import _SIZES, _THRESHOLDS_DB
-from semlink.link.schemes.digital.mcs_ladder import block_error_rate
-from semlink.phy.coding.block_coding import LdpcCoding
+from semlink.phy.coding.ldpc_coding import LdpcCoding
+from semlink.phy.coding.snr_thresholds import block_error_rate
 from semlink.units import to_db
 
 TARGET_BLER = 1e-3

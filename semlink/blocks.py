@@ -7,8 +7,9 @@ chance comes from `Seeds`, all knowledge of the receiver from `Agreement`.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
+from semlink.feedback import Burst, Feedback, Opening, Past
 from semlink.flow import Flow
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Heard, Measurement, Point, Received, Symbols
 from semlink.seeds import Seeds
@@ -145,3 +146,24 @@ class Scheme(Protocol):
     def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]: ...
 
     def receive(self, received: Received, agreement: Agreement) -> Frames | Delivered: ...
+
+
+class Interactive(Protocol):
+    """A scheme that talks back. It may add `symbols_ahead`, and is then told each burst's SNR before it sends."""
+
+    def next_burst(
+        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[Past], opening: Opening
+    ) -> Flow[Symbols] | None:
+        """The next data symbols, possibly none of them for a silence; None when all is said."""
+        ...
+
+    def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
+        """What the receiver answers to the last of `bursts`."""
+        ...
+
+    def receive(self, bursts: Sequence[Burst], agreement: Agreement) -> Frames | Delivered: ...
+
+
+def talks_back(scheme: Any) -> bool:
+    """Whether a scheme is interactive."""
+    return hasattr(scheme, "next_burst")

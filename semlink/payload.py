@@ -11,6 +11,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from semlink.errors import JointError
+
 if TYPE_CHECKING:
     import torch
 
@@ -166,3 +170,37 @@ class Packet:
 
     time: int
     data: bytes
+
+
+def part_of(received: Received, start: int, stop: int) -> Received:
+    """Data symbols `start` to `stop` of what a waveform demodulated.
+
+    Behind the last one there may be filling; how long a burst is both ends know.
+
+    Raises:
+        JointError: the waveform gave fewer symbols than were sent.
+    """
+    have = received.iq.shape[1]
+    if have < stop:
+        raise JointError(f"the waveform gave back {have} of {stop} data symbols")
+    if (start, stop) == (0, have):
+        return received
+    genie = {
+        name: value[:, start:stop] if is_per_symbol(value, have) else value for name, value in received.genie.items()
+    }
+    return Received(received.iq[:, start:stop], received.noise_var[..., start:stop], genie)
+
+
+def is_per_symbol(value: Any, total: int) -> bool:
+    return isinstance(value, torch.Tensor) and value.ndim == 2 and value.shape[1] == total
+
+
+def only_clip(frames: Frames) -> np.ndarray:
+    """The one clip of a batch: (t, h, w)."""
+    (clip,) = frames.pixels.detach().cpu().numpy()
+    return clip
+
+
+def as_frames(pixels: np.ndarray) -> Frames:
+    """A batch of one from pixels (t, h, w)."""
+    return Frames(torch.from_numpy(np.ascontiguousarray(pixels[None], np.float32)))

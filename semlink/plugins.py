@@ -140,3 +140,13 @@ def _file_module(name: str, joint: str, folder: Path | None) -> Any:
         del sys.modules[module_name]
         raise ScenarioError(f"{joint}: {name} fails to import: {type(fault).__name__}: {fault}") from fault
     return module
+
+
+def build_block(spec: Any, joint: str, folder: Path | None = None) -> Any:
+    """The block that a spec describes; user classes are looked up from `folder` first."""
+    from semlink.plugins import build
+    from semlink.spec import PluginSpec
+
+    if isinstance(spec, PluginSpec):
+        return build(spec, joint, folder=folder)
+    return spec.build()

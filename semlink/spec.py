@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from importlib.metadata import entry_points
-from typing import Annotated, Any, Union
+from typing import Annotated, Any, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
@@ -71,3 +71,9 @@ def _chooser(joint: str, known: frozenset[str]) -> Callable[[Any], str | None]:
         return kind
 
     return tag_of
+
+
+Rank = Annotated[int, Field(ge=1)]
+
+
+Planes = Literal[1, 3]

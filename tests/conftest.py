@@ -11,9 +11,9 @@ import pytest
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).parent / "toys"))
 
-TOYS = str(Path(__file__).parent / "toys.py")
+TOYS = str(Path(__file__).parent / "toys" / "toys.py")
 
 
 @pytest.fixture

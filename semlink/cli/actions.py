@@ -24,7 +24,8 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     scenario = load_scenario(file, overrides)
     from semlink.link.plots.figure import draw
     from semlink.link.report.results_table import results_table, show
-    from semlink.link.sweep.run import Job, run
+    from semlink.link.sweep.job import Job
+    from semlink.link.sweep.run import run
 
     origin = Origin(file, tuple(overrides))
     job = Job(scenario, out or Path("results") / scenario.name, file.resolve().parent, origin)
@@ -122,9 +123,10 @@ def _channel(kind: str, options: Sequence[str]) -> Any:
     from pydantic import TypeAdapter, ValidationError
 
     from semlink.errors import ScenarioError
-    from semlink.link.scenario.loader import apply_override, say
-    from semlink.link.scenario.scenario import build_block
+    from semlink.link.scenario.diagnostics import say
+    from semlink.link.scenario.loader import apply_override
     from semlink.phy.specs.channels import AnyChannel
+    from semlink.plugins import build_block
 
     tree: dict[str, Any] = {"kind": kind}
     for option in options:
@@ -163,7 +165,7 @@ def train_recipe(
 def print_weights(names: Sequence[str]) -> None:
     """`semlink weights`: a line for each, verified by loading it and running its probe."""
     from semlink.training.model_card import verify_weights
-    from semlink.weights.tensors import shipped_names
+    from semlink.weights.cards import shipped_names
 
     for name in names or shipped_names():
         card = verify_weights(name)

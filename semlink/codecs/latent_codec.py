@@ -39,14 +39,13 @@ from semlink.codecs.entropy.range_coder import (
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.rate_search import Knob, Trial, best_under
 from semlink.errors import Infeasible, ScenarioError
-from semlink.nn.generative.generator_weights import start_code
+from semlink.nn.generative.generator_weights import check_side, generator_of, start_code
 from semlink.nn.generative.latent_fit import FitSettings, check_rank, fit
 from semlink.nn.generative.latent_rank import factors
 from semlink.payload import Frames, FrameShape, Packet
 from semlink.seeds import Seeds
-from semlink.sensing.random_projections.gmlr import check_side, generator_of
 from semlink.sensing.random_projections.sensor import RandomSensor
-from semlink.weights.tensors import RANDOM, find_weights, read_card
+from semlink.weights.cards import RANDOM, find_weights, read_card
 
 __all__ = ["LatentCodec", "from_stream", "to_stream"]
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, PositiveInt, field_validator
 
-from semlink.spec import Spec
+from semlink.spec import Planes, Rank, Spec, one_of
 
 
 class TaskAwareSpec(Spec):
@@ -44,3 +44,72 @@ class CompressAISpec(Spec):
 
 
 LEARNED_CODECS = (TaskAwareSpec, CompressAISpec)
+
+
+Channels = Annotated[int, Field(ge=1, le=255)]
+
+
+class DeltaSigmaSpec(Spec):
+    """Groups of frames as binary maps, one model for all rates; `rates` are numbers of channels."""
+
+    kind: Literal["delta-sigma"]
+    weights: str = Field("delta_sigma", description="by name, see `semlink weights`")
+    channels: Channels | None = Field(None, description="channels sent of each block; default: the most that fit")
+    entropy: bool = Field(False, description="arithmetic code the maps: shorter, and a wrong bit spoils its packet")
+
+    def build(self) -> Any:
+        from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
+
+        return DeltaSigmaCodec(self.weights, self.channels, self.entropy)
+
+
+class LatentCodecSpec(Spec):
+    """Codes of a generator that the receiver holds, at rank r, 64 x 64 pixels; the budget turns the quantiser."""
+
+    kind: Literal["gmlr"]
+    weights: str = Field(description="of a generator, by name")
+    rank: Rank | None = Field(
+        None, description="of a clip's codes; default: the best of several; `rates` are ranks and go before it"
+    )
+    epochs: Annotated[int, Field(ge=1)] = Field(2000, description="of the transmitter's fit, at most")
+    step: float = Field(1 / 32, ge=1 / 4096, le=1, description="of the quantiser, for `rates`")
+    planes: Planes = Field(1, description="of a frame, stacked as rows: 1 gray, 3 for R, G and B")
+
+    def build(self) -> Any:
+        from semlink.codecs.latent_codec import LatentCodec
+
+        return LatentCodec(self.weights, self.rank, self.planes, self.epochs, self.step)
+
+
+GENERATIVE_CODECS = (LatentCodecSpec,)
+
+
+class VideoCodecSpec(Spec):
+    """H.264 (libx264), H.265 (libx265) or AV1 (SVT-AV1) through PyAV, raw elementary stream."""
+
+    kind: Literal["h264", "h265", "av1"]
+    preset: str = Field("medium", description="ultrafast ... placebo; AV1 also takes SVT-AV1's numbers 0 ... 13")
+    gop: PositiveInt | None = Field(None, description="frames from key frame to key frame; default: the whole clip")
+    slices: PositiveInt = Field(1, description="slices in a picture (H.264 only)")
+    bframes: int | None = Field(None, ge=0, le=16, description="bidirectional pictures in a row; default: the preset's")
+    tune: str | None = Field(None, description="psnr, ssim, zerolatency, ...; default: the encoder's")
+    deblock: bool = Field(True, description="the loop filter against block edges")
+    rate_control: Literal["crf", "qp"] = Field("crf", description="what `rates` and the budget search turn")
+    fps: float = Field(25.0, ge=1, le=1000, description="frames a second that the encoder assumes")
+    repeat_headers: bool = Field(False, description="parameter sets again with each key frame")
+
+    @field_validator("preset", mode="before")
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) else value
+
+    def build(self) -> Any:
+        from semlink.codecs.video.h26x import VideoCodec
+
+        return VideoCodec(standard=self.kind, **self.model_dump(exclude={"kind"}))
+
+
+CODECS = (VideoCodecSpec, *LEARNED_CODECS, DeltaSigmaSpec, *GENERATIVE_CODECS)
+
+
+AnyCodec = one_of("codec", *CODECS)

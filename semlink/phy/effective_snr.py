@@ -15,12 +15,10 @@ import math
 
 import torch
 
+from semlink.feedback import HIGHEST_DB, LOWEST_DB
 from semlink.units import to_db
 
-LOWEST_DB, HIGHEST_DB = -15, 48
 PARTS = 4
-SNR_BITS = 6
-"""Bits of a report: 64 values in whole decibels."""
 
 
 def effective_snr_db(noise_var: torch.Tensor) -> float:

@@ -9,7 +9,8 @@ import torch
 
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.programmable.reconstructors import ProgrammableSensor, Reconstructor
+from semlink.sensing.programmable.reconstructors import Reconstructor
+from semlink.sensing.programmable.sensor import ProgrammableSensor
 
 STATIC_BELOW, FAST_FROM = 1.5, 10.0  # mean absolute difference of consecutive frames, of 255
 

@@ -20,17 +20,8 @@ from torch import nn
 
 from semlink.errors import ModelError
 from semlink.training.task import Task, build_task
-from semlink.weights.tensors import (
-    card_path,
-    check_probe,
-    file_digest,
-    fill,
-    find_weights,
-    probe_facts,
-    read_card,
-    read_tensors,
-    shipped_names,
-)
+from semlink.weights.cards import card_path, file_digest, find_weights, read_card, shipped_names
+from semlink.weights.tensors import check_probe, fill, probe_facts, read_tensors
 
 if TYPE_CHECKING:
     from semlink.training.data.pack import Pack

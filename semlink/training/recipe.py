@@ -17,16 +17,7 @@ import yaml
 
 from semlink.errors import ScenarioError
 from semlink.training.data.clip_sampler import ClipSettings
-
-
-@dataclass(frozen=True, slots=True)
-class DataSpec:
-    """Where the material lies, below the data root, and on what terms it may be used."""
-
-    train: list
-    validation: list = field(default_factory=list)
-    terms: str = ""
-    max_side: int = 500
+from semlink.training.data.material import DataSpec
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ the output for a probe input; whoever builds the model checks all three.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -19,47 +18,9 @@ from safetensors.torch import load_file
 from torch import nn
 
 from semlink.errors import ModelError
+from semlink.weights.cards import file_digest
 
-SHIPPED = Path(__file__).parent
-RANDOM = "random"  # weights that nobody trained, asked for by name
 PROBE_TOLERANCE = 5e-3
-
-
-def shipped_names() -> tuple[str, ...]:
-    """The names of all weights in the package."""
-    return tuple(sorted(path.stem for path in SHIPPED.glob("*.safetensors")))
-
-
-def find_weights(name: str | Path) -> Path:
-    """Where weights `name` lie: a .safetensors file as it is, otherwise a shipped name.
-
-    Raises:
-        ModelError: there are none.
-    """
-    path = Path(name)
-    found = path if path.suffix == ".safetensors" else SHIPPED / f"{name}.safetensors"
-    if not found.is_file():
-        allowed = f"a .safetensors file or one of {list(shipped_names())}"
-        raise ModelError(f"weights {str(name)!r}: no such file; allowed: {allowed}")
-    return found
-
-
-def card_path(path: Path) -> Path:
-    """Where the card of a weights file stands."""
-    return path.with_suffix(".json")
-
-
-def read_card(path: Path) -> dict[str, Any]:
-    """The card beside `path`.
-
-    Raises:
-        ModelError: it is missing or not readable.
-    """
-    try:
-        return json.loads(card_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as why:
-        what = f"{card_path(path)}: no readable model card ({why}); weights without a card are not used"
-        raise ModelError(what) from why
 
 
 def read_tensors(path: Path, card: Mapping[str, Any] | None = None) -> dict[str, torch.Tensor]:
@@ -88,11 +49,6 @@ def fill(model: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> N
         if got != tuple(value.shape):
             raise ModelError(f"{path}: {key} has shape {got}, the model of the card needs {tuple(value.shape)}")
     model.load_state_dict({key: tensors[key].to(value.dtype) for key, value in state.items()})
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return sha256(path.read_bytes()).hexdigest()
 
 
 def probe_facts(answer: torch.Tensor) -> dict[str, Any]:

@@ -18,8 +18,10 @@ import torch
 
 from semlink.codecs.delta_sigma.networks import STRIDE, DeltaSigmaNet, DeltaSigmaSize, delta_sigma_probe, keep_channels
 from semlink.errors import JointError, ModelError
+from semlink.nn.cpu import bf16_pays
 from semlink.payload import FrameShape
-from semlink.weights.tensors import check_probe, fill, find_weights, read_card, read_tensors
+from semlink.weights.cards import find_weights, read_card
+from semlink.weights.tensors import check_probe, fill, read_tensors
 
 __all__ = ["LoadedDeltaSigma", "MapShape", "load_delta_sigma"]
 
@@ -32,16 +34,10 @@ def _fast(function: F) -> F:
 
     @wraps(function)
     def call(*arguments: Any, **named: Any) -> Any:
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=_bf16_pays()):
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays()):
             return function(*arguments, **named)
 
     return call  # type: ignore[return-value]
-
-
-@cache
-def _bf16_pays() -> bool:
-    """Whether this CPU multiplies bf16 in hardware."""
-    return bool(torch.cpu._is_avx512_bf16_supported())
 
 
 class MapShape:

@@ -25,7 +25,9 @@ from semlink.codecs.semantic.networks import (
 )
 from semlink.codecs.semantic.rate_allocation import RateAllocation
 from semlink.errors import ModelError
-from semlink.weights.tensors import check_probe, fill, find_weights, read_card, read_tensors
+from semlink.nn.cpu import bf16_pays
+from semlink.weights.cards import find_weights, read_card
+from semlink.weights.tensors import check_probe, fill, read_tensors
 
 TASK = "semantic"
 PARTS = ("sce", "scd", "ran")
@@ -132,7 +134,7 @@ class SemanticCodec:
         return torch.tensor([self.trained_snr(snr_db)], device=self.device)
 
     def _half(self) -> torch.autocast:
-        return torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu" or _bf16_pays())
+        return torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu" or bf16_pays())
 
 
 @cache
@@ -155,9 +157,3 @@ def _networks(name: str, device: str) -> tuple[nn.ModuleDict, dict[str, Any]]:
 
 def _last(x: torch.Tensor) -> torch.Tensor:
     return x.contiguous(memory_format=torch.channels_last)
-
-
-@cache
-def _bf16_pays() -> bool:
-    """Whether this CPU multiplies bf16 in hardware."""
-    return bool(torch.cpu._is_avx512_bf16_supported())

@@ -11,8 +11,7 @@ Source: [zhang2024crl, Sec. III-C]; slices and the choice of levels are this pro
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -29,8 +28,10 @@ from semlink.codecs.task_aware.integer_hyperprior import ExactHyper, Expected, c
 from semlink.codecs.task_aware.latent_context import Stage
 from semlink.codecs.task_aware.networks import KNOB_STEPS, CodecSizes, TaskAwareNet, probe
 from semlink.errors import JointError, ModelError, ScenarioError
+from semlink.nn.cpu import one_thread
 from semlink.payload import FrameShape, Packet
-from semlink.weights.tensors import check_probe, fill, find_weights, read_card, read_tensors
+from semlink.weights.cards import find_weights, read_card
+from semlink.weights.tensors import check_probe, fill, read_tensors
 
 __all__ = ["TaskAwareCodec", "load_codec"]
 
@@ -260,17 +261,6 @@ def conceal(latents: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
     share = ((at - above) / (below - above).clamp_min(1)).clamp(0, 1).view(-1, 1)
     mixed = latents[:, :, above] * (1 - share) + latents[:, :, below] * share
     return torch.where(known.view(-1, 1), latents, mixed)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Torch on one thread meanwhile: sums in one order, so the last bits are the same on every machine of a kind."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _bands(rows: int, count: int) -> list[range]:

@@ -17,95 +17,30 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from semlink.errors import BoundaryError, JointError
+from semlink.feedback import Burst, Feedback, Opening, Past
 from semlink.flow import Flow
-from semlink.ledger import Charge, ledger_of
-from semlink.link.chain.referee import check_antenna, check_frames, check_heard
-from semlink.payload import Agreement, Delivered, Frames, Heard, Received, Symbols
+from semlink.ledger import ledger_of
+from semlink.link.chain.referee import check_antenna, check_frames
+from semlink.payload import Agreement, Delivered, Frames, Heard, Received, Symbols, is_per_symbol, part_of
+from semlink.phy.channels.output import check_heard
 from semlink.phy.channels.tapped_delay_line import Echoes
-from semlink.phy.effective_snr import SNR_BITS, whole_db
-from semlink.phy.waveforms.pilots import pilot_sequence
+from semlink.phy.effective_snr import whole_db
+from semlink.phy.waveforms.pilots import probe
 from semlink.seeds import Seeds
 
 if TYPE_CHECKING:
-    from semlink.link.chain.transmit import Link, Outcome
+    from semlink.link.chain.link import Link, Outcome
 
 MOST_BURSTS = 1000
 TAIL = 32
 """Symbols at the end of a burst that the echoes of the next one may still change."""
 SAME = 1e-3
 """Largest change of an earlier symbol, relative to the mean amplitude."""
-
-
-@dataclass(frozen=True, slots=True)
-class Feedback:
-    """What the receiver says after a burst: which of its blocks passed, and the SNR it measured."""
-
-    acks: tuple[bool, ...] = ()
-    snr_db: int | None = None
-
-    @property
-    def bits(self) -> int:
-        return len(self.acks) + (0 if self.snr_db is None else SNR_BITS)
-
-
-@dataclass(frozen=True, slots=True)
-class Opening:
-    """What both ends know when a burst begins.
-
-    Attributes:
-        room: data symbols that the budget leaves; None without a budget.
-        snr_ahead_db: the SNR that this very burst will have; genie.
-    """
-
-    room: int | None = None
-    snr_ahead_db: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Past:
-    """A burst as the transmitter remembers it."""
-
-    symbols: int
-    opening: Opening
-    feedback: Feedback
-
-
-@dataclass(frozen=True, slots=True)
-class Burst:
-    """A burst as the receiver got it."""
-
-    received: Received
-    opening: Opening
-
-    @property
-    def symbols(self) -> int:
-        return self.received.iq.shape[1]
-
-
-class Interactive(Protocol):
-    """A scheme that talks back. It may add `symbols_ahead`, and is then told each burst's SNR before it sends."""
-
-    def next_burst(
-        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[Past], opening: Opening
-    ) -> Flow[Symbols] | None:
-        """The next data symbols, possibly none of them for a silence; None when all is said."""
-        ...
-
-    def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
-        """What the receiver answers to the last of `bursts`."""
-        ...
-
-    def receive(self, bursts: Sequence[Burst], agreement: Agreement) -> Frames | Delivered: ...
-
-
-def talks_back(scheme: Any) -> bool:
-    """Whether a scheme is interactive."""
-    return hasattr(scheme, "next_burst")
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +100,7 @@ def run_bursts(
     link: Link, clip: Frames, agreement: Agreement, seeds: Seeds, *, budget: int | None = None, audit: bool = False
 ) -> Outcome:
     """Send one clip with a scheme that talks back; arguments and errors as `chain.run_clip`."""
-    from semlink.link.chain.transmit import Outcome
+    from semlink.link.chain.link import Outcome
 
     silence = Flow(Symbols(torch.zeros(1, 0, dtype=torch.complex64)))
     air = Air(link, agreement.point.snr_db, seeds, silence, silence)
@@ -191,31 +126,6 @@ def run_bursts(
     return Outcome(delivered.frames, ledger, delivered.blocks, delivered.lost, tuple(genie), said)
 
 
-def probe(symbols: int) -> Flow[Symbols]:
-    """Symbols known to everybody, to look at the channel with."""
-    iq = Symbols(pilot_sequence(symbols)[None])
-    return Flow(iq).then(iq, Charge("link/probe", "pilot", symbols))
-
-
-def part_of(received: Received, start: int, stop: int) -> Received:
-    """Data symbols `start` to `stop` of what a waveform demodulated.
-
-    Behind the last one there may be filling; how long a burst is both ends know.
-
-    Raises:
-        JointError: the waveform gave fewer symbols than were sent.
-    """
-    have = received.iq.shape[1]
-    if have < stop:
-        raise JointError(f"the waveform gave back {have} of {stop} data symbols")
-    if (start, stop) == (0, have):
-        return received
-    genie = {
-        name: value[:, start:stop] if _per_symbol(value, have) else value for name, value in received.genie.items()
-    }
-    return Received(received.iq[:, start:stop], received.noise_var[..., start:stop], genie)
-
-
 def heard_from(heard: Heard, start: int) -> Heard:
     """What was heard from symbol `start` on."""
     if start == 0:
@@ -224,7 +134,7 @@ def heard_from(heard: Heard, start: int) -> Heard:
     parts: dict[str, Any] = {
         name: value[:, start:]
         for name in ("iq", "gain", "erased", "noise_var")
-        if _per_symbol(value := getattr(heard, name), total)
+        if is_per_symbol(value := getattr(heard, name), total)
     }
     if isinstance(heard, Echoes) and heard.taps is not None:
         stride = min(heard.stride, 16)
@@ -314,7 +224,3 @@ def _joined(before: Flow[Symbols], after: Flow[Symbols]) -> Flow[Symbols]:
 
 def _length(flow: Flow[Symbols]) -> int:
     return flow.payload.iq.shape[1]
-
-
-def _per_symbol(value: Any, total: int) -> bool:
-    return isinstance(value, torch.Tensor) and value.ndim == 2 and value.shape[1] == total

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import pickle
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from semlink.errors import BoundaryError, BudgetExceeded, ChannelFault, JointError, LedgerMismatch
+from semlink.errors import BudgetExceeded, JointError, LedgerMismatch
 from semlink.flow import Flow
-from semlink.payload import Agreement, Delivered, Frames, Heard, Received, Symbols
-from semlink.seeds import Seeds
+from semlink.payload import Frames, Symbols
 
 if TYPE_CHECKING:
-    from semlink.link.chain.transmit import Link
+    pass
 
 POWER_SIGMAS = 6.0
 POWER_SLACK = 1e-3
@@ -47,25 +45,6 @@ def check_antenna(air: Flow[Symbols], budget: int | None) -> None:
         raise LedgerMismatch(f"average power at the antenna is {float(power.mean(dim=1).max()):.3f}, allowed is 1")
 
 
-def check_heard(heard: Any, sent: torch.Tensor) -> Heard:
-    """A channel's output as `Heard`, if it can be true.
-
-    Raises:
-        ChannelFault: not a tensor, another number of symbols, real, or not finite.
-    """
-    if isinstance(heard, torch.Tensor):
-        heard = Heard(heard)
-    if not isinstance(heard, Heard) or not isinstance(heard.iq, torch.Tensor):
-        raise ChannelFault(f"the channel returned {type(heard).__name__}; need a complex tensor or semlink.Heard")
-    if heard.iq.shape != sent.shape:
-        raise ChannelFault(f"the channel changed (clip, symbols) from {tuple(sent.shape)} to {tuple(heard.iq.shape)}")
-    if not heard.iq.is_complex():
-        raise ChannelFault(f"the channel returned {heard.iq.dtype}; need complex symbols")
-    if not bool(torch.isfinite(torch.view_as_real(heard.iq.detach())).all()):
-        raise ChannelFault("the channel returned NaN or infinite symbols")
-    return heard
-
-
 def check_frames(frames: Any, clip: Frames) -> None:
     """Make sure that the receiver answers with frames of the agreed shape.
 
@@ -77,25 +56,3 @@ def check_frames(frames: Any, clip: Frames) -> None:
         raise JointError(f"the receiver returned {got}; need Frames of {tuple(clip.pixels.shape)}")
     if not bool(torch.isfinite(frames.pixels).all()):
         raise JointError("the receiver returned NaN or infinite pixels")
-
-
-def refuse_second_sight(
-    link: Link, clip: Frames, received: Received, agreement: Agreement, seeds: Seeds, first: Delivered
-) -> None:
-    """Send a decoy, then let a fresh receiver decode the first reception again.
-
-    A receiver that reads anything the transmitter left behind gives other frames.
-
-    Raises:
-        BoundaryError: the frames differ.
-    """
-    from semlink.link.chain.transmit import receive_alone
-
-    decoy = Frames(1.0 - clip.pixels.flip(-1))
-    link.transmitter.transmit(decoy, agreement, seeds)
-    again = receive_alone(pickle.loads(pickle.dumps(link.receiver)), received, agreement)
-    if not torch.equal(again.frames.pixels, first.frames.pixels):
-        raise BoundaryError(
-            "the receiver gave other frames for the same reception after another clip was sent; "
-            "it uses something that did not reach its antenna"
-        )

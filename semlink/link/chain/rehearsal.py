@@ -12,7 +12,9 @@ import torch
 from semlink.blocks import Coding
 from semlink.caching import Memo
 from semlink.errors import Infeasible
-from semlink.link.chain.transmit import Link, over_the_air, run_clip
+from semlink.link.chain.air import over_the_air
+from semlink.link.chain.link import Link
+from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.payload import Agreement, Frames
 from semlink.seeds import Seeds

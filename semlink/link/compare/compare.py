@@ -18,7 +18,7 @@ import numpy as np
 from semlink.errors import ScenarioError
 from semlink.link.compare.bd_rate import Average, bd_quality, bd_rate
 from semlink.link.compare.paired import Gap, PointScores, pair, pair_at_cost, read_points
-from semlink.link.plots.curves import schemes_of
+from semlink.link.results.labels import schemes_of
 from semlink.link.results.rows import Row, check_metric, cost_column, read_folder, value
 
 __all__ = ["Comparison", "CurveGap", "PointGap", "compare"]

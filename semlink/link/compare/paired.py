@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 
 from semlink.errors import ResultsError
+from semlink.link.metrics.intervals import t_halfwidth
 from semlink.link.results.rows import Row, cells, from_json, value
-from semlink.link.sweep.trials import t_halfwidth
 
 EQUAL_COST = 1e-3  # relative
 

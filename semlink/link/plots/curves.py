@@ -6,17 +6,12 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from semlink.link.results.labels import COST_NAMES, METRIC_NAMES, SNR_NAME, schemes_of
 from semlink.link.results.rows import Row, check_metric, cost_column, interval_column, value
 
 MAX_PANELS = 6
 MAX_NOTES = 6  # schemes with points left out, each in a line
 COINCIDENT = 0.003  # of the quality range: closer curves cannot be told apart on paper
-COST_NAMES = {
-    "channel_uses_per_pixel": "channel uses per pixel",
-    "measurements_per_pixel": "measurements per pixel",
-}
-SNR_NAME = "E\N{LATIN SUBSCRIPT SMALL LETTER S}/N\N{SUBSCRIPT ZERO}"
-METRIC_NAMES = {"psnr_db": "PSNR [dB]", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +109,6 @@ def snr_sheets(rows: Sequence[Row], metric: str = "psnr_db") -> tuple[Sheet, ...
     if own:
         sheets.append(_rate_sheet(rows, own, metric, "_rates" if rest else ""))
     return tuple(sheets)
-
-
-def schemes_of(rows: Iterable[Row]) -> tuple[str, ...]:
-    """Names of the schemes in the order of the file."""
-    return tuple(dict.fromkeys(r.scheme for r in rows))
 
 
 def coincident(curves: Sequence[Curve], tolerance: float) -> tuple[tuple[int, ...], ...]:

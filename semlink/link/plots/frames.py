@@ -10,8 +10,8 @@ from semlink.errors import Infeasible
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.plots.frame_panels import draw_frames
 from semlink.link.scenario.scenario import scheme_name
+from semlink.link.sweep.bench import Bench
 from semlink.link.sweep.grid import GridPoint, grid
-from semlink.link.sweep.point import Bench
 
 MOST_PANELS = 11
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from semlink.errors import ResultsError
-from semlink.link.plots.curves import MAX_PANELS, SNR_NAME, Curve, Panel, Sheet, schemes_of
+from semlink.link.plots.curves import MAX_PANELS, Curve, Panel, Sheet
+from semlink.link.results.labels import SNR_NAME, schemes_of
 from semlink.link.results.rows import Row, cells, from_json
 
 __all__ = ["time_sheet"]

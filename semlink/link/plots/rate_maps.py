@@ -22,8 +22,8 @@ from semlink.link.chain.transmit import run_clip
 from semlink.link.plots.frames import middle_points
 from semlink.link.plots.style import picture
 from semlink.link.scenario.scenario import scheme_name
+from semlink.link.sweep.bench import Bench
 from semlink.link.sweep.grid import GridPoint
-from semlink.link.sweep.point import Bench
 from semlink.payload import Agreement
 from semlink.seeds import Seeds
 

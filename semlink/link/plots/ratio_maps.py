@@ -10,8 +10,8 @@ import numpy as np
 
 from semlink.link.plots.style import picture
 from semlink.link.scenario.scenario import scheme_name
+from semlink.link.sweep.bench import Bench
 from semlink.link.sweep.grid import grid
-from semlink.link.sweep.point import Bench
 
 SHOWN = 16  # pixels a side
 COLUMNS = 4

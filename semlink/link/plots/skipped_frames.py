@@ -17,8 +17,8 @@ from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.plots.frames import as_picture, middle_points
 from semlink.link.plots.style import picture, wrap
 from semlink.link.scenario.scenario import scheme_name
+from semlink.link.sweep.bench import Bench
 from semlink.link.sweep.grid import GridPoint
-from semlink.link.sweep.point import Bench
 
 SKIPPED = "skipped"
 AROUND, MOST_FRAMES = 1, 9

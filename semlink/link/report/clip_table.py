@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 
 from semlink.files import write_atomic
+from semlink.link.metrics.intervals import t_halfwidth
 from semlink.link.scenario.published_table import PublishedSpec, TableSpec
-from semlink.link.sweep.trials import t_halfwidth
 
 MEAN = "mean"
 ALL = "all"

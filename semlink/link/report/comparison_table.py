@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from semlink.link.compare.compare import MOTIONS, Comparison, CurveGap, PointGap
 from semlink.link.compare.paired import Gap
-from semlink.link.plots.curves import COST_NAMES, SNR_NAME
 from semlink.link.report.results_table import SNR_HEAD, add, grid, number, point_name, remarks, show, text_of
+from semlink.link.results.labels import COST_NAMES, SNR_NAME
 from semlink.link.results.rows import write_atomic
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from semlink.link.sweep.trials import ClipTrial, wilson
+from semlink.link.metrics.intervals import wilson
+from semlink.link.results.clip_trial import ClipTrial
 
 DECIMALS = 3  # of a decibel over time
 SSIM_DECIMALS = 5

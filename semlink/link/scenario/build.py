@@ -6,30 +6,25 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from semlink.caching import StreamStore
 from semlink.errors import ScenarioError
-from semlink.link.chain.transmit import Link
-from semlink.link.scenario.scenario import build_block, scheme_name
+from semlink.link.chain.link import Link
+from semlink.link.scenario.scenario import scheme_name
 from semlink.link.schemes.analogue.spec import SoftCastSpec
-from semlink.link.schemes.digital.burst_schedule import Rules
-from semlink.link.schemes.digital.interactive import InteractiveScheme
-from semlink.link.schemes.digital.scheme import BoundScheme, DigitalScheme
+from semlink.link.schemes.camera import Eye
+from semlink.link.schemes.digital.build import coded_scheme, digital_scheme
+from semlink.link.schemes.digital.packet_store import StreamStore
+from semlink.link.schemes.digital.spec import DigitalSpec
 from semlink.link.schemes.measurements.scheme import measured
 from semlink.link.schemes.measurements.spec import AnalogueTransmissionSpec, MeasurementsSpec
 from semlink.link.schemes.readings_view import behind_sensor, without_sensor
-from semlink.link.schemes.registry import DigitalSpec, SensingSpec
 from semlink.link.schemes.semantic.spec import SemanticSpec
-from semlink.link.schemes.sensing_only.scheme import Eye, SensingScheme
-from semlink.phy.coding.block_coding import LdpcCoding
+from semlink.link.schemes.sensing_only.scheme import SensingScheme
+from semlink.link.schemes.sensing_only.spec import SensingSpec
 from semlink.phy.specs.channels import TensorFlowSpec
-from semlink.phy.specs.codings import LdpcSpec
 from semlink.phy.specs.pilot_choice import waveform_of_user_channel
 from semlink.phy.waveforms.plain import Plain
-from semlink.plugins import build as build_plugin, load_class
+from semlink.plugins import build as build_plugin, build_block, load_class
 from semlink.spec import PluginSpec
-
-CLASSIC_RATES = (1 / 3, 1 / 2, 2 / 3, 3 / 4, 5 / 6)
-"""Tried by `mcs: best` beside the tables' own, so that no fixed MCS of that kind beats it by a hair."""
 
 
 def build_link(
@@ -99,7 +94,7 @@ def build_scheme(spec: Any, streams: StreamStore | None, folder: Path | None, fr
     if isinstance(spec, SemanticSpec):
         return spec.scheme(_eye(spec, frames, folder, None))
     if isinstance(spec, DigitalSpec | SoftCastSpec):
-        scheme = spec.scheme() if isinstance(spec, SoftCastSpec) else _coded(spec, streams, folder)
+        scheme = spec.scheme() if isinstance(spec, SoftCastSpec) else coded_scheme(spec, streams, folder)
         if spec.sensor is None:
             return without_sensor(scheme)
         return behind_sensor(_eye(spec, frames, folder, None), scheme)
@@ -112,7 +107,7 @@ def _of_readings(transmission: Any, streams: StreamStore | None, folder: Path | 
     """A scheme whose codec takes readings of inner products."""
     if isinstance(transmission, AnalogueTransmissionSpec):
         return transmission.scheme()
-    return _digital(transmission.codec(), transmission.coding, streams, folder)
+    return digital_scheme(transmission.codec(), transmission.coding, streams, folder)
 
 
 def _eye(spec: Any, frames: int, folder: Path | None, rate: float | None) -> Eye:
@@ -127,44 +122,6 @@ def _eye(spec: Any, frames: int, folder: Path | None, rate: float | None) -> Eye
     if isinstance(reconstruction, PluginSpec):
         return Eye(sensor, build_block(reconstruction, "reconstruction", folder))
     return Eye(sensor, reconstruction.build(sensor))
-
-
-def _coded(spec: DigitalSpec, streams: StreamStore | None, folder: Path | None) -> Any:
-    return _digital(build_block(spec.codec, "codec", folder), spec.coding, streams, folder)
-
-
-def _digital(codec: Any, coding: Any, streams: StreamStore | None, folder: Path | None) -> Any:
-    """A codec with the coding that a spec names."""
-    if isinstance(coding, LdpcSpec):
-        codings = {"only": coding.build()} if not isinstance(coding.mcs, str) else _every_mcs(coding)
-        harq, adaptive = coding.harq, coding.adaptation()
-        if harq is None and adaptive is None:
-            return DigitalScheme(codec, codings, streams)
-        rules = Rules(None if harq is None else harq.build(), adaptive, getattr(codec, "gop", None))
-        return InteractiveScheme(codec, codings, rules, streams)
-    built = build_block(coding, "coding", folder)
-    if hasattr(built, "bits") and hasattr(built, "uses"):
-        return BoundScheme(codec, built, streams)
-    return DigitalScheme(codec, {"only": built}, streams)
-
-
-def _every_mcs(spec: LdpcSpec) -> dict[str, LdpcCoding]:
-    """The rows of one MCS table, or of all three; for `best` every modulation with every rate of them."""
-    from semlink.phy.coding.mcs_tables import mcs_table
-
-    entries = [m for table in ((1, 2, 3) if spec.table is None else (spec.table,)) for m in mcs_table(table)]
-    pairs = {(m.bits_per_symbol, m.rate) for m in entries}
-    if spec.table is None and spec.mcs == "best":
-        rates = {m.rate for m in entries} | set(CLASSIC_RATES)
-        pairs = {(m.bits_per_symbol, rate) for m in entries for rate in rates}
-    codings = [LdpcCoding(order, rate, spec.block_bits, spec.iterations, spec.backend) for order, rate in sorted(pairs)]
-    return {coding_name(coding): coding for coding in codings}
-
-
-def coding_name(coding: LdpcCoding) -> str:
-    """Modulation and rate as in the MCS tables, such as `16qam 490/1024`."""
-    order = {2: "qpsk", 4: "16qam", 6: "64qam", 8: "256qam"}[coding.bits_per_symbol]
-    return f"{order} {coding.rate * 1024:g}/1024"
 
 
 def _user_scheme(spec: PluginSpec, folder: Path | None) -> Any:

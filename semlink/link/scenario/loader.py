@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +19,8 @@ import yaml
 from pydantic import ValidationError
 
 from semlink.errors import ScenarioError, SemlinkError
+from semlink.link.scenario.diagnostics import Loc, ScenarioText, explain, locate
 from semlink.link.scenario.scenario import Scenario
-from semlink.spec import JOINTS, offered
-
-Loc = tuple[int | str, ...]
 
 
 class _Loader(yaml.SafeLoader):
@@ -51,7 +49,7 @@ def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
     try:
         return Scenario.model_validate(tree)
     except ValidationError as fault:
-        raise ScenarioError("\n".join(_explain(_Text(path, tree, node, tuple(overrides)), fault))) from fault
+        raise ScenarioError("\n".join(explain(ScenarioText(path, tree, node, tuple(overrides)), fault))) from fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,7 @@ class Origin:
                 apply_override(tree, override)
         except ScenarioError:
             return str(self.path)
-        place, dotted = _locate(_Text(self.path, tree, node, self.overrides), loc, names_key=False)
+        place, dotted = locate(ScenarioText(self.path, tree, node, self.overrides), loc, names_key=False)
         below = any(override.startswith(f"{dotted}.") for override in self.overrides)
         return f"{place} with --set" if below else place
 
@@ -164,121 +162,3 @@ def _refuse_twice(path: Path, node: yaml.Node) -> None:
     elif isinstance(node, yaml.SequenceNode):
         for value in node.value:
             _refuse_twice(path, value)
-
-
-@dataclass(frozen=True, slots=True)
-class _Text:
-    """A scenario as written: its values after `--set`, and the nodes that know their lines."""
-
-    path: Path
-    tree: Any
-    node: yaml.Node
-    overrides: tuple[str, ...]
-
-
-def _explain(text: _Text, fault: ValidationError) -> Iterable[str]:
-    errors = fault.errors()
-    meant = {(e["loc"][:-1], _nearest(str(e["loc"][-1]), _neighbours(e["loc"]))) for e in errors if _is_stray(e)}
-    for error in errors:
-        if error["type"] == "missing" and (error["loc"][:-1], error["loc"][-1]) in meant:
-            continue  # said once, where it is misspelt
-        place, dotted = _locate(text, error["loc"], names_key=error["type"] in ("missing", "extra_forbidden"))
-        yield f"{place}: {dotted or 'scenario'}: {say(error)}"
-
-
-def _locate(text: _Text, loc: Loc, *, names_key: bool) -> tuple[str, str]:
-    """Place and dotted name of a location; union tags are passed over, a missing key stays at its parent."""
-    here, node, names = text.tree, text.node, []
-    line = node.start_mark.line + 1
-    written = True
-    for position, part in enumerate(loc):
-        inside = _inside(here, part)
-        if not inside and not (names_key and position == len(loc) - 1 and isinstance(here, dict)):
-            continue
-        names.append(str(part))
-        here = here[part] if inside else None
-        found = _child(node, part) if written else None
-        if found is not None:
-            line, node = found
-        elif inside:
-            written = False
-    dotted = ".".join(names)
-    changed = any(_covers(override.partition("=")[0], dotted, written) for override in text.overrides)
-    return f"{text.path} with --set" if changed else f"{text.path}:{line}", dotted
-
-
-def _inside(here: Any, part: int | str) -> bool:
-    if isinstance(here, dict):
-        return part in here
-    return isinstance(here, list) and isinstance(part, int) and part < len(here)
-
-
-def _child(node: yaml.Node, part: int | str) -> tuple[int, yaml.Node] | None:
-    """Line and node of a key's value or a list's entry, as written; None if it is not in the file."""
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == str(part):
-                return key.start_mark.line + 1, value
-    elif isinstance(node, yaml.SequenceNode) and isinstance(part, int) and part < len(node.value):
-        return node.value[part].start_mark.line + 1, node.value[part]
-    return None
-
-
-def _covers(key: str, dotted: str, written: bool) -> bool:
-    """Whether `--set key=...` made what stands at `dotted`."""
-    return f"{dotted}.".startswith(f"{key}.") or not written and key.startswith(f"{dotted}.")
-
-
-def say(error: Any) -> str:
-    """One validation error in the words of the scenario."""
-    kind, context, got = error["type"], error.get("ctx", {}), error.get("input")
-    if kind == "extra_forbidden":
-        return "unknown key" + _hint(str(error["loc"][-1]), _neighbours(error["loc"]))
-    if kind == "missing":
-        return "is needed and not given"
-    if kind == "union_tag_invalid":
-        return _unknown_kind(context, got)
-    if kind == "union_tag_not_found":
-        return "needs a `kind`" if isinstance(got, dict) else f"got {got!r}, expected a mapping with a `kind`"
-    if kind == "literal_error":
-        allowed = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        return f"got {got!r}, expected one of {context['expected']}" + _hint(str(got), allowed)
-    if kind in ("value_error", "assertion_error"):
-        return str(context.get("error", error["msg"]))
-    if kind == "too_short":
-        return f"needs {context['min_length']} entry or more, got {context['actual_length']}"
-    message = error["msg"].replace("Input should be", "should be").split(", unable to parse")[0]
-    return f"{message}, got {got!r}" if not isinstance(got, dict | list) else message
-
-
-def _unknown_kind(context: Any, got: Any) -> str:
-    kinds = [k.strip("' ") for k in context["expected_tags"].split(",")]
-    kinds = [k for k in kinds if k != "plug-in"]
-    kinds += [k for joint in JOINTS for k in offered(joint) if context["tag"] == k]
-    return (
-        f"unknown kind {context['tag']!r}, expected one of {', '.join(kinds)}, or module:Class or file.py:Class"
-        + _hint(context["tag"], kinds)
-    )
-
-
-def _is_stray(error: Any) -> bool:
-    return bool(error["type"] == "extra_forbidden")
-
-
-def _hint(word: str, allowed: Iterable[str]) -> str:
-    near = _nearest(word, allowed)
-    return f"; did you mean {near!r}?" if near else ""
-
-
-def _nearest(word: str, allowed: Iterable[str]) -> str | None:
-    """The allowed word that looks most like `word`, None if none does."""
-    allowed = list(allowed)
-    near = difflib.get_close_matches(word, allowed, 1, cutoff=0.55)
-    return near[0] if near else next((a for a in allowed if a.lower() == word.lower()), None)
-
-
-def _neighbours(loc: Loc) -> list[str]:
-    """The keys allowed where an unknown one stood: walked along the model's fields."""
-    from semlink.link.scenario.schema import fields_at
-
-    return fields_at(loc[:-1])

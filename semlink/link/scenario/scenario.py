@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
 from semlink.link.scenario.published_table import TableSpec
 from semlink.link.schemes.registry import AnyScheme
-from semlink.phy.specs.channels import AnyChannel, AnyWaveform, MultipathSpec, OfdmSpec
+from semlink.phy.specs.channels import AnyChannel, MultipathSpec
+from semlink.phy.specs.waveforms import AnyWaveform, OfdmSpec
 from semlink.sensing.specs.sources import AnySource
 from semlink.spec import Spec
 
@@ -128,13 +128,3 @@ def scheme_name(scheme: Any) -> str:
 def rates_of(scheme: Any) -> list[float] | None:
     """The scheme's own operating points, None where the budget rules."""
     return getattr(scheme, "rates", None) or (getattr(scheme, "model_extra", None) or {}).get("rates")
-
-
-def build_block(spec: Any, joint: str, folder: Path | None = None) -> Any:
-    """The block that a spec describes; user classes are looked up from `folder` first."""
-    from semlink.plugins import build
-    from semlink.spec import PluginSpec
-
-    if isinstance(spec, PluginSpec):
-        return build(spec, joint, folder=folder)
-    return spec.build()

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from typing import Any, get_args
 
+from semlink.codecs.specs import CODECS
 from semlink.link.scenario.scenario import Scenario
-from semlink.link.schemes.registry import CODECS, SCHEMES
-from semlink.phy.specs.channels import CHANNELS, WAVEFORMS
+from semlink.link.schemes.registry import SCHEMES
+from semlink.phy.specs.channels import CHANNELS
 from semlink.phy.specs.codings import CODINGS
-from semlink.sensing.specs.programmable import RECONSTRUCTIONS, SENSORS
+from semlink.phy.specs.waveforms import WAVEFORMS
+from semlink.sensing.specs.registry import RECONSTRUCTIONS, SENSORS
 from semlink.sensing.specs.sources import SOURCES
 from semlink.spec import Spec, kinds_of
 

@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from semlink.blocks import Rehearsal
+from semlink.blocks import Rehearsal, talks_back
+from semlink.feedback import Burst, Feedback, Opening, Past
 from semlink.flow import Flow
 from semlink.ledger import Ledger
-from semlink.link.chain.interactive import Burst, Feedback, Opening, Past, talks_back
-from semlink.link.schemes.sensing_only.scheme import Eye
+from semlink.link.schemes.camera import Eye
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols
 from semlink.seeds import Seeds
 

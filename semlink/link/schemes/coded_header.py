@@ -26,9 +26,8 @@ from semlink.blocks import Rehearsal
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
-from semlink.link.chain.interactive import part_of
-from semlink.payload import Received, Symbols
-from semlink.phy.coding.block_coding import LdpcCoding
+from semlink.payload import Received, Symbols, part_of
+from semlink.phy.coding.ldpc_coding import LdpcCoding
 
 __all__ = ["MARGINS_DB", "SidePath", "rehearsed"]
 

@@ -16,7 +16,7 @@ import torch
 
 from semlink.errors import JointError, ScenarioError
 from semlink.link.schemes.behind_sensor import ReconstructedView, behind
-from semlink.link.schemes.sensing_only.scheme import Eye
+from semlink.link.schemes.camera import Eye
 from semlink.payload import Frames, FrameShape, Measurement
 from semlink.seeds import Seeds
 

@@ -6,189 +6,23 @@ clip's values in every trial, so that differences can be paired later.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from semlink import __version__
-from semlink.caching import Memo, StreamStore, digest_of
-from semlink.errors import Infeasible, SourceError
+from semlink.errors import Infeasible, SemlinkError
 from semlink.ledger import PURPOSES
-from semlink.link.chain.rehearsal import ClipRehearsal, rehearsal_root
-from semlink.link.chain.transmit import Link, Outcome, run_clip, sense_clips
-from semlink.link.metrics.psnr_ssim import METRICS, psnr_db, ssim_by_frame
+from semlink.link.metrics.intervals import t_halfwidth, wilson
 from semlink.link.results.clip_record import clip_record
+from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.results.rows import Row, to_json
-from semlink.link.scenario.build import build_link
-from semlink.link.scenario.scenario import Scenario, build_block, scheme_name
-from semlink.link.sweep.grid import GridPoint, channel_name
-from semlink.link.sweep.trials import ClipTrial, StopRule, repeat, t_halfwidth, wilson
-from semlink.payload import Agreement, Frames
-from semlink.seeds import Seeds
-
-SCORES_KEPT = 4096
-SHOWN_KEPT = 64
-
-
-@dataclass(frozen=True, slots=True)
-class Clips:
-    """The scenario's clips, loaded once in a process."""
-
-    names: tuple[str, ...]
-    motion: tuple[str, ...]
-    frames: tuple[Frames, ...]
-    digest: str
-
-
-def load_clips(scenario: Scenario, folder: Path | None) -> Clips:
-    """Read every clip of the source.
-
-    Raises:
-        SourceError: the source cannot be read or holds no clip.
-    """
-    import torch
-
-    from semlink.sensing.sources.clips import motion_class
-
-    source = build_block(scenario.source, "source", folder)
-    if len(source) == 0:
-        raise SourceError(f"source {scenario.source.kind}: holds no clip")
-    names, motion, frames = [], [], []
-    for index in range(len(source)):
-        clip = check_clip(source.clip(index), scenario.source.kind)
-        names.append(source.name(index))
-        motion.append(motion_class(clip))
-        frames.append(Frames(torch.from_numpy(clip[None])))
-    digest = digest_of(*names, *(f.pixels.numpy() for f in frames))
-    return Clips(tuple(names), tuple(motion), tuple(frames), digest)
-
-
-def check_clip(clip: Any, kind: str) -> np.ndarray:
-    """A source's clip as contiguous float32 (t, h, w).
-
-    Raises:
-        SourceError: it is something else, or leaves [0, 1].
-    """
-    clip = np.ascontiguousarray(clip, np.float32)
-    if clip.ndim != 3 or 0 in clip.shape:
-        raise SourceError(f"source {kind}: gave a clip of shape {clip.shape}; need (t, h, w)")
-    if not np.isfinite(clip).all() or clip.min() < 0 or clip.max() > 1:
-        raise SourceError(f"source {kind}: gave pixels outside [0, 1]")
-    return clip
-
-
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """A process's place of work: clips, links and what it remembers.
-
-    `tell` hears how much of a long fit is done, and how much there is.
-    """
-
-    scenario: Scenario
-    clips: Clips
-    streams: StreamStore
-    folder: Path | None
-    tell: Callable[[int, int], None] | None = None
-    links: Memo[Link] = field(default_factory=lambda: Memo(8))
-    deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
-    scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
-    over_time: Memo[dict[str, tuple[float, ...]]] = field(default_factory=lambda: Memo(SCORES_KEPT))
-    shown: Memo[Outcome] = field(default_factory=lambda: Memo(SHOWN_KEPT))
-
-    def link(self, point: GridPoint) -> Link:
-        scenario = self.scenario
-        return self.links.get(
-            (point.scheme, point.channel),
-            lambda: build_link(
-                scenario.schemes[point.scheme],
-                None if point.channel is None else scenario.channel[point.channel],
-                scenario.waveform,
-                streams=self.streams,
-                folder=self.folder,
-                frames=self.clips.frames[0].shape.t,
-            ),
-        )
-
-    def agree(self, point: GridPoint) -> tuple[Agreement, int | None]:
-        """The agreement at a point, and the antenna's budget in channel uses.
-
-        Raises:
-            Infeasible: the scheme finds no room there.
-        """
-        link, shape = self.link(point), self.clips.frames[0].shape
-        budget = None if point.budget is None else int(point.budget * shape.num_pixels + 1e-9)
-        if budget == 0:
-            raise Infeasible(f"a budget of {point.budget:g} is less than one channel use a clip")
-        snr_db = float("nan") if point.snr_db is None else point.snr_db
-        rehearsal = ClipRehearsal(
-            link, self.clips.frames, rehearsal_root(self.scenario.seed), snr_db, self.deliveries, (point.channel,)
-        )
-        agreed = link.transmitter.agree(shape, link.point(snr_db, budget, point.rate), rehearsal)
-        return agreed, budget
-
-    def trial(
-        self, point: GridPoint, agreed: Agreement, budget: int | None, trial: int
-    ) -> tuple[list[ClipTrial], set[str]]:
-        """Every clip sent once."""
-        link, out, genie = self.link(point), [], set()
-        if link.is_sensing:
-            return self._sensing_trial(point, agreed, trial), genie
-        for number, clip in enumerate(self.clips.frames):
-            seeds = Seeds(self.scenario.seed, (number,), trial)
-            audit = trial == 0 and number == 0
-            try:
-                outcome = run_clip(link, clip, agreed, seeds, budget=budget, audit=audit)
-            except Infeasible as reason:
-                raise Infeasible(f"{self.clips.names[number]}: {reason}") from reason
-            if audit:
-                self.shown.get((point, number), lambda: outcome)  # noqa: B023
-            out.append(self.score(number, outcome))
-            genie.update(outcome.genie)
-        return out, genie
-
-    def _sensing_trial(self, point: GridPoint, agreed: Agreement, trial: int) -> list[ClipTrial]:
-        """Every clip sensed once, all in one go."""
-        frames = self.clips.frames
-        seeds = [Seeds(self.scenario.seed, (number,), trial) for number in range(len(frames))]
-        outcomes = sense_clips(self.link(point), frames, agreed, seeds, self.tell)
-        if trial == 0:
-            self.shown.get((point, 0), lambda: outcomes[0])
-        return [self.score(number, outcome) for number, outcome in enumerate(outcomes)]
-
-    def first_outcome(self, point: GridPoint, agreed: Agreement, budget: int | None, number: int) -> Outcome:
-        """What one clip became in the first trial, for pictures; not computed again where the trial kept it."""
-        clip, seeds = self.clips.frames[number], Seeds(self.scenario.seed, (number,), 0)
-        return self.shown.get((point, number), lambda: run_clip(self.link(point), clip, agreed, seeds, budget=budget))
-
-    def score(self, number: int, outcome: Outcome) -> ClipTrial:
-        """Qualities and costs of one transmission."""
-        received = outcome.frames.pixels[0].numpy()
-        reference = self.clips.frames[number].pixels[0].numpy()
-        key = (number, digest_of(received))
-        metrics = self.scores.get(
-            key, lambda: {name: METRICS[name](reference, received) for name in {"psnr", *self.scenario.metrics}}
-        )
-        by_frame = self.over_time.get(key, lambda: self._by_frame(reference, received))
-        uses = {str(purpose): float(amount) for purpose, amount in outcome.ledger.by_purpose().items()}
-        return ClipTrial(
-            metrics,
-            uses,
-            outcome.blocks,
-            outcome.lost,
-            by_frame["psnr"],
-            by_frame.get("ssim", ()),
-            outcome.feedback,
-            outcome.told,
-        )
-
-    def _by_frame(self, reference: np.ndarray, received: np.ndarray) -> dict[str, tuple[float, ...]]:
-        found = {"psnr": tuple(psnr_db(*pair) for pair in zip(reference, received))}
-        if "ssim" in self.scenario.metrics:
-            found["ssim"] = tuple(map(float, ssim_by_frame(reference, received)))
-        return found
+from semlink.link.scenario.scenario import scheme_name
+from semlink.link.sweep.bench import Bench
+from semlink.link.sweep.grid import GridPoint, channel_name, point_name
+from semlink.link.sweep.trials import StopRule, repeat
+from semlink.payload import Agreement
 
 
 def run_point(bench: Bench, point: GridPoint) -> dict[str, Any]:
@@ -306,3 +140,14 @@ def _qualities(trials: Sequence[Sequence[ClipTrial]]) -> dict[str, Any]:
 def _by_clip(trials: Sequence[Sequence[ClipTrial]]) -> list[list[float]]:
     """PSNR of each clip in every trial."""
     return [[trial[n].metrics["psnr"] for trial in trials] for n in range(len(trials[0]))]
+
+
+def record_of(bench: Bench, point: GridPoint) -> dict[str, Any]:
+    """A point's record; an error says where on the grid it happened."""
+    try:
+        return run_point(bench, point)
+    except SemlinkError as fault:
+        where = point_name(bench.scenario, point)
+        if point.channel is not None:
+            where += f", {channel_name(bench.scenario.channel[point.channel])}"
+        raise type(fault)(f"{where}: {fault}") from fault

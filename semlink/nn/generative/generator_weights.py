@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from semlink.errors import ModelError
-from semlink.nn.generative.generator import Generator
-from semlink.weights.tensors import check_probe, fill, find_weights, read_card, read_tensors
+from semlink.errors import JointError, ModelError
+from semlink.nn.generative.generator import SIDE, Generator, colour_generator
+from semlink.payload import FrameShape
+from semlink.seeds import Seeds
+from semlink.weights.cards import RANDOM, find_weights, read_card
+from semlink.weights.tensors import check_probe, fill, read_tensors
 
 TASK = "generator"
 
@@ -45,3 +49,35 @@ def start_code(latent: int) -> torch.Tensor:
 def probe(generator: Generator) -> torch.Tensor:
     """The picture of a fixed code, whose digest tells right weights from wrong ones."""
     return generator(torch.linspace(-1, 1, generator.latent)[None].mul(7).sin().mul(generator.latent**-0.5))
+
+
+def check_side(shape: FrameShape, planes: int, who: str) -> None:
+    """Raise JointError for frames that no generator makes."""
+    if (shape.h, shape.w) != (planes * SIDE, SIDE):
+        raise JointError(
+            f"{who}: frames of {shape.h} x {shape.w} with planes: {planes}; allowed: {planes * SIDE} x {SIDE} "
+            f"({planes} {'planes' if planes > 1 else 'plane'} of {SIDE} x {SIDE}, stacked as rows)"
+        )
+
+
+@cache
+def generator_of(weights: str, planes: int) -> Generator:
+    """The generator of `weights`, which must put out so many planes.
+
+    Raises:
+        ModelError: missing, damaged, or of another kind.
+        JointError: other planes.
+    """
+    generator = _untrained(planes) if weights == RANDOM else load_generator(weights)[0]
+    if generator.planes != planes:
+        raise JointError(f"weights {weights!r}: a generator of {generator.planes} planes; the scenario has {planes}")
+    return generator
+
+
+def _untrained(planes: int, seed: int = 0) -> Generator:
+    """The published architecture with weights U(-b, b), b^-2 = 16 outputs: what a fresh layer has."""
+    made = (Generator() if planes == 1 else colour_generator()).requires_grad_(False).eval()
+    for number, layer in enumerate(made.layers):
+        drawn = Seeds(seed).uniform(f"generator/random/{number}", *layer.weight.shape)[0]
+        layer.weight.copy_((2 * drawn - 1) * (16 * layer.weight.shape[1]) ** -0.5)
+    return made

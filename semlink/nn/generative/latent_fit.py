@@ -23,18 +23,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Literal
 
 import torch
 
 from semlink.errors import JointError, ScenarioError
+from semlink.nn.cpu import bf16_pays
 from semlink.nn.generative.batched_generator import GeneratorBatch
 from semlink.nn.generative.early_stopping import Plateau
 from semlink.nn.generative.generator import Generator
 from semlink.nn.generative.generator_weights import start_code
 from semlink.nn.generative.latent_rank import Projection, onto_rank
-from semlink.sensing.random_projections.sensor import Operator
+from semlink.nn.generative.operators import Operator
 
 __all__ = ["Fit", "FitSettings", "Precision", "fit", "hidden_dtype", "objective"]
 
@@ -192,7 +192,7 @@ def objective(
 def hidden_dtype(precision: Precision) -> torch.dtype:
     """The dtype of hidden layers."""
     if precision == "auto":
-        return torch.bfloat16 if _bf16_pays() else torch.float32
+        return torch.bfloat16 if bf16_pays() else torch.float32
     return torch.bfloat16 if precision == "bf16" else torch.float32
 
 
@@ -295,9 +295,3 @@ class _State:
             moments = {name: states[old][name][kept] for name in ("exp_avg", "exp_avg_sq")}
             adam.state[new] = {"step": states[old]["step"], **moments}
         self.generators, self.adam = self.generators.with_tensors(after), adam
-
-
-@cache
-def _bf16_pays() -> bool:
-    """Whether this CPU multiplies bf16 in hardware."""
-    return bool(torch.cpu._is_avx512_bf16_supported())

@@ -12,20 +12,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import lru_cache
 from typing import Protocol
 
 import numpy as np
 import torch
 
+from semlink.blocks import Coding
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import Received, Symbols
 from semlink.phy.coding.crc import attach_crc, check_crc, crc_length
 from semlink.phy.coding.scrambling import gold_sequence, scrambling_state
-from semlink.phy.coding.segmentation import segment
-from semlink.phy.coding.transport_block import TransportBlock
 from semlink.phy.qam import demap, map_bits
 
 MIN_ROOM_BYTES = 4
@@ -188,79 +186,6 @@ def _believed(code: BlockCode, bits: np.ndarray, llr: np.ndarray, good: np.ndarr
 
 
 @dataclass(frozen=True, slots=True)
-class LdpcCoding(BlockCoding):
-    """5G NR LDPC transport blocks on square QAM.
-
-    Source: [3gpp38212, sections 5.1-5.4 and 7.2], [3gpp38211, section 7.3.1].
-    """
-
-    bits_per_symbol: int
-    rate: float
-    block_bits: int = 8192
-    iterations: int = 20
-    backend: str = "auto"
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return "phy/ldpc"
-
-    @property
-    def code_rate(self) -> float:
-        return self.rate
-
-    def room_of(self, symbols: int) -> int:
-        return _ldpc_room(symbols, self.bits_per_symbol, self.rate)
-
-    def code_for(self, room: int, symbols: int) -> BlockCode:
-        return _LdpcBlock(self.transport_block(room, symbols))
-
-    def transport_block(self, room: int, symbols: int) -> TransportBlock:
-        """The transport block of `room` bytes in `symbols` channel uses."""
-        return TransportBlock(
-            num_bits=room * 8,
-            num_coded=symbols * self.bits_per_symbol,
-            bits_per_symbol=self.bits_per_symbol,
-            code_rate=self.rate,
-            iterations=self.iterations,
-            backend=self.backend,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _LdpcBlock:
-    block: TransportBlock
-
-    @property
-    def num_bits(self) -> int:
-        return self.block.num_bits
-
-    @property
-    def num_coded(self) -> int:
-        return self.block.num_coded
-
-    @property
-    def num_crc(self) -> int:
-        return self.block.crc_bits
-
-    def encode(self, bits: np.ndarray) -> np.ndarray:
-        return self.block.encode(bits)
-
-    def decide(self, llr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        decoded = self.block.decode(llr)
-        return decoded.bits, decoded.ok
-
-
-@lru_cache(maxsize=4096)
-def _ldpc_room(symbols: int, bits_per_symbol: int, rate: float) -> int:
-    """The most bytes A/8 with A + CRC <= rate * coded bits."""
-    info = int(symbols * bits_per_symbol * rate + 1e-9)
-    room = info // 8
-    while room > 0 and room * 8 + segment(room * 8, rate).crc_bits > info:
-        room -= 1
-    return max(room, 0)
-
-
-@dataclass(frozen=True, slots=True)
 class UncodedCoding(BlockCoding):
     """Blocks with a 24-bit CRC straight onto the constellation; any bit error loses the block."""
 
@@ -310,3 +235,8 @@ def scrambled(bits: np.ndarray) -> np.ndarray:
 def pad_to(bits: np.ndarray, length: int) -> np.ndarray:
     """Bits (b, n) with zeros behind, up to `length`."""
     return np.pad(bits, ((0, 0), (0, length - bits.shape[1])))
+
+
+def efficiency(coding: Coding) -> float:
+    """Information bits a channel use, CRC included."""
+    return coding.bits_per_symbol * coding.code_rate

@@ -23,7 +23,8 @@ from semlink.errors import ChannelFault
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import Received, Symbols
-from semlink.phy.coding.block_coding import Cut, LdpcCoding, leans_to_zeros
+from semlink.phy.coding.block_coding import Cut, leans_to_zeros
+from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.qam import demap, map_bits
 
 __all__ = ["Combining", "SoftBlocks", "combined", "nothing_heard", "repeat", "symbols_of", "version"]

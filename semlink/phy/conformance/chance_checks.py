@@ -6,8 +6,8 @@ import math
 
 import torch
 
-from semlink.phy.conformance.examine import Check, judged
 from semlink.phy.conformance.probe import FAINT, SIGMAS, Probe, correlation, world, world_moved, world_state
+from semlink.phy.conformance.verdict import Check, judged
 
 
 def determinism(probe: Probe) -> Check:

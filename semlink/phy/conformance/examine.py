@@ -18,24 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
-Verdict = Literal["pass", "fail", "skip"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One property: its name, the verdict, what was measured and what was expected."""
-
-    name: str
-    verdict: Verdict
-    measured: str
-    expected: str = ""
-
-
-def judged(name: str, good: bool, measured: str, expected: str = "") -> Check:
-    """A check that passes if `good`."""
-    return Check(name, "pass" if good else "fail", measured, expected)
+from semlink.phy.conformance.verdict import Check
 
 
 @dataclass(frozen=True, slots=True)

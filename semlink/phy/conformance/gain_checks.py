@@ -9,9 +9,9 @@ import torch
 from scipy import special, stats
 
 from semlink.phy.capacity import gain_law
-from semlink.phy.conformance.examine import Check, judged
 from semlink.phy.conformance.noise_checks import LEAST_CHANCE
 from semlink.phy.conformance.probe import SIGMAS, Probe
+from semlink.phy.conformance.verdict import Check, judged
 
 STILL = 1e-3  # relative change of a gain that stands still, in float32
 

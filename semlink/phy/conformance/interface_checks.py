@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from semlink.payload import Heard
-from semlink.phy.conformance.examine import Check, judged
 from semlink.phy.conformance.probe import Probe
+from semlink.phy.conformance.verdict import Check, judged
 
 LENGTHS = (1, 7, 1000)
 DIRECTIONS = 8

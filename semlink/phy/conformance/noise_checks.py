@@ -7,8 +7,8 @@ import math
 import torch
 from scipy import stats
 
-from semlink.phy.conformance.examine import Check, judged
 from semlink.phy.conformance.probe import FAINT, SIGMAS, Probe
+from semlink.phy.conformance.verdict import Check, judged
 from semlink.units import from_db, to_db
 
 SNR_TOLERANCE_DB = 0.05

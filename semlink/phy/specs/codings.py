@@ -36,7 +36,7 @@ class HarqSpec(Spec):
     reserve: Annotated[float, Field(ge=0, lt=1)] = Field(0.2, description="share of the budget kept for repeats")
 
     def build(self) -> Any:
-        from semlink.link.schemes.digital.burst_schedule import Harq
+        from semlink.phy.coding.link_adaptation import Harq
 
         return Harq(**self.model_dump())
 
@@ -88,14 +88,14 @@ class LdpcSpec(Spec):
 
     def adaptation(self) -> Any:
         """How the MCS follows the channel, None where it does not."""
-        from semlink.link.schemes.digital.burst_schedule import Adaptive
+        from semlink.phy.coding.link_adaptation import Adaptive
 
         if self.mcs != "adaptive":
             return None
         return Adaptive(**{name: getattr(self, name) for name in ADAPTIVE_OPTIONS})
 
     def build(self) -> Any:
-        from semlink.phy.coding.block_coding import LdpcCoding
+        from semlink.phy.coding.ldpc_coding import LdpcCoding
         from semlink.phy.coding.mcs_tables import mcs_of
 
         if isinstance(self.mcs, str):

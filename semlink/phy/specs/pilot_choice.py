@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from semlink.errors import ChannelFault, ScenarioError
-from semlink.link.chain.referee import check_heard
-from semlink.phy.specs.channels import waveform_for_fading
+from semlink.phy.channels.output import check_heard
+from semlink.phy.specs.waveforms import waveform_for_fading
 from semlink.phy.waveforms.pilots import pilot_sequence
 from semlink.phy.waveforms.plain import Plain
 from semlink.seeds import Seeds

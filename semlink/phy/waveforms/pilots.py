@@ -7,6 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semlink.flow import Flow
+from semlink.ledger import Charge
+from semlink.payload import Symbols
+
 if TYPE_CHECKING:
     import torch
 
@@ -24,3 +28,9 @@ def pilot_sequence(num: int) -> torch.Tensor:
 def _sequence(num: int) -> np.ndarray:
     signs = np.random.Generator(np.random.Philox(_AGREED_KEY)).random((num, 2)) < 0.5
     return ((1 - 2.0 * signs[:, 0]) + 1j * (1 - 2.0 * signs[:, 1])).astype(np.complex64) / np.float32(2**0.5)
+
+
+def probe(symbols: int) -> Flow[Symbols]:
+    """Symbols known to everybody, to look at the channel with."""
+    iq = Symbols(pilot_sequence(symbols)[None])
+    return Flow(iq).then(iq, Charge("link/probe", "pilot", symbols))

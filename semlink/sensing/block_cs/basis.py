@@ -16,7 +16,8 @@ import torch
 from torch import nn
 
 from semlink.errors import ModelError
-from semlink.weights.tensors import check_probe, fill, find_weights, read_card, read_tensors
+from semlink.weights.cards import find_weights, read_card
+from semlink.weights.tensors import check_probe, fill, read_tensors
 
 SIDE = 32
 PIXELS = SIDE * SIDE

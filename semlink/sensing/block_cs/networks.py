@@ -23,7 +23,8 @@ from semlink.sensing.block_cs.hit_vcsnet import HitVcsNet
 from semlink.sensing.block_cs.sampler import from_blocks, gaussian_rows, references, rows_of, to_blocks
 from semlink.sensing.block_cs.smoothed_projections import BlockTv, Patterns, restore as smoothed
 from semlink.sensing.block_cs.vcsnet import VcsNet
-from semlink.weights.tensors import check_probe, fill, find_weights, read_card, read_tensors
+from semlink.weights.cards import find_weights, read_card
+from semlink.weights.tensors import check_probe, fill, read_tensors
 
 NETWORKS = ("hit-vcsnet", "vcsnet")
 BASIS = "blocks"

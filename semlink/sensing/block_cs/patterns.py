@@ -8,7 +8,8 @@ import torch
 
 from semlink.errors import ModelError
 from semlink.sensing.block_cs.basis import load_basis
-from semlink.weights.tensors import find_weights, read_card, read_tensors
+from semlink.weights.cards import find_weights, read_card
+from semlink.weights.tensors import read_tensors
 
 
 @cache

@@ -13,11 +13,11 @@ from typing import Any
 import torch
 
 from semlink.errors import ModelError
+from semlink.nn.cpu import bf16_pays
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.sensing.block_cs.networks import SampledNetwork, Sampling, fixed_matrices, load_network, sampling_of
 from semlink.sensing.block_cs.sampler import BLOCK, BlockSampler, grid_of, rows_of
-from semlink.sensing.programmable.reconstructors import bf16_pays
-from semlink.weights.tensors import find_weights, read_card
+from semlink.weights.cards import find_weights, read_card
 
 __all__ = ["BlockNetworkReconstructor", "LinearBlockReconstructor"]
 

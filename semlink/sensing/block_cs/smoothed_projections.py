@@ -25,7 +25,7 @@ import torch
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
 from semlink.sensing.block_cs.sampler import BLOCK, BlockSampler, from_blocks, grid_of, references, to_blocks
-from semlink.sensing.programmable.gap_tv import TvDenoiser
+from semlink.sensing.total_variation import TvDenoiser
 
 __all__ = ["BlockTv", "BlockTvReconstructor", "Patterns", "between", "meet", "readings_by_frame", "restore", "smoothed"]
 

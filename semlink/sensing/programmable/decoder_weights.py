@@ -9,7 +9,8 @@ import torch
 
 from semlink.errors import ModelError
 from semlink.sensing.programmable.decoder_network import Reconstruction, probe
-from semlink.weights.tensors import check_probe, fill, find_weights, read_card, read_tensors
+from semlink.weights.cards import find_weights, read_card
+from semlink.weights.tensors import check_probe, fill, read_tensors
 
 DECODERS = {
     "reconstruction": "",

@@ -7,21 +7,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any, Literal
 
 import torch
 
 from semlink.errors import JointError
-from semlink.nn.generative.generator import SIDE, Generator, colour_generator
-from semlink.nn.generative.generator_weights import load_generator
+from semlink.nn.generative.generator_weights import check_side, generator_of
 from semlink.nn.generative.latent_fit import Fit, FitSettings, Tell, check_rank, fit, hidden_dtype
 from semlink.payload import Frames, FrameShape, Projections, Restored
-from semlink.seeds import Seeds
 from semlink.sensing.random_projections.latent_path import filled_in, principal_coordinates
 from semlink.sensing.random_projections.rank_selection import chosen_ranks
 from semlink.sensing.random_projections.sensor import RandomSensor
-from semlink.weights.tensors import RANDOM
 
 __all__ = ["HELD_OUT", "GmlrReconstructor", "check_side", "generator_of", "told_of"]
 
@@ -120,35 +116,3 @@ def told_of(codes: torch.Tensor, loss: torch.Tensor, rank: int | None) -> dict[s
         "epochs": epochs,
         "loss": [[epoch, float(f"{float(loss[epoch - 1]):.4g}")] for epoch in some],
     }
-
-
-def check_side(shape: FrameShape, planes: int, who: str) -> None:
-    """Raise JointError for frames that no generator makes."""
-    if (shape.h, shape.w) != (planes * SIDE, SIDE):
-        raise JointError(
-            f"{who}: frames of {shape.h} x {shape.w} with planes: {planes}; allowed: {planes * SIDE} x {SIDE} "
-            f"({planes} {'planes' if planes > 1 else 'plane'} of {SIDE} x {SIDE}, stacked as rows)"
-        )
-
-
-@cache
-def generator_of(weights: str, planes: int) -> Generator:
-    """The generator of `weights`, which must put out so many planes.
-
-    Raises:
-        ModelError: missing, damaged, or of another kind.
-        JointError: other planes.
-    """
-    generator = _untrained(planes) if weights == RANDOM else load_generator(weights)[0]
-    if generator.planes != planes:
-        raise JointError(f"weights {weights!r}: a generator of {generator.planes} planes; the scenario has {planes}")
-    return generator
-
-
-def _untrained(planes: int, seed: int = 0) -> Generator:
-    """The published architecture with weights U(-b, b), b^-2 = 16 outputs: what a fresh layer has."""
-    made = (Generator() if planes == 1 else colour_generator()).requires_grad_(False).eval()
-    for number, layer in enumerate(made.layers):
-        drawn = Seeds(seed).uniform(f"generator/random/{number}", *layer.weight.shape)[0]
-        layer.weight.copy_((2 * drawn - 1) * (16 * layer.weight.shape[1]) ** -0.5)
-    return made

@@ -11,8 +11,8 @@ import torch
 
 from semlink.nn.generative.generator import Generator
 from semlink.nn.generative.latent_fit import FitSettings, Tell, fit
+from semlink.nn.generative.operators import Operator, PixelsLeft
 from semlink.seeds import Seeds
-from semlink.sensing.random_projections.sensor import Operator, PixelsLeft
 
 __all__ = ["candidates", "chosen_ranks", "kept_out"]
 

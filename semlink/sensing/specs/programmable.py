@@ -6,11 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from semlink.sensing.specs.block_cs import BLOCK_RECONSTRUCTIONS, BLOCK_SENSORS
-from semlink.sensing.specs.block_cs_untrained import BLOCK_BASELINES
-from semlink.sensing.specs.frame_interpolation import FillSpec
-from semlink.sensing.specs.random_projections import GENERATIVE_RECONSTRUCTIONS, GENERATIVE_SENSORS
-from semlink.spec import Spec, one_of
+from semlink.spec import Spec
 
 Tile = Annotated[list[list[int]], Field(min_length=1)]
 
@@ -47,7 +43,7 @@ class ProgrammableSpec(Spec):
         """The sensor for clips of `frames` frames; `mean_count` overrides the spec's own."""
         from semlink.errors import ScenarioError
         from semlink.sensing.programmable.exposure import ReadNoise
-        from semlink.sensing.programmable.reconstructors import ProgrammableSensor, RatioMap
+        from semlink.sensing.programmable.sensor import ProgrammableSensor, RatioMap
 
         mean = mean_count if mean_count is not None else self.mean_count
         if mean is None and self.mean_ratio is not None:
@@ -112,21 +108,3 @@ class DeepSpec(Spec):
         from semlink.sensing.programmable.reconstructors import DeepReconstructor
 
         return DeepReconstructor(self.weights, masked=_exposing(sensor, self.kind).masked, noise=sensor.noise)
-
-
-SENSORS = (
-    ProgrammableSpec,
-    *BLOCK_SENSORS,
-    *GENERATIVE_SENSORS,
-)
-RECONSTRUCTIONS = (
-    InitialSpec,
-    GapTvSpec,
-    DeepSpec,
-    *BLOCK_RECONSTRUCTIONS,
-    *BLOCK_BASELINES,
-    *GENERATIVE_RECONSTRUCTIONS,
-    FillSpec,
-)
-AnySensor = one_of("sensor", *SENSORS)
-AnyReconstruction = one_of("reconstruction", *RECONSTRUCTIONS)

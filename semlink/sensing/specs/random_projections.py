@@ -6,10 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
-from semlink.spec import Spec
-
-Rank = Annotated[int, Field(ge=1)]
-Planes = Literal[1, 3]
+from semlink.spec import Planes, Rank, Spec
 
 
 class RandomSensorSpec(Spec):
@@ -102,24 +99,5 @@ class GmlrSpec(Spec):
         )
 
 
-class LatentCodecSpec(Spec):
-    """Codes of a generator that the receiver holds, at rank r, 64 x 64 pixels; the budget turns the quantiser."""
-
-    kind: Literal["gmlr"]
-    weights: str = Field(description="of a generator, by name")
-    rank: Rank | None = Field(
-        None, description="of a clip's codes; default: the best of several; `rates` are ranks and go before it"
-    )
-    epochs: Annotated[int, Field(ge=1)] = Field(2000, description="of the transmitter's fit, at most")
-    step: float = Field(1 / 32, ge=1 / 4096, le=1, description="of the quantiser, for `rates`")
-    planes: Planes = Field(1, description="of a frame, stacked as rows: 1 gray, 3 for R, G and B")
-
-    def build(self) -> Any:
-        from semlink.codecs.latent_codec import LatentCodec
-
-        return LatentCodec(self.weights, self.rank, self.planes, self.epochs, self.step)
-
-
-GENERATIVE_CODECS = (LatentCodecSpec,)
 GENERATIVE_SENSORS = (RandomSensorSpec,)
 GENERATIVE_RECONSTRUCTIONS = (GmlrSpec,)

@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from semlink.errors import SourceError
 from semlink.sensing.sources.files.image_stack import is_stack
 from semlink.training.data.pack import Pack, load_pack, pack_folders
-from semlink.training.recipe import DataSpec
 
 HOLD_OUT_EVERY = 10  # of a plain folder, this item in turn is kept for validation
+
+
+@dataclass(frozen=True, slots=True)
+class DataSpec:
+    """Where the material lies, below the data root, and on what terms it may be used."""
+
+    train: list
+    validation: list = field(default_factory=list)
+    terms: str = ""
+    max_side: int = 500
 
 
 def find_material(spec: DataSpec, root: str | Path | None = None) -> Pack:

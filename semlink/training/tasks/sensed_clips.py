@@ -20,7 +20,7 @@ from semlink.sensing.programmable.exposure import ReadNoise, read_out
 from semlink.sensing.programmable.gap_tv import quick_estimate
 from semlink.sensing.programmable.initial_reconstruction import initial_reconstruction
 from semlink.sensing.programmable.ratio_map import tiled_map
-from semlink.sensing.programmable.reconstructors import learned_tile
+from semlink.sensing.programmable.sensor import learned_tile
 
 
 @dataclass(frozen=True, slots=True)

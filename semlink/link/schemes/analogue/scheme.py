@@ -22,10 +22,19 @@ from semlink.codecs.projections.softcast import ProjectionSoftCast
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
-from semlink.link.chain.interactive import part_of
 from semlink.link.schemes.coded_header import SidePath, rehearsed
-from semlink.link.schemes.digital.scheme import as_frames, only_clip
-from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols
+from semlink.payload import (
+    Agreement,
+    Delivered,
+    Frames,
+    FrameShape,
+    Point,
+    Received,
+    Symbols,
+    as_frames,
+    only_clip,
+    part_of,
+)
 from semlink.seeds import Seeds
 from semlink.units import noise_var_from_snr
 

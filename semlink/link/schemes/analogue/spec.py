@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from semlink.link.schemes.base import SchemeSpec
-from semlink.sensing.specs.programmable import AnyReconstruction, AnySensor
+from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 
 Length = Annotated[int, Field(ge=1, le=4096)]
 KLT_BLOCK = 8

@@ -25,8 +25,7 @@ from semlink.codecs.delta_sigma.packets import even_counts, parts_of
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
-from semlink.link.schemes.digital.scheme import as_frames, only_clip
-from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols
+from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols, as_frames, only_clip
 from semlink.phy.qam import demap, map_bits
 from semlink.seeds import Seeds
 

@@ -2,28 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
+from semlink.codecs.specs import Channels
 from semlink.link.schemes.base import SchemeSpec
-from semlink.spec import Spec
-
-Channels = Annotated[int, Field(ge=1, le=255)]
-
-
-class DeltaSigmaSpec(Spec):
-    """Groups of frames as binary maps, one model for all rates; `rates` are numbers of channels."""
-
-    kind: Literal["delta-sigma"]
-    weights: str = Field("delta_sigma", description="by name, see `semlink weights`")
-    channels: Channels | None = Field(None, description="channels sent of each block; default: the most that fit")
-    entropy: bool = Field(False, description="arithmetic code the maps: shorter, and a wrong bit spoils its packet")
-
-    def build(self) -> Any:
-        from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
-
-        return DeltaSigmaCodec(self.weights, self.channels, self.entropy)
 
 
 class DeltaSigmaDirectSpec(SchemeSpec):

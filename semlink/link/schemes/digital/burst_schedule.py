@@ -10,35 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from semlink.link.chain.interactive import Opening, Past
+from semlink.feedback import Opening, Past
 from semlink.link.schemes.digital.mcs_ladder import pick
-from semlink.link.schemes.digital.mcs_search import efficiency
 from semlink.payload import Agreement, FrameShape, Point
-from semlink.phy.coding.block_coding import LdpcCoding
-from semlink.phy.coding.harq import Combining, symbols_of, version
+from semlink.phy.coding.block_coding import efficiency
+from semlink.phy.coding.harq import symbols_of, version
+from semlink.phy.coding.ldpc_coding import LdpcCoding
+from semlink.phy.coding.link_adaptation import Adaptive, Harq
 
 __all__ = ["Adaptive", "Harq", "Rules", "Turn"]
-
-
-@dataclass(frozen=True, slots=True)
-class Harq:
-    """Failed blocks are sent again, up to `transmissions` times in all.
-
-    Under a budget the first transmission takes no more than 1 - `reserve` of it.
-    """
-
-    kind: Combining = "ir"
-    transmissions: int = 4
-    reserve: float = 0.2
-
-
-@dataclass(frozen=True, slots=True)
-class Adaptive:
-    """The MCS of a group follows the SNR that the receiver measured `csi_delay` groups before; 0 is a genie."""
-
-    csi_delay: int = 1
-    target_bler: float = 0.1
-    backoff_db: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,18 +16,19 @@ from typing import cast
 import numpy as np
 
 from semlink.blocks import Codec, Rehearsal
-from semlink.caching import Memo, StreamStore, digest_of
+from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
 from semlink.errors import Infeasible, JointError
+from semlink.feedback import Burst, Feedback, Opening, Past
 from semlink.flow import Flow
-from semlink.link.chain.interactive import Burst, Feedback, Opening, Past
 from semlink.link.schemes.digital.burst_schedule import Rules, Turn
 from semlink.link.schemes.digital.mcs_ladder import Studio, starting_snr_db, threshold_ladder
 from semlink.link.schemes.digital.mcs_search import best_choice
-from semlink.link.schemes.digital.scheme import as_frames, coded, only_clip, split_header
-from semlink.payload import Agreement, Delivered, Frames, FrameShape, Packet, Point, Symbols
-from semlink.phy.coding.block_coding import LdpcCoding
+from semlink.link.schemes.digital.packet_store import StreamStore
+from semlink.link.schemes.digital.packets import coded, split_header
+from semlink.payload import Agreement, Delivered, Frames, FrameShape, Packet, Point, Symbols, as_frames, only_clip
 from semlink.phy.coding.harq import SoftBlocks, combined, nothing_heard, repeat
+from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.effective_snr import whole_db
 from semlink.seeds import Seeds
 

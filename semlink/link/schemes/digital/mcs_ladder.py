@@ -9,37 +9,27 @@ found once, on noise of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import lru_cache
-from math import ceil
 from typing import Protocol
 
-import numpy as np
-import torch
-
 from semlink.errors import Infeasible
-from semlink.link.chain.interactive import probe
-from semlink.link.chain.transmit import Link, over_the_air
-from semlink.link.schemes.digital.mcs_search import efficiency
-from semlink.phy.channels.awgn import Awgn
-from semlink.phy.coding.block_coding import LdpcCoding
-from semlink.phy.effective_snr import HIGHEST_DB, LOWEST_DB, quantised, weakest_snr_db
-from semlink.phy.qam import demap, map_bits
+from semlink.link.chain.air import over_the_air
+from semlink.link.chain.link import Link
+from semlink.phy.coding.block_coding import efficiency
+from semlink.phy.coding.ldpc_coding import LdpcCoding
+from semlink.phy.coding.snr_thresholds import threshold_snr_db
+from semlink.phy.effective_snr import quantised, weakest_snr_db
+from semlink.phy.waveforms.pilots import probe
 from semlink.seeds import Seeds
-from semlink.units import noise_var_from_snr, to_db
 
 __all__ = ["Ladder", "Studio", "pick", "starting_snr_db", "threshold_ladder", "threshold_snr_db"]
 
 Ladder = tuple[tuple[str, int], ...]
 """Codings by rising efficiency, each with its threshold in dB; thresholds rise too."""
 
-ERRORS_AT_TARGET = 12
-"""Blocks are tried until so many would be lost at the target; 128 at least, 2048 at most."""
 DRAWS = 128
 """Looks at the channel before the run."""
 START_OUTAGE = 0.1
 """How often the first groups, of which nothing is known, may meet a weaker channel than they are sent for."""
-_ROOT = 38214  # of the noise that thresholds are found on
-_HEADROOM_DB = 2.0  # where the search begins: so far above the SNR whose capacity is the efficiency
 
 
 def threshold_ladder(codings: Mapping[str, LdpcCoding], uses: int, target_bler: float) -> Ladder:
@@ -66,35 +56,6 @@ def pick(ladder: Ladder, snr_db: float) -> str:
     """The most efficient coding whose threshold `snr_db` meets; the most robust one where none does."""
     met = [name for name, threshold in ladder if threshold <= snr_db]
     return met[-1] if met else ladder[0][0]
-
-
-@lru_cache(maxsize=4096)
-def threshold_snr_db(coding: LdpcCoding, symbols: int, target_bler: float) -> int | None:
-    """The threshold of a transport block of `symbols` channel uses; None beyond the range of reports."""
-    blocks = min(max(ceil(ERRORS_AT_TARGET / target_bler), 128), 2048)
-    snr_db = ceil(to_db(2 ** efficiency(coding) - 1) + _HEADROOM_DB)
-    while snr_db <= HIGHEST_DB and block_error_rate(coding, symbols, snr_db, blocks) > target_bler:
-        snr_db += 1
-    while snr_db > LOWEST_DB and block_error_rate(coding, symbols, snr_db - 1, blocks) <= target_bler:
-        snr_db -= 1
-    return snr_db if snr_db <= HIGHEST_DB else None
-
-
-@lru_cache(maxsize=16384)
-def block_error_rate(coding: LdpcCoding, symbols: int, snr_db: float, blocks: int) -> float:
-    """Share of `blocks` single transport blocks of `symbols` channel uses that are lost in white noise."""
-    seeds = Seeds(_ROOT, (0,), symbols)
-    room = coding.room_of(symbols)
-    block = coding.transport_block(room, symbols)
-    data = np.frombuffer(seeds.numpy("link/thresholds").bytes(blocks * room), np.uint8).reshape(blocks, room)
-    coded = block.encode(np.unpackbits(data, axis=1))
-    return 1 - float(block.decode(_noisy_llr(coded, coding.bits_per_symbol, snr_db, seeds)).ok.mean())
-
-
-def _noisy_llr(coded: np.ndarray, bits_per_symbol: int, snr_db: float, seeds: Seeds) -> np.ndarray:
-    iq = map_bits(coded, bits_per_symbol)
-    heard = Awgn()(torch.from_numpy(iq.reshape(1, -1)), snr_db, seeds).iq.numpy().reshape(iq.shape)
-    return demap(heard, noise_var_from_snr(snr_db), bits_per_symbol)
 
 
 class Studio(Protocol):

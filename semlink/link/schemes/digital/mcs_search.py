@@ -14,6 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from semlink.blocks import Coding, Rehearsal
 from semlink.errors import Infeasible
+from semlink.phy.coding.block_coding import efficiency
 from semlink.units import from_db
 
 DELIVERIES = (0.99, 0.9, 0.8, 0.65, 0.5)
@@ -29,11 +30,6 @@ SENT_IN_ALL = 200
 
 GAIN_ALLOWED = 4.0
 """Codings above the capacity at this many times the SNR are not tried at all."""
-
-
-def efficiency(coding: Coding) -> float:
-    """Information bits a channel use, CRC included."""
-    return coding.bits_per_symbol * coding.code_rate
 
 
 def best_choice(

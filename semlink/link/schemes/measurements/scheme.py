@@ -18,7 +18,7 @@ from semlink.caching import Memo, digest_of
 from semlink.codecs.projections.fields import Field, Layout
 from semlink.errors import JointError
 from semlink.link.schemes.behind_sensor import BehindSensor, InteractiveBehindSensor, behind
-from semlink.link.schemes.sensing_only.scheme import Eye
+from semlink.link.schemes.camera import Eye
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
 from semlink.sensing.block_cs.sampler import BlockSampler, grid_of

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from semlink.link.schemes.base import SchemeSpec
 from semlink.phy.specs.codings import AnyCoding
-from semlink.sensing.specs.programmable import AnyReconstruction, AnySensor
+from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 from semlink.spec import Spec
 
 

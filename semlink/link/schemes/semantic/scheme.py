@@ -31,10 +31,9 @@ from semlink.codecs.semantic.rate_allocation import LEVELS, PER_LEVEL, prefix_ma
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
-from semlink.link.chain.interactive import part_of
 from semlink.link.schemes.coded_header import SidePath, rehearsed
 from semlink.link.schemes.semantic.symbol_planes import from_planes, pair_counts, to_planes
-from semlink.payload import Agreement, Delivered, Frames, FrameShape, Measurement, Point, Received, Symbols
+from semlink.payload import Agreement, Delivered, Frames, FrameShape, Measurement, Point, Received, Symbols, part_of
 from semlink.phy.waveforms.plain import Plain
 from semlink.seeds import Seeds
 

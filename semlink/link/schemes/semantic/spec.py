@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import Field, model_validator
 
 from semlink.link.schemes.base import SchemeSpec
-from semlink.sensing.specs.programmable import AnyReconstruction, AnySensor
+from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 
 
 class SemanticSpec(SchemeSpec):
@@ -48,7 +48,7 @@ class SemanticSpec(SchemeSpec):
         from semlink.codecs.semantic.codec import SemanticCodec
         from semlink.link.schemes.coded_header import SidePath
         from semlink.link.schemes.semantic.scheme import SemanticScheme
-        from semlink.phy.coding.block_coding import LdpcCoding
+        from semlink.phy.coding.ldpc_coding import LdpcCoding
 
         map_side = SidePath(fixed=LdpcCoding(4, 2 / 3)) if self.side_info == "16qam-2/3" else None
         codec = SemanticCodec(self.weights).loaded()

@@ -1,0 +1,32 @@
+"""Data symbols through waveform and channel, and the receiver behind them."""
+
+from __future__ import annotations
+
+import pickle
+from typing import Any
+
+from semlink.blocks import Scheme
+from semlink.flow import Flow
+from semlink.link.chain.link import Link
+from semlink.link.chain.referee import check_antenna
+from semlink.payload import Agreement, Delivered, Received, Symbols, part_of
+from semlink.phy.channels.output import check_heard
+from semlink.seeds import Seeds
+
+
+def over_the_air(
+    link: Link, flow: Flow[Symbols], snr_db: float, seeds: Seeds, budget: int | None = None
+) -> tuple[Flow[Symbols], Received]:
+    """Data symbols through waveform and channel: what the antenna sent, and what the receiver works on."""
+    air = link.waveform.modulate(flow)
+    check_antenna(air, budget)
+    sent = air.payload.iq
+    heard = check_heard(link.channel(sent.clone(), snr_db, seeds), sent)
+    return air, part_of(link.waveform.demodulate(heard, snr_db), 0, flow.payload.iq.shape[1])
+
+
+def receive_alone(receiver: Scheme, received: Received, agreement: Agreement) -> Delivered:
+    """The receiver's output from copies of what arrived and what was agreed."""
+    received, agreement = pickle.loads(pickle.dumps((received, agreement)))
+    result: Any = receiver.receive(received, agreement)
+    return result if isinstance(result, Delivered) else Delivered(result)

@@ -1,0 +1,37 @@
+"""Proof, by a decoy, that a receiver depends on nothing but what it received."""
+
+from __future__ import annotations
+
+import pickle
+from typing import TYPE_CHECKING
+
+import torch
+
+from semlink.errors import BoundaryError
+from semlink.payload import Agreement, Delivered, Frames, Received
+from semlink.seeds import Seeds
+
+if TYPE_CHECKING:
+    from semlink.link.chain.link import Link
+
+
+def refuse_second_sight(
+    link: Link, clip: Frames, received: Received, agreement: Agreement, seeds: Seeds, first: Delivered
+) -> None:
+    """Send a decoy, then let a fresh receiver decode the first reception again.
+
+    A receiver that reads anything the transmitter left behind gives other frames.
+
+    Raises:
+        BoundaryError: the frames differ.
+    """
+    from semlink.link.chain.air import receive_alone
+
+    decoy = Frames(1.0 - clip.pixels.flip(-1))
+    link.transmitter.transmit(decoy, agreement, seeds)
+    again = receive_alone(pickle.loads(pickle.dumps(link.receiver)), received, agreement)
+    if not torch.equal(again.frames.pixels, first.frames.pixels):
+        raise BoundaryError(
+            "the receiver gave other frames for the same reception after another clip was sent; "
+            "it uses something that did not reach its antenna"
+        )

@@ -1,0 +1,28 @@
+"""One clip in one trial: its qualities and what it cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from semlink.feedback import Feedback
+
+
+@dataclass(frozen=True, slots=True)
+class ClipTrial:
+    """One clip in one trial: its qualities, its cost by purpose, its blocks, what its receiver said."""
+
+    metrics: Mapping[str, float]
+    uses: Mapping[str, float]
+    blocks: int
+    lost: int
+    psnr_by_frame: tuple[float, ...] = ()
+    ssim_by_frame: tuple[float, ...] = ()
+    feedback: tuple[Feedback, ...] = ()
+    told: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def channel_uses(self) -> float:
+        return sum(self.uses.values())

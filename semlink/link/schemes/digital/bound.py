@@ -1,0 +1,42 @@
+"""A codec whose bits arrive assumed error-free: what no code can exceed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from semlink.blocks import Codec, Rehearsal
+from semlink.codecs.packetization import framed_size
+from semlink.errors import Infeasible
+from semlink.ledger import Charge, Ledger
+from semlink.link.schemes.digital.packet_store import StreamStore
+from semlink.link.schemes.digital.packets import coded
+from semlink.payload import Agreement, Frames, FrameShape, Point, as_frames, only_clip
+from semlink.seeds import Seeds
+
+
+@dataclass(frozen=True, slots=True)
+class BoundScheme:
+    """A codec whose bits arrive by decree: an upper bound on what any code could do."""
+
+    codec: Codec
+    bound: Any
+    streams: StreamStore | None = None
+    is_bound: bool = True
+
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+        return Agreement(frames, point)
+
+    def ideal(self, frames: Frames, agreement: Agreement, channel: Any, seeds: Seeds) -> tuple[Frames, Ledger]:
+        """The frames as coded, and the channel uses that the bound asks for."""
+        clip, point = only_clip(frames), agreement.point
+        if point.budget_uses is not None:
+            bits = self.bound.bits(point.budget_uses, point.snr_db, channel)
+            if bits < 8:
+                raise Infeasible(f"{point.budget_uses} channel uses carry no byte at {point.snr_db:g} dB, even ideally")
+            packets = coded(self.codec, clip, self.streams, max_bytes=int(bits // 8))
+        else:
+            packets = coded(self.codec, clip, self.streams, rate=point.rate)
+        uses = self.bound.uses(framed_size(packets) * 8, point.snr_db, channel)
+        decoded = self.codec.decode(packets, agreement.frames)
+        return as_frames(decoded), Ledger().spend(Charge("link/bound", "payload", uses))

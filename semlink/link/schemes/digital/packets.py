@@ -1,0 +1,48 @@
+"""A codec's packets for a clip, and which of their bytes are header."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from importlib.metadata import version
+
+import numpy as np
+
+from semlink.blocks import Codec
+from semlink.caching import digest_of
+from semlink.ledger import Charge, Ledger
+from semlink.link.schemes.digital.packet_store import StreamStore
+from semlink.payload import Packet
+
+
+def coded(
+    codec: Codec,
+    clip: np.ndarray,
+    streams: StreamStore | None,
+    *,
+    max_bytes: int | None = None,
+    rate: float | None = None,
+) -> tuple[Packet, ...]:
+    """The codec's packets for a clip, from the store where they are known."""
+
+    def make() -> tuple[Packet, ...]:
+        if max_bytes is not None:
+            return codec.encode(clip, max_bytes=max_bytes)
+        assert rate is not None
+        return codec.encode_at(clip, rate)
+
+    if streams is None:
+        return make()
+    return streams.get(digest_of(repr(codec), version("av"), clip, max_bytes, rate), make)
+
+
+def split_header(ledger: Ledger, packets: tuple[Packet, ...], bits_per_symbol: int) -> Ledger:
+    """Move from payload to header what is not the codec's own data: lengths, times, pointers, padding."""
+    data = Fraction(8 * sum(len(p.data) for p in packets), bits_per_symbol)
+    charges = []
+    for charge in ledger.charges:
+        if charge.purpose == "payload":
+            charges.append(Charge(charge.block, "payload", data))
+            charges.append(Charge("codecs/packets", "header", charge.symbols - data))
+        else:
+            charges.append(charge)
+    return Ledger(tuple(charges), ledger.budget)

@@ -1,0 +1,85 @@
+"""5G LDPC with QAM: bytes in transport blocks to symbols and back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+
+from semlink.phy.coding.block_coding import BlockCode, BlockCoding
+from semlink.phy.coding.segmentation import segment
+from semlink.phy.coding.transport_block import TransportBlock
+
+
+@dataclass(frozen=True, slots=True)
+class LdpcCoding(BlockCoding):
+    """5G NR LDPC transport blocks on square QAM.
+
+    Source: [3gpp38212, sections 5.1-5.4 and 7.2], [3gpp38211, section 7.3.1].
+    """
+
+    bits_per_symbol: int
+    rate: float
+    block_bits: int = 8192
+    iterations: int = 20
+    backend: str = "auto"
+
+    @property
+    def name(self) -> str:  # type: ignore[override]
+        return "phy/ldpc"
+
+    @property
+    def code_rate(self) -> float:
+        return self.rate
+
+    def room_of(self, symbols: int) -> int:
+        return _ldpc_room(symbols, self.bits_per_symbol, self.rate)
+
+    def code_for(self, room: int, symbols: int) -> BlockCode:
+        return _LdpcBlock(self.transport_block(room, symbols))
+
+    def transport_block(self, room: int, symbols: int) -> TransportBlock:
+        """The transport block of `room` bytes in `symbols` channel uses."""
+        return TransportBlock(
+            num_bits=room * 8,
+            num_coded=symbols * self.bits_per_symbol,
+            bits_per_symbol=self.bits_per_symbol,
+            code_rate=self.rate,
+            iterations=self.iterations,
+            backend=self.backend,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _LdpcBlock:
+    block: TransportBlock
+
+    @property
+    def num_bits(self) -> int:
+        return self.block.num_bits
+
+    @property
+    def num_coded(self) -> int:
+        return self.block.num_coded
+
+    @property
+    def num_crc(self) -> int:
+        return self.block.crc_bits
+
+    def encode(self, bits: np.ndarray) -> np.ndarray:
+        return self.block.encode(bits)
+
+    def decide(self, llr: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        decoded = self.block.decode(llr)
+        return decoded.bits, decoded.ok
+
+
+@lru_cache(maxsize=4096)
+def _ldpc_room(symbols: int, bits_per_symbol: int, rate: float) -> int:
+    """The most bytes A/8 with A + CRC <= rate * coded bits."""
+    info = int(symbols * bits_per_symbol * rate + 1e-9)
+    room = info // 8
+    while room > 0 and room * 8 + segment(room * 8, rate).crc_bits > info:
+        room -= 1
+    return max(room, 0)

@@ -1,0 +1,33 @@
+"""All sensors and reconstructions that a scenario may name."""
+
+from __future__ import annotations
+
+from semlink.sensing.specs.block_cs import BLOCK_RECONSTRUCTIONS, BLOCK_SENSORS
+from semlink.sensing.specs.block_cs_untrained import BLOCK_BASELINES
+from semlink.sensing.specs.frame_interpolation import FillSpec
+from semlink.sensing.specs.programmable import DeepSpec, GapTvSpec, InitialSpec, ProgrammableSpec
+from semlink.sensing.specs.random_projections import GENERATIVE_RECONSTRUCTIONS, GENERATIVE_SENSORS
+from semlink.spec import one_of
+
+SENSORS = (
+    ProgrammableSpec,
+    *BLOCK_SENSORS,
+    *GENERATIVE_SENSORS,
+)
+
+
+RECONSTRUCTIONS = (
+    InitialSpec,
+    GapTvSpec,
+    DeepSpec,
+    *BLOCK_RECONSTRUCTIONS,
+    *BLOCK_BASELINES,
+    *GENERATIVE_RECONSTRUCTIONS,
+    FillSpec,
+)
+
+
+AnySensor = one_of("sensor", *SENSORS)
+
+
+AnyReconstruction = one_of("reconstruction", *RECONSTRUCTIONS)

@@ -1,0 +1,290 @@
+"""Every command as a user meets it: exit codes, files, words, interrupts."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+from terminal import TOYS, Done, scenario, semlink
+
+from semlink import __version__
+from semlink.cli.commands import app
+from semlink.link.results.rows import COLUMNS
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.job import Job
+from semlink.link.sweep.run import run
+
+COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]
+ROOT = Path(__file__).resolve().parents[2]
+PNG, SVG = b"\x89PNG\r\n", b"<?xml"
+POINTS = 3 * 2 * 4
+PROMISED = """
+scheme channel snr_db budget rate channel_uses channel_uses_per_pixel payload parity crc pilot header side_info
+psnr_db psnr_ci95 ssim ssim_ci95 bler trials clips seed genie note
+"""
+SLOW = f"""name: toy
+source: {{kind: {TOYS}:Ramps, clips: 2}}
+channel: {{kind: awgn}}
+sweep: {{snr_db: [5, 8, 11, 14, 17, 20], budget: 0.04}}
+trials: {{min: 40, max: 40}}
+schemes: [{{name: direct, kind: {TOYS}:Direct}}]
+"""
+
+
+@pytest.fixture(scope="module")
+def toy(tmp_path_factory) -> tuple[Path, Done]:
+    """A folder in which the toy scenario was run once, and what the run said."""
+    folder = tmp_path_factory.mktemp("toy")
+    scenario(folder)
+    return folder, semlink("run", "toy.yaml", "--workers", 1, folder=folder)
+
+
+def listed(done: Done, folder: Path) -> list[Path]:
+    """The files that a command named, each in a line of its own."""
+    return [folder / line.strip() for line in done.out.splitlines() if (folder / line.strip()).is_file()]
+
+
+def test_the_promised_commands_are_there():
+    assert {"run", "show", "list", "schema", "plot", "compare", "cite", "check-channel"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_made_of_what_it_explains(command, tmp_path):
+    done = semlink(command, "--help", folder=tmp_path)
+    assert done.code == 0 and done.err == ""
+    explained, _, example = done.out.partition("Example: ")
+    words = " ".join(example.split()).split()
+    assert words[:2] == ["semlink", command]
+    assert all(word in explained for word in words if word.startswith("--"))
+
+
+def test_without_a_command_the_help_is_shown(tmp_path):
+    done = semlink(folder=tmp_path)
+    assert done.code == 2 and all(f"  {command} " in done.out for command in COMMANDS)
+    assert "..." not in done.out.partition("Commands:")[2]
+    assert semlink("--version", folder=tmp_path) == Done(0, f"{__version__}\n", "")
+
+
+def test_a_run_leaves_what_it_lists(toy):
+    folder, done = toy
+    assert done.code == 0 and done.err == ""
+    assert f"{POINTS} points computed, 0 reused" in done.out
+    out = folder / "results" / "toy"
+    names = ["curves.csv", "psnr_vs_cost.png", "psnr_vs_cost.svg", "psnr_vs_snr.png", "psnr_vs_snr.svg", "frames.png"]
+    assert listed(done, folder) == [out / name for name in names]
+    for name in names[1:]:
+        assert (out / name).read_bytes().startswith(PNG if name.endswith("png") else SVG)
+    assert len(list((out / "points").glob("*.json"))) == POINTS
+    assert not list(out.rglob("*.tmp"))
+
+
+def test_a_piped_run_speaks_plainly(toy):
+    _, done = toy
+    assert "\x1b" not in done.out
+    assert all(line == line.rstrip() and len(line) <= 100 for line in done.out.splitlines())
+    for name in ("direct", "uncoded", "coded"):
+        assert f" {name} " in done.out
+
+
+def test_curves_have_the_promised_columns(toy):
+    folder, _ = toy
+    with (folder / "results/toy/curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == POINTS and set(PROMISED.split()) <= set(rows[0]) == set(COLUMNS)
+    assert {row["scheme"] for row in rows} == {"direct", "uncoded", "coded"}
+
+
+def test_the_manifest_holds_the_scenario(toy):
+    folder, _ = toy
+    manifest = json.loads((folder / "results/toy/manifest.json").read_text())
+    assert manifest["scenario"] == load_scenario(folder / "toy.yaml").model_dump(mode="json")
+    assert manifest["version"] == __version__ and manifest["packages"]["torch"] and manifest["points"] == POINTS
+
+
+def test_a_rerun_computes_nothing_and_changes_nothing(toy):
+    folder, _ = toy
+    before = (folder / "results/toy/curves.csv").read_bytes()
+    done = semlink("run", "toy.yaml", "--workers", 1, folder=folder)
+    assert done.code == 0 and f"0 points computed, {POINTS} reused" in done.out
+    assert (folder / "results/toy/curves.csv").read_bytes() == before
+
+
+def test_folders_merge_by_copying_points(toy, tmp_path):
+    folder, _ = toy
+    file = scenario(tmp_path)
+    points = tmp_path / "merged" / "points"
+    points.mkdir(parents=True)
+    for path in (folder / "results/toy/points").glob("*.json"):
+        (points / path.name).write_bytes(path.read_bytes())
+    done = semlink("run", file, "--out", "merged", "--workers", 1, folder=tmp_path)
+    assert f"0 points computed, {POINTS} reused" in done.out
+    assert (tmp_path / "merged/curves.csv").read_bytes() == (folder / "results/toy/curves.csv").read_bytes()
+
+
+def test_set_out_and_fresh(tmp_path):
+    scenario(tmp_path)
+    small = ("--set", "sweep.budget=0.06", "--set", "sweep.snr_db=[12]", "--set", "schemes.1.name=by hand")
+    call = ("run", "toy.yaml", *small, "--out", "there", "--workers", 1)
+    first = semlink(*call, folder=tmp_path)
+    assert first.code == 0 and "3 points computed, 0 reused" in first.out and " by hand " in first.out
+    assert (tmp_path / "there/curves.csv").is_file() and not (tmp_path / "results").exists()
+    assert "0 points computed, 3 reused" in semlink(*call, folder=tmp_path).out
+    assert "3 points computed, 0 reused" in semlink(*call, "--fresh", folder=tmp_path).out
+
+
+def test_progress_counts_what_is_left_to_compute(tmp_path):
+    file = scenario(tmp_path, text=SLOW.replace("min: 40, max: 40", "min: 2, max: 2"))
+    told: list[tuple[str, int, int]] = []
+    work = Job(load_scenario(file), tmp_path / "out", tmp_path)
+    run(work, progress=lambda *step: told.append(step))
+    assert [step[1:] for step in told] == [(done, 6) for done in range(7)]
+    assert told[0][0] == "toy" and told[-1][0] == "direct, 20 dB, budget 0.04"
+    next((tmp_path / "out/points").glob("*.json")).unlink()
+    told.clear()
+    run(work, progress=lambda *step: told.append(step))
+    assert [step[1:] for step in told] == [(0, 1), (1, 1)]
+
+
+def test_show_prints_a_scenario_that_loads_as_the_same(tmp_path):
+    file = scenario(tmp_path)
+    done = semlink("show", file, "--set", "seed=7", folder=tmp_path)
+    assert done.code == 0 and yaml.safe_load(done.out)["trials"]["ci_halfwidth_db"] == 0.1
+    (tmp_path / "shown.yaml").write_text(done.out)
+    assert load_scenario(tmp_path / "shown.yaml") == load_scenario(file, ["seed=7"])
+
+
+def test_list_names_options_and_defaults(tmp_path):
+    everything = semlink("list", folder=tmp_path).out
+    for kind in ("scenes", "video", "awgn", "digital", "h264", "ldpc", "capacity"):
+        assert f"  {kind}" in everything
+    only = semlink("list", "coding", folder=tmp_path)
+    assert only.code == 0 and "block_bits (default 8192): largest transport block" in only.out
+    assert "awgn" not in only.out and only.out.strip() in everything
+
+
+def test_schema_is_json_that_knows_the_kinds(tmp_path):
+    schema = json.loads(semlink("schema", folder=tmp_path).out)
+    assert {"name", "source", "schemes"} <= set(schema["required"])
+    assert schema["properties"]["seed"]["type"] == "integer"
+    assert {"awgn", "h264", "ldpc"} <= {
+        kind
+        for spec in schema["$defs"].values()
+        for kind in (
+            [spec["properties"]["kind"]["const"]]
+            if "const" in spec.get("properties", {}).get("kind", {})
+            else spec.get("properties", {}).get("kind", {}).get("enum", [])
+        )
+    }
+
+
+def test_plot_draws_again_and_overlays(toy, tmp_path):
+    folder, _ = toy
+    (folder / "results/toy/psnr_vs_cost.png").unlink()
+    again = semlink("plot", "results/toy", folder=folder)
+    assert again.code == 0 and folder / "results/toy/psnr_vs_cost.png" in listed(again, folder)
+    copy = tmp_path / "other"
+    copy.mkdir()
+    (copy / "curves.csv").write_bytes((folder / "results/toy/curves.csv").read_bytes())
+    both = semlink("plot", folder / "results/toy", copy, "--out", "figures", "--metric", "ssim", folder=tmp_path)
+    files = listed(both, tmp_path)
+    assert both.code == 0 and tmp_path / "figures/ssim_vs_cost.svg" in files
+    assert "coded" in (tmp_path / "figures/ssim_vs_cost.svg").read_text()
+
+
+def test_compare_tells_and_keeps_what_it_found(toy):
+    folder, _ = toy
+    done = semlink("compare", "results/toy", "--reference", "uncoded", folder=folder)
+    assert done.code == 0 and "\x1b" not in done.out and "coded" in done.out
+    with (folder / "results/toy/compare.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert rows and all(row["scheme"] != row["reference"] == "uncoded" for row in rows)
+
+
+def test_cite_prints_bibtex(tmp_path):
+    done = semlink("cite", scenario(tmp_path, ("uncoded}", "ldpc, mcs: best}")), folder=tmp_path)
+    assert done.code == 0 and "@" in done.out and done.out.count("{") == done.out.count("}")
+    assert "3gpp38212" in done.out
+
+
+def test_check_channel_says_yes_and_no(tmp_path):
+    assert semlink("check-channel", "awgn", folder=tmp_path).code == 0
+    (tmp_path / "mine.py").write_text(
+        "class Deafening:\n"
+        "    def __call__(self, iq, snr_db, seeds):\n"
+        "        return iq + 2**0.5 * 10 ** (-snr_db / 20) * seeds.complex_normal('n', iq.shape[1])\n"
+    )
+    done = semlink("check-channel", "mine.py:Deafening", folder=tmp_path)
+    assert done.code == 1 and "snr" in done.out and done.err == ""
+    assert done.out.startswith("channel: mine.py:Deafening\n")
+
+
+def test_an_installed_plug_in_is_found_by_its_kind(tmp_path, monkeypatch):
+    info = tmp_path / "rain-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: rain\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(
+        "[semlink.blocks]\nchannel.drizzle = rain_of_test:Drizzle\nchannel.fog = fog_of_test:Fog\n"
+    )
+    (tmp_path / "rain_of_test.py").write_text(
+        "class Drizzle:\n"
+        "    def __init__(self, loss_db: float = 0.0) -> None:\n"
+        "        self.gain = 10 ** (-loss_db / 20)\n"
+        "    def __call__(self, iq, snr_db, seeds):\n"
+        "        noise = seeds.complex_normal('rain/noise', iq.shape[1])\n"
+        "        return iq * self.gain + noise * 10 ** (-snr_db / 20)\n"
+    )
+    (tmp_path / "fog_of_test.py").write_text("import nowhere_to_be_found\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    told = semlink("list", "channel", folder=tmp_path).out
+    assert "drizzle   (plug-in: rain_of_test:Drizzle)" in told
+    assert "fog   (plug-in: fog_of_test:Fog; fails to import: ModuleNotFoundError" in told
+    file = scenario(tmp_path, ("{kind: awgn}", "{kind: drizzle, loss_db: 1.5}"))
+    call = ("run", file, "--workers", 1, "--set", "sweep={snr_db: 12, budget: 0.06}")
+    done = semlink(*call, folder=tmp_path)
+    assert done.code == 0 and "channel drizzle(loss_db=1.5)" in done.out
+    wrong = semlink(*call, "--set", "channel.kind=fog", folder=tmp_path)
+    assert wrong.code == 2 and "fog_of_test fails to import: No module named 'nowhere_to_be_found'" in wrong.err
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen:
+    command = [sys.executable, "-m", "semlink.cli", "run", "toy.yaml", "--out", "out", *arguments]
+    path = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        command,
+        cwd=folder,
+        env=dict(os.environ, PYTHONPATH=path),
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for_points(folder: Path, count: int) -> None:
+    deadline = time.monotonic() + 60
+    while len(list((folder / "out/points").glob("*.json"))) < count and time.monotonic() < deadline:
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_interrupted_run_says_so_and_is_taken_up(tmp_path, workers):
+    file = scenario(tmp_path, text=SLOW)
+    process = start(tmp_path, "--workers", workers)
+    wait_for_points(tmp_path, 1)
+    os.killpg(process.pid, signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and out == ""
+    assert err == "semlink: interrupted; finished points are kept, run again to continue\n"
+    kept = len(list((tmp_path / "out/points").glob("*.json")))
+    assert 1 <= kept < 6 and not list(tmp_path.rglob("*.tmp"))
+    assert not (tmp_path / "out/curves.csv").exists()
+    again = semlink("run", file, "--out", "out", "--workers", 1, folder=tmp_path)
+    assert again.code == 0 and f"{6 - kept} point{'s' * (kept < 5)} computed, {kept} reused" in again.out

@@ -1,0 +1,272 @@
+"""What README and docs show is true: scenarios load, snippets run, commands parse, keys and columns are explained."""
+
+from __future__ import annotations
+
+import csv
+import re
+import shlex
+from configparser import ConfigParser
+from pathlib import Path
+
+import pytest
+import typer
+import yaml
+from terminal import semlink
+
+from semlink.cli.commands import app
+from semlink.link.results.rows import COLUMNS
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.scenario.scenario import Scenario, Sweep, Trials
+from semlink.link.scenario.schema import CATALOGUE
+from semlink.sensing.sources.synthetic.scenes import SceneSource
+from semlink.spec import kinds_of
+from semlink.training.recipe import load_recipe
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
+FENCED = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
+INLINE = re.compile(r"`((?:source|channel|waveform|codec|coding|sensor|reconstruction|harq): \{.*?\})`")
+WHOLE = {"name", "source", "schemes"}
+BASE = yaml.safe_load(
+    """
+    name: page
+    source: {kind: scenes}
+    channel: {kind: awgn}
+    sweep: {snr_db: 8, budget: 0.02}
+    schemes: [{name: x, kind: digital, codec: {kind: h264}, coding: {kind: ldpc, modulation: qpsk, rate: 1/2}}]
+    """
+)
+
+
+def fenced(language: str) -> list:
+    return [
+        pytest.param(page, text, id=f"{page.stem}-{number}")
+        for page in PAGES
+        for number, (found, text) in enumerate(FENCED.findall(page.read_text()))
+        if found == language
+    ]
+
+
+def inline() -> list:
+    return [pytest.param(text, id=f"{page.stem}-{text}") for page in PAGES for text in INLINE.findall(page.read_text())]
+
+
+def commands() -> list:
+    """Every line of a shell block that calls semlink."""
+    found = []
+    for page in PAGES:
+        for _, text in [block for block in FENCED.findall(page.read_text()) if block[0] == "sh"]:
+            calls = [part.strip() for line in text.splitlines() for part in re.split(r"&&|#|;", line)]
+            found += [
+                pytest.param(words[1:], id=f"{page.stem}-{call[:60]}")
+                for call in calls
+                if (words := shlex.split(call)) and words[0].rpartition("/")[2] == "semlink"
+            ]
+    return found
+
+
+def placed(part: dict) -> dict:
+    """A whole scenario around a fragment of one."""
+    scheme = dict(BASE["schemes"][0])
+    inside = {key: part[key] for key in ("codec", "coding", "sensor", "reconstruction") if key in part}
+    if "sensor" in inside or "reconstruction" in inside:
+        inside = {"sensor": {"kind": "programmable"}, "reconstruction": {"kind": "gap-tv"}} | inside
+    if inside.get("coding", {}).get("kind") == "ldpc" and not {"mcs", "modulation"} & inside["coding"].keys():
+        inside["coding"] = scheme["coding"] | inside["coding"]
+    if "harq" in part:
+        inside["coding"] = scheme["coding"] | {"harq": part["harq"]}
+    rest = {key: value for key, value in part.items() if key not in inside and key != "harq"}
+    return BASE | {"schemes": [scheme | inside]} | rest
+
+
+def loaded(tree: dict, folder: Path) -> Scenario:
+    path = folder / "page.yaml"
+    path.write_text(yaml.safe_dump(tree))
+    return load_scenario(path)
+
+
+@pytest.mark.parametrize("page, text", fenced("yaml"))
+def test_yaml_in_the_docs_is_a_scenario_or_part_of_one(page, text, tmp_path):
+    tree = yaml.safe_load(text)
+    scenario = loaded(tree if tree.keys() >= WHOLE else placed(tree), tmp_path)
+    assert all(getattr(scenario, key, None) is not None for key in tree if key in Scenario.model_fields)
+
+
+@pytest.mark.parametrize("text", inline())
+def test_yaml_within_a_sentence_is_part_of_a_scenario(text, tmp_path):
+    assert loaded(placed(yaml.safe_load(text)), tmp_path)
+
+
+@pytest.mark.parametrize("words", commands())
+def test_commands_in_the_docs_parse(words):
+    """Options and arguments as they stand; files of the repository must be there."""
+    command = typer.main.get_command(app).commands[words[0]]  # type: ignore[attr-defined]
+    command.make_context(words[0], [word.rstrip("]") if word == "]" else word for word in words[1:]])
+    for word in words[1:]:
+        if word.startswith(("scenarios/", "docs/")):
+            assert (ROOT / word.partition(":")[0]).exists(), word
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", page.read_text()):
+        assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def readme_channel() -> str:
+    (code,) = [text for found, text in FENCED.findall((ROOT / "README.md").read_text()) if found == "python"]
+    return code
+
+
+def test_the_channel_of_the_readme_runs_at_the_first_try(tmp_path):
+    """Copied as it stands, in a file outside the package, by the words around it."""
+    code = readme_channel()
+    name = re.match(r"# (\w+\.py)\n", code)
+    assert name
+    (tmp_path / name[1]).write_text(code)
+    entry = re.search(r"`channel: (\{kind: \w+\.py:.*?\})`", (ROOT / "README.md").read_text())
+    assert entry
+    spec = yaml.safe_load(entry[1])
+    small = {
+        "source": {"kind": "scenes", "clips": 1, "frames": 4, "size": [64, 64]},
+        "sweep": {"snr_db": 12, "budget": 0.2},
+    }
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(BASE | small | {"channel": spec, "trials": {"min": 2, "max": 2}}))
+    done = semlink("run", path, "--workers", 1, folder=tmp_path)
+    assert done.code == 0, done.err
+    with (tmp_path / "results/page/curves.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert row["channel"] == "my_channel.py:Dropouts(share=0.02)" and float(row["psnr_db"]) > 15
+    examined = semlink("check-channel", spec["kind"], folder=tmp_path)
+    assert examined.code == 0, examined.out
+
+
+def test_a_fading_channel_that_states_its_coherence_gets_pilots_unasked(tmp_path):
+    """The worked example of the channels page, without the waveform that its scenario names."""
+    small = {"source": {"kind": "scenes", "clips": 1, "frames": 4, "size": [64, 64]}, "trials": {"min": 2, "max": 2}}
+    channel = {"kind": str(ROOT / "docs/examples/shadowed.py:Shadowed"), "coherence": 64}
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(BASE | small | {"channel": channel, "sweep": {"snr_db": 25, "budget": 0.3}}))
+    done = semlink("run", path, "--workers", 1, folder=tmp_path)
+    assert done.code == 0, done.err
+    with (tmp_path / "results/page/curves.csv").open() as file:
+        (row,) = csv.DictReader(file)
+    assert float(row["pilot"]) > 0.05 * float(row["channel_uses"]) and row["genie"] == ""
+    assert float(row["psnr_db"]) > 22
+
+
+@pytest.mark.parametrize("page, text", [p for p in fenced("python") if p.values[0].stem in ("sources", "channels")])
+def test_python_in_the_docs_runs(page, text, tmp_path, monkeypatch):
+    from PIL import Image
+
+    clip = SceneSource(clips=1, frames=160, size=(64, 64)).clip(0)
+    (tmp_path / "clips").mkdir()
+    for number, frame in enumerate(clip):
+        Image.fromarray((frame * 255).astype("uint8")).save(tmp_path / "clips" / f"{number}.png")
+    text = text.replace("clips/*.mkv", "clips/*.png").replace("(256, 256)", "(64, 64)")
+    monkeypatch.chdir(tmp_path)
+    exec(compile(text, str(page), "exec"), {})
+
+
+@pytest.mark.parametrize("page, text", fenced("python"))
+def test_python_in_the_docs_compiles(page, text):
+    compile(text, str(page), "exec")
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_shipped_scenarios_load_under_their_own_name(path):
+    assert load_scenario(path).name == path.stem
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: path.stem)
+def test_what_a_manifest_writes_out_is_a_scenario_again(path):
+    scenario = load_scenario(path)
+    assert Scenario.model_validate(scenario.model_dump(mode="json")) == scenario
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "scenarios/train").glob("*.yaml")), ids=lambda path: path.stem)
+def test_shipped_recipes_load(path):
+    assert load_recipe(path).name == path.stem
+
+
+def test_the_custom_channel_runs(tmp_path):
+    """The worked example, made small."""
+    small = (
+        "source.size=[64,64]",
+        "source.frames=4",
+        "source.clips=1",
+        "sweep={snr_db: [14], budget: 0.15}",
+        "trials={max: 4}",
+    )
+    options = [word for change in small for word in ("--set", change)]
+    done = semlink("run", ROOT / "scenarios/custom_channel.yaml", "--workers", 1, *options, folder=tmp_path)
+    assert done.code == 0, done.err
+    with (tmp_path / "results/custom_channel/curves.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == 4 and {row["scheme"] for row in rows} == {
+        s.name for s in load_scenario(SCENARIOS[0].parent / "custom_channel.yaml").schemes
+    }
+    told = {row["scheme"]: float(row["psnr_db"]) for row in rows if "told=True" in row["channel"]}
+    untold = {row["scheme"]: float(row["psnr_db"]) for row in rows if "told=True" not in row["channel"]}
+    best = next(name for name in told if "best" in name)
+    assert told[best] >= untold[best] > 20
+
+
+# the reference tables
+
+
+def explained(page: str) -> str:
+    return (ROOT / "docs" / page).read_text()
+
+
+@pytest.mark.parametrize("model", [Scenario, Sweep, Trials], ids=lambda model: model.__name__)
+def test_every_key_of_a_scenario_is_explained(model):
+    assert not [name for name in model.model_fields if f"| `{name}` |" not in explained("scenarios.md")]
+
+
+PAGE_OF = {
+    "source": "sources.md",
+    "sensor": "sensor.md",
+    "reconstruction": "sensor.md",
+    "channel": "channels.md",
+    "waveform": "channels.md",
+    "codec": "scenarios.md",
+    "coding": "scenarios.md",
+    "scheme": "scenarios.md",
+}
+
+
+@pytest.mark.parametrize("joint", ["source", "channel", "waveform", "codec", "coding", "scheme"])
+def test_every_block_and_option_is_explained(joint):
+    text = explained(PAGE_OF[joint])
+    for spec in CATALOGUE[joint]:
+        options = [name for name in spec.model_fields if name != "kind"]
+        unknown = [word for word in (*kinds_of(spec), *options) if not re.search(rf"\b{re.escape(word)}\b", text)]
+        assert not unknown, f"{spec.__name__}: {', '.join(unknown)} not in docs/{PAGE_OF[joint]}"
+
+
+def test_every_column_is_explained():
+    text = explained("results.md")
+    assert not [name for name in COLUMNS if f"`{name}`" not in text]
+
+
+def test_every_dependency_has_its_reason():
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    needed = [re.split(r"[<>=]", line)[0] for line in setup["options"]["install_requires"].split()]
+    table = re.findall(r"^\| ([^|]+) \|", explained("architecture.md"), re.MULTILINE)
+    named = {name.strip() for row in table for name in row.split(",")}
+    assert not [name for name in needed if name not in named]
+    assert not [n for n in setup["options.extras_require"] if n not in ("test", "lint") and f"extra `{n}`" not in named]
+
+
+def test_both_commands_of_the_readme_share_an_environment():
+    """After `pip install .` and a run, compiled kernels stay behind in a package without modules.
+
+    A plain path, which `pip install -e` writes where `package_dir` is given, finds the real package behind it.
+    """
+    setup = ConfigParser()
+    setup.read(ROOT / "setup.cfg")
+    assert setup["options"]["package_dir"].split() == ["=", "."]

@@ -1,0 +1,94 @@
+"""The house: imports run one way, and starting up stays light."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGE = ROOT / "semlink"
+ALLOWED = {
+    "vocabulary": set(),
+    "nn": set(),
+    "phy": {"nn"},
+    "sensing": {"nn"},
+    "codecs": {"nn"},
+    "training": {"nn", "phy", "sensing", "codecs"},
+    "link": {"nn", "phy", "sensing", "codecs", "training"},
+    "cli": {"link", "training"},
+}
+HEAVY = ("torch", "sionna", "matplotlib", "av", "scipy", "numba", "skimage", "commpy", "constriction")
+
+
+def room(path: Path) -> str:
+    first = path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+    return first if first in ALLOWED else "vocabulary"
+
+
+def imported_rooms(path: Path) -> set[str]:
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = [node.module] if isinstance(node, ast.ImportFrom) and node.module else []
+        names += [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+        found |= {n.split(".")[1] for n in names if n.startswith("semlink.")}
+    return {name for name in found if name in ALLOWED}
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_imports_run_one_way(path):
+    here = room(path)
+    assert imported_rooms(path) - {here} <= ALLOWED[here]
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_and_functions_stay_small(path):
+    text = path.read_text()
+    assert text.count("\n") <= 450
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.FunctionDef):
+            first = node.body[1] if ast.get_docstring(node) and len(node.body) > 1 else node.body[0]
+            assert node.end_lineno - first.lineno < 60, node.name
+
+
+def modules_after(*arguments: str) -> set[str]:
+    code = (
+        "import sys\nfrom semlink.cli.commands import app\n"
+        f"try:\n    app({list(arguments)!r}, standalone_mode=False)\nexcept SystemExit:\n    pass\n"
+        "sys.stderr.write('MODULES ' + ' '.join(sorted(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    return set(done.stderr.rsplit("MODULES ", 1)[1].split())
+
+
+def test_import_of_the_package_loads_nothing_heavy():
+    code = "import sys, semlink; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert not set(HEAVY) & set(done.stdout.split())
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("show", "scenarios/quickstart.yaml"), ("list",), ("schema",)])
+def test_light_commands_load_nothing_heavy(arguments):
+    assert not set(HEAVY) & modules_after(*arguments)
+
+
+def test_start_up_is_quick():
+    best = 10.0
+    for _ in range(4):
+        start = time.perf_counter()
+        subprocess.run([sys.executable, "-m", "semlink.cli", "--help"], capture_output=True, cwd=ROOT, check=True)
+        best = min(best, time.perf_counter() - start)
+    assert best < 0.5
+
+
+def test_public_names_are_there():
+    import semlink
+
+    for name in semlink.__all__:
+        assert getattr(semlink, name).__name__ == name
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        semlink.nothing  # noqa: B018

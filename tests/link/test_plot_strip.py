@@ -1,0 +1,72 @@
+"""Frames around a gap, as each scheme fills it."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import yaml
+
+from semlink.link.plots.frames import as_picture, middle_points
+from semlink.link.plots.skipped_frames import draw_strip, gap
+from semlink.link.scenario.loader import load_scenario
+from semlink.link.sweep.job import Job
+from semlink.link.sweep.run import run
+
+SKIPPING = {"kind": "random", "operator": "identity", "skip": [3, 4, 7]}
+
+
+def made(folder, sensor: dict):
+    schemes = [
+        {"name": method, "kind": "sensing", "sensor": sensor, "reconstruction": {"kind": "fill", "method": method}}
+        for method in ("nearest", "linear")
+    ]
+    source = {"kind": "digits", "frames": 9, "clips": 1}
+    content = {"name": "s", "source": source, "schemes": schemes, "metrics": ["psnr"], "table": {}}
+    (folder / "s.yaml").write_text(yaml.safe_dump(content))
+    return run(Job(load_scenario(folder / "s.yaml"), folder / "out", folder))
+
+
+def test_the_first_gap_and_its_neighbours_are_shown(tmp_path):
+    bench = made(tmp_path, SKIPPING).bench
+    assert [gap(bench, point) for point in middle_points(bench)] == [(2, 3, 4, 5)] * 2
+    (path,) = draw_strip(bench, tmp_path / "strip.png")
+    assert path.stat().st_size > 5000
+
+
+def test_nothing_is_drawn_where_all_frames_are_read(tmp_path):
+    bench = made(tmp_path, {"kind": "random", "operator": "identity"}).bench
+    assert draw_strip(bench, tmp_path / "strip.png") == []
+
+
+def test_frames_that_are_read_are_exact_and_skipped_ones_stand_apart(tmp_path):
+    rows = made(tmp_path, SKIPPING).rows
+    assert {row.scheme: row.psnr_db < 60 for row in rows} == {"nearest": True, "linear": True}
+    (point, *_) = (tmp_path / "out" / "points").iterdir()
+    record = yaml.safe_load(point.read_text())
+    assert record["frame_kinds"] == ["skipped" if t in SKIPPING["skip"] else "read" for t in range(9)]
+    by_frame = record["clips"][0]["psnr_by_frame"]
+    assert min(by_frame[t] for t in range(9) if t not in SKIPPING["skip"]) > 90
+    assert max(by_frame[t] for t in SKIPPING["skip"]) < 60
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_planes_become_colours(planes):
+    frame = np.random.default_rng(0).random((6, 4))
+    shown = as_picture(frame * 1.5, planes)
+    assert shown.max() <= 1
+    if planes == 3:
+        np.testing.assert_allclose(shown[1, 2], np.clip(1.5 * frame[[1, 3, 5], 2], 0, 1))
+
+
+def test_frames_are_shown_in_colour(tmp_path):
+    """A red picture is red on the page: every dot of it, enlarged, and nothing else is."""
+    from PIL import Image
+
+    from semlink.link.plots.frame_panels import draw_frames
+
+    red = np.zeros((32, 32, 3))
+    red[..., 0] = 1
+    draw_frames([("source", red, ""), ("gray", np.full((32, 32), 0.5), "")], tmp_path / "f.png")
+    page = np.asarray(Image.open(tmp_path / "f.png").convert("RGB"))
+    dots = (page == [255, 0, 0]).all(2).sum()
+    assert dots >= 0.9 * 256 * 256 and ((page == [128, 128, 128]).all(2)).sum() >= 0.9 * 256 * 256

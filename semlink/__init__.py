@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from semlink.flow import Flow as Flow
     from semlink.ledger import Charge as Charge, Ledger as Ledger
     from semlink.payload import (
+        ChannelOutput as ChannelOutput,
         Frames as Frames,
-        Heard as Heard,
         Measurement as Measurement,
         Received as Received,
         Symbols as Symbols,
@@ -27,7 +27,7 @@ _HOMES = {
     "Charge": "ledger",
     "Flow": "flow",
     "Frames": "payload",
-    "Heard": "payload",
+    "ChannelOutput": "payload",
     "Ledger": "ledger",
     "Measurement": "payload",
     "Received": "payload",
@@ -35,7 +35,7 @@ _HOMES = {
     "Symbols": "payload",
 }
 
-__all__ = ["Charge", "Flow", "Frames", "Heard", "Ledger", "Measurement", "Received", "Seeds", "Symbols"]
+__all__ = ["Charge", "Flow", "Frames", "ChannelOutput", "Ledger", "Measurement", "Received", "Seeds", "Symbols"]
 
 
 def __getattr__(name: str) -> Any:

@@ -9,9 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from semlink.feedback import Burst, Feedback, Opening, Past
+from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
 from semlink.flow import Flow
-from semlink.payload import Agreement, Delivered, Frames, FrameShape, Heard, Measurement, Point, Received, Symbols
+from semlink.payload import (
+    Agreement,
+    ChannelOutput,
+    Delivered,
+    Frames,
+    FrameShape,
+    Measurement,
+    Point,
+    Received,
+    Symbols,
+)
 from semlink.seeds import Seeds
 
 if TYPE_CHECKING:
@@ -89,10 +99,10 @@ class Channel(Protocol):
     """Symbols in, what the antenna picked up out.
 
     `iq` is complex64 (clip, n) of unit average power. The answer is a tensor
-    of the same shape, or a `Heard` that also names gain, noise or erasures.
+    of the same shape, or a `ChannelOutput` that also names gain, noise or erasures.
     """
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> torch.Tensor | Heard: ...
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> torch.Tensor | ChannelOutput: ...
 
 
 class Waveform(Protocol):
@@ -106,12 +116,12 @@ class Waveform(Protocol):
         """Data symbols with pilots put in, and charged."""
         ...
 
-    def demodulate(self, heard: Heard, snr_db: float) -> Received:
+    def demodulate(self, heard: ChannelOutput, snr_db: float) -> Received:
         """Data symbols, equalised with what the pilots told."""
         ...
 
 
-class Rehearsal(Protocol):
+class Calibration(Protocol):
     """What a scheme may try out before the run, on noise that it is not scored on."""
 
     def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
@@ -135,7 +145,7 @@ class Scheme(Protocol):
     (1, t, h, w), symbols (1, n).
     """
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
         """Settle what both ends know.
 
         Raises:
@@ -152,7 +162,7 @@ class Interactive(Protocol):
     """A scheme that talks back. It may add `symbols_ahead`, and is then told each burst's SNR before it sends."""
 
     def next_burst(
-        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[Past], opening: Opening
+        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[SentBurst], opening: BurstContext
     ) -> Flow[Symbols] | None:
         """The next data symbols, possibly none of them for a silence; None when all is said."""
         ...
@@ -164,6 +174,6 @@ class Interactive(Protocol):
     def receive(self, bursts: Sequence[Burst], agreement: Agreement) -> Frames | Delivered: ...
 
 
-def talks_back(scheme: Any) -> bool:
+def is_interactive(scheme: Any) -> bool:
     """Whether a scheme is interactive."""
     return hasattr(scheme, "next_burst")

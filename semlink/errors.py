@@ -47,7 +47,7 @@ class ChannelFault(SemlinkError, ValueError):
     """A channel whose output cannot be true: wrong count, NaN, wrong type."""
 
 
-class JointError(SemlinkError, TypeError):
+class InterfaceError(SemlinkError, TypeError):
     """Two blocks that do not fit together."""
 
 

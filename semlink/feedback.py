@@ -20,7 +20,7 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class BurstContext:
     """What both ends know when a burst begins.
 
     Attributes:
@@ -33,11 +33,11 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
-class Past:
+class SentBurst:
     """A burst as the transmitter remembers it."""
 
     symbols: int
-    opening: Opening
+    opening: BurstContext
     feedback: Feedback
 
 
@@ -46,7 +46,7 @@ class Burst:
     """A burst as the receiver got it."""
 
     received: Received
-    opening: Opening
+    opening: BurstContext
 
     @property
     def symbols(self) -> int:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 
 if TYPE_CHECKING:
     import torch
@@ -79,7 +79,7 @@ class Symbols:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ChannelOutput:
     """What the channel delivers to the receive antenna.
 
     Attributes:
@@ -94,6 +94,10 @@ class Heard:
     noise_var: Any = None
     gain: torch.Tensor | None = None
     erased: torch.Tensor | None = None
+
+
+Heard = ChannelOutput
+"""The name of `ChannelOutput` before version 0.2, for channels written then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,11 +182,11 @@ def part_of(received: Received, start: int, stop: int) -> Received:
     Behind the last one there may be filling; how long a burst is both ends know.
 
     Raises:
-        JointError: the waveform gave fewer symbols than were sent.
+        InterfaceError: the waveform gave fewer symbols than were sent.
     """
     have = received.iq.shape[1]
     if have < stop:
-        raise JointError(f"the waveform gave back {have} of {stop} data symbols")
+        raise InterfaceError(f"the waveform gave back {have} of {stop} data symbols")
     if (start, stop) == (0, have):
         return received
     genie = {

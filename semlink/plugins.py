@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from semlink.errors import JointError, ScenarioError, UnknownBlock
+from semlink.errors import InterfaceError, ScenarioError, UnknownBlock
 from semlink.spec import PluginSpec, offered
 
-MANNERS = {
+REQUIRED_METHODS = {
     "source": ("__len__", "name", "clip"),
     "sensor": ("measure",),
     "channel": ("__call__",),
@@ -64,9 +64,11 @@ def build(spec: PluginSpec, joint: str, *, folder: Path | None = None) -> Any:
         made = cls(**options)
     except (TypeError, ValueError) as fault:
         raise ScenarioError(f"{joint} {spec.kind}: {fault}") from fault
-    missing = [name for name in MANNERS.get(joint, ()) if not callable(getattr(made, name, None))]
+    missing = [name for name in REQUIRED_METHODS.get(joint, ()) if not callable(getattr(made, name, None))]
     if missing:
-        raise JointError(f"{joint} {spec.kind}: has no {missing[0]}; a {joint} needs {', '.join(MANNERS[joint])}")
+        raise InterfaceError(
+            f"{joint} {spec.kind}: has no {missing[0]}; a {joint} needs {', '.join(REQUIRED_METHODS[joint])}"
+        )
     return made
 
 

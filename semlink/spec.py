@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 GROUP = "semlink.blocks"
 PLUGIN = "plug-in"
-JOINTS = ("source", "sensor", "reconstruction", "channel", "waveform", "codec", "coding", "scheme")
+INTERFACES = ("source", "sensor", "reconstruction", "channel", "waveform", "codec", "coding", "scheme")
 
 
 class Spec(BaseModel):

@@ -5,7 +5,7 @@ channel: {kind: docs/examples/dropouts.py:Dropouts, share: 0.05}
 
 import torch
 
-from semlink import Heard
+from semlink import ChannelOutput
 
 
 class Dropouts:
@@ -22,4 +22,4 @@ class Dropouts:
         lost = runs.repeat_interleave(self.length, dim=1)[:, :n].to(iq.device)
         noise = seeds.complex_normal("dropouts/noise", n).to(iq) * 10 ** (-snr_db / 20)
         heard = torch.where(lost, 0, iq) + noise
-        return Heard(heard, erased=lost) if self.told else heard
+        return ChannelOutput(heard, erased=lost) if self.told else heard

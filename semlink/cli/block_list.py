@@ -8,7 +8,7 @@ from typing import Any
 
 from semlink.errors import ScenarioError
 from semlink.link.scenario.schema import CATALOGUE
-from semlink.spec import JOINTS, Spec, kinds_of, offered
+from semlink.spec import INTERFACES, Spec, kinds_of, offered
 
 WIDTH = 100
 
@@ -19,9 +19,9 @@ def describe(joint: str | None = None) -> str:
     Raises:
         ScenarioError: there is no such joint.
     """
-    if joint is not None and joint not in JOINTS:
-        raise ScenarioError(f"no joint {joint!r}; there are {', '.join(JOINTS)}")
-    joints = [joint] if joint else [j for j in JOINTS if j in CATALOGUE or offered(j)]
+    if joint is not None and joint not in INTERFACES:
+        raise ScenarioError(f"no joint {joint!r}; there are {', '.join(INTERFACES)}")
+    joints = [joint] if joint else [j for j in INTERFACES if j in CATALOGUE or offered(j)]
     return "\n".join("\n".join(_joint(name)) for name in joints) + "\n"
 
 

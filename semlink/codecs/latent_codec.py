@@ -67,7 +67,7 @@ class LatentCodec:
         step: of the quantiser where `rates` give the rank.
         digest: SHA-256 of the weights, found when they are read.
     Raises:
-        ModelError, JointError: weights missing, damaged, or of other planes.
+        ModelError, InterfaceError: weights missing, damaged, or of other planes.
         ScenarioError: a rank or step that means nothing.
     """
 
@@ -92,7 +92,7 @@ class LatentCodec:
 
         Raises:
             Infeasible: not even the coarsest stream fits.
-            JointError: frames that are not 64 x 64 in each plane, or a rank above their number.
+            InterfaceError: frames that are not 64 x 64 in each plane, or a rank above their number.
         """
         best, reason = None, None
         for rank, codes in self._codes(clip, self._ranks(clip)).items():
@@ -113,7 +113,7 @@ class LatentCodec:
 
         Raises:
             ScenarioError: no rank.
-            JointError: frames that are not 64 x 64 in each plane, or a rank above their number.
+            InterfaceError: frames that are not 64 x 64 in each plane, or a rank above their number.
         """
         if rate < 1 or rate != int(rate):
             raise ScenarioError(f"rates: got {rate:g} for codec gmlr; allowed: ranks, whole numbers from 1")

@@ -15,15 +15,15 @@ import torch
 MEAN_INTENSITY = 0.45
 
 
-def weigh(slots: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+def normalise_readings(slots: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
     """Readings (b, s, h, w), front-packed full-scale sums, as x; `counts` (h, w), clips of 2 s frames."""
     length = exposure_length(counts, slots.shape[-3]).to(slots.dtype)
     x = (slots - MEAN_INTENSITY * length) * length.rsqrt()
     return torch.where(taken(counts, slots.shape[-3]), x, 0)
 
 
-def unweigh(x: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
-    """The inverse of `weigh`: readings (b, s, h, w), zero where nothing was read."""
+def denormalise_readings(x: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
+    """The inverse of `normalise_readings`: readings (b, s, h, w), zero where nothing was read."""
     length = exposure_length(counts, x.shape[-3]).to(x.dtype)
     return torch.where(taken(counts, x.shape[-3]), x * length.sqrt() + MEAN_INTENSITY * length, 0)
 

@@ -164,7 +164,7 @@ def test_a_mistake_is_said_before_anything_is_made(place, old, new, says):
         ("inf", "the channel returned NaN or infinite symbols"),
         ("longer", "the channel changed (clip, symbols) from (1, 128) to (1, 256)"),
         ("real", "the channel returned torch.float32; need complex symbols"),
-        ("nothing", "the channel returned NoneType; need a complex tensor or semlink.Heard"),
+        ("nothing", "the channel returned NoneType; need a complex tensor or semlink.ChannelOutput"),
     ],
 )
 def test_an_impossible_channel_is_named_with_its_point(place, how, says):

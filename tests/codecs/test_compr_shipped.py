@@ -11,7 +11,7 @@ import torch
 from codec_toys import write_codec
 
 from semlink.codecs.packetization import framed_size
-from semlink.codecs.readings_domain import weigh
+from semlink.codecs.readings_domain import normalise_readings
 from semlink.codecs.task_aware.codec import TaskAwareCodec, load_codec
 from semlink.payload import Frames, FrameShape, Measurement
 from semlink.seeds import Seeds
@@ -56,7 +56,7 @@ def test_weights_answer_their_probe_and_name_their_recipe(name):
 def test_the_stream_is_within_a_percent_of_the_estimate(name, q):
     """But for the last word of the range coder and two bytes of header."""
     codec, slots = TaskAwareCodec(name, slices=1), scene(1)[1]
-    x = weigh(torch.from_numpy(slots)[None], codec.counts(SHAPE))
+    x = normalise_readings(torch.from_numpy(slots)[None], codec.counts(SHAPE))
     _, bits = load_codec(name).net(x, torch.tensor([round(q * 255) / 255]))
     sent = 8 * (len(codec.encode_at(slots, q)[0].data) - 2)
     assert abs(sent - float(bits)) <= 0.01 * float(bits) + 32

@@ -29,7 +29,7 @@ from semlink.codecs.delta_sigma.networks import (
 )
 from semlink.codecs.delta_sigma.packets import even_counts, fold_for, parts_of, plain_size, read_packets, write_packets
 from semlink.codecs.packetization import framed_size
-from semlink.errors import Infeasible, JointError, ModelError, ScenarioError
+from semlink.errors import Infeasible, InterfaceError, ModelError, ScenarioError
 from semlink.payload import FrameShape, Packet
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -157,9 +157,9 @@ def test_other_refusals(weights, tmp_path):
         DeltaSigmaCodec(weights, channels=40)
     with pytest.raises(ScenarioError, match="got 5 channels beside codec.channels 4"):
         DeltaSigmaCodec(weights, channels=4).encode_at(scene(), 5)
-    with pytest.raises(JointError, match=r"\(16, 48, 64, 3\); allowed: gray frames"):
+    with pytest.raises(InterfaceError, match=r"\(16, 48, 64, 3\); allowed: gray frames"):
         DeltaSigmaCodec(weights).encode_at(np.repeat(scene()[..., None], 3, -1), 4)
-    with pytest.raises(JointError, match="got a clip of 1032 frames; allowed: 1 to 1024"):
+    with pytest.raises(InterfaceError, match="got a clip of 1032 frames; allowed: 1 to 1024"):
         DeltaSigmaCodec(weights).encode_at(np.zeros((1032, 8, 8), np.float32), 4)
     with pytest.raises(ModelError, match="weights for 'compression'; allowed: those of 'delta_sigma'"):
         DeltaSigmaCodec("compr")

@@ -13,7 +13,7 @@ from hypothesis import given, settings, strategies as st
 
 from semlink.codecs.latent_codec import LatentCodec, from_stream, to_stream
 from semlink.codecs.packetization import framed_size
-from semlink.errors import Infeasible, JointError, ScenarioError, SemlinkError
+from semlink.errors import Infeasible, InterfaceError, ScenarioError, SemlinkError
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.sweep.job import Job
 from semlink.link.sweep.run import run
@@ -111,11 +111,11 @@ def test_without_a_rank_the_best_of_several_is_sent(codec):
     ("act", "fault", "says"),
     [
         (lambda c: c.encode_at(clip(), 2.5), ScenarioError, "got 2.5 for codec gmlr; allowed: ranks"),
-        (lambda c: c.encode_at(clip(3), 4), JointError, "rank 4 for 3 frames"),
-        (lambda c: c.encode(clip()[:, :32], max_bytes=99), JointError, "codec gmlr: frames of 32 x 64"),
+        (lambda c: c.encode_at(clip(3), 4), InterfaceError, "rank 4 for 3 frames"),
+        (lambda c: c.encode(clip()[:, :32], max_bytes=99), InterfaceError, "codec gmlr: frames of 32 x 64"),
         (lambda c: LatentCodec(c.weights, rank=0), ScenarioError, "rank is 0"),
         (lambda c: LatentCodec(c.weights, step=2), ScenarioError, "step is 2; allowed"),
-        (lambda c: LatentCodec(c.weights, planes=3), JointError, "a generator of 1 planes; the scenario has 3"),
+        (lambda c: LatentCodec(c.weights, planes=3), InterfaceError, "a generator of 1 planes; the scenario has 3"),
     ],
 )
 def test_bad_input_says_what_is_allowed(codec, act, fault, says):

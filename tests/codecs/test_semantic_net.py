@@ -8,7 +8,7 @@ import torch
 from semantic_toys import MODEL, semantic_recipe
 from training_toys import small_pack
 
-from semlink.codecs.readings_domain import taken, unweigh, weigh
+from semlink.codecs.readings_domain import denormalise_readings, normalise_readings, taken
 from semlink.codecs.readings_klt import VideoModel, reading_basis
 from semlink.codecs.semantic.networks import SYMBOLS, SemanticDecoder, SemanticEncoder, SemanticSize, start_gains
 from semlink.codecs.semantic.rate_allocation import RateAllocation, draw_levels, explored, log_probability, prefix_mask
@@ -31,10 +31,10 @@ def readings(seed: int = 0, clips: int = 2) -> torch.Tensor:
 
 def test_error_in_the_readings_domain_is_error_of_the_initial_reconstruction():
     a, b = readings(1), readings(2)
-    apart = (weigh(a, COUNTS) - weigh(b, COUNTS)).square().sum()
+    apart = (normalise_readings(a, COUNTS) - normalise_readings(b, COUNTS)).square().sum()
     in_video = (initial_reconstruction(a, COUNTS) - initial_reconstruction(b, COUNTS)).square().sum()
     assert apart == pytest.approx(float(in_video), rel=1e-4)
-    assert torch.allclose(unweigh(weigh(a, COUNTS), COUNTS), a, atol=1e-5)
+    assert torch.allclose(denormalise_readings(normalise_readings(a, COUNTS), COUNTS), a, atol=1e-5)
 
 
 def test_the_basis_is_orthonormal_and_touches_no_empty_slot():
@@ -54,7 +54,7 @@ def test_the_basis_holds_the_variances_of_its_model():
     factors = [np.linalg.cholesky(c**lag) for c, lag in zip((0.8, 0.9, 0.9), lags)]
     video = np.einsum("ti,yj,xk,nijk->ntyx", *factors, rng.standard_normal((20000, 16, 2, 2))) * 0.2
     counts = torch.tensor([[4, 2], [1, 8]])
-    x = weigh(expose(torch.from_numpy(video).float(), counts), counts)
+    x = normalise_readings(expose(torch.from_numpy(video).float(), counts), counts)
     x = x - x.mean(0)
     found = torch.einsum("nsyx,ksyx->nk", x, basis.vectors).var(0)
     assert torch.allclose(found, basis.variances, rtol=0.06)
@@ -76,7 +76,7 @@ def untrained_pair() -> tuple[SemanticEncoder, SemanticDecoder]:
 def test_training_starts_at_the_linear_estimate():
     """Without noise what was sent comes back as its projection; with noise shrunk by v / (v + noise)."""
     encoder, decoder = untrained_pair()
-    x, snr = weigh(readings(), COUNTS), torch.tensor([3.0, 17.0])
+    x, snr = normalise_readings(readings(), COUNTS), torch.tensor([3.0, 17.0])
     symbols = encoder(x, snr)
     basis = reading_basis(TILE, 8, 16)
     kept = torch.nn.functional.conv2d(x, basis.vectors[:24], stride=8)
@@ -96,7 +96,7 @@ def test_training_starts_at_the_linear_estimate():
 def test_symbols_that_were_not_sent_or_did_not_arrive_change_nothing():
     encoder, decoder = untrained_pair()
     decoder.leave.weight.normal_(0, 0.1)
-    x, snr = weigh(readings(), COUNTS), torch.tensor([10.0, 10.0])
+    x, snr = normalise_readings(readings(), COUNTS), torch.tensor([10.0, 10.0])
     symbols, noise = encoder(x, snr), torch.full((2, SYMBOLS, 4, 4), 0.1)
     sent = prefix_mask(torch.full((2, 4, 4), 12))
     usual = decoder(symbols, sent, noise, snr)
@@ -230,7 +230,7 @@ def test_the_policy_alone_learns_where_levels_pay():
     moved = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
     assert moved and all(name.startswith("ran.") for name in moved)
     counts = made.options.sensor.counts(clips)
-    x = weigh(made.options.sensor.sense(clips, counts, rng), counts)
+    x = normalise_readings(made.options.sensor.sense(clips, counts, rng), counts)
     snr, told = torch.tensor([10.0, 10.0]), (torch.full((2,), float(np.log(0.03))), torch.tensor([12, 12]))
     chances = model.ran(model.sce(x, snr), snr, *told).exp().detach()
     level = (chances * torch.arange(1, 5)[:, None, None]).sum(1)

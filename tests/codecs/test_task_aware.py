@@ -16,11 +16,11 @@ import yaml
 from codec_toys import make_net, make_readings, write_codec
 
 from semlink.codecs.packetization import framed_size
-from semlink.codecs.readings_domain import weigh
+from semlink.codecs.readings_domain import normalise_readings
 from semlink.codecs.readings_klt import reading_basis
 from semlink.codecs.task_aware.codec import TaskAwareCodec, choose_levels, conceal, load_codec
 from semlink.codecs.task_aware.networks import CodecSizes, TaskAwareNet
-from semlink.errors import Infeasible, JointError, ModelError, ScenarioError
+from semlink.errors import Infeasible, InterfaceError, ModelError, ScenarioError
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.sweep.job import Job
 from semlink.link.sweep.run import run
@@ -40,7 +40,7 @@ def plain(tmp_path_factory) -> str:
 
 
 def x_of(codec: TaskAwareCodec, slots: np.ndarray) -> torch.Tensor:
-    return weigh(torch.from_numpy(slots)[None], codec.counts(FrameShape(16, *slots.shape[1:])))
+    return normalise_readings(torch.from_numpy(slots)[None], codec.counts(FrameShape(16, *slots.shape[1:])))
 
 
 def test_untrained_it_is_transform_coding_with_uniform_steps(plain):
@@ -176,7 +176,7 @@ def test_what_does_not_fit_is_refused(weights, tmp_path):
         codec.encode_at(make_readings(), 1.5)
     with pytest.raises(ScenarioError, match="slices"):
         TaskAwareCodec(weights, slices=17)
-    with pytest.raises(JointError, match=r"allowed: \(8, h, w\)"):
+    with pytest.raises(InterfaceError, match=r"allowed: \(8, h, w\)"):
         codec.encode_at(np.zeros((16, 32, 32), np.float32), 0.5)
     with pytest.raises(ModelError, match="weights for 'ratio_policy'; allowed: those of 'compression'"):
         TaskAwareCodec("sensor")
@@ -201,11 +201,11 @@ def test_published_sizes_build_and_run():
 
 
 def scenario(folder: Path, weights: str, *schemes: dict, **content) -> Path:
-    eye = {
+    camera = {
         "sensor": {"kind": "programmable", "ratio_map": "learned", "weights": "sensor", "mean_count": 2.5},
         "reconstruction": {"kind": "initial"},
     }
-    base = {"kind": "digital", "codec": {"kind": "task-aware", "weights": weights}} | eye
+    base = {"kind": "digital", "codec": {"kind": "task-aware", "weights": weights}} | camera
     body = {
         "name": "s",
         "source": {"kind": "scenes", "clips": 1, "size": [64, 64], "seed": 5},
@@ -259,5 +259,5 @@ def test_the_knob_is_a_rate(weights, tmp_path):
     ],
 )
 def test_other_sensors_are_refused(weights, tmp_path, changes, says):
-    with pytest.raises((JointError, ScenarioError), match=says):
+    with pytest.raises((InterfaceError, ScenarioError), match=says):
         rows_of(tmp_path, weights, {"name": "x", "coding": {"kind": "capacity"}} | changes)

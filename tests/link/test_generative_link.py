@@ -12,7 +12,7 @@ from generator_toys import small_weights
 
 from semlink.errors import SemlinkError
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.schemes.camera import Eye
+from semlink.link.schemes.camera import Camera
 from semlink.link.sweep.job import Job
 from semlink.link.sweep.run import run
 from semlink.nn.generative.generator_weights import generator_of
@@ -62,11 +62,11 @@ def test_rates_are_ranks_of_the_reconstruction_and_cost_is_the_sensors(tmp_path,
 
 def test_clips_together_are_clips_alone(weights):
     sensor = RandomSensor("gaussian", measurements=90)
-    eye = Eye(sensor, GmlrReconstructor(weights, sensor, FitSettings(epochs=8, precision="float32")))
+    camera = Camera(sensor, GmlrReconstructor(weights, sensor, FitSettings(epochs=8, precision="float32")))
     clips = [Frames(torch.rand(1, 3, 64, 64, generator=torch.Generator().manual_seed(n))) for n in range(3)]
     seeds = [Seeds(1, (n,)) for n in range(3)]
-    for clip, own, together in zip(clips, seeds, eye.restore_many(clips, seeds), strict=True):
-        torch.testing.assert_close(together.frames.pixels, eye.see(clip, own).pixels, atol=1e-4, rtol=0)
+    for clip, own, together in zip(clips, seeds, camera.restore_many(clips, seeds), strict=True):
+        torch.testing.assert_close(together.frames.pixels, camera.see(clip, own).pixels, atol=1e-4, rtol=0)
 
 
 def test_a_rank_kept_out_readings_chose(tmp_path, weights):

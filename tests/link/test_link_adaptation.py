@@ -17,7 +17,7 @@ from semlink.caching import Memo
 from semlink.errors import Infeasible, ResultsError, ScenarioError
 from semlink.feedback import SNR_BITS
 from semlink.link.chain.link import Link
-from semlink.link.chain.rehearsal import ClipRehearsal
+from semlink.link.chain.rehearsal import LinkCalibration
 from semlink.link.chain.transmit import run_clip
 from semlink.link.plots.over_time import time_sheet
 from semlink.link.results.rows import Row, from_json, to_json
@@ -169,7 +169,7 @@ def adaptive_link(channel, delay: int, waveform=None, harq: Harq | None = None, 
 
 
 def outcomes(clip: Frames, link: Link, snr_db: float, trials: int, uses: int = 4000):
-    rehearsal = ClipRehearsal(link, [clip], 77, snr_db, Memo(9))
+    rehearsal = LinkCalibration(link, [clip], 77, snr_db, Memo(9))
     point = link.point(snr_db, uses, None, clip.shape)
     agreed = link.transmitter.agree(clip.shape, point, rehearsal)
     return [
@@ -214,7 +214,7 @@ def test_a_backoff_loses_less(clip):
 
 def test_the_start_is_what_the_law_of_the_channel_allows():
     link = adaptive_link(Rayleigh(), 1, SingleCarrier())
-    rehearsal = ClipRehearsal(link, [], 77, 20.0, Memo(9))
+    rehearsal = LinkCalibration(link, [], 77, 20.0, Memo(9))
     tenth = starting_snr_db(rehearsal, 500, 0.1)
     exact = 20 + 10 * math.log10(-math.log(0.9))
     assert abs(tenth - exact) < 2.5 and starting_snr_db(rehearsal, 500, 0.5) > tenth
@@ -237,11 +237,11 @@ class FadesOut:
         self.span = start, stop
 
     def __call__(self, iq, snr_db, seeds):
-        from semlink.payload import Heard
+        from semlink.payload import ChannelOutput
 
         erased = torch.zeros(iq.shape, dtype=torch.bool)
         erased[:, self.span[0] : self.span[1]] = True
-        return Heard(iq.masked_fill(erased, 0), noise_var=0.05, erased=erased)
+        return ChannelOutput(iq.masked_fill(erased, 0), noise_var=0.05, erased=erased)
 
 
 def test_a_lost_group_shows_the_last_picture_before_it(clip):

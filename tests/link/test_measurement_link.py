@@ -24,7 +24,7 @@ from semlink.codecs.projections.codec import (
 )
 from semlink.codecs.projections.fields import Field, bands_of, coefficients_of, num_values, readings_of
 from semlink.codecs.projections.softcast import ProjectionSoftCast
-from semlink.errors import Infeasible, JointError, ScenarioError
+from semlink.errors import Infeasible, InterfaceError, ScenarioError
 from semlink.link.chain.transmit import run_clip
 from semlink.link.scenario.build import build_link
 from semlink.link.scenario.loader import load_scenario
@@ -200,7 +200,7 @@ def test_nothing_that_arrives_can_make_the_decoder_fail():
 
 def test_readings_that_do_not_fit_the_layout_or_the_budget_are_refused():
     codec = ProjectionCodec(LAYOUT)
-    with pytest.raises(JointError, match=f"got 7 of them; laid out for {num_values(LAYOUT)}"):
+    with pytest.raises(InterfaceError, match=f"got 7 of them; laid out for {num_values(LAYOUT)}"):
         codec.encode_at(np.zeros((1, 1, 7), np.float32), 16)
     with pytest.raises(Infeasible, match="takes .* bytes with packet headers, the budget is 8"):
         codec.encode(100 * decaying(), max_bytes=8)
@@ -422,7 +422,9 @@ def test_random_projections_are_sent_too(tmp_path):
 
 def test_a_sensor_without_inner_products_is_named(tmp_path):
     scheme = entry(LDPC, sensor={"kind": "programmable", "mean_count": 1}, reconstruction={"kind": "initial"})
-    with pytest.raises(JointError, match="sensor programmable gives Measurement; allowed: sensors of inner products"):
+    with pytest.raises(
+        InterfaceError, match="sensor programmable gives Measurement; allowed: sensors of inner products"
+    ):
         send(link_of(tmp_path, scheme), moving(16), budget=800)
 
 

@@ -13,7 +13,7 @@ from elsewhere import received_elsewhere
 from semantic_toys import SENSOR, untrained
 
 from semlink.errors import Infeasible, ScenarioError, SemlinkError
-from semlink.link.chain.rehearsal import ClipRehearsal
+from semlink.link.chain.rehearsal import LinkCalibration
 from semlink.link.chain.transmit import run_clip
 from semlink.link.scenario.build import build_link
 from semlink.link.scenario.loader import load_scenario
@@ -192,7 +192,7 @@ def test_a_map_that_would_not_pay_is_not_sent(tmp_path, weights):
 def test_fading_and_erasures_pass(tmp_path, weights, channel):
     link, clip = link_of(tmp_path, scheme(weights), channel), moving()
     agreed = link.transmitter.agree(
-        clip.shape, link.point(12.0, 1500, None), ClipRehearsal(link, (clip,), 1, 12.0, known_memo(), (0,))
+        clip.shape, link.point(12.0, 1500, None), LinkCalibration(link, (clip,), 1, 12.0, known_memo(), (0,))
     )
     outcome = run_clip(link, clip, agreed, Seeds(1), budget=1500, audit=True)
     assert quality(outcome, clip) > 12

@@ -45,15 +45,15 @@ def test_sensing_alone_needs_no_channel_and_costs_measurements(tmp_path):
 
 def test_a_digital_scheme_codes_what_the_sensor_saw(tmp_path):
     digital = {"kind": "digital", "codec": {"kind": "h264"}, "coding": {"kind": "capacity"}}
-    eye = {"sensor": {"kind": "programmable", "mean_ratio": 0.25}, "reconstruction": {"kind": "gap-tv"}}
+    camera = {"sensor": {"kind": "programmable", "mean_ratio": 0.25}, "reconstruction": {"kind": "gap-tv"}}
     made = report(
         tmp_path,
         channel={"kind": "awgn"},
         sweep={"snr_db": 10, "budget": 0.1},
         schemes=[
             {"name": "clean", **digital},
-            {"name": "sensed", **digital, **eye},
-            sensing("eye", "gap-tv", mean_count=4),
+            {"name": "sensed", **digital, **camera},
+            sensing("camera", "gap-tv", mean_count=4),
         ],
     )
     clean, sensed, eye_only = made.rows

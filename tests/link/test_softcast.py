@@ -23,7 +23,7 @@ from semlink.codecs.analogue.power_allocation import allocate, distortion, estim
 from semlink.codecs.analogue.softcast import LEAST_SIDE_BYTES, SoftCast, described, description_of
 from semlink.codecs.entropy.binary_arithmetic import BitReader, BitWriter, Odds
 from semlink.errors import Infeasible
-from semlink.link.chain.rehearsal import ClipRehearsal
+from semlink.link.chain.rehearsal import LinkCalibration
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.scenario.build import build_link
@@ -64,7 +64,7 @@ class Sent:
         self.link = build_link(
             spec(margin_db=margin_db, **options), channel, None, streams=None, folder=None, frames=len(self.pixels)
         )
-        rehearsal = ClipRehearsal(self.link, [clip], 1, snr_db, Memo(8))
+        rehearsal = LinkCalibration(self.link, [clip], 1, snr_db, Memo(8))
         point = self.link.point(snr_db, None if rate else uses, rate)
         self.agreement = self.link.transmitter.agree(clip.shape, point, rehearsal)
         self.air = self.link.transmitter.transmit(clip, self.agreement, Seeds(1))

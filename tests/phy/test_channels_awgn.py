@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from semlink.flow import Flow
-from semlink.payload import Heard, Symbols
+from semlink.payload import ChannelOutput, Symbols
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.waveforms.plain import Plain
 from semlink.seeds import Seeds
@@ -58,8 +58,8 @@ def test_plain_charges_nothing_and_names_noise():
     assert Plain().modulate(flow) is flow
     assert Plain().data_uses(17) == 17
     erased = torch.tensor([[False, True, False, False]])
-    received = Plain().demodulate(Heard(flow.payload.iq, noise_var=0.5, erased=erased), 10.0)
+    received = Plain().demodulate(ChannelOutput(flow.payload.iq, noise_var=0.5, erased=erased), 10.0)
     assert received.noise_var.tolist() == [[0.5, math.inf, 0.5, 0.5]]
     assert not received.genie
-    told_by_snr = Plain().demodulate(Heard(flow.payload.iq), 10.0)
+    told_by_snr = Plain().demodulate(ChannelOutput(flow.payload.iq), 10.0)
     torch.testing.assert_close(told_by_snr.noise_var, torch.full((1, 4), 0.1))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from semlink.payload import Heard
+from semlink.payload import ChannelOutput
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.channels.erasures import Erasure, GilbertElliott
 from semlink.phy.channels.fading import Rayleigh, Rician
@@ -232,13 +232,13 @@ class NotANumber:
 
 class TellsTheWrongNoise:
     def __call__(self, iq, snr_db, seeds):
-        return Heard(iq + noise(iq, snr_db, seeds), noise_var=2 * sigma(snr_db) ** 2)
+        return ChannelOutput(iq + noise(iq, snr_db, seeds), noise_var=2 * sigma(snr_db) ** 2)
 
 
 class TellsTheWrongGain:
     def __call__(self, iq, snr_db, seeds):
         h = seeds.complex_normal("fading", 1)
-        return Heard(h * iq + noise(iq, snr_db, seeds), gain=h.conj().expand_as(iq))
+        return ChannelOutput(h * iq + noise(iq, snr_db, seeds), gain=h.conj().expand_as(iq))
 
 
 class SecretTone:

@@ -10,18 +10,18 @@ import torch
 import toys
 from test_sweep import job, rows
 
-from semlink.errors import BoundaryError, JointError
-from semlink.feedback import Burst, Feedback, Opening
+from semlink.errors import BoundaryError, InterfaceError
+from semlink.feedback import Burst, BurstContext, Feedback
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
-from semlink.link.chain.interactive import check_same_beginning, heard_from
+from semlink.link.chain.interactive import check_same_beginning, output_from
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.schemes.digital.burst_schedule import Rules
 from semlink.link.schemes.digital.interactive import InteractiveScheme
 from semlink.link.schemes.digital.scheme import DigitalScheme
 from semlink.link.sweep.run import run
-from semlink.payload import Agreement, Frames, Heard, Point, Received, Symbols
+from semlink.payload import Agreement, ChannelOutput, Frames, Point, Received, Symbols
 from semlink.phy.channels.awgn import Awgn, add_noise
 from semlink.phy.channels.erasures import Erasure, GilbertElliott
 from semlink.phy.channels.fading import Rayleigh, Rician
@@ -97,7 +97,7 @@ class DeafAt:
         erased = torch.zeros(iq.shape, dtype=torch.bool)
         for start, stop in self.stretches:
             erased[:, start:stop] = True
-        return Heard(iq.masked_fill(erased, 0), noise_var=1e-6, erased=erased)
+        return ChannelOutput(iq.masked_fill(erased, 0), noise_var=1e-6, erased=erased)
 
 
 def talk(clip: Frames, channel, harq: Harq = CHASE, budget: int | None = 1500, **options):
@@ -226,7 +226,7 @@ def test_multipath_leaves_its_beginning_alone_and_can_be_cut(speed_kmh):
     whole, part = channel(iq, 60.0, Seeds(2)), channel(iq[:, : 137 * 8], 60.0, Seeds(2))
     check_same_beginning(whole.iq, part.iq, "tdl")
     grid = waveform.demodulate(whole, 60.0)
-    rest = waveform.demodulate(heard_from(whole, 137 * 14), 60.0)
+    rest = waveform.demodulate(output_from(whole, 137 * 14), 60.0)
     assert torch.allclose(rest.iq, grid.iq[:, -rest.iq.shape[1] :], atol=0.05)
 
 
@@ -238,7 +238,7 @@ class Shifty:
 
 
 def test_a_channel_that_changes_the_past_is_refused(clip):
-    with pytest.raises(JointError, match="Shifty delivers other symbols when more of them follow"):
+    with pytest.raises(InterfaceError, match="Shifty delivers other symbols when more of them follow"):
         talk(clip, Shifty(), Harq(transmissions=3), budget=None)
 
 
@@ -283,7 +283,7 @@ def test_any_scheme_may_talk_back(clip):
     [
         ("peeping", BoundaryError, "did not reach its antenna"),
         ("telepathy", BoundaryError, "did not reach its antenna"),
-        ("words", JointError, "returned str; need Feedback"),
+        ("words", InterfaceError, "returned str; need Feedback"),
         ("free", Exception, "64 symbols reached the antenna, the ledger has 63"),
         ("endless", Exception, "the budget is 128"),
     ],
@@ -294,7 +294,7 @@ def test_schemes_that_talk_back_are_refereed_too(clip, how, fault, says):
 
 
 def test_a_burst_knows_its_length():
-    assert Burst(Received(torch.zeros(1, 7, dtype=torch.complex64), torch.ones(1, 7)), Opening()).symbols == 7
+    assert Burst(Received(torch.zeros(1, 7, dtype=torch.complex64), torch.ones(1, 7)), BurstContext()).symbols == 7
 
 
 def test_one_and_two_workers_hear_the_same(tmp_path):

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from training_toys import RECIPE, write_recipe
 
-from semlink.errors import JointError, ModelError
+from semlink.errors import InterfaceError, ModelError
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
 from semlink.sensing.block_cs.basis import BlockBasis, linear_estimate, load_basis
@@ -227,12 +227,12 @@ def test_the_cost_counts_every_reading(frames, keys):
     ],
 )
 def test_a_sampler_that_measures_nothing_is_refused(options, message):
-    with pytest.raises(JointError, match=message):
+    with pytest.raises(InterfaceError, match=message):
         BlockSampler(**options)
 
 
 def test_a_clip_of_key_frames_alone_is_refused():
-    with pytest.raises(JointError, match="clip of 1 frame is all key frames"):
+    with pytest.raises(InterfaceError, match="clip of 1 frame is all key frames"):
         BlockSampler().measure(Frames(torch.zeros(1, 1, 32, 32)), Seeds(1))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from semlink.errors import JointError, ModelError, ScenarioError, SemlinkError
+from semlink.errors import InterfaceError, ModelError, ScenarioError, SemlinkError
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.sweep.job import Job
 from semlink.link.sweep.run import run
@@ -85,9 +85,15 @@ def test_a_network_needs_weights(tmp_path, kind):
 @pytest.mark.parametrize(
     "sensor, reconstruction, options, error, message",
     [
-        (BLOCK | {"ratio": 0.0009}, LINEAR, {}, JointError, "ratio 0.0009 gives 0 patterns of 1024; allowed: 0.0010"),
-        (BLOCK, LINEAR, {"rates": [0.0005]}, JointError, "ratio 0.0005 gives 0 patterns"),
-        (BLOCK, LINEAR, {"frames": 1}, JointError, "all key frames; allowed: 2 or more frames"),
+        (
+            BLOCK | {"ratio": 0.0009},
+            LINEAR,
+            {},
+            InterfaceError,
+            "ratio 0.0009 gives 0 patterns of 1024; allowed: 0.0010",
+        ),
+        (BLOCK, LINEAR, {"rates": [0.0005]}, InterfaceError, "ratio 0.0005 gives 0 patterns"),
+        (BLOCK, LINEAR, {"frames": 1}, InterfaceError, "all key frames; allowed: 2 or more frames"),
         (BLOCK | {"weights": "nothing"}, LINEAR, {}, ModelError, "'nothing': no such file"),
         (BLOCK | {"weights": "sensor_decoder"}, LINEAR, {}, ModelError, "are of task 'reconstruction'"),
         (BLOCK, {"kind": "hit-vcsnet", "weights": "blocks"}, {}, ModelError, "needed are those of block_network"),

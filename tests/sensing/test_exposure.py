@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 from semlink.sensing.programmable.aperture import binary_aperture
 from semlink.sensing.programmable.exposure import ReadNoise, counts_on_offer, expose, exposure_gain, read_out, spread
 from semlink.sensing.programmable.initial_reconstruction import initial_reconstruction
@@ -104,7 +104,7 @@ def test_expose_leaves_its_input_alone():
 
 @pytest.mark.parametrize("num_frames", [0, 1, 3, 12, 15])
 def test_windows_that_cannot_be_halved_are_refused(num_frames):
-    with pytest.raises(JointError, match=f"{num_frames} frames.*power of two"):
+    with pytest.raises(InterfaceError, match=f"{num_frames} frames.*power of two"):
         counts_on_offer(num_frames)
 
 

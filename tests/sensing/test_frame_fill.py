@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 from semlink.payload import Frames
 from semlink.seeds import Seeds
 from semlink.sensing.random_projections.frame_interpolation import FrameFill, fill_weights
@@ -39,5 +39,5 @@ def test_ends_repeat_and_frames_read_are_kept(method):
 
 @pytest.mark.parametrize("sensor", [RandomSensor("missing"), RandomSensor("gaussian"), object()])
 def test_sensors_of_other_readings_are_refused(sensor):
-    with pytest.raises(JointError, match="needs a sensor of whole frames; allowed: random with operator identity"):
+    with pytest.raises(InterfaceError, match="needs a sensor of whole frames; allowed: random with operator identity"):
         FrameFill(sensor)

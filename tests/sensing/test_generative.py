@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from semlink.errors import JointError, ScenarioError
+from semlink.errors import InterfaceError, ScenarioError
 from semlink.nn.generative.batched_generator import GeneratorBatch
-from semlink.nn.generative.early_stopping import Plateau
+from semlink.nn.generative.early_stopping import EarlyStopping
 from semlink.nn.generative.generator import Generator
 from semlink.nn.generative.generator_weights import start_code
 from semlink.nn.generative.latent_fit import CODE_STEP, WEIGHT_RATE, FitSettings, fit, objective
@@ -157,7 +157,7 @@ def test_a_sequence_that_has_settled_rests_while_others_go_on():
     """Which one ends when does not depend on the other, nor does the result."""
     generator, frames = small(), scenes(2, 4)
     operator, readings = read(RandomSensor("identity"), frames)
-    settings = replace(QUICK, epochs=40, stop=Plateau(window=5, patience=2, gain=1e-3))
+    settings = replace(QUICK, epochs=40, stop=EarlyStopping(window=5, patience=2, gain=1e-3))
     weights = torch.tensor([1.0, 0.0])[:, None, None]  # the second has nothing to fit
     told = []
     made = fit(
@@ -175,7 +175,7 @@ def test_a_sequence_that_has_settled_rests_while_others_go_on():
 
 
 def test_plateau_asks_for_a_gain_over_its_patience():
-    rule = Plateau(window=2, patience=2, gain=0.1)
+    rule = EarlyStopping(window=2, patience=2, gain=0.1)
     loss = torch.tensor([[8.0, 8.0], [8.0, 8.0], [5.0, 8.0], [5.0, 8.0], [4.0, 7.4], [4.0, 7.4]])
     assert [rule.is_due(n) for n in range(1, 9)] == [False] * 5 + [True, False, True]
     assert rule.ended(loss).tolist() == [False, True]
@@ -227,5 +227,5 @@ def test_settings_that_mean_nothing(options, says):
 
 def test_more_ranks_than_frames():
     operator, readings = read(RandomSensor("identity"), scenes(1, 3))
-    with pytest.raises(JointError, match="rank 4 for 3 frames; allowed: 1 to 3"):
+    with pytest.raises(InterfaceError, match="rank 4 for 3 frames; allowed: 1 to 3"):
         fit(small(), operator, readings, replace(QUICK, rank=4))

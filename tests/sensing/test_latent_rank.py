@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 from semlink.nn.generative.latent_rank import factors, onto_rank
 from semlink.sensing.random_projections.latent_path import between, filled_in, order_kept, principal_coordinates
 
@@ -72,7 +72,7 @@ def test_missing_codes_lie_on_the_straight_line_between_their_neighbours():
     torch.testing.assert_close(filled[:, 4], (z[:, 1] + 2 * z[:, 2]) / 3)
     assert torch.equal(filled[:, 0], z[:, 0]) and torch.equal(filled[:, 7], z[:, 3])
     assert torch.equal(filled_in(z[:, :1], (2,), 4), z[:, :1].expand(-1, 4, -1))
-    with pytest.raises(JointError, match="4 codes for 3 frames"):
+    with pytest.raises(InterfaceError, match="4 codes for 3 frames"):
         filled_in(z, (1, 2, 5), 8)
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from training_toys import small_pack, write_recipe
 
-from semlink.errors import JointError, ModelError
+from semlink.errors import InterfaceError, ModelError
 from semlink.payload import Frames
 from semlink.seeds import Seeds
 from semlink.sensing.programmable.decoder_network import Reconstruction
@@ -59,12 +59,12 @@ def test_cost_is_the_mean_of_the_map():
     ],
 )
 def test_maps_that_cannot_be_are_refused(ratio_map, message):
-    with pytest.raises(JointError, match=message):
+    with pytest.raises(InterfaceError, match=message):
         ProgrammableSensor(ratio_map).measure(ramp(), Seeds(1))
 
 
 def test_a_window_of_twelve_frames_is_refused():
-    with pytest.raises(JointError, match="12 frames"):
+    with pytest.raises(InterfaceError, match="12 frames"):
         ProgrammableSensor(RatioMap(count=1)).measure(Frames(torch.zeros(1, 12, 8, 8)), Seeds(1))
 
 

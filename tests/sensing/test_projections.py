@@ -7,7 +7,7 @@ import math
 import pytest
 import torch
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 from semlink.payload import Frames, FrameShape
 from semlink.seeds import Seeds
 from semlink.sensing.random_projections.sensor import RandomSensor
@@ -105,5 +105,5 @@ def test_a_frame_is_read_alike_however_many_there_are_and_seeds_differ():
     ],
 )
 def test_bad_options_say_what_is_allowed(options, says):
-    with pytest.raises(JointError, match=says):
+    with pytest.raises(InterfaceError, match=says):
         RandomSensor(**options).measure(scene(), Seeds(0))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from semlink.errors import JointError, ScenarioError, SourceError
+from semlink.errors import InterfaceError, ScenarioError, SourceError
 from semlink.payload import FrameShape
 from semlink.sensing.programmable.ratio_generator import (
     BORDER_CELLS,
@@ -49,14 +49,14 @@ def test_maps_from_files(tmp_path, suffix):
 
 
 def test_maps_that_do_not_fit_are_refused(tmp_path):
-    with pytest.raises(JointError, match=r"map of \(8, 8\).*\(24, 32\)"):
+    with pytest.raises(InterfaceError, match=r"map of \(8, 8\).*\(24, 32\)"):
         check_map(torch.ones(8, 8, dtype=torch.int64), FRAMES)
-    with pytest.raises(JointError, match=r"counts \[3, 16\] are not on offer; allowed: \[0, 1, 2, 4, 8\]"):
+    with pytest.raises(InterfaceError, match=r"counts \[3, 16\] are not on offer; allowed: \[0, 1, 2, 4, 8\]"):
         tiled_map([[1, 3], [16, 0]], FRAMES)
     with pytest.raises(SourceError, match=r"none\.npy: not a ratio map"):
         load_map(tmp_path / "none.npy", FRAMES)
     np.savetxt(tmp_path / "half.txt", np.full((24, 32), 0.5))
-    with pytest.raises(JointError, match="whole counts"):
+    with pytest.raises(InterfaceError, match="whole counts"):
         load_map(tmp_path / "half.txt", FRAMES)
 
 
@@ -78,7 +78,7 @@ def test_generator_size_and_period():
     start = scores.softmax(0)
     assert start.min() > 0.05 and start.max() < 0.45
     assert RatioGenerator(stride=8)(160, 128).shape == (5, 160, 128)
-    with pytest.raises(JointError, match="multiples of the stride 4"):
+    with pytest.raises(InterfaceError, match="multiples of the stride 4"):
         net(30, 32)
 
 

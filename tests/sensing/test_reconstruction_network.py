@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 from semlink.nn.attention import SpectralAttention, SpectralBlock, attention_by_definition
 from semlink.nn.spectral_stage import SpectralStage
 from semlink.sensing.programmable.decoder_network import Reconstruction
@@ -88,9 +88,9 @@ def test_the_map_changes_the_answer():
 
 def test_a_missing_map_or_aperture_is_said():
     frames, counts = torch.rand(1, 16, 8, 8), torch.ones(8, 8, dtype=torch.int64)
-    with pytest.raises(JointError, match="no ratio map"):
+    with pytest.raises(InterfaceError, match="no ratio map"):
         Reconstruction(stages=1)(frames)
-    with pytest.raises(JointError, match="no aperture, but the network was built with one"):
+    with pytest.raises(InterfaceError, match="no aperture, but the network was built with one"):
         Reconstruction(stages=1, masked=True)(frames, counts)
-    with pytest.raises(JointError, match="an aperture, but the network was built without"):
+    with pytest.raises(InterfaceError, match="an aperture, but the network was built without"):
         Reconstruction(stages=1)(frames, counts, torch.ones(16, 8, 8))

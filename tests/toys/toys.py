@@ -8,7 +8,7 @@ import torch
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
-from semlink.payload import Agreement, Frames, Heard, Packet, Symbols
+from semlink.payload import Agreement, ChannelOutput, Frames, Packet, Symbols
 
 STEPS = (4, 8, 16, 32)
 LEFT_BEHIND: dict[str, torch.Tensor] = {}
@@ -130,7 +130,7 @@ class Quiet:
     """A channel without noise."""
 
     def __call__(self, iq, snr_db, seeds):
-        return Heard(iq.clone(), noise_var=1e-9)
+        return ChannelOutput(iq.clone(), noise_var=1e-9)
 
 
 class Broken:

@@ -10,7 +10,7 @@ import torch
 from codec_toys import CODEC_RECIPE, SMALL, codec_recipe, make_net, make_readings
 from safetensors.torch import load_file
 
-from semlink.codecs.readings_domain import unweigh, weigh
+from semlink.codecs.readings_domain import denormalise_readings, normalise_readings
 from semlink.codecs.task_aware.codec import TaskAwareCodec
 from semlink.codecs.task_aware.networks import TaskAwareNet
 from semlink.errors import ModelError, ScenarioError
@@ -69,8 +69,8 @@ def test_the_loss_of_readings_is_error_of_initial_frames():
     rng, again = torch.Generator().manual_seed(7), torch.Generator().manual_seed(7)
     error, bits = task._error_and_bits(model, batch, knobs, rng, free_hyper=False, on_readings=True)
     slots = task.options.sensor.sense(batch, counts, again)
-    decoded, own_bits = net(weigh(slots, counts), knobs, again)
-    initial = [initial_reconstruction(part, counts) for part in (unweigh(decoded, counts), slots)]
+    decoded, own_bits = net(normalise_readings(slots, counts), knobs, again)
+    initial = [initial_reconstruction(part, counts) for part in (denormalise_readings(decoded, counts), slots)]
     assert torch.allclose(error, (initial[0] - initial[1]).square().mean((1, 2, 3)), rtol=1e-4)
     assert torch.allclose(bits, own_bits * 64, rtol=1e-6), "a clip of 32x32 stands for 64 of them in 256x256"
 

@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from semlink.codecs.delta_sigma.networks import STRIDE, DeltaSigmaNet, DeltaSigmaSize, delta_sigma_probe, keep_channels
-from semlink.errors import JointError, ModelError
+from semlink.errors import InterfaceError, ModelError
 from semlink.nn.cpu import bf16_pays
 from semlink.payload import FrameShape
 from semlink.weights.cards import find_weights, read_card
@@ -67,7 +67,7 @@ class LoadedDeltaSigma:
         Args:
             counts: channels of each block that will be sent: (groups, rows, columns).
         Raises:
-            JointError: not gray frames (t, h, w).
+            InterfaceError: not gray frames (t, h, w).
         """
         groups = self._groups(clip)
         found, last = [], None
@@ -104,7 +104,7 @@ class LoadedDeltaSigma:
     def _groups(self, clip: np.ndarray) -> list[torch.Tensor]:
         """Whole groups of whole blocks, each (1, n, h', w')."""
         if clip.ndim != 3 or 0 in clip.shape:
-            raise JointError(f"delta-sigma codec: got a clip of shape {clip.shape}; allowed: gray frames (t, h, w)")
+            raise InterfaceError(f"delta-sigma codec: got a clip of shape {clip.shape}; allowed: gray frames (t, h, w)")
         n = self.size.group
         pads = [(0, -size % step) for size, step in zip(clip.shape, (n, STRIDE, STRIDE))]
         whole = np.pad(np.ascontiguousarray(clip, np.float32), pads, mode="edge")

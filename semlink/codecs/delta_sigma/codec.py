@@ -26,7 +26,7 @@ from semlink.codecs.delta_sigma.packets import (
     write_packets,
 )
 from semlink.codecs.packetization import framed_size
-from semlink.errors import Infeasible, JointError, ScenarioError
+from semlink.errors import Infeasible, InterfaceError, ScenarioError
 from semlink.payload import FrameShape, Packet
 
 __all__ = ["DeltaSigmaCodec", "check_channels"]
@@ -62,7 +62,7 @@ class DeltaSigmaCodec:
 
         Raises:
             Infeasible: not even the fewest channels fit.
-            JointError: not gray frames, or too many of them.
+            InterfaceError: not gray frames, or too many of them.
         """
         model, shape = self._measured(clip)
         fewest, most = (self.channels,) * 2 if self.channels is not None else (model.fewest, model.most)
@@ -81,7 +81,7 @@ class DeltaSigmaCodec:
 
         Raises:
             ScenarioError: a rate that is no number of channels of the model, or another than `channels`.
-            JointError: not gray frames, or too many of them.
+            InterfaceError: not gray frames, or too many of them.
         """
         model, shape = self._measured(clip)
         check_channels("rates", rate, model)
@@ -100,11 +100,11 @@ class DeltaSigmaCodec:
     def _measured(self, clip: np.ndarray) -> tuple[LoadedDeltaSigma, MapShape]:
         model = load_delta_sigma(self.weights)
         if clip.ndim != 3:
-            raise JointError(f"delta-sigma codec: got a clip of shape {clip.shape}; allowed: gray frames (t, h, w)")
+            raise InterfaceError(f"delta-sigma codec: got a clip of shape {clip.shape}; allowed: gray frames (t, h, w)")
         shape = model.shape(FrameShape(*clip.shape))
         if shape.groups > MOST_GROUPS:
             most = MOST_GROUPS * model.size.group
-            raise JointError(f"delta-sigma codec: got a clip of {len(clip)} frames; allowed: 1 to {most}")
+            raise InterfaceError(f"delta-sigma codec: got a clip of {len(clip)} frames; allowed: 1 to {most}")
         return model, shape
 
     def _even(self, shape: MapShape, k: int) -> tuple[tuple[Part, ...], list[int]]:

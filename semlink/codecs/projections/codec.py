@@ -32,7 +32,7 @@ from semlink.codecs.projections.fields import (
     readings_of,
 )
 from semlink.codecs.rate_search import Knob, best_under
-from semlink.errors import JointError, ScenarioError
+from semlink.errors import InterfaceError, ScenarioError
 from semlink.payload import FrameShape, Packet
 
 __all__ = ["FINEST", "COARSEST", "ProjectionCodec", "laplace_scale", "laplace_tables", "quantised", "restored"]
@@ -101,7 +101,7 @@ class ProjectionCodec:
 
     def _rows(self, clip: np.ndarray) -> list[np.ndarray]:
         if clip.size != num_values(self.layout):
-            raise JointError(f"codec of readings: got {clip.size} of them; laid out for {num_values(self.layout)}")
+            raise InterfaceError(f"codec of readings: got {clip.size} of them; laid out for {num_values(self.layout)}")
         return coefficients_of(clip, self.layout)
 
     def _packets(self, rows: Sequence[np.ndarray], knob: int) -> tuple[Packet, ...]:

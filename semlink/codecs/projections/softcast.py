@@ -17,7 +17,7 @@ import numpy as np
 from semlink.codecs.analogue.chunks import ChunkSender, described, descriptions
 from semlink.codecs.analogue.power_allocation import Allocation
 from semlink.codecs.projections.fields import Layout, coefficients_of, num_values, readings_of
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 
 __all__ = ["PATTERNS", "ProjectionSoftCast"]
 
@@ -55,7 +55,7 @@ class ProjectionSoftCast:
             ValueError: fewer than LEAST_SIDE_BYTES for the side information.
         """
         if clip.size != num_values(self.layout):
-            raise JointError(f"codec of readings: got {clip.size} of them; laid out for {num_values(self.layout)}")
+            raise InterfaceError(f"codec of readings: got {clip.size} of them; laid out for {num_values(self.layout)}")
         rows = coefficients_of(clip, self.layout)
         forms = [partial(_chunked, rows, self.layout, patterns) for patterns in PATTERNS]
         return self._sender.best(descriptions(forms, num_reals, side_bytes), noise_var)

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from semlink.codecs.readings_domain import unweigh, weigh
+from semlink.codecs.readings_domain import denormalise_readings, normalise_readings
 from semlink.codecs.semantic.networks import (
     STRIDE,
     SYMBOLS,
@@ -76,7 +76,7 @@ class SemanticCodec:
         """
         self.check(slots, counts)
         nets, _ = _networks(self.name, self.device)
-        x = self._whole_blocks(weigh(slots, counts)).to(self.device)
+        x = self._whole_blocks(normalise_readings(slots, counts)).to(self.device)
         with self._half():
             return nets["sce"](_last(x), self._told(snr_db)).float().contiguous().to(slots.device)
 
@@ -97,7 +97,7 @@ class SemanticCodec:
         with self._half():
             x = nets["scd"](*arrived, self._told(snr_db)).float().to(symbols.device)
         h, w = counts.shape
-        return unweigh(x[..., :h, :w].contiguous(), counts)
+        return denormalise_readings(x[..., :h, :w].contiguous(), counts)
 
     def check(self, slots: torch.Tensor, counts: torch.Tensor) -> None:
         """Refuse readings of another sensor.

@@ -15,7 +15,7 @@ import math
 import torch
 from torch.nn import functional as F
 
-from semlink.codecs.readings_domain import weigh
+from semlink.codecs.readings_domain import normalise_readings
 from semlink.codecs.semantic.codec import SemanticCodec
 from semlink.codecs.semantic.level_choice import Scores
 from semlink.codecs.semantic.networks import STRIDE
@@ -37,14 +37,14 @@ def searched(
 
     `noise` holds standard normals of the shape of `symbols` (1, 48, rows, columns).
     """
-    x = weigh(readings.slots, readings.counts)
+    x = normalise_readings(readings.slots, readings.counts)
     errors = []
     for level in range(1, LEVELS + 1):
         sent = prefix_mask(torch.full((1, *symbols.shape[2:]), level * per_level))
         power = (symbols.square() * sent).sum() / sent.sum() * 10 ** (-snr_db / 10)
         arrived = sent * (symbols + power.sqrt() * noise)
         found = codec.decode(arrived, sent, power.expand_as(symbols), snr_db, readings.counts)
-        off = (weigh(found, readings.counts) - x).square().sum(1, keepdim=True)
+        off = (normalise_readings(found, readings.counts) - x).square().sum(1, keepdim=True)
         h, w = off.shape[2:]
         off = F.pad(off, (0, -w % STRIDE, 0, -h % STRIDE))
         errors.append(F.avg_pool2d(off, STRIDE)[0, 0])

@@ -23,11 +23,11 @@ import torch
 from semlink.codecs.entropy.range_coder import FARTHEST, Reader, Writer, gaussian_tables
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.rate_search import Knob, best_under
-from semlink.codecs.readings_domain import unweigh, weigh
+from semlink.codecs.readings_domain import denormalise_readings, normalise_readings
 from semlink.codecs.task_aware.integer_hyperprior import ExactHyper, Expected, channel_tables
 from semlink.codecs.task_aware.latent_context import Stage
 from semlink.codecs.task_aware.networks import KNOB_STEPS, CodecSizes, TaskAwareNet, probe
-from semlink.errors import JointError, ModelError, ScenarioError
+from semlink.errors import InterfaceError, ModelError, ScenarioError
 from semlink.nn.cpu import one_thread
 from semlink.payload import FrameShape, Packet
 from semlink.weights.cards import find_weights, read_card
@@ -79,7 +79,7 @@ class TaskAwareCodec:
 
         Raises:
             Infeasible: not even q = 0 fits.
-            JointError: readings of another number of slots.
+            InterfaceError: readings of another number of slots.
         """
         latents = load_codec(self.weights).analyse(slots)
         return best_under(
@@ -97,7 +97,7 @@ class TaskAwareCodec:
 
         Raises:
             ScenarioError: a rate outside.
-            JointError: readings of another number of slots.
+            InterfaceError: readings of another number of slots.
         """
         if not 0 <= rate <= 1:
             raise ScenarioError(f"rates: got q = {rate:g} for task-aware; allowed: 0 to 1")
@@ -146,11 +146,11 @@ class LoadedCodec:
     def analyse(self, slots: np.ndarray) -> torch.Tensor:
         """Latents (c, h, w) of readings, before the gain; the frame is padded with its last tiles."""
         if slots.ndim != 3 or len(slots) != self.sizes.num_frames // 2 or 0 in slots.shape:
-            raise JointError(
+            raise InterfaceError(
                 f"task-aware codec: got readings {tuple(slots.shape)}; allowed: ({self.sizes.num_frames // 2}, h, w)"
             )
         h, w = slots.shape[1:]
-        x = weigh(torch.from_numpy(np.ascontiguousarray(slots, np.float32))[None], self.counts(h, w))
+        x = normalise_readings(torch.from_numpy(np.ascontiguousarray(slots, np.float32))[None], self.counts(h, w))
         wide = x[:, :, self._extended(h)][..., self._extended(w, across=True)]
         return self.net.analysis(wide.contiguous(memory_format=torch.channels_last))[0].float().contiguous()
 
@@ -201,7 +201,7 @@ class LoadedCodec:
         with one_thread():
             x = self.net.synthesis(conceal(latents, known), torch.tensor([knob / KNOB_STEPS]))
         x = torch.nan_to_num(x[..., : shape.h, : shape.w])
-        return unweigh(x, self.counts(shape.h, shape.w))[0].numpy()
+        return denormalise_readings(x, self.counts(shape.h, shape.w))[0].numpy()
 
     def _extended(self, side: int, *, across: bool = False) -> torch.Tensor:
         """Which row (column) stands at each row of the padded frame: the last tile again and again."""

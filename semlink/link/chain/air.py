@@ -10,7 +10,7 @@ from semlink.flow import Flow
 from semlink.link.chain.link import Link
 from semlink.link.chain.referee import check_antenna
 from semlink.payload import Agreement, Delivered, Received, Symbols, part_of
-from semlink.phy.channels.output import check_heard
+from semlink.phy.channels.output import check_channel_output
 from semlink.seeds import Seeds
 
 
@@ -21,7 +21,7 @@ def over_the_air(
     air = link.waveform.modulate(flow)
     check_antenna(air, budget)
     sent = air.payload.iq
-    heard = check_heard(link.channel(sent.clone(), snr_db, seeds), sent)
+    heard = check_channel_output(link.channel(sent.clone(), snr_db, seeds), sent)
     return air, part_of(link.waveform.demodulate(heard, snr_db), 0, flow.payload.iq.shape[1])
 
 

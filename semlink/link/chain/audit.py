@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from semlink.link.chain.link import Link
 
 
-def refuse_second_sight(
+def audit_receiver_independence(
     link: Link, clip: Frames, received: Received, agreement: Agreement, seeds: Seeds, first: Delivered
 ) -> None:
     """Send a decoy, then let a fresh receiver decode the first reception again.

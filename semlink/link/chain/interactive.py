@@ -21,13 +21,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from semlink.errors import BoundaryError, JointError
-from semlink.feedback import Burst, Feedback, Opening, Past
+from semlink.errors import BoundaryError, InterfaceError
+from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
 from semlink.flow import Flow
 from semlink.ledger import ledger_of
 from semlink.link.chain.referee import check_antenna, check_frames
-from semlink.payload import Agreement, Delivered, Frames, Heard, Received, Symbols, is_per_symbol, part_of
-from semlink.phy.channels.output import check_heard
+from semlink.payload import Agreement, ChannelOutput, Delivered, Frames, Received, Symbols, is_per_symbol, part_of
+from semlink.phy.channels.output import check_channel_output
 from semlink.phy.channels.tapped_delay_line import Echoes
 from semlink.phy.effective_snr import whole_db
 from semlink.phy.waveforms.pilots import probe
@@ -58,7 +58,7 @@ class Air:
     seeds: Seeds
     data: Flow[Symbols]
     samples: Flow[Symbols]
-    heard: Heard | None = None
+    heard: ChannelOutput | None = None
 
     def room(self, budget: int | None) -> int | None:
         """Data symbols that still fit into an antenna's budget."""
@@ -73,7 +73,7 @@ class Air:
         """Send one more burst.
 
         Raises:
-            JointError: the channel changed what it had delivered before.
+            InterfaceError: the channel changed what it had delivered before.
         """
         waveform, old = self.link.waveform, _length(self.samples)
         data = _joined(self.data, flow)
@@ -86,13 +86,13 @@ class Air:
             samples = _joined(self.samples, waveform.modulate(flow))
         check_antenna(samples, budget)
         sent = samples.payload.iq
-        heard = check_heard(self.link.channel(sent.clone(), self.snr_db, self.seeds), sent)
+        heard = check_channel_output(self.link.channel(sent.clone(), self.snr_db, self.seeds), sent)
         if self.heard is not None:
             check_same_beginning(heard.iq, self.heard.iq, type(self.link.channel).__name__)
         if _continues(waveform):
             received = part_of(waveform.demodulate(heard, self.snr_db), _length(self.data), _length(data))
         else:
-            received = part_of(waveform.demodulate(heard_from(heard, old), self.snr_db), 0, _length(flow))
+            received = part_of(waveform.demodulate(output_from(heard, old), self.snr_db), 0, _length(flow))
         return replace(self, data=data, samples=samples, heard=heard), received
 
 
@@ -104,7 +104,7 @@ def run_bursts(
 
     silence = Flow(Symbols(torch.zeros(1, 0, dtype=torch.complex64)))
     air = Air(link, agreement.point.snr_db, seeds, silence, silence)
-    past: list[Past] = []
+    past: list[SentBurst] = []
     bursts: list[Burst] = []
     scheme: Any = link.transmitter
     while True:
@@ -113,20 +113,20 @@ def run_bursts(
         if flow is None:
             break
         if len(past) == MOST_BURSTS:
-            raise JointError(f"{type(scheme).__name__} wants more than {MOST_BURSTS} bursts for one clip")
+            raise InterfaceError(f"{type(scheme).__name__} wants more than {MOST_BURSTS} bursts for one clip")
         air, received = air.carry(flow, budget)
         bursts.append(Burst(_marked(received, opening), opening))
-        past.append(Past(_length(flow), opening, _answer(link.receiver, bursts, agreement)))
+        past.append(SentBurst(_length(flow), opening, _answer(link.receiver, bursts, agreement)))
     delivered = _decoded(link.receiver, bursts, agreement)
     check_frames(delivered.frames, clip)
     if audit:
-        _refuse_second_sight(link, clip, agreement, seeds, past, bursts, delivered)
+        _audit_receiver_independence(link, clip, agreement, seeds, past, bursts, delivered)
     genie = sorted({name for burst in bursts for name in burst.received.genie})
     ledger, said = air.samples.ledger, tuple(p.feedback for p in past)
     return Outcome(delivered.frames, ledger, delivered.blocks, delivered.lost, tuple(genie), said)
 
 
-def heard_from(heard: Heard, start: int) -> Heard:
+def output_from(heard: ChannelOutput, start: int) -> ChannelOutput:
     """What was heard from symbol `start` on."""
     if start == 0:
         return heard
@@ -147,20 +147,20 @@ def check_same_beginning(now: torch.Tensor, before: torch.Tensor, channel: str) 
     """Make sure that a channel leaves alone what it had delivered when more symbols follow.
 
     Raises:
-        JointError: it does not.
+        InterfaceError: it does not.
     """
     settled = max(before.shape[1] - TAIL, 0)
     change = (now[:, :settled] - before[:, :settled]).abs()
     if bool((change > SAME * (1 + before.abs().mean())).any()):
-        raise JointError(
+        raise InterfaceError(
             f"channel {channel} delivers other symbols when more of them follow; schemes that talk back "
             "(harq, mcs: adaptive) need one that draws its chance in the order of time"
         )
 
 
-def _opening(air: Air, agreement: Agreement, past: Sequence[Past], budget: int | None) -> Opening:
+def _opening(air: Air, agreement: Agreement, past: Sequence[SentBurst], budget: int | None) -> BurstContext:
     """What both ends know now; a genie scheme also the SNR that symbols sent now would meet."""
-    opening = Opening(air.room(budget))
+    opening = BurstContext(air.room(budget))
     ahead = getattr(air.link.transmitter, "symbols_ahead", None)
     symbols = ahead(agreement, tuple(past), opening) if ahead is not None else 0
     if not symbols:
@@ -169,7 +169,7 @@ def _opening(air: Air, agreement: Agreement, past: Sequence[Past], budget: int |
     return replace(opening, snr_ahead_db=whole_db(received.noise_var))
 
 
-def _marked(received: Received, opening: Opening) -> Received:
+def _marked(received: Received, opening: BurstContext) -> Received:
     """A reception with the genie's word written on it."""
     if opening.snr_ahead_db is None:
         return received
@@ -180,7 +180,7 @@ def _answer(receiver: Any, bursts: Sequence[Burst], agreement: Agreement) -> Fee
     """Feedback made from copies, and itself a copy."""
     feedback = receiver.listen(*pickle.loads(pickle.dumps((tuple(bursts), agreement))))
     if not isinstance(feedback, Feedback):
-        raise JointError(f"{type(receiver).__name__}.listen returned {type(feedback).__name__}; need Feedback")
+        raise InterfaceError(f"{type(receiver).__name__}.listen returned {type(feedback).__name__}; need Feedback")
     acks = tuple(bool(ack) for ack in feedback.acks)
     return Feedback(acks, None if feedback.snr_db is None else int(feedback.snr_db))
 
@@ -190,18 +190,20 @@ def _decoded(receiver: Any, bursts: Sequence[Burst], agreement: Agreement) -> De
     return result if isinstance(result, Delivered) else Delivered(result)
 
 
-def _refuse_second_sight(
+def _audit_receiver_independence(
     link: Link,
     clip: Frames,
     agreement: Agreement,
     seeds: Seeds,
-    past: Sequence[Past],
+    past: Sequence[SentBurst],
     bursts: Sequence[Burst],
     first: Delivered,
 ) -> None:
     """Begin to send a decoy, then let a fresh receiver answer and decode the same bursts again."""
     decoy: Any = link.transmitter
-    decoy.next_burst(Frames(1.0 - clip.pixels.flip(-1)), agreement, seeds, (), past[0].opening if past else Opening())
+    decoy.next_burst(
+        Frames(1.0 - clip.pixels.flip(-1)), agreement, seeds, (), past[0].opening if past else BurstContext()
+    )
     fresh = pickle.loads(pickle.dumps(link.receiver))
     answers = [_answer(fresh, bursts[: number + 1], agreement) for number in range(len(bursts))]
     again = _decoded(fresh, bursts, agreement)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from semlink.errors import BudgetExceeded, JointError, LedgerMismatch
+from semlink.errors import BudgetExceeded, InterfaceError, LedgerMismatch
 from semlink.flow import Flow
 from semlink.payload import Frames, Symbols
 
@@ -31,7 +31,7 @@ def check_antenna(air: Flow[Symbols], budget: int | None) -> None:
     """
     iq = air.payload.iq
     if iq.ndim != 2 or not iq.is_complex():
-        raise JointError(f"the antenna needs complex (clip, n), got {iq.dtype} {tuple(iq.shape)}")
+        raise InterfaceError(f"the antenna needs complex (clip, n), got {iq.dtype} {tuple(iq.shape)}")
     sent, charged = iq.shape[1], air.ledger.symbols
     if charged != sent:
         raise LedgerMismatch(f"{sent} symbols reached the antenna, the ledger has {float(charged):g}")
@@ -49,10 +49,10 @@ def check_frames(frames: Any, clip: Frames) -> None:
     """Make sure that the receiver answers with frames of the agreed shape.
 
     Raises:
-        JointError: it does not.
+        InterfaceError: it does not.
     """
     if not isinstance(frames, Frames) or frames.pixels.shape != clip.pixels.shape:
         got = tuple(frames.pixels.shape) if isinstance(frames, Frames) else type(frames).__name__
-        raise JointError(f"the receiver returned {got}; need Frames of {tuple(clip.pixels.shape)}")
+        raise InterfaceError(f"the receiver returned {got}; need Frames of {tuple(clip.pixels.shape)}")
     if not bool(torch.isfinite(frames.pixels).all()):
-        raise JointError("the receiver returned NaN or infinite pixels")
+        raise InterfaceError("the receiver returned NaN or infinite pixels")

@@ -25,14 +25,14 @@ ENOUGH_LOST = 6
 """Transmissions that must fail before their share counts as known."""
 
 
-def rehearsal_root(root: int) -> int:
+def calibration_root(root: int) -> int:
     """A root seed whose streams are independent of those of the run."""
     sequence = np.random.SeedSequence(root, spawn_key=(crc32(b"rehearsal"),))
     return int(sequence.generate_state(1, np.uint64)[0])
 
 
 @dataclass(frozen=True, slots=True)
-class ClipRehearsal:
+class LinkCalibration:
     """A rehearsal with the scenario's own clips, channel and waveform at one SNR.
 
     Deliveries depend on the air alone (`where`), not on what is sent over it:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from semlink.blocks import talks_back
+from semlink.blocks import is_interactive
 from semlink.ledger import Ledger
 from semlink.link.chain.air import over_the_air, receive_alone
-from semlink.link.chain.audit import refuse_second_sight
+from semlink.link.chain.audit import audit_receiver_independence
 from semlink.link.chain.interactive import run_bursts
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.referee import check_frames
@@ -38,14 +38,14 @@ def run_clip(
         return sense_clips(link, [clip], agreement, [seeds])[0]
     if link.is_bound:
         return Outcome(*link.transmitter.ideal(clip, agreement, link.channel, seeds))  # type: ignore[attr-defined]
-    if talks_back(link.transmitter):
+    if is_interactive(link.transmitter):
         return run_bursts(link, clip, agreement, seeds, budget=budget, audit=audit)
     flow = link.transmitter.transmit(clip, agreement, seeds)
     air, received = over_the_air(link, flow, agreement.point.snr_db, seeds, budget)
     delivered = receive_alone(link.receiver, received, agreement)
     check_frames(delivered.frames, clip)
     if audit:
-        refuse_second_sight(link, clip, received, agreement, seeds, delivered)
+        audit_receiver_independence(link, clip, received, agreement, seeds, delivered)
     return Outcome(delivered.frames, air.ledger, delivered.blocks, delivered.lost, tuple(received.genie))
 
 

@@ -153,6 +153,6 @@ def _plugin_name(kind: str) -> str:
     """`module:Class` of a plug-in, looked up among the installed ones where `kind` is a plain name."""
     if ":" in kind:
         return kind
-    from semlink.spec import JOINTS, offered
+    from semlink.spec import INTERFACES, offered
 
-    return next((offered(joint)[kind].value for joint in JOINTS if kind in offered(joint)), kind)
+    return next((offered(joint)[kind].value for joint in INTERFACES if kind in offered(joint)), kind)

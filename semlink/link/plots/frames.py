@@ -10,7 +10,7 @@ from semlink.errors import Infeasible
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.plots.frame_panels import draw_frames
 from semlink.link.scenario.scenario import scheme_name
-from semlink.link.sweep.bench import Bench
+from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import GridPoint, grid
 
 MOST_PANELS = 11
@@ -18,7 +18,7 @@ MOST_PANELS = 11
 Panel = tuple[str, np.ndarray | None, str]
 
 
-def draw_outputs(bench: Bench, path: Path, *, clip: int = 0) -> None:
+def draw_outputs(bench: PointRunner, path: Path, *, clip: int = 0) -> None:
     """Send one clip with every scheme at a middle point of its grid and draw the middle frame."""
     frames = bench.clips.frames[clip]
     middle = frames.shape.t // 2
@@ -30,7 +30,7 @@ def draw_outputs(bench: Bench, path: Path, *, clip: int = 0) -> None:
     draw_frames(panels, path, motion=motion)
 
 
-def middle_points(bench: Bench) -> list[GridPoint]:
+def middle_points(bench: PointRunner) -> list[GridPoint]:
     """For each scheme: the middle SNR with the middle budget or rate, on the first channel."""
     points = [p for p in grid(bench.scenario) if p.channel in (0, None)]
     chosen = []
@@ -48,11 +48,11 @@ def as_picture(frame: np.ndarray, planes: int) -> np.ndarray:
     return frame if planes == 1 else frame.reshape(planes, -1, frame.shape[1]).transpose(1, 2, 0)
 
 
-def _look(bench: Bench, frame: np.ndarray) -> np.ndarray:
+def _look(bench: PointRunner, frame: np.ndarray) -> np.ndarray:
     return as_picture(frame, getattr(bench.scenario.source, "planes", 1))
 
 
-def _panel(bench: Bench, point: GridPoint, clip: int, frame: int) -> Panel:
+def _panel(bench: PointRunner, point: GridPoint, clip: int, frame: int) -> Panel:
     frames, name = bench.clips.frames[clip], scheme_name(bench.scenario.schemes[point.scheme])
     link = bench.link(point)
     where = "" if point.snr_db is None else f", {point.snr_db:g} dB"

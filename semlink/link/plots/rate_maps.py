@@ -22,7 +22,7 @@ from semlink.link.chain.transmit import run_clip
 from semlink.link.plots.frames import middle_points
 from semlink.link.plots.style import picture
 from semlink.link.scenario.scenario import scheme_name
-from semlink.link.sweep.bench import Bench
+from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import GridPoint
 from semlink.payload import Agreement
 from semlink.seeds import Seeds
@@ -50,7 +50,7 @@ class RateMap:
         return spearman(self.uses, self.error)
 
 
-def draw_rate_maps(bench: Bench, path: Path) -> list[Path]:
+def draw_rate_maps(bench: PointRunner, path: Path) -> list[Path]:
     """Draw maps and write their correlations; nothing where no scheme allocates rate."""
     maps = rate_maps(bench)
     if not maps:
@@ -61,12 +61,12 @@ def draw_rate_maps(bench: Bench, path: Path) -> list[Path]:
     return [path, table]
 
 
-def rate_maps(bench: Bench) -> list[RateMap]:
+def rate_maps(bench: PointRunner) -> list[RateMap]:
     """The maps of each scheme at the middle of its grid, for every clip."""
     return [found for point in middle_points(bench) for found in _maps_at(bench, point)]
 
 
-def _maps_at(bench: Bench, point: GridPoint) -> Iterator[RateMap]:
+def _maps_at(bench: PointRunner, point: GridPoint) -> Iterator[RateMap]:
     link: Any = bench.link(point)
     if not hasattr(link.transmitter, "uses_of_blocks"):
         return

@@ -10,14 +10,14 @@ import numpy as np
 
 from semlink.link.plots.style import picture
 from semlink.link.scenario.scenario import scheme_name
-from semlink.link.sweep.bench import Bench
+from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import grid
 
 SHOWN = 16  # pixels a side
 COLUMNS = 4
 
 
-def draw_ratio_maps(bench: Bench, path: Path) -> list[Path]:
+def draw_ratio_maps(bench: PointRunner, path: Path) -> list[Path]:
     """Draw the maps that are not the same everywhere; nothing if there are none."""
     maps = mixed_maps(bench)
     if not maps:
@@ -26,16 +26,20 @@ def draw_ratio_maps(bench: Bench, path: Path) -> list[Path]:
     return [path]
 
 
-def mixed_maps(bench: Bench) -> list[tuple[str, np.ndarray]]:
+def mixed_maps(bench: PointRunner) -> list[tuple[str, np.ndarray]]:
     """Title and counts (h, w) of every sensor whose map mixes counts."""
     shape = bench.clips.frames[0].shape
     found: list[tuple[str, np.ndarray]] = []
     for point in grid(bench.scenario):
         transmitter: Any = bench.link(point).transmitter
-        eye = transmitter.eye_at(point.rate) if hasattr(transmitter, "eye_at") else getattr(transmitter, "eye", None)
-        if eye is None or not hasattr(eye.sensor, "counts"):
+        camera = (
+            transmitter.camera_at(point.rate)
+            if hasattr(transmitter, "camera_at")
+            else getattr(transmitter, "camera", None)
+        )
+        if camera is None or not hasattr(camera.sensor, "counts"):
             continue
-        counts = eye.sensor.counts(shape).numpy()
+        counts = camera.sensor.counts(shape).numpy()
         title = f"{scheme_name(bench.scenario.schemes[point.scheme])}\n{counts.mean():.2f} measurements a pixel"
         if counts.min() != counts.max() and title not in [t for t, _ in found]:
             found.append((title, counts))

@@ -17,7 +17,7 @@ from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.plots.frames import as_picture, middle_points
 from semlink.link.plots.style import picture, wrap
 from semlink.link.scenario.scenario import scheme_name
-from semlink.link.sweep.bench import Bench
+from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import GridPoint
 
 SKIPPED = "skipped"
@@ -33,7 +33,7 @@ class Row:
     words: tuple[str, ...]
 
 
-def draw_strip(bench: Bench, path: Path, *, clip: int = 0) -> list[Path]:
+def draw_strip(bench: PointRunner, path: Path, *, clip: int = 0) -> list[Path]:
     """Draw the frames around the gap; nothing where no sensor leaves one out."""
     gaps = [(point, numbers) for point in middle_points(bench) if (numbers := gap(bench, point))]
     if not gaps:
@@ -54,7 +54,7 @@ def draw_strip(bench: Bench, path: Path, *, clip: int = 0) -> list[Path]:
     return [path]
 
 
-def gap(bench: Bench, point: GridPoint) -> tuple[int, ...]:
+def gap(bench: PointRunner, point: GridPoint) -> tuple[int, ...]:
     """The frames to show: the first run of skipped frames with a neighbour on each side; none if all are read."""
     skipped = _skipped(bench, point)
     if not skipped:
@@ -66,7 +66,7 @@ def gap(bench: Bench, point: GridPoint) -> tuple[int, ...]:
     return tuple(range(max(skipped[0] - AROUND, 0), min(last + AROUND, frames - 1) + 1))[:MOST_FRAMES]
 
 
-def _skipped(bench: Bench, point: GridPoint) -> list[int]:
+def _skipped(bench: PointRunner, point: GridPoint) -> list[int]:
     kinds = bench.link(point).frame_kinds(bench.clips.frames[0].shape, point.rate)
     return [t for t, kind in enumerate(kinds) if kind == SKIPPED]
 

@@ -10,7 +10,7 @@ from semlink.errors import ScenarioError
 from semlink.link.chain.link import Link
 from semlink.link.scenario.scenario import scheme_name
 from semlink.link.schemes.analogue.spec import SoftCastSpec
-from semlink.link.schemes.camera import Eye
+from semlink.link.schemes.camera import Camera
 from semlink.link.schemes.digital.build import coded_scheme, digital_scheme
 from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.link.schemes.digital.spec import DigitalSpec
@@ -110,7 +110,7 @@ def _of_readings(transmission: Any, streams: StreamStore | None, folder: Path | 
     return digital_scheme(transmission.codec(), transmission.coding, streams, folder)
 
 
-def _eye(spec: Any, frames: int, folder: Path | None, rate: float | None) -> Eye:
+def _eye(spec: Any, frames: int, folder: Path | None, rate: float | None) -> Camera:
     """A sensor and its reconstruction; `rate` goes to the reconstruction if it offers `at_rate`, else to the sensor."""
     reconstruction = spec.reconstruction
     if rate is not None and hasattr(reconstruction, "at_rate"):
@@ -120,8 +120,8 @@ def _eye(spec: Any, frames: int, folder: Path | None, rate: float | None) -> Eye
     else:
         sensor = spec.sensor.build(frames, rate)
     if isinstance(reconstruction, PluginSpec):
-        return Eye(sensor, build_block(reconstruction, "reconstruction", folder))
-    return Eye(sensor, reconstruction.build(sensor))
+        return Camera(sensor, build_block(reconstruction, "reconstruction", folder))
+    return Camera(sensor, reconstruction.build(sensor))
 
 
 def _user_scheme(spec: PluginSpec, folder: Path | None) -> Any:

@@ -60,7 +60,7 @@ class Origin:
     overrides: tuple[str, ...] = ()
 
     @contextmanager
-    def blamed(self, *loc: int | str) -> Iterator[None]:
+    def error_context(self, *loc: int | str) -> Iterator[None]:
         """Put the place of `loc` in front of any error meant for the user."""
         try:
             yield

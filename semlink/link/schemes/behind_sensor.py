@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from semlink.blocks import Rehearsal, talks_back
-from semlink.feedback import Burst, Feedback, Opening, Past
+from semlink.blocks import Calibration, is_interactive
+from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
 from semlink.flow import Flow
 from semlink.ledger import Ledger
-from semlink.link.schemes.camera import Eye
+from semlink.link.schemes.camera import Camera
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols
 from semlink.seeds import Seeds
 
@@ -25,13 +25,13 @@ __all__ = ["BehindSensor", "InteractiveBehindSensor", "ReconstructedView", "View
 class View(Protocol):
     """What a scheme behind a sensor sees."""
 
-    eye: Eye
+    camera: Camera
 
     def fitted(self, inner: Any, shape: FrameShape) -> Any:
         """`inner` for scenes of this shape.
 
         Raises:
-            JointError: it cannot serve them.
+            InterfaceError: it cannot serve them.
         """
         ...
 
@@ -48,13 +48,13 @@ class View(Protocol):
 class ReconstructedView:
     """The transmitter reconstructs and codes video."""
 
-    eye: Eye
+    camera: Camera
 
     def fitted(self, inner: Any, shape: FrameShape) -> Any:
         return inner
 
     def shown(self, frames: Frames, seeds: Seeds) -> Frames:
-        return self.eye.see(frames, seeds)
+        return self.camera.see(frames, seeds)
 
     def restored(self, decoded: Frames, shape: FrameShape) -> Frames:
         return decoded
@@ -68,16 +68,16 @@ class _Behind:
     inner: Any
 
     def measurements_per_pixel(self, agreement: Agreement) -> float:
-        return self.view.eye.cost(agreement.frames)
+        return self.view.camera.cost(agreement.frames)
 
     def frame_kinds(self, frames: FrameShape, rate: float | None) -> Sequence[str]:
-        return self.view.eye.frame_kinds(frames)
+        return self.view.camera.frame_kinds(frames)
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
         """As the inner scheme does.
 
         Raises:
-            JointError: it cannot serve such scenes.
+            InterfaceError: it cannot serve such scenes.
         """
         return self._inner(frames).agree(frames, point, rehearsal)
 
@@ -118,12 +118,12 @@ class InteractiveBehindSensor(_Behind):
         return self._inner(frames).num_groups(frames)
 
     def next_burst(
-        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[Past], opening: Opening
+        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[SentBurst], opening: BurstContext
     ) -> Flow[Symbols] | None:
         inner = self._inner(agreement.frames)
         return inner.next_burst(self.view.shown(frames, seeds), agreement, seeds, past, opening)
 
-    def symbols_ahead(self, agreement: Agreement, past: Sequence[Past], opening: Opening) -> int:
+    def symbols_ahead(self, agreement: Agreement, past: Sequence[SentBurst], opening: BurstContext) -> int:
         return self._inner(agreement.frames).symbols_ahead(agreement, past, opening)
 
     def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
@@ -135,4 +135,4 @@ class InteractiveBehindSensor(_Behind):
 
 def behind(view: View, scheme: Any) -> BehindSensor | InteractiveBehindSensor:
     """`scheme` behind what `view` makes of a sensor."""
-    return InteractiveBehindSensor(view, scheme) if talks_back(scheme) else BehindSensor(view, scheme)
+    return InteractiveBehindSensor(view, scheme) if is_interactive(scheme) else BehindSensor(view, scheme)

@@ -14,7 +14,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Eye:
+class Camera:
     """A sensor with its reconstruction."""
 
     sensor: Sensor

@@ -3,7 +3,7 @@
 The header is protected by the transport blocks of the digital schemes. How
 many bytes it has is agreed on, so its length in symbols is known to both ends:
 
-    path = SidePath()
+    path = CodedHeader()
     uses = path.uses(40, snr_db)                    # channel uses of 40 bytes
     flow = path.send(data, snr_db)                  # symbols, charged as side_info, header, crc, parity
     data = path.receive(received, 40, snr_db)       # of the first `uses` symbols; None if a block is lost
@@ -22,14 +22,14 @@ from math import log2
 
 import numpy as np
 
-from semlink.blocks import Rehearsal
+from semlink.blocks import Calibration
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
 from semlink.payload import Received, Symbols, part_of
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 
-__all__ = ["MARGINS_DB", "SidePath", "rehearsed"]
+__all__ = ["MARGINS_DB", "CodedHeader", "rehearsed"]
 
 MARGINS_DB = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0)
 """Margins that a rehearsal tries, from the cheapest to the safest."""
@@ -74,7 +74,7 @@ _ROWS = tuple(_Row(LdpcCoding(order, rate / 1024), thresholds) for order, rate, 
 
 
 @dataclass(frozen=True, slots=True)
-class SidePath:
+class CodedHeader:
     """Bytes ahead of analogue symbols, and what they cost.
 
     Attributes:
@@ -129,7 +129,7 @@ class SidePath:
         """The header that `received` (1, n) begins with; None if any of its blocks failed.
 
         Raises:
-            JointError: fewer symbols than the header has.
+            InterfaceError: fewer symbols than the header has.
         """
         head = part_of(received, 0, self.uses(num_bytes, snr_db))
         blocks = self.coding(num_bytes, snr_db).receive(head)
@@ -138,8 +138,8 @@ class SidePath:
 
 
 def rehearsed(
-    path: SidePath, num_bytes: int, snr_db: float, rehearsal: Rehearsal, *, most_uses: int, delivery: float = 0.99
-) -> SidePath:
+    path: CodedHeader, num_bytes: int, snr_db: float, rehearsal: Calibration, *, most_uses: int, delivery: float = 0.99
+) -> CodedHeader:
     """`path` with the smallest margin at which `delivery` of all headers arrive on the scenario's channel.
 
     Where that takes more than `most_uses` symbols, the largest margin within them.

@@ -11,7 +11,7 @@ import numpy as np
 from semlink.caching import Memo, digest_of
 from semlink.errors import Infeasible
 from semlink.link.chain.link import Link, Outcome
-from semlink.link.chain.rehearsal import ClipRehearsal, rehearsal_root
+from semlink.link.chain.rehearsal import LinkCalibration, calibration_root
 from semlink.link.chain.transmit import run_clip, sense_clips
 from semlink.link.metrics.psnr_ssim import METRICS, psnr_db, ssim_by_frame
 from semlink.link.results.clip_trial import ClipTrial
@@ -30,7 +30,7 @@ SHOWN_KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Bench:
+class PointRunner:
     """A process's place of work: clips, links and what it remembers.
 
     `tell` hears how much of a long fit is done, and how much there is.
@@ -72,8 +72,8 @@ class Bench:
         if budget == 0:
             raise Infeasible(f"a budget of {point.budget:g} is less than one channel use a clip")
         snr_db = float("nan") if point.snr_db is None else point.snr_db
-        rehearsal = ClipRehearsal(
-            link, self.clips.frames, rehearsal_root(self.scenario.seed), snr_db, self.deliveries, (point.channel,)
+        rehearsal = LinkCalibration(
+            link, self.clips.frames, calibration_root(self.scenario.seed), snr_db, self.deliveries, (point.channel,)
         )
         agreed = link.transmitter.agree(shape, link.point(snr_db, budget, point.rate), rehearsal)
         return agreed, budget

@@ -16,7 +16,7 @@ from semlink.link.scenario.loader import Origin
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.link.schemes.sensing_only.scheme import SensingScheme
-from semlink.link.sweep.bench import Bench
+from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.clips import Clips, load_clips
 from semlink.link.sweep.grid import GridPoint, grid
 from semlink.link.sweep.point_key import point_key
@@ -43,14 +43,14 @@ class Job:
     def results(self) -> Results:
         return Results(self.out)
 
-    def bench(self, clips: Clips | None = None) -> Bench:
+    def bench(self, clips: Clips | None = None) -> PointRunner:
         """A place of work for this process."""
         clips = clips or load_clips(self.scenario, self.folder)
-        return Bench(self.scenario, clips, StreamStore(self.out / ".cache"), self.folder)
+        return PointRunner(self.scenario, clips, StreamStore(self.out / ".cache"), self.folder)
 
-    def blamed(self, *loc: int | str) -> AbstractContextManager[None]:
+    def error_context(self, *loc: int | str) -> AbstractContextManager[None]:
         """Errors inside are put down to this place of the scenario."""
-        return nullcontext() if self.origin is None else self.origin.blamed(*loc)
+        return nullcontext() if self.origin is None else self.origin.error_context(*loc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ class Report:
     seconds: float
     clips: Clips
     keys: tuple[str, ...] = ()
-    bench: Bench | None = None
+    bench: PointRunner | None = None
 
 
 def plan(job: Job, *, fresh: bool = False) -> Plan:
@@ -85,7 +85,7 @@ def plan(job: Job, *, fresh: bool = False) -> Plan:
     Raises:
         SourceError, ResultsError: before any work is done.
     """
-    with job.blamed("source"):
+    with job.error_context("source"):
         clips = load_clips(job.scenario, job.folder)
     check_blocks(job, clips)
     job.results.prepare(fresh=fresh)
@@ -99,14 +99,14 @@ def check_blocks(job: Job, clips: Clips) -> None:
 
     scenario, bench = job.scenario, job.bench(clips)
     for number, spec in enumerate(scenario.channel):
-        with job.blamed("channel", number):
+        with job.error_context("channel", number):
             channel = _checked(f"channel {spec.kind}", lambda: build_block(spec, "channel", job.folder))  # noqa: B023
-        with job.blamed(*(("channel", number) if scenario.waveform is None else ("waveform",))):
+        with job.error_context(*(("channel", number) if scenario.waveform is None else ("waveform",))):
             waveform = _checked("waveform", lambda: build_waveform(scenario.waveform, spec, job.folder))  # noqa: B023
             _checked("waveform", lambda: check_fit(waveform, channel))  # noqa: B023
     seen = set()
     for point in grid(scenario):
-        with job.blamed("schemes", point.scheme):
+        with job.error_context("schemes", point.scheme):
             if (point.scheme, point.channel) not in seen:
                 seen.add((point.scheme, point.channel))
                 bench.link(point)

@@ -19,13 +19,13 @@ from semlink.link.results.clip_record import clip_record
 from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.results.rows import Row, to_json
 from semlink.link.scenario.scenario import scheme_name
-from semlink.link.sweep.bench import Bench
+from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import GridPoint, channel_name, point_name
 from semlink.link.sweep.trials import StopRule, repeat
 from semlink.payload import Agreement
 
 
-def run_point(bench: Bench, point: GridPoint) -> dict[str, Any]:
+def run_point(bench: PointRunner, point: GridPoint) -> dict[str, Any]:
     """The record of one point: trials until the stop rule is met, or the reason why not."""
     scenario = bench.scenario
     rule = scenario.trials
@@ -62,7 +62,7 @@ def _note(agreed: Agreement, trials: Sequence[Sequence[ClipTrial]]) -> str:
 
 
 def _record(
-    bench: Bench,
+    bench: PointRunner,
     point: GridPoint,
     trials: Sequence[Sequence[ClipTrial]],
     genie: tuple[str, ...],
@@ -142,7 +142,7 @@ def _by_clip(trials: Sequence[Sequence[ClipTrial]]) -> list[list[float]]:
     return [[trial[n].metrics["psnr"] for trial in trials] for n in range(len(trials[0]))]
 
 
-def record_of(bench: Bench, point: GridPoint) -> dict[str, Any]:
+def record_of(bench: PointRunner, point: GridPoint) -> dict[str, Any]:
     """A point's record; an error says where on the grid it happened."""
     try:
         return run_point(bench, point)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from semlink.link.sweep.bench import Bench
+from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import point_name
 from semlink.link.sweep.job import Job, Plan, Progress, Report, plan
 from semlink.link.sweep.point import record_of
@@ -32,7 +32,7 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
     made = plan(job, fresh=fresh)
     tell = progress or (lambda name, done, total: None)
     tell(job.scenario.name, 0, len(made.missing))
-    bench: Bench | None = None
+    bench: PointRunner | None = None
     try:
         if min(workers, len(made.missing)) > 1:
             run_many(job, made.missing, min(workers, len(made.missing)), tell)
@@ -49,7 +49,7 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
     return Report(rows, len(made.points), len(made.missing), seconds, made.clips, made.keys, bench)
 
 
-def _run_here(job: Job, made: Plan, tell: Progress) -> Bench:
+def _run_here(job: Job, made: Plan, tell: Progress) -> PointRunner:
     bench = job.bench(made.clips)
     with one_thread():
         for done, (key, point) in enumerate(made.missing, start=1):

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 from semlink.errors import SemlinkError
 from semlink.link.results.folder import Results
-from semlink.link.sweep.bench import Bench
+from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import GridPoint, point_name
 from semlink.link.sweep.job import Job, Progress
 from semlink.link.sweep.point import record_of
@@ -21,8 +21,8 @@ from semlink.link.sweep.point import record_of
 
 def run_many(job: Job, missing: Sequence[tuple[str, GridPoint]], workers: int, tell: Progress) -> None:
     context = multiprocessing.get_context("spawn")
-    with _quiet_children(), ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job,)) as pool:
-        with _deaf_children():
+    with _single_thread_env(), ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job,)) as pool:
+        with _ignore_sigint():
             futures = {pool.submit(_work, key, point): point for key, point in missing}
         try:
             for done, point in enumerate(_finished(futures), start=1):
@@ -49,7 +49,7 @@ def _finished(futures: dict[Future, GridPoint]) -> Iterator[GridPoint]:
             yield futures[future]
 
 
-_bench: Bench | None = None
+_bench: PointRunner | None = None
 
 
 _results: Results | None = None
@@ -69,7 +69,7 @@ def _work(key: str, point: GridPoint) -> None:
 
 
 @contextmanager
-def _quiet_children() -> Iterator[None]:
+def _single_thread_env() -> Iterator[None]:
     """Workers start with one OpenMP thread each."""
     names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
     before = {name: os.environ.get(name) for name in names}
@@ -85,7 +85,7 @@ def _quiet_children() -> Iterator[None]:
 
 
 @contextmanager
-def _deaf_children() -> Iterator[None]:
+def _ignore_sigint() -> Iterator[None]:
     """Processes started inside never hear Ctrl-C: the parent does, and ends them."""
     if threading.current_thread() is not threading.main_thread():
         yield

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-__all__ = ["Plateau"]
+__all__ = ["EarlyStopping"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plateau:
+class EarlyStopping:
     """A sequence ends when its mean loss of a window is not `gain` lower than `patience` windows before.
 
     Attributes:

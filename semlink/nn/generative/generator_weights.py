@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-from semlink.errors import JointError, ModelError
+from semlink.errors import InterfaceError, ModelError
 from semlink.nn.generative.generator import SIDE, Generator, colour_generator
 from semlink.payload import FrameShape
 from semlink.seeds import Seeds
@@ -52,9 +52,9 @@ def probe(generator: Generator) -> torch.Tensor:
 
 
 def check_side(shape: FrameShape, planes: int, who: str) -> None:
-    """Raise JointError for frames that no generator makes."""
+    """Raise InterfaceError for frames that no generator makes."""
     if (shape.h, shape.w) != (planes * SIDE, SIDE):
-        raise JointError(
+        raise InterfaceError(
             f"{who}: frames of {shape.h} x {shape.w} with planes: {planes}; allowed: {planes * SIDE} x {SIDE} "
             f"({planes} {'planes' if planes > 1 else 'plane'} of {SIDE} x {SIDE}, stacked as rows)"
         )
@@ -66,11 +66,13 @@ def generator_of(weights: str, planes: int) -> Generator:
 
     Raises:
         ModelError: missing, damaged, or of another kind.
-        JointError: other planes.
+        InterfaceError: other planes.
     """
     generator = _untrained(planes) if weights == RANDOM else load_generator(weights)[0]
     if generator.planes != planes:
-        raise JointError(f"weights {weights!r}: a generator of {generator.planes} planes; the scenario has {planes}")
+        raise InterfaceError(
+            f"weights {weights!r}: a generator of {generator.planes} planes; the scenario has {planes}"
+        )
     return generator
 
 

@@ -27,10 +27,10 @@ from typing import Literal
 
 import torch
 
-from semlink.errors import JointError, ScenarioError
+from semlink.errors import InterfaceError, ScenarioError
 from semlink.nn.cpu import bf16_pays
 from semlink.nn.generative.batched_generator import GeneratorBatch
-from semlink.nn.generative.early_stopping import Plateau
+from semlink.nn.generative.early_stopping import EarlyStopping
 from semlink.nn.generative.generator import Generator
 from semlink.nn.generative.generator_weights import start_code
 from semlink.nn.generative.latent_rank import Projection, onto_rank
@@ -65,7 +65,7 @@ class FitSettings:
     projection: Projection = "svd"
     similarity: float | None = None
     epochs: int = 2000
-    stop: Plateau | None = field(default_factory=Plateau)
+    stop: EarlyStopping | None = field(default_factory=EarlyStopping)
     precision: Precision = "auto"
 
     def __post_init__(self) -> None:
@@ -131,11 +131,13 @@ def fit(
         weights: of the readings, (s, t, m) or broadcast to it: 0 keeps one out.
         progress: told after some epochs how many are done and how many there are at most.
     Raises:
-        JointError: a rank above the number of frames, or no readings.
+        InterfaceError: a rank above the number of frames, or no readings.
     """
     s, t, m = readings.shape
     if not s or not t or not m:
-        raise JointError(f"gmlr: readings of shape {tuple(readings.shape)}; allowed: at least one sequence and frame")
+        raise InterfaceError(
+            f"gmlr: readings of shape {tuple(readings.shape)}; allowed: at least one sequence and frame"
+        )
     check_rank(settings.rank, t)
     if ranks is None:
         ranks = torch.full((s,), settings.rank or t + 1)
@@ -157,9 +159,9 @@ def _share_of(progress: Tell | None, number: int, groups: int) -> Tell:
 
 
 def check_rank(rank: int | None, frames: int) -> None:
-    """Raise JointError for a rank above the number of frames."""
+    """Raise InterfaceError for a rank above the number of frames."""
     if rank is not None and rank > frames:
-        raise JointError(f"gmlr: rank {rank} for {frames} frames; allowed: 1 to {frames}, or null for any")
+        raise InterfaceError(f"gmlr: rank {rank} for {frames} frames; allowed: 1 to {frames}, or null for any")
 
 
 def generated(generators: GeneratorBatch, codes: torch.Tensor, dtype: torch.dtype | None = None) -> torch.Tensor:

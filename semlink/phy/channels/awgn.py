@@ -11,7 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from semlink.payload import Heard
+from semlink.payload import ChannelOutput
 from semlink.seeds import Seeds
 from semlink.units import noise_var_from_snr
 
@@ -48,6 +48,6 @@ def add_noise(iq: torch.Tensor, noise_var: float, seeds: Seeds, stream: str) -> 
 class Awgn:
     """Additive white Gaussian noise and nothing else."""
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Heard:
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
         noise_var = noise_var_at(snr_db)
-        return Heard(add_noise(iq, noise_var, seeds, "phy/noise"), noise_var=noise_var)
+        return ChannelOutput(add_noise(iq, noise_var, seeds, "phy/noise"), noise_var=noise_var)

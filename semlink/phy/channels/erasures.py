@@ -1,6 +1,6 @@
 """Blocks of symbols that get lost, one by one or in bursts.
 
-The receiver is told which blocks were lost (`Heard.erased`), as a link layer
+The receiver is told which blocks were lost (`ChannelOutput.erased`), as a link layer
 tells it; those that arrive carry white noise at the stated SNR.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semlink.payload import Heard
+from semlink.payload import ChannelOutput
 from semlink.phy.capacity import erasure_capacity
 from semlink.phy.channels.awgn import add_noise, noise_var_at
 from semlink.phy.validation import need, need_count, need_number
@@ -39,12 +39,12 @@ def bad_states(rng: np.random.Generator, num: int, p_gb: float, p_bg: float) -> 
     return states
 
 
-def erase(iq: torch.Tensor, lost: torch.Tensor, block: int, snr_db: float, seeds: Seeds) -> Heard:
+def erase(iq: torch.Tensor, lost: torch.Tensor, block: int, snr_db: float, seeds: Seeds) -> ChannelOutput:
     """White noise at `snr_db` on `iq` (clip, n), silence where the block is `lost` (clip, blocks)."""
     noise_var = noise_var_at(snr_db)
     erased = lost.to(iq.device).repeat_interleave(block, dim=1)[:, : iq.shape[-1]]
     heard = add_noise(iq, noise_var, seeds, "phy/noise").masked_fill(erased, 0)
-    return Heard(heard, noise_var=noise_var, gain=(~erased).to(iq.dtype), erased=erased)
+    return ChannelOutput(heard, noise_var=noise_var, gain=(~erased).to(iq.dtype), erased=erased)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ class Erasure:
         """Bits per use, the receiver knowing what was lost."""
         return erasure_capacity(from_db(snr_db), self.mean_loss)
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Heard:
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
         draws = seeds.uniform("phy/erasure", -(-iq.shape[-1] // self.block))
         return erase(iq, draws < self.probability, self.block, snr_db, seeds)
 
@@ -105,7 +105,7 @@ class GilbertElliott:
         """Bits per use, the receiver knowing what was lost."""
         return erasure_capacity(from_db(snr_db), self.mean_loss)
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Heard:
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
         import torch
 
         num = -(-iq.shape[-1] // self.block)

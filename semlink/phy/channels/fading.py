@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from semlink.payload import Heard
+from semlink.payload import ChannelOutput
 from semlink.phy.capacity import ergodic_capacity
 from semlink.phy.channels.awgn import add_noise, noise_var_at
 from semlink.phy.validation import need, need_number
@@ -78,11 +78,11 @@ def line_of_sight(seeds: Seeds, num_symbols: int, coherence: Coherence, doppler:
     return torch.polar(torch.ones_like(phase), phase).repeat_interleave(length, dim=1)[:, :num_symbols]
 
 
-def faded(iq: torch.Tensor, gain: torch.Tensor, snr_db: float, seeds: Seeds) -> Heard:
+def faded(iq: torch.Tensor, gain: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
     """`gain` (clip, n) times `iq`, plus noise at `snr_db` of the unit-power signal."""
     noise_var = noise_var_at(snr_db)
     gain = gain.to(device=iq.device, dtype=iq.dtype)
-    return Heard(add_noise(gain * iq, noise_var, seeds, "phy/noise"), noise_var=noise_var, gain=gain)
+    return ChannelOutput(add_noise(gain * iq, noise_var, seeds, "phy/noise"), noise_var=noise_var, gain=gain)
 
 
 def block_length(coherence: Coherence, num_symbols: int) -> int:
@@ -118,7 +118,7 @@ class Rayleigh:
         """Ergodic capacity in bits per use, the receiver knowing the gain."""
         return ergodic_capacity(from_db(snr_db))
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Heard:
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
         gain = scattered_gain(seeds, iq.shape[-1], self.coherence, self.doppler)
         return faded(iq, gain, snr_db, seeds)
 
@@ -160,7 +160,7 @@ class Rician:
         """Ergodic capacity in bits per use, the receiver knowing the gain."""
         return ergodic_capacity(from_db(snr_db), self.k_factor)
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Heard:
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
         shape = (iq.shape[-1], self.coherence, self.doppler)
         direct = math.sqrt(self.k_factor / (self.k_factor + 1)) * line_of_sight(seeds, *shape)
         scattered = math.sqrt(1 / (self.k_factor + 1)) * scattered_gain(seeds, *shape)

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from semlink.payload import Heard
+from semlink.payload import ChannelOutput
 from semlink.phy.channels.awgn import add_noise, noise_var_at
 from semlink.phy.validation import need_choice, need_count, need_number
 from semlink.seeds import Seeds
@@ -81,11 +81,11 @@ class Interference:
         """E|i|^2, for the conformance kit."""
         return from_db(-self.sir_db)
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Heard:
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
         noise_var = noise_var_at(snr_db)
         other = self._station(seeds, iq.shape[-1]).to(device=iq.device, dtype=iq.dtype)
         heard = add_noise(iq + other * self.interference_var**0.5, noise_var, seeds, "phy/noise")
-        return Heard(heard, noise_var=noise_var + self.interference_var)
+        return ChannelOutput(heard, noise_var=noise_var + self.interference_var)
 
     def _station(self, seeds: Seeds, num: int) -> torch.Tensor:
         if self.interferer == "tone":

@@ -7,19 +7,21 @@ from typing import Any
 import torch
 
 from semlink.errors import ChannelFault
-from semlink.payload import Heard
+from semlink.payload import ChannelOutput
 
 
-def check_heard(heard: Any, sent: torch.Tensor) -> Heard:
-    """A channel's output as `Heard`, if it can be true.
+def check_channel_output(heard: Any, sent: torch.Tensor) -> ChannelOutput:
+    """A channel's output as `ChannelOutput`, if it can be true.
 
     Raises:
         ChannelFault: not a tensor, another number of symbols, real, or not finite.
     """
     if isinstance(heard, torch.Tensor):
-        heard = Heard(heard)
-    if not isinstance(heard, Heard) or not isinstance(heard.iq, torch.Tensor):
-        raise ChannelFault(f"the channel returned {type(heard).__name__}; need a complex tensor or semlink.Heard")
+        heard = ChannelOutput(heard)
+    if not isinstance(heard, ChannelOutput) or not isinstance(heard.iq, torch.Tensor):
+        raise ChannelFault(
+            f"the channel returned {type(heard).__name__}; need a complex tensor or semlink.ChannelOutput"
+        )
     if heard.iq.shape != sent.shape:
         raise ChannelFault(f"the channel changed (clip, symbols) from {tuple(sent.shape)} to {tuple(heard.iq.shape)}")
     if not heard.iq.is_complex():

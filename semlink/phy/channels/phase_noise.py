@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from semlink.payload import Heard
+from semlink.payload import ChannelOutput
 from semlink.phy.channels.fading import faded
 from semlink.phy.validation import need_number
 from semlink.seeds import Seeds
@@ -45,7 +45,7 @@ class PhaseNoise:
         """Of |h|, for the conformance kit."""
         return "constant"
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Heard:
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
         import torch
 
         phase = wiener_phase(seeds, iq.shape[-1], self.linewidth)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from semlink.payload import Heard
+from semlink.payload import ChannelOutput
 
 if TYPE_CHECKING:
     import torch
@@ -21,7 +21,7 @@ PRECURSOR = 6  # taps kept on either side of the paths, where the sinc has falle
 
 
 @dataclass(frozen=True, slots=True)
-class Echoes(Heard):
+class Echoes(ChannelOutput):
     """What a delay line delivers; the true taps are for genie receivers only.
 
     Attributes:

@@ -25,7 +25,7 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
-from semlink.payload import Heard
+from semlink.payload import ChannelOutput
 from semlink.phy.channels.awgn import noise_var_at
 from semlink.phy.validation import need
 from semlink.seeds import Seeds
@@ -48,14 +48,14 @@ class TensorFlowChannel:
         module, _, name = str(self.target).rpartition(":")
         need(bool(module and name), "TensorFlowChannel.target", self.target, "'module:callable' or 'file.py:callable'")
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Heard:
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
         noise_var = noise_var_at(snr_db)
         call = _callable(self.target, tuple(sorted(self.options.items())))
         rows = []
         for row, clip in enumerate(seeds.clips):
             seed = seeds.sequence("phy/tensorflow", clip).generate_state(2, np.uint32) >> 1
             rows.append(_Bridge.apply(iq[row : row + 1], call, noise_var, seed.astype(np.int32), self.takes_seed))
-        return Heard(torch.cat(rows), noise_var=noise_var)
+        return ChannelOutput(torch.cat(rows), noise_var=noise_var)
 
 
 class _Bridge(torch.autograd.Function):

@@ -73,7 +73,7 @@ class BlockCoding:
     def code_rate(self) -> float:
         raise NotImplementedError
 
-    def room_of(self, symbols: int) -> int:
+    def block_size_of(self, symbols: int) -> int:
         """Data bytes in a block of `symbols` channel uses."""
         raise NotImplementedError
 
@@ -90,7 +90,7 @@ class BlockCoding:
         count = max(1, -int(-info // self.block_bits))
         base, longer = divmod(uses, count)
         runs = [(longer, base + 1), (count - longer, base)]
-        cuts = tuple(Cut(n, s, self.room_of(s)) for n, s in runs if n)
+        cuts = tuple(Cut(n, s, self.block_size_of(s)) for n, s in runs if n)
         if any(cut.room < MIN_ROOM_BYTES for cut in cuts):
             raise Infeasible(
                 f"{uses} channel uses carry no transport block with {self.bits_per_symbol} bits a symbol "
@@ -159,12 +159,12 @@ class BlockCoding:
             code = self.code_for(cut.room, cut.symbols)
             bits, good = code.decide(llr)
             rows = np.packbits(bits, axis=1)
-            out += [row.tobytes() if ok else None for row, ok in zip(rows, _believed(code, bits, llr, good))]
+            out += [row.tobytes() if ok else None for row, ok in zip(rows, _crc_verdict(code, bits, llr, good))]
             start = stop
         return tuple(out)
 
 
-def leans_to_zeros(llr: np.ndarray) -> np.ndarray:
+def looks_all_zero(llr: np.ndarray) -> np.ndarray:
     """Which rows of `llr` (b, n) say by more than three sigmas that a word of zeros was sent: bool (b,).
 
     Zeros pass every CRC, and zeros are what a decoder makes of a block that
@@ -174,14 +174,14 @@ def leans_to_zeros(llr: np.ndarray) -> np.ndarray:
     return np.sign(llr).sum(axis=1) > 3 * np.sqrt(heard)
 
 
-def _believed(code: BlockCode, bits: np.ndarray, llr: np.ndarray, good: np.ndarray) -> np.ndarray:
+def _crc_verdict(code: BlockCode, bits: np.ndarray, llr: np.ndarray, good: np.ndarray) -> np.ndarray:
     """The CRC's verdict, without the zeros that nobody sent."""
     hollow = good & ~bits.any(axis=1)
     if not hollow.any():
         return good
     signs = np.where(code.encode(bits[hollow]), np.float32(-1), np.float32(1))
     good = good.copy()
-    good[hollow] = leans_to_zeros(llr[hollow] * signs)
+    good[hollow] = looks_all_zero(llr[hollow] * signs)
     return good
 
 
@@ -200,7 +200,7 @@ class UncodedCoding(BlockCoding):
     def code_rate(self) -> float:
         return 1.0
 
-    def room_of(self, symbols: int) -> int:
+    def block_size_of(self, symbols: int) -> int:
         return max((symbols * self.bits_per_symbol - CRC_BITS) // 8, 0)
 
     def code_for(self, room: int, symbols: int) -> BlockCode:

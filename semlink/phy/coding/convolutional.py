@@ -54,7 +54,7 @@ class ConvolutionalCoding(BlockCoding):
     def code_rate(self) -> float:
         return self.rate
 
-    def room_of(self, symbols: int) -> int:
+    def block_size_of(self, symbols: int) -> int:
         coded = symbols * self.bits_per_symbol
         info = int(coded * self.rate + 1e-9)
         while info > 0 and num_kept(info, self.rate) > coded:

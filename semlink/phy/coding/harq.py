@@ -23,7 +23,7 @@ from semlink.errors import ChannelFault
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import Received, Symbols
-from semlink.phy.coding.block_coding import Cut, leans_to_zeros
+from semlink.phy.coding.block_coding import Cut, looks_all_zero
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.qam import demap, map_bits
 
@@ -108,7 +108,7 @@ def combined(soft: SoftBlocks, received: Received, blocks: Sequence[int], rv: in
         sums = block.collect(llr, rv=rv, onto=onto)
         decoded = block.decode_buffer(sums)
         rows = np.packbits(decoded.bits, axis=1)
-        passed = decoded.ok & (decoded.bits.any(axis=1) | leans_to_zeros(sums.reshape(len(sums), -1)))
+        passed = decoded.ok & (decoded.bits.any(axis=1) | looks_all_zero(sums.reshape(len(sums), -1)))
         for number, row, good, heard in zip(numbers, rows, passed, sums):
             data[number] = row.tobytes() if good else None
             buffers[number] = None if good else heard

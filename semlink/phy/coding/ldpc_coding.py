@@ -33,8 +33,8 @@ class LdpcCoding(BlockCoding):
     def code_rate(self) -> float:
         return self.rate
 
-    def room_of(self, symbols: int) -> int:
-        return _ldpc_room(symbols, self.bits_per_symbol, self.rate)
+    def block_size_of(self, symbols: int) -> int:
+        return _ldpc_block_size(symbols, self.bits_per_symbol, self.rate)
 
     def code_for(self, room: int, symbols: int) -> BlockCode:
         return _LdpcBlock(self.transport_block(room, symbols))
@@ -76,7 +76,7 @@ class _LdpcBlock:
 
 
 @lru_cache(maxsize=4096)
-def _ldpc_room(symbols: int, bits_per_symbol: int, rate: float) -> int:
+def _ldpc_block_size(symbols: int, bits_per_symbol: int, rate: float) -> int:
     """The most bytes A/8 with A + CRC <= rate * coded bits."""
     info = int(symbols * bits_per_symbol * rate + 1e-9)
     room = info // 8

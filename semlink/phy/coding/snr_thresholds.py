@@ -42,7 +42,7 @@ def threshold_snr_db(coding: LdpcCoding, symbols: int, target_bler: float) -> in
 def block_error_rate(coding: LdpcCoding, symbols: int, snr_db: float, blocks: int) -> float:
     """Share of `blocks` single transport blocks of `symbols` channel uses that are lost in white noise."""
     seeds = Seeds(_ROOT, (0,), symbols)
-    room = coding.room_of(symbols)
+    room = coding.block_size_of(symbols)
     block = coding.transport_block(room, symbols)
     data = np.frombuffer(seeds.numpy("link/thresholds").bytes(blocks * room), np.uint8).reshape(blocks, room)
     coded = block.encode(np.unpackbits(data, axis=1))

@@ -106,7 +106,7 @@ def coherence(probe: Probe) -> Check:
 
 
 def told_gain(probe: Probe) -> Check:
-    """`Heard.gain` is the gain."""
+    """`ChannelOutput.gain` is the gain."""
     told = probe.quiet.gain
     if told is None:
         return Check("told gain", "skip", "no gain in the answer")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from semlink.payload import Heard
+from semlink.payload import ChannelOutput
 from semlink.phy.conformance.probe import Probe
 from semlink.phy.conformance.verdict import Check, judged
 
@@ -15,11 +15,11 @@ GRADIENT_TOLERANCE = 1e-2
 
 
 def runs(probe: Probe) -> Check:
-    """A call gives a tensor or a `Heard`."""
+    """A call gives a tensor or a `ChannelOutput`."""
     heard = probe.channel(probe.qpsk(2, 64), probe.snr_db[0], probe.seeds(clips=2))
-    iq = heard.iq if isinstance(heard, Heard) else heard
+    iq = heard.iq if isinstance(heard, ChannelOutput) else heard
     good = isinstance(iq, torch.Tensor)
-    return judged("runs", good, f"returned {type(heard).__name__}", "a complex tensor or Heard")
+    return judged("runs", good, f"returned {type(heard).__name__}", "a complex tensor or ChannelOutput")
 
 
 def count(probe: Probe) -> Check:

@@ -122,7 +122,7 @@ def interference(probe: Probe) -> Check:
 
 
 def told_noise(probe: Probe) -> Check:
-    """`Heard.noise_var` is what the noise and interference are."""
+    """`ChannelOutput.noise_var` is what the noise and interference are."""
     asked = probe.snr_db[0]
     heard = probe.loud(asked)
     if heard.noise_var is None:

@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from semlink.payload import Heard
+from semlink.payload import ChannelOutput
 from semlink.seeds import Seeds
 
 QUIET_DB = (120.0, 80.0, 60.0)
@@ -81,15 +81,15 @@ class Probe:
         numbers = range(first, first + (self.clips if clips is None else clips))
         return Seeds(self.seed + root, tuple(numbers), trial)
 
-    def hear(self, iq: torch.Tensor, snr_db: float, seeds: Seeds, *, state: int = 0) -> Heard:
+    def hear(self, iq: torch.Tensor, snr_db: float, seeds: Seeds, *, state: int = 0) -> ChannelOutput:
         """What the channel makes of a copy of `iq`, the global generators in a state of ours."""
         with world(state):
             return self.hear_as_is(iq, snr_db, seeds)
 
-    def hear_as_is(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Heard:
+    def hear_as_is(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
         """What the channel makes of a copy of `iq`."""
         heard = self.channel(iq.clone(), snr_db, seeds)
-        return heard if isinstance(heard, Heard) else Heard(heard)
+        return heard if isinstance(heard, ChannelOutput) else ChannelOutput(heard)
 
     def told(self, name: str) -> Any:
         """What the channel says about itself, None where it does not."""
@@ -117,7 +117,7 @@ class Probe:
         return QUIET_DB[-1]
 
     @cached_property
-    def quiet(self) -> Heard:
+    def quiet(self) -> ChannelOutput:
         """The long probe without noise."""
         return self.hear(self.x, self.quiet_db, self.seeds())
 
@@ -138,7 +138,7 @@ class Probe:
         silent = (self.quiet.iq == 0) & (self.loud(self.snr_db[0]).iq == 0)
         return silent if self.quiet.erased is None else silent | self.quiet.erased
 
-    def loud(self, snr_db: float) -> Heard:
+    def loud(self, snr_db: float) -> ChannelOutput:
         """The long probe at `snr_db`."""
         return self.hear(self.x, snr_db, self.seeds())
 

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from semlink.errors import ChannelFault, ScenarioError
-from semlink.phy.channels.output import check_heard
+from semlink.phy.channels.output import check_channel_output
 from semlink.phy.specs.waveforms import waveform_for_fading
 from semlink.phy.waveforms.pilots import pilot_sequence
 from semlink.phy.waveforms.plain import Plain
@@ -47,7 +47,7 @@ def turns_symbols(channel: Any) -> bool:
     turned = []
     for trial in range(DRAWS):
         try:
-            heard = check_heard(channel(sent.clone(), SNR_DB, Seeds(0, (0,), trial)), sent)
+            heard = check_channel_output(channel(sent.clone(), SNR_DB, Seeds(0, (0,), trial)), sent)
         except ChannelFault:
             return False  # the run will name it
         angle = torch.angle(heard.iq * sent.conj()).abs()

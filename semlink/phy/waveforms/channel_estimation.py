@@ -135,7 +135,7 @@ def linear_weights(
 def equalise(
     iq: torch.Tensor, estimate: torch.Tensor, noise_var: torch.Tensor, error: torch.Tensor, equalizer: Equalizer
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Turn the gain back: symbols of gain 1, and the noise variance that each is left with.
+    """BurstPlan the gain back: symbols of gain 1, and the noise variance that each is left with.
 
     y = ĥ x + (h - ĥ) x + w, so that v = noise_var + error at unit signal power.
     "zf" is y / ĥ; "mmse" is ĥ* y / (|ĥ|^2 + v) divided by its own bias

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from semlink.flow import Flow
 from semlink.ledger import Charge
-from semlink.payload import Heard, Received, Symbols
+from semlink.payload import ChannelOutput, Received, Symbols
 from semlink.phy.channels.tapped_delay_line import Echoes
 from semlink.phy.validation import need, need_choice, need_count, need_number
 from semlink.phy.waveforms.channel_estimation import EQUALIZERS, ESTIMATORS, Equalizer, Estimator, equalise
@@ -112,7 +112,7 @@ class Ofdm:
             Charge("phy/ofdm/cyclic_prefix", "header", num_symbols * self.cyclic_prefix),
         )
 
-    def demodulate(self, heard: Heard, snr_db: float, num_data: int | None = None) -> Received:
+    def demodulate(self, heard: ChannelOutput, snr_db: float, num_data: int | None = None) -> Received:
         """Data symbols of gain 1.
 
         The last OFDM symbol may carry filling; `num_data` tells how many data
@@ -165,7 +165,7 @@ class Ofdm:
         """Samples by which the DFT window starts early, to keep precursors inside it."""
         return min(self.cyclic_prefix // 4, MAX_ADVANCE)
 
-    def _undo_losses(self, grid: torch.Tensor, heard: Heard, noise_var: torch.Tensor):
+    def _undo_losses(self, grid: torch.Tensor, heard: ChannelOutput, noise_var: torch.Tensor):
         """Gain and self-interference of symbols that lost a share f of their samples.
 
         The DFT of a window with f of its samples silent is (1 - f) X plus
@@ -192,7 +192,7 @@ class Ofdm:
         doppler = self.design_doppler_hz * self.symbol_uses / self.bandwidth_hz
         return lmmse_on_grid(looks, noise_var[:, rows], rows, grid.shape[1], delays=delays, doppler=doppler, **common)
 
-    def _true_gain(self, heard: Heard) -> torch.Tensor:
+    def _true_gain(self, heard: ChannelOutput) -> torch.Tensor:
         """The channel on every resource element as it is: (clip, t, k)."""
         import torch
 

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from semlink.flow import Flow
-from semlink.payload import Heard, Received, Symbols
+from semlink.payload import ChannelOutput, Received, Symbols
 from semlink.phy.channels.awgn import noise_var_at
 
 if TYPE_CHECKING:
     import torch
 
 
-def noise_per_symbol(heard: Heard, snr_db: float) -> torch.Tensor:
+def noise_per_symbol(heard: ChannelOutput, snr_db: float) -> torch.Tensor:
     """Noise variance of each received use: float32 (clip, n), infinite where erased.
 
     A channel that names no noise variance has that of `snr_db`.
@@ -44,7 +44,7 @@ class Plain:
         """The same symbols, nothing charged."""
         return flow
 
-    def demodulate(self, heard: Heard, snr_db: float) -> Received:
+    def demodulate(self, heard: ChannelOutput, snr_db: float) -> Received:
         """What the antenna heard, with its noise variance; infinite where erased."""
         return Received(heard.iq, noise_per_symbol(heard, snr_db))
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from semlink.flow import Flow
 from semlink.ledger import Charge
-from semlink.payload import Heard, Received, Symbols
+from semlink.payload import ChannelOutput, Received, Symbols
 from semlink.phy.channels.fading import Coherence, block_length
 from semlink.phy.validation import need, need_choice, need_count, need_number
 from semlink.phy.waveforms.channel_estimation import (
@@ -98,7 +98,7 @@ class SingleCarrier:
         iq[:, is_pilot] = pilot_sequence(num_pilots).to(iq)
         return flow.then(Symbols(iq), Charge("phy/single_carrier", "pilot", num_pilots))
 
-    def demodulate(self, heard: Heard, snr_db: float, num_data: int | None = None) -> Received:
+    def demodulate(self, heard: ChannelOutput, snr_db: float, num_data: int | None = None) -> Received:
         """Data symbols of gain 1; `num_data` is not needed, every symbol sent is data or pilot."""
         iq, noise_var = heard.iq, noise_per_symbol(heard, snr_db)
         is_pilot = self._is_pilot(iq.shape[1])

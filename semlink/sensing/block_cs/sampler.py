@@ -18,7 +18,7 @@ from functools import cache
 import torch
 from torch.nn import functional as F
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
 from semlink.sensing.block_cs.patterns import load_patterns
@@ -40,7 +40,7 @@ class BlockSampler:
             Gaussian patterns.
         seed: of the Gaussian patterns, which both ends draw alike.
     Raises:
-        JointError: a ratio that gives no pattern, or more than there are pixels.
+        InterfaceError: a ratio that gives no pattern, or more than there are pixels.
     """
 
     ratio: float = 0.1
@@ -53,12 +53,12 @@ class BlockSampler:
     def __post_init__(self) -> None:
         for what, ratio in (("ratio", self.ratio), ("key_ratio", self.key_ratio)):
             if not 1 <= ratio * PIXELS <= PIXELS:
-                raise JointError(
+                raise InterfaceError(
                     f"sensor block: {what} {ratio:g} gives {max(0, math.floor(ratio * PIXELS))} patterns of {PIXELS}; "
                     f"allowed: {1 / PIXELS:.4f} (one pattern) to 1"
                 )
         if self.gop < 2:
-            raise JointError(f"sensor block: gop {self.gop} leaves no frame between key frames; allowed: 2 or more")
+            raise InterfaceError(f"sensor block: gop {self.gop} leaves no frame between key frames; allowed: 2 or more")
 
     @property
     def rows(self) -> tuple[int, int]:
@@ -102,12 +102,14 @@ class BlockSampler:
         """Numbers of the key frames, and of the others.
 
         Raises:
-            JointError: no frame lies between key frames.
+            InterfaceError: no frame lies between key frames.
         """
         keys = list(key_frames(num_frames, self.gop))
         others = [n for n in range(num_frames) if n not in keys]
         if not others:
-            raise JointError(f"sensor block: a clip of {num_frames} frame is all key frames; allowed: 2 or more frames")
+            raise InterfaceError(
+                f"sensor block: a clip of {num_frames} frame is all key frames; allowed: 2 or more frames"
+            )
         return keys, others
 
     def frame_kinds(self, shape: FrameShape) -> Sequence[str]:

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 from semlink.nn.attention import init_spectral
 from semlink.nn.spectral_stage import SpectralStage, conv3
 from semlink.sensing.programmable.ratio_map import action_index
@@ -103,16 +103,16 @@ class Reconstruction(nn.Module):
         b, _, h, w = initial.shape
         if self.captures == 1:
             if counts is None:
-                raise JointError("reconstruction: no ratio map; allowed: counts (h, w) or (clip, h, w)")
+                raise InterfaceError("reconstruction: no ratio map; allowed: counts (h, w) or (clip, h, w)")
             parts.append(action_index(counts).to(initial.dtype).expand(b, h, w).unsqueeze(1))
         if self.estimated:
             if estimate is None:
-                raise JointError("reconstruction: the network starts from a classical estimate, and got none")
+                raise InterfaceError("reconstruction: the network starts from a classical estimate, and got none")
             parts.append(estimate)
         if self.masked != (mask is not None):
             have = "an aperture" if mask is not None else "no aperture"
             want = "with one" if self.masked else "without"
-            raise JointError(f"reconstruction: got {have}, but the network was built {want}")
+            raise InterfaceError(f"reconstruction: got {have}, but the network was built {want}")
         if mask is not None:
             parts.append(mask.to(initial.dtype).expand(b, *mask.shape[-3:]))
         return torch.cat(parts, 1).contiguous(memory_format=torch.channels_last)

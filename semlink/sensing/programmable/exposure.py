@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import torch
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +37,10 @@ def counts_on_offer(num_frames: int) -> tuple[int, ...]:
     """How many exposures a pixel may take of `num_frames` frames: 0, 1, 2, 4 .. T/2.
 
     Raises:
-        JointError: `num_frames` is not a power of two of at least 2.
+        InterfaceError: `num_frames` is not a power of two of at least 2.
     """
     if num_frames < 2 or num_frames & (num_frames - 1):
-        raise JointError(
+        raise InterfaceError(
             f"sensor.frames: a window of {num_frames} frames cannot be halved into equal exposures; "
             "allowed: a power of two (2, 4, 8, 16, ...)"
         )

@@ -16,7 +16,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from semlink.errors import JointError, ScenarioError
+from semlink.errors import InterfaceError, ScenarioError
 
 BORDER_CELLS = 8  # seven 3x3 convolutions and the overlap of the last layer
 EXPLORATION_MIX = (0.1, 0.1, 0.2, 0.25, 0.35)  # over counts 0, 1, 2, 4, 8 [zhang2024crl, public code]
@@ -34,7 +34,7 @@ class RatioGenerator(nn.Module):
 
     def forward(self, height: int, width: int) -> torch.Tensor:
         if height % self.stride or width % self.stride:
-            raise JointError(
+            raise InterfaceError(
                 f"ratio generator: got a map of ({height}, {width}), allowed: multiples of the stride {self.stride}"
             )
         ones = self.enter.weight.new_ones(1, 1, height // self.stride, width // self.stride)

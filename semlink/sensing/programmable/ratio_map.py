@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from semlink.errors import JointError, SourceError
+from semlink.errors import InterfaceError, SourceError
 from semlink.payload import FrameShape
 from semlink.sensing.programmable.exposure import counts_on_offer
 
@@ -26,7 +26,7 @@ def tiled_map(tile: Sequence[Sequence[int]], frames: FrameShape) -> torch.Tensor
     """A small pattern repeated over the frame from its upper left corner; cut at the far borders."""
     pattern = torch.as_tensor(np.asarray(tile), dtype=torch.int64)
     if pattern.dim() != 2:
-        raise JointError(f"sensor.tile: got {pattern.dim()} axes, allowed: rows of equal length")
+        raise InterfaceError(f"sensor.tile: got {pattern.dim()} axes, allowed: rows of equal length")
     rows, columns = -(-frames.h // pattern.shape[0]), -(-frames.w // pattern.shape[1])
     return check_map(pattern.repeat(rows, columns)[: frames.h, : frames.w], frames)
 
@@ -35,7 +35,7 @@ def random_map(mean_count: float, frames: FrameShape, *, rng: torch.Generator) -
     """Each pixel draws one of the two counts around `mean_count`, so that the mean is `mean_count`."""
     offer = counts_on_offer(frames.t)
     if not 0 <= mean_count <= offer[-1]:
-        raise JointError(f"sensor.mean_count: got {mean_count}, allowed: 0 to {offer[-1]} for {frames.t} frames")
+        raise InterfaceError(f"sensor.mean_count: got {mean_count}, allowed: 0 to {offer[-1]} for {frames.t} frames")
     low = max(count for count in offer if count <= mean_count)
     high = min(count for count in offer if count >= mean_count)
     share = (mean_count - low) / (high - low) if high > low else 0.0
@@ -48,7 +48,7 @@ def load_map(path: str | Path, frames: FrameShape) -> torch.Tensor:
 
     Raises:
         SourceError: the file cannot be read.
-        JointError: its size or its counts do not fit.
+        InterfaceError: its size or its counts do not fit.
     """
     path = Path(path)
     try:
@@ -56,7 +56,7 @@ def load_map(path: str | Path, frames: FrameShape) -> torch.Tensor:
     except (OSError, ValueError) as why:
         raise SourceError(f"{path}: not a ratio map ({why}); allowed: .npy or rows of counts") from why
     if table.ndim != 2 or not np.array_equal(table, np.round(table)):
-        raise JointError(f"{path}: got {table.ndim} axes of {table.dtype}, allowed: whole counts (h, w)")
+        raise InterfaceError(f"{path}: got {table.ndim} axes of {table.dtype}, allowed: whole counts (h, w)")
     return check_map(torch.from_numpy(table.astype(np.int64)), frames)
 
 
@@ -64,16 +64,16 @@ def check_map(counts: torch.Tensor, frames: FrameShape) -> torch.Tensor:
     """`counts` itself, if its size and every count fit `frames`.
 
     Raises:
-        JointError: wrong size, or a count that is not on offer.
+        InterfaceError: wrong size, or a count that is not on offer.
     """
     if tuple(counts.shape) != (frames.h, frames.w):
-        raise JointError(
+        raise InterfaceError(
             f"sensor.ratio_map: got a map of {tuple(counts.shape)}, allowed: the frame size ({frames.h}, {frames.w})"
         )
     offer = counts_on_offer(frames.t)
     strange = sorted(set(counts.unique().tolist()) - set(offer))
     if strange:
-        raise JointError(f"sensor.ratio_map: counts {strange} are not on offer; allowed: {list(offer)}")
+        raise InterfaceError(f"sensor.ratio_map: counts {strange} are not on offer; allowed: {list(offer)}")
     return counts
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from semlink.errors import JointError, ModelError
+from semlink.errors import InterfaceError, ModelError
 from semlink.payload import Frames, FrameShape, Measurement
 from semlink.seeds import Seeds
 from semlink.sensing.programmable.aperture import binary_aperture
@@ -40,12 +40,12 @@ class RatioMap:
         """Counts (h, w) for clips of this shape.
 
         Raises:
-            JointError: not exactly one way is named, or the map does not fit.
+            InterfaceError: not exactly one way is named, or the map does not fit.
             ModelError: the weights are missing or list no learned maps.
         """
         ways = [self.count, self.tile, self.path, self.random_mean, self.learned]
         if sum(way is not None for way in ways) != 1:
-            raise JointError("sensor.ratio_map: name exactly one of count, tile, path, random_mean, learned")
+            raise InterfaceError("sensor.ratio_map: name exactly one of count, tile, path, random_mean, learned")
         if self.count is not None:
             return fixed_map(self.count, frames)
         if self.tile is not None:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 from semlink.payload import Frames, Projections
 from semlink.sensing.random_projections.sensor import RandomSensor
 
@@ -24,7 +24,7 @@ class FrameFill:
     """Frames read as they are; those between them filled in.
 
     Raises:
-        JointError: a sensor that does not read whole frames.
+        InterfaceError: a sensor that does not read whole frames.
     """
 
     sensor: RandomSensor
@@ -32,7 +32,7 @@ class FrameFill:
 
     def __post_init__(self) -> None:
         if getattr(self.sensor, "operator", "") != "identity":
-            raise JointError(
+            raise InterfaceError(
                 "reconstruction fill: needs a sensor of whole frames; allowed: random with operator identity"
             )
 

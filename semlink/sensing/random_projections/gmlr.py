@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import torch
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 from semlink.nn.generative.generator_weights import check_side, generator_of
 from semlink.nn.generative.latent_fit import Fit, FitSettings, Tell, check_rank, fit, hidden_dtype
 from semlink.payload import Frames, FrameShape, Projections, Restored
@@ -36,7 +36,7 @@ class GmlrReconstructor:
         held_out: choose the rank by readings kept out, instead of `settings.rank`.
         planes: of a frame, stacked: 1 gray, 3 for R, G and B.
     Raises:
-        JointError: a sensor of another kind or of other planes.
+        InterfaceError: a sensor of another kind or of other planes.
     """
 
     weights: str
@@ -48,17 +48,17 @@ class GmlrReconstructor:
 
     def __post_init__(self) -> None:
         if not isinstance(self.sensor, RandomSensor):
-            raise JointError(
+            raise InterfaceError(
                 f"reconstruction gmlr takes readings of sensor random, not of {type(self.sensor).__name__}"
             )
         if self.sensor.planes != self.planes:
-            raise JointError(f"reconstruction gmlr: planes is {self.planes}, the sensor's {self.sensor.planes}")
+            raise InterfaceError(f"reconstruction gmlr: planes is {self.planes}, the sensor's {self.sensor.planes}")
 
     def reconstruct(self, measurement: Projections) -> Frames:
         """Frames in [0, 1].
 
         Raises:
-            JointError: frames that are not 64 x 64 in each plane, or a rank above their number.
+            InterfaceError: frames that are not 64 x 64 in each plane, or a rank above their number.
             ModelError: weights missing, damaged, or of another number of planes.
         """
         return Frames(torch.cat([restored.frames.pixels for restored in self.restore_many([measurement])]))
@@ -91,7 +91,7 @@ class GmlrReconstructor:
     def _shape(self, measurements: Sequence[Projections]) -> FrameShape:
         shapes = {measurement.frames for measurement in measurements}
         if len(shapes) != 1:
-            raise JointError(f"reconstruction gmlr: clips of {len(shapes)} shapes at once; allowed: one")
+            raise InterfaceError(f"reconstruction gmlr: clips of {len(shapes)} shapes at once; allowed: one")
         (shape,) = shapes
         self.check_shape(shape)
         return shape
@@ -100,7 +100,7 @@ class GmlrReconstructor:
         """That clips of `shape` can be fitted.
 
         Raises:
-            JointError: frames that are not 64 x 64 in each plane, or a rank above their number.
+            InterfaceError: frames that are not 64 x 64 in each plane, or a rank above their number.
         """
         check_side(shape, self.planes, "reconstruction gmlr")
         check_rank(self.settings.rank, len(self.sensor.frames_read(shape)))

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import torch
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 
 __all__ = ["between", "filled_in", "order_kept", "principal_coordinates"]
 
@@ -21,10 +21,12 @@ def filled_in(codes: torch.Tensor, read: tuple[int, ...], frames: int) -> torch.
     Straight lines between neighbours; beyond the first and the last, the nearest.
 
     Raises:
-        JointError: not one code for each frame that was read.
+        InterfaceError: not one code for each frame that was read.
     """
     if codes.shape[-2] != len(read):
-        raise JointError(f"gmlr: {codes.shape[-2]} codes for {len(read)} frames that were read; allowed: one for each")
+        raise InterfaceError(
+            f"gmlr: {codes.shape[-2]} codes for {len(read)} frames that were read; allowed: one for each"
+        )
     return _at(codes, torch.tensor(read, dtype=codes.dtype), torch.arange(frames, dtype=codes.dtype))
 
 

@@ -26,7 +26,7 @@ from typing import Literal
 import numpy as np
 import torch
 
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 from semlink.nn.generative.operators import GaussianPatterns, Operator, PixelsLeft
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
@@ -48,7 +48,7 @@ class RandomSensor:
         planes: stacked in each frame: 1 gray, 3 for R, G and B.
         skip: frames that are not read at all, counted from 0.
     Raises:
-        JointError: an option that leaves nothing to read.
+        InterfaceError: an option that leaves nothing to read.
     """
 
     operator: OperatorName = "identity"
@@ -62,9 +62,9 @@ class RandomSensor:
 
     def __post_init__(self) -> None:
         if self.operator == "gaussian" and self.measurements < 1:
-            raise JointError(f"sensor random: measurements is {self.measurements}; allowed: 1 or more a frame")
+            raise InterfaceError(f"sensor random: measurements is {self.measurements}; allowed: 1 or more a frame")
         if not 0 <= self.missing < 1:
-            raise JointError(
+            raise InterfaceError(
                 f"sensor random: missing is {self.missing:g} and would leave no pixel of a frame; "
                 "allowed: 0 up to, not including, 1; frames that are not read at all go into skip"
             )
@@ -79,12 +79,12 @@ class RandomSensor:
         """The frames that are read.
 
         Raises:
-            JointError: none, or `skip` names frames that are not there.
+            InterfaceError: none, or `skip` names frames that are not there.
         """
         strange = sorted(set(self.skip) - set(range(shape.t)))
         if strange or len(set(self.skip)) == shape.t:
             what = f"frames {strange} are not there" if strange else "no frame is left"
-            raise JointError(f"sensor random: skip: {what}; allowed: some of 0 to {shape.t - 1}")
+            raise InterfaceError(f"sensor random: skip: {what}; allowed: some of 0 to {shape.t - 1}")
         return tuple(t for t in range(shape.t) if t not in self.skip)
 
     def frame_kinds(self, shape: FrameShape) -> tuple[str, ...]:
@@ -96,7 +96,7 @@ class RandomSensor:
         """A_t for the frames that are read; Gaussian patterns as `dtype`.
 
         Raises:
-            JointError: planes that do not divide the rows, or no pixel left.
+            InterfaceError: planes that do not divide the rows, or no pixel left.
         """
         self._check(shape)
         if self.operator == "gaussian":
@@ -127,7 +127,7 @@ class RandomSensor:
 
     def _check(self, shape: FrameShape) -> None:
         if shape.h % self.planes:
-            raise JointError(
+            raise InterfaceError(
                 f"sensor random: frames of {shape.h} rows are not {self.planes} planes of equal height; "
                 "allowed: R, G and B stacked as rows"
             )

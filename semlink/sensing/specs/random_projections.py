@@ -89,11 +89,11 @@ class GmlrSpec(Spec):
 
     def settings(self) -> Any:
         """How to fit."""
-        from semlink.nn.generative.early_stopping import Plateau
+        from semlink.nn.generative.early_stopping import EarlyStopping
         from semlink.nn.generative.latent_fit import FitSettings
 
         rank = None if self.rank == "held-out" else self.rank
-        stop = Plateau() if self.early_stop else None
+        stop = EarlyStopping() if self.early_stop else None
         return FitSettings(
             self.learn, rank, self.projection, self.similarity, self.epochs, stop=stop, precision=self.precision
         )

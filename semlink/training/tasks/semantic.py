@@ -20,7 +20,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from semlink.codecs.readings_domain import taken, unweigh, weigh
+from semlink.codecs.readings_domain import denormalise_readings, normalise_readings, taken
 from semlink.codecs.semantic.networks import (
     STRIDE,
     SYMBOLS,
@@ -154,7 +154,7 @@ class SemanticTask:
     def loss(self, model, clips, step, rng):
         o = self.options
         counts = o.sensor.counts(clips)
-        x = weigh(o.sensor.sense(clips, counts, rng), counts)
+        x = normalise_readings(o.sensor.sense(clips, counts, rng), counts)
         snr_db = o.snr_db[0] + (o.snr_db[1] - o.snr_db[0]) * torch.rand(len(clips), generator=rng).to(clips.device)
         if o.learns == "policy":
             return self._policy_alone(model, clips, x, snr_db, counts, rng)
@@ -243,8 +243,10 @@ class SemanticTask:
         if cheap or self.options.loss == "initial":
             return (found - x).square() * taken(counts, x.shape[1]) / 2  # eight slots, sixteen frames
         if self.options.loss == "readings":
-            return ((unweigh(found, counts) - unweigh(x, counts)) / self.size.num_frames).square()
-        return (self._restore(model, unweigh(found, counts), counts) - clips).square()
+            return (
+                (denormalise_readings(found, counts) - denormalise_readings(x, counts)) / self.size.num_frames
+            ).square()
+        return (self._restore(model, denormalise_readings(found, counts), counts) - clips).square()
 
     def _restore(self, model: Any, slots: torch.Tensor, counts: torch.Tensor) -> torch.Tensor:
         decoder = model.decoder if self.options.joint else self.frozen.to(slots.device)
@@ -263,13 +265,13 @@ class SemanticTask:
         restored = []
         for clip in clips.split(1):
             counts = self.options.sensor.counts(clip)
-            x = weigh(self.options.sensor.sense(clip, counts, rng), counts)
+            x = normalise_readings(self.options.sensor.sense(clip, counts, rng), counts)
             snr_db = torch.full((1,), snr, device=clip.device)
             symbols = model.sce(x, snr_db)
             sent = prefix_mask(torch.full((1, *symbols.shape[2:]), kept, device=clip.device))
             received, noise_var = over_white_noise(symbols, sent, snr_db, rng)
             found = model.scd(received, sent, noise_var, snr_db)
-            restored.append(self._restore(model, unweigh(found, counts), counts))
+            restored.append(self._restore(model, denormalise_readings(found, counts), counts))
         return mean_psnr_db(torch.cat(restored), clips)
 
     def facts(self, model: Any) -> dict[str, Any]:

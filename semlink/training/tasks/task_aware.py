@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from semlink.codecs.readings_domain import taken, unweigh, weigh
+from semlink.codecs.readings_domain import denormalise_readings, normalise_readings, taken
 from semlink.codecs.task_aware.networks import KNOB_STEPS, CodecSizes, TaskAwareNet, probe as codec_probe
 from semlink.errors import ScenarioError
 from semlink.sensing.programmable.decoder_network import probe as decoder_probe
@@ -143,8 +143,8 @@ class CompressionTask:
             restored, kbit = [], 0.0
             for one in slots.split(1):
                 q = torch.full((1,), knob, device=clips.device)
-                x, bits = model(weigh(one, counts), q)
-                restored.append(self._restore(model, unweigh(x, counts), counts))
+                x, bits = model(normalise_readings(one, counts), q)
+                restored.append(self._restore(model, denormalise_readings(x, counts), counts))
                 kbit += float(bits.sum()) / 1e3 * PAPER_CLIP / counts.numel()
             name = f"q{round(100 * knob)}"
             figures[f"psnr_{name}_db"] = mean_psnr_db(torch.cat(restored), clips)
@@ -179,13 +179,15 @@ class CompressionTask:
         """Mean squared error of each clip's frames, and its bits, both (b,)."""
         counts = self.options.sensor.counts(clips)
         slots = self.options.sensor.sense(clips, counts, rng)
-        x = weigh(slots, counts)
+        x = normalise_readings(slots, counts)
         decoded, bits = model(x, knobs, rng, free_hyper=free_hyper)
         if on_readings:
             read = taken(counts, x.shape[1])
             error = ((decoded - x) * read).square().sum((1, 2, 3)) / clips[0].numel()
         else:
-            error = (self._restore(model, unweigh(decoded, counts), counts) - clips).square().mean((1, 2, 3))
+            error = (
+                (self._restore(model, denormalise_readings(decoded, counts), counts) - clips).square().mean((1, 2, 3))
+            )
         return error, bits * PAPER_CLIP / counts.numel()
 
     def _restore(self, model, slots, counts):

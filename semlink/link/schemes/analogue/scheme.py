@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from semlink.blocks import Rehearsal
+from semlink.blocks import Calibration
 from semlink.caching import Memo, digest_of
 from semlink.codecs.analogue.softcast import LEAST_SIDE_BYTES, SoftCast
 from semlink.codecs.projections.softcast import ProjectionSoftCast
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
-from semlink.link.schemes.coded_header import SidePath, rehearsed
+from semlink.link.schemes.coded_header import CodedHeader, rehearsed
 from semlink.payload import (
     Agreement,
     Delivered,
@@ -65,7 +65,7 @@ class SoftCastScheme:
         default_factory=lambda: Memo(ENCODED_CLIPS_KEPT), repr=False, compare=False
     )
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
         """Settle the number of channel uses, the length of the header and its margin.
 
         Raises:
@@ -75,7 +75,7 @@ class SoftCastScheme:
         if uses is None:
             assert point.rate is not None
             uses = math.floor(point.rate * frames.num_pixels)
-        path = SidePath(self.margin_db or 0.0)
+        path = CodedHeader(self.margin_db or 0.0)
         side_bytes = self._side_bytes(path, uses, point.snr_db)
         if self.margin_db is None:
             most = int(MOST_FOR_MARGIN * uses)
@@ -112,7 +112,7 @@ class SoftCastScheme:
             return Delivered(as_frames(self.codec.nothing(size)), blocks=1, lost=1)
         return Delivered(as_frames(pixels), blocks=1)
 
-    def _side_bytes(self, path: SidePath, uses: int, snr_db: float) -> int:
+    def _side_bytes(self, path: CodedHeader, uses: int, snr_db: float) -> int:
         """What `metadata` of the channel uses carries, more of them where that is very little."""
         least = min(_carried(path, int(MOST_OF_A_SHORT_ONE * uses), snr_db), GOOD_SIDE_BYTES)
         return max(_carried(path, int(self.metadata * uses), snr_db), least, LEAST_SIDE_BYTES)
@@ -131,7 +131,7 @@ def as_numbers(received: Received) -> tuple[np.ndarray, np.ndarray]:
     return pairs.numpy().ravel() * math.sqrt(2), np.repeat(noise_var.numpy().ravel(), 2)
 
 
-def _carried(path: SidePath, uses: int, snr_db: float) -> int:
+def _carried(path: CodedHeader, uses: int, snr_db: float) -> int:
     """Bytes of a header of at most `uses` symbols, 0 where there is none."""
     try:
         return path.most_bytes(uses, snr_db)
@@ -139,5 +139,5 @@ def _carried(path: SidePath, uses: int, snr_db: float) -> int:
         return 0
 
 
-def _terms(agreement: Agreement) -> tuple[float, SidePath, int]:
-    return agreement.point.snr_db, SidePath(agreement.terms["margin_db"]), agreement.terms["side_bytes"]
+def _terms(agreement: Agreement) -> tuple[float, CodedHeader, int]:
+    return agreement.point.snr_db, CodedHeader(agreement.terms["margin_db"]), agreement.terms["side_bytes"]

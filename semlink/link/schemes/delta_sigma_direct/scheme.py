@@ -17,7 +17,7 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from semlink.blocks import Rehearsal
+from semlink.blocks import Calibration
 from semlink.caching import Memo, digest_of
 from semlink.codecs.delta_sigma.binary_maps import LoadedDeltaSigma, load_delta_sigma
 from semlink.codecs.delta_sigma.codec import check_channels
@@ -65,7 +65,7 @@ class DeltaSigmaDirect:
             check_channels("channels", self.channels, model)
         object.__setattr__(self, "digest", model.digest)
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
         """Settle the channels of every block: `channels`, and one more in the first `richer` parts.
 
         Raises:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from semlink.blocks import Codec, Rehearsal
+from semlink.blocks import Calibration, Codec
 from semlink.codecs.packetization import framed_size
 from semlink.errors import Infeasible
 from semlink.ledger import Charge, Ledger
@@ -24,7 +24,7 @@ class BoundScheme:
     streams: StreamStore | None = None
     is_bound: bool = True
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
         return Agreement(frames, point)
 
     def ideal(self, frames: Frames, agreement: Agreement, channel: Any, seeds: Seeds) -> tuple[Frames, Ledger]:

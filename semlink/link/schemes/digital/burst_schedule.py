@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from semlink.feedback import Opening, Past
+from semlink.feedback import BurstContext, SentBurst
 from semlink.link.schemes.digital.mcs_ladder import pick
 from semlink.payload import Agreement, FrameShape, Point
 from semlink.phy.coding.block_coding import efficiency
@@ -18,11 +18,11 @@ from semlink.phy.coding.harq import symbols_of, version
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.coding.link_adaptation import Adaptive, Harq
 
-__all__ = ["Adaptive", "Harq", "Rules", "Turn"]
+__all__ = ["Adaptive", "Harq", "Rules", "BurstPlan"]
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class BurstPlan:
     """One burst.
 
     Attributes:
@@ -94,13 +94,13 @@ class Rules:
             for name, c in codings.items()
         }
 
-    def version(self, turn: Turn) -> int:
+    def version(self, turn: BurstPlan) -> int:
         """The redundancy version of a burst's blocks."""
         return 0 if self.harq is None else version(self.harq.kind, turn.sent)
 
     def turn(
-        self, agreement: Agreement, past: Sequence[Past], opening: Opening, codings: Mapping[str, LdpcCoding]
-    ) -> Turn | None:
+        self, agreement: Agreement, past: Sequence[SentBurst], opening: BurstContext, codings: Mapping[str, LdpcCoding]
+    ) -> BurstPlan | None:
         """What comes after `past`; None when all is sent."""
         openings = [*(p.opening for p in past), opening]
         reports: list[int | None] = []
@@ -119,20 +119,20 @@ class Rules:
         group: int,
         agreement: Agreement,
         reports: Sequence[int | None],
-        opening: Opening,
+        opening: BurstContext,
         codings: Mapping[str, LdpcCoding],
-    ) -> Turn | None:
+    ) -> BurstPlan | None:
         """The first burst of a group, None behind the last group."""
         if group == self.num_groups(agreement.frames):
             return None
         name = self._coding(group, agreement, reports, opening)
         coding = self.fitted({name: codings[name]}, agreement.frames, agreement.point)[name]
         if agreement.point.budget_uses is None:
-            return Turn(group, coding, None)
+            return BurstPlan(group, coding, None)
         room = self.first_uses(agreement.frames, agreement.point)
-        return Turn(group, coding, room if opening.room is None else min(room, opening.room))
+        return BurstPlan(group, coding, room if opening.room is None else min(room, opening.room))
 
-    def _coding(self, group: int, agreement: Agreement, reports: Sequence[int | None], opening: Opening) -> str:
+    def _coding(self, group: int, agreement: Agreement, reports: Sequence[int | None], opening: BurstContext) -> str:
         if self.adaptive is None:
             return agreement.terms["coding"]
         delay = self.adaptive.csi_delay
@@ -142,7 +142,9 @@ class Rules:
             return pick(ladder, agreement.terms["start_snr_db"])
         return pick(ladder, known - self.adaptive.backoff_db)
 
-    def _again(self, turn: Turn, agreement: Agreement, burst: Past, opening: Opening) -> Turn | None:
+    def _again(
+        self, turn: BurstPlan, agreement: Agreement, burst: SentBurst, opening: BurstContext
+    ) -> BurstPlan | None:
         """The next repeat of a group: the blocks that failed, as many as there is room for."""
         if self.harq is None or turn.sent + 1 == self.harq.transmissions:
             return None
@@ -156,4 +158,4 @@ class Rules:
             failed.pop()
         if not failed:
             return None
-        return Turn(turn.group, turn.coding, turn.room, turn.sent + 1, first, spent, tuple(failed))
+        return BurstPlan(turn.group, turn.coding, turn.room, turn.sent + 1, first, spent, tuple(failed))

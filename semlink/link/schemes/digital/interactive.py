@@ -15,14 +15,14 @@ from typing import cast
 
 import numpy as np
 
-from semlink.blocks import Codec, Rehearsal
+from semlink.blocks import Calibration, Codec
 from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
-from semlink.errors import Infeasible, JointError
-from semlink.feedback import Burst, Feedback, Opening, Past
+from semlink.errors import Infeasible, InterfaceError
+from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
 from semlink.flow import Flow
-from semlink.link.schemes.digital.burst_schedule import Rules, Turn
-from semlink.link.schemes.digital.mcs_ladder import Studio, starting_snr_db, threshold_ladder
+from semlink.link.schemes.digital.burst_schedule import BurstPlan, Rules
+from semlink.link.schemes.digital.mcs_ladder import LinkProbe, starting_snr_db, threshold_ladder
 from semlink.link.schemes.digital.mcs_search import best_choice
 from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.link.schemes.digital.packets import coded, split_header
@@ -38,10 +38,10 @@ HARQ_DELIVERIES = (0.99, 0.8, 0.5, 0.2)
 
 
 @dataclass(frozen=True, slots=True)
-class Ear:
+class ReceiverState:
     """What the receiver made of the bursts so far: the story as it knows it, and every group's blocks."""
 
-    past: tuple[Past, ...] = ()
+    past: tuple[SentBurst, ...] = ()
     groups: tuple[SoftBlocks, ...] = ()
 
 
@@ -57,19 +57,19 @@ class InteractiveScheme:
     rules: Rules
     streams: StreamStore | None = None
     sent: Memo[tuple[bytes, ...]] = field(default_factory=lambda: Memo(KEPT), repr=False)
-    heard: Memo[Ear] = field(default_factory=lambda: Memo(KEPT), repr=False)
+    heard: Memo[ReceiverState] = field(default_factory=lambda: Memo(KEPT), repr=False)
     shown: Memo[np.ndarray] = field(default_factory=lambda: Memo(KEPT), repr=False)
 
     def num_groups(self, frames: FrameShape) -> int:
         return self.rules.num_groups(frames)
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
         """Settle the coding, or the thresholds by which it will follow the channel."""
         first, codings = self.rules.first_uses(frames, point), self.rules.fitted(self.codings, frames, point)
         if self.rules.adaptive is not None:
             adaptive = self.rules.adaptive
             ladder = threshold_ladder(codings, first, adaptive.target_bler)
-            start = starting_snr_db(cast(Studio, rehearsal), first)
+            start = starting_snr_db(cast(LinkProbe, rehearsal), first)
             return Agreement(frames, point, {"ladder": ladder, "start_snr_db": start})
         agreements = {name: Agreement(frames, point, {"coding": name}) for name in self.codings}
         if len(agreements) == 1:
@@ -85,7 +85,7 @@ class InteractiveScheme:
         return agreements[name]
 
     def next_burst(
-        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[Past], opening: Opening
+        self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[SentBurst], opening: BurstContext
     ) -> Flow[Symbols] | None:
         turn = self._turn(agreement, past, opening)
         if turn is None:
@@ -97,7 +97,7 @@ class InteractiveScheme:
             return repeat(turn.coding, turn.first, {n: blocks[n] for n in turn.blocks}, self.rules.version(turn))
         return self._first_burst(clip, agreement.point, turn)
 
-    def symbols_ahead(self, agreement: Agreement, past: Sequence[Past], opening: Opening) -> int:
+    def symbols_ahead(self, agreement: Agreement, past: Sequence[SentBurst], opening: BurstContext) -> int:
         """How long the next burst may get, where its SNR has to be known beforehand."""
         adaptive = self.rules.adaptive
         if adaptive is None or adaptive.csi_delay > 0:
@@ -117,10 +117,10 @@ class InteractiveScheme:
         lost = sum(len(soft.missing) if join(soft.data) else len(soft.data) for soft in groups)
         return Delivered(as_frames(np.concatenate(pieces)), total, lost)
 
-    def _turn(self, agreement: Agreement, past: Sequence[Past], opening: Opening) -> Turn | None:
+    def _turn(self, agreement: Agreement, past: Sequence[SentBurst], opening: BurstContext) -> BurstPlan | None:
         return self.rules.turn(agreement, past, opening, self.codings)
 
-    def _first_burst(self, clip: np.ndarray, point: Point, turn: Turn) -> Flow[Symbols]:
+    def _first_burst(self, clip: np.ndarray, point: Point, turn: BurstPlan) -> Flow[Symbols]:
         """A group's packets as symbols.
 
         Groups of an adaptive scheme have time slots of equal length, which
@@ -140,13 +140,13 @@ class InteractiveScheme:
         flow = coding.send(cut(packets, coding.rooms(uses)), uses)
         return Flow(flow.payload, split_header(flow.ledger, packets, coding.bits_per_symbol))
 
-    def _packets(self, clip: np.ndarray, point: Point, turn: Turn) -> tuple[Packet, ...]:
+    def _packets(self, clip: np.ndarray, point: Point, turn: BurstPlan) -> tuple[Packet, ...]:
         if turn.room is None:
             return coded(self.codec, clip, self.streams, rate=point.rate)
         rooms = turn.coding.rooms(turn.room)
         return coded(self.codec, clip, self.streams, max_bytes=sum(rooms) - POINTER_BYTES * len(rooms))
 
-    def _blocks(self, clip: np.ndarray, point: Point, turn: Turn) -> tuple[bytes, ...]:
+    def _blocks(self, clip: np.ndarray, point: Point, turn: BurstPlan) -> tuple[bytes, ...]:
         """The blocks of a group's first burst, which took `turn.first` symbols."""
 
         def make() -> tuple[bytes, ...]:
@@ -158,29 +158,29 @@ class InteractiveScheme:
 
         return self.sent.get(digest_of(clip, point, turn.coding, turn.room, turn.first), make)
 
-    def _ear(self, bursts: Sequence[Burst], agreement: Agreement) -> Ear:
+    def _ear(self, bursts: Sequence[Burst], agreement: Agreement) -> ReceiverState:
         """The receiver's state after `bursts`, built on that after one burst less."""
         if not bursts:
-            return Ear()
+            return ReceiverState()
         tensors = [tensor for b in bursts for tensor in (b.received.iq, b.received.noise_var)]
         arrays = [tensor.detach().cpu().numpy() for tensor in tensors]
         key = digest_of(*arrays, [b.opening for b in bursts], agreement)
         return self.heard.get(key, lambda: self._heard_one_more(bursts, agreement))
 
-    def _heard_one_more(self, bursts: Sequence[Burst], agreement: Agreement) -> Ear:
+    def _heard_one_more(self, bursts: Sequence[Burst], agreement: Agreement) -> ReceiverState:
         before, burst = self._ear(bursts[:-1], agreement), bursts[-1]
         turn = self._turn(agreement, before.past, burst.opening)
         if turn is None:
-            raise JointError(f"burst {len(bursts)} arrived after all groups of frames were sent")
+            raise InterfaceError(f"burst {len(bursts)} arrived after all groups of frames were sent")
         soft = self._combined(turn, burst, before.groups)
         acks: tuple[bool, ...] = ()
         if self.rules.harq is not None:
             acks = tuple(soft.data[n] is not None for n in turn.blocks or range(len(soft.data)))
         report = whole_db(burst.received.noise_var) if self.rules.reports and not turn.blocks else None
-        past = Past(burst.symbols, burst.opening, Feedback(acks, report))
-        return Ear((*before.past, past), (*before.groups[: turn.group], soft))
+        past = SentBurst(burst.symbols, burst.opening, Feedback(acks, report))
+        return ReceiverState((*before.past, past), (*before.groups[: turn.group], soft))
 
-    def _combined(self, turn: Turn, burst: Burst, groups: Sequence[SoftBlocks]) -> SoftBlocks:
+    def _combined(self, turn: BurstPlan, burst: Burst, groups: Sequence[SoftBlocks]) -> SoftBlocks:
         if turn.blocks:
             soft, blocks = groups[turn.group], turn.blocks
         else:

@@ -21,7 +21,7 @@ from semlink.phy.effective_snr import quantised, weakest_snr_db
 from semlink.phy.waveforms.pilots import probe
 from semlink.seeds import Seeds
 
-__all__ = ["Ladder", "Studio", "pick", "starting_snr_db", "threshold_ladder", "threshold_snr_db"]
+__all__ = ["Ladder", "LinkProbe", "pick", "starting_snr_db", "threshold_ladder", "threshold_snr_db"]
 
 Ladder = tuple[tuple[str, int], ...]
 """Codings by rising efficiency, each with its threshold in dB; thresholds rise too."""
@@ -58,7 +58,7 @@ def pick(ladder: Ladder, snr_db: float) -> str:
     return met[-1] if met else ladder[0][0]
 
 
-class Studio(Protocol):
+class LinkProbe(Protocol):
     """The part of a rehearsal that looks at the channel: the link, a root seed and the mean SNR."""
 
     @property
@@ -71,7 +71,7 @@ class Studio(Protocol):
     def snr_db(self) -> float: ...
 
 
-def starting_snr_db(rehearsal: Studio, uses: int, outage: float = START_OUTAGE) -> int:
+def starting_snr_db(rehearsal: LinkProbe, uses: int, outage: float = START_OUTAGE) -> int:
     """The SNR that a burst of `uses` symbols on the scenario's channel falls short of with chance `outage`.
 
     Both ends know the mean SNR and the channel's law, and nothing else before
@@ -81,7 +81,7 @@ def starting_snr_db(rehearsal: Studio, uses: int, outage: float = START_OUTAGE) 
     return quantised(measured[int(outage * DRAWS)])
 
 
-def _measured(rehearsal: Studio, uses: int, draw: int) -> float:
+def _measured(rehearsal: LinkProbe, uses: int, draw: int) -> float:
     seeds = Seeds(rehearsal.root, (0,), 5000 + draw)
     received = over_the_air(rehearsal.link, probe(uses), rehearsal.snr_db, seeds)[1]
     return weakest_snr_db(received.noise_var)

@@ -12,7 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from semlink.blocks import Coding, Rehearsal
+from semlink.blocks import Calibration, Coding
 from semlink.errors import Infeasible
 from semlink.phy.coding.block_coding import efficiency
 from semlink.units import from_db
@@ -37,7 +37,7 @@ def best_choice(
     uses: int,
     snr_db: float,
     quality: Callable[[str, float], float],
-    rehearsal: Rehearsal,
+    rehearsal: Calibration,
     *,
     deliveries: Sequence[float] = DELIVERIES,
 ) -> str:
@@ -53,7 +53,7 @@ def best_choice(
 
 
 def _contenders(
-    codings: Mapping[str, Coding], uses: int, snr_db: float, rehearsal: Rehearsal, deliveries: Sequence[float]
+    codings: Mapping[str, Coding], uses: int, snr_db: float, rehearsal: Calibration, deliveries: Sequence[float]
 ) -> dict[str, float]:
     """For each share of delivery the most efficient coding, one step below the sure one, and their deliveries."""
     known: dict[tuple[str, int], float] = {}
@@ -113,7 +113,7 @@ def _highest(ladder: Sequence[str], share: float, delivery: Callable[[str], floa
     return low if low >= 0 and delivery(ladder[low]) >= share else None
 
 
-def _delivery(coding: Coding, uses: int, transmissions: int, rehearsal: Rehearsal) -> float:
+def _delivery(coding: Coding, uses: int, transmissions: int, rehearsal: Calibration) -> float:
     try:
         return rehearsal.delivery(coding, uses, transmissions)
     except Infeasible:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from semlink.blocks import Codec, Coding, Rehearsal
+from semlink.blocks import Calibration, Codec, Coding
 from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
 from semlink.flow import Flow
@@ -45,7 +45,7 @@ class DigitalScheme:
     streams: StreamStore | None = None
     decoded: Memo[np.ndarray] = field(default_factory=lambda: Memo(DECODED_CLIPS_KEPT), repr=False)
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
         """Choose the coding; everything else follows from the number of symbols."""
         agreements = {name: Agreement(frames, point, {"coding": name}) for name in self.codings}
         if len(agreements) == 1:

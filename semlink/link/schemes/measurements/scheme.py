@@ -16,9 +16,9 @@ import torch
 
 from semlink.caching import Memo, digest_of
 from semlink.codecs.projections.fields import Field, Layout
-from semlink.errors import JointError
+from semlink.errors import InterfaceError
 from semlink.link.schemes.behind_sensor import BehindSensor, InteractiveBehindSensor, behind
-from semlink.link.schemes.camera import Eye
+from semlink.link.schemes.camera import Camera
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
 from semlink.sensing.block_cs.sampler import BlockSampler, grid_of
@@ -63,7 +63,7 @@ class Arrangement:
 class ProjectionsView:
     """The transmitter codes what a sensor of inner products reads; see `behind_sensor.View`."""
 
-    eye: Eye
+    camera: Camera
     arrangements: Memo[Arrangement] = field(default_factory=lambda: Memo(2), repr=False, compare=False)
     reconstructed: Memo[Frames] = field(default_factory=lambda: Memo(RECONSTRUCTIONS_KEPT), repr=False, compare=False)
 
@@ -71,39 +71,39 @@ class ProjectionsView:
         """`inner` with its codec laid out for scenes of this shape.
 
         Raises:
-            JointError: the sensor reads no inner products.
+            InterfaceError: the sensor reads no inner products.
         """
         return replace(inner, codec=inner.codec.laid_out(self.arrangement(shape).layout))
 
     def shown(self, frames: Frames, seeds: Seeds) -> Frames:
-        return self.arrangement(frames.shape).packed(self.eye.sensor.measure(frames, seeds))  # type: ignore[arg-type]
+        return self.arrangement(frames.shape).packed(self.camera.sensor.measure(frames, seeds))  # type: ignore[arg-type]
 
     def restored(self, decoded: Frames, shape: FrameShape) -> Frames:
         """Frames reconstructed from decoded values; the same values are not reconstructed twice."""
         readings = self.arrangement(shape).unpacked(decoded, shape)
         key = digest_of(decoded.pixels.numpy(), shape)
-        return self.reconstructed.get(key, lambda: self.eye.reconstructor.reconstruct(readings))
+        return self.reconstructed.get(key, lambda: self.camera.reconstructor.reconstruct(readings))
 
     def arrangement(self, shape: FrameShape) -> Arrangement:
         """For scenes of this shape."""
-        return self.arrangements.get(shape, lambda: arranged(self.eye.sensor, shape))
+        return self.arrangements.get(shape, lambda: arranged(self.camera.sensor, shape))
 
 
-def measured(eye: Eye, scheme: Any) -> BehindSensor | InteractiveBehindSensor:
+def measured(camera: Camera, scheme: Any) -> BehindSensor | InteractiveBehindSensor:
     """`scheme`, whose codec takes readings of inner products, behind a sensor."""
-    return behind(ProjectionsView(eye), scheme)
+    return behind(ProjectionsView(camera), scheme)
 
 
 def arranged(sensor: Any, shape: FrameShape) -> Arrangement:
     """The order that suits a sensor's readings of scenes of this shape.
 
     Raises:
-        JointError: the sensor reads no inner products.
+        InterfaceError: the sensor reads no inner products.
     """
     scene = torch.full((1, shape.t, shape.h, shape.w), GRAY)
     readings = sensor.measure(Frames(scene), Seeds(0))
     if not isinstance(readings, Projections):
-        raise JointError(
+        raise InterfaceError(
             f"scheme kind measurements: sensor {getattr(sensor, 'name', 'of yours')} gives "
             f"{type(readings).__name__}; allowed: sensors of inner products, such as block and random"
         )

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from semlink.blocks import Rehearsal, Sensor
+from semlink.blocks import Calibration, Sensor
 from semlink.codecs.semantic.codec import MOST_PAIRS, SemanticCodec
 from semlink.codecs.semantic.level_choice import Scores, chosen, levels_for_budget
 from semlink.codecs.semantic.level_map import pack_levels, unpack_levels
@@ -31,7 +31,7 @@ from semlink.codecs.semantic.rate_allocation import LEVELS, PER_LEVEL, prefix_ma
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
-from semlink.link.schemes.coded_header import SidePath, rehearsed
+from semlink.link.schemes.coded_header import CodedHeader, rehearsed
 from semlink.link.schemes.semantic.symbol_planes import from_planes, pair_counts, to_planes
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Measurement, Point, Received, Symbols, part_of
 from semlink.phy.waveforms.plain import Plain
@@ -75,8 +75,8 @@ class SemanticScheme:
     codec: SemanticCodec
     allocation: str = "learned"
     per_level: int | None = None
-    side: SidePath = SidePath()
-    map_side: SidePath | None = None
+    side: CodedHeader = CodedHeader()
+    map_side: CodedHeader | None = None
     ideal_side: bool = False
 
     @property
@@ -86,7 +86,7 @@ class SemanticScheme:
     def measurements_per_pixel(self, agreement: Agreement) -> float:
         return self.sensor.measurements_per_pixel(agreement.frames)  # type: ignore[attr-defined]
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Rehearsal) -> Agreement:
+    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
         """Settle the robustness of the side information and the symbols of a level.
 
         Raises:
@@ -160,10 +160,10 @@ class SemanticScheme:
         ]
         return self._decode(received, Layout(scale, pairs), agreement), Flow(None).then(None, *spent).ledger
 
-    def _side(self, agreement: Agreement) -> SidePath:
+    def _side(self, agreement: Agreement) -> CodedHeader:
         return replace(self.side, margin_db=agreement.terms.get("margin_db", self.side.margin_db))
 
-    def _map_side(self, agreement: Agreement) -> SidePath:
+    def _map_side(self, agreement: Agreement) -> CodedHeader:
         return self.map_side or self._side(agreement)
 
     def _counts(self, agreement: Agreement) -> torch.Tensor:

@@ -43,18 +43,18 @@ class SemanticSpec(SchemeSpec):
                 raise ValueError(f"rates: got a price of {rate:g}; allowed: above 0, trained at 0.01 to 1")
         return self
 
-    def scheme(self, eye: Any) -> Any:
-        """One end of the scheme behind a sensor and its reconstruction (`link.sensed.Eye`)."""
+    def scheme(self, camera: Any) -> Any:
+        """One end of the scheme behind a sensor and its reconstruction (`link.sensed.Camera`)."""
         from semlink.codecs.semantic.codec import SemanticCodec
-        from semlink.link.schemes.coded_header import SidePath
+        from semlink.link.schemes.coded_header import CodedHeader
         from semlink.link.schemes.semantic.scheme import SemanticScheme
         from semlink.phy.coding.ldpc_coding import LdpcCoding
 
-        map_side = SidePath(fixed=LdpcCoding(4, 2 / 3)) if self.side_info == "16qam-2/3" else None
+        map_side = CodedHeader(fixed=LdpcCoding(4, 2 / 3)) if self.side_info == "16qam-2/3" else None
         codec = SemanticCodec(self.weights).loaded()
         return SemanticScheme(
-            eye.sensor,
-            eye.reconstructor,
+            camera.sensor,
+            camera.reconstructor,
             codec,
             self.allocation,
             self.per_level,

@@ -341,7 +341,7 @@ def test_each_mistake_is_caught_by_name_and_no_other_is_claimed(build, name, wor
         Tdl("C", 100),
         Tdl("D", 30, 60),
     ],
-    ids=lambda channel: repr(channel)[:40],
+    ids=lambda channel: repr(channel).partition(" object at ")[0][:40],
 )
 def test_channels_that_are_right_pass(channel):
     report = check(channel, **SMALL)

@@ -196,6 +196,9 @@ def part_of(received: Received, start: int, stop: int) -> Received:
 
 
 def is_per_symbol(value: Any, total: int) -> bool:
+    """Whether `value` is a tensor (clip, total), one entry a symbol."""
+    import torch
+
     return isinstance(value, torch.Tensor) and value.ndim == 2 and value.shape[1] == total
 
 
@@ -207,4 +210,6 @@ def only_clip(frames: Frames) -> np.ndarray:
 
 def as_frames(pixels: np.ndarray) -> Frames:
     """A batch of one from pixels (t, h, w)."""
+    import torch
+
     return Frames(torch.from_numpy(np.ascontiguousarray(pixels[None], np.float32)))

@@ -71,6 +71,10 @@ class Projections:
     frames: FrameShape
 
 
+Readings = Measurement | Projections
+"""What sensors read out."""
+
+
 @dataclass(frozen=True, slots=True)
 class Symbols:
     """Complex baseband for the antenna: `iq` complex64 (clip, n), E|x|^2 = 1."""

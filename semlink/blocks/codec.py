@@ -1,0 +1,64 @@
+"""Source codecs."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from semlink.blocks.block import NamedBlock
+from semlink.blocks.sensing import SensorBase
+from semlink.payload import FrameShape, Packet
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+class Codec(Protocol):
+    """A source codec: one clip to packets and back."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def encode(self, clip: np.ndarray, *, max_bytes: int) -> tuple[Packet, ...]:
+        """The best packets for `clip`, float32 (t, h, w) in [0, 1], whose framed size is at most `max_bytes`.
+
+        The framed size counts packet headers, see `semlink.codecs.packetization.framed_size`.
+
+        Raises:
+            Infeasible: not even the smallest stream fits.
+        """
+        ...
+
+    @abstractmethod
+    def encode_at(self, clip: np.ndarray, rate: float) -> tuple[Packet, ...]:
+        """The packets at the codec's own rate knob (CRF, beta, channels): one of the scheme's `rates`."""
+        ...
+
+    @abstractmethod
+    def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
+        """Frames (t, h, w) in [0, 1] from the packets that arrived, in order; never raises on damage.
+
+        What is missing is concealed; with no packet at all the picture is whatever the receiver shows then.
+        """
+        ...
+
+
+class CodecBase(NamedBlock, Codec):
+    """Base of codecs. Encoded clips are kept on disk under `repr(codec)`, so it must name every option.
+
+    Attributes:
+        gop: frames from one point where decoding can begin to the next; None: the whole clip.
+        takes_readings: it codes a sensor's readings, `Measurement.slots` of one clip, in the place of frames.
+    """
+
+    __slots__ = ()
+    gop: int | None = None
+    takes_readings: bool = False
+
+    def check_sensor(self, sensor: SensorBase, shape: FrameShape) -> None:
+        """Refuse a sensor whose readings it cannot code, where it takes readings; by default all can be.
+
+        Raises:
+            InterfaceError: says which are allowed.
+        """

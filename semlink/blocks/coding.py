@@ -1,0 +1,103 @@
+"""Channel codings, and bounds in their place."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import Protocol
+
+from semlink.blocks.block import NamedBlock
+from semlink.blocks.channel import ChannelBase
+from semlink.errors import Infeasible
+from semlink.flow import Flow
+from semlink.payload import Received, Symbols
+
+
+class Coding(Protocol):
+    """Bytes in transport blocks to channel symbols and back."""
+
+    __slots__ = ()
+
+    @property
+    @abstractmethod
+    def bits_per_symbol(self) -> int:
+        """Of the constellation."""
+        ...
+
+    @property
+    @abstractmethod
+    def code_rate(self) -> float:
+        """Information bits over coded bits."""
+        ...
+
+    @abstractmethod
+    def block_sizes(self, uses: int) -> tuple[int, ...]:
+        """Bytes of each transport block in a transmission of `uses` symbols; it follows from `uses` alone.
+
+        Raises:
+            Infeasible: not even one block fits.
+        """
+        ...
+
+    @abstractmethod
+    def send(self, blocks: Sequence[bytes], uses: int) -> Flow[Symbols]:
+        """Blocks of exactly these sizes as `uses` symbols, complex64 (1, uses) of average power 1, every one charged.
+
+        What carries the blocks' bytes is charged as `payload`: 8 bits a byte over `bits_per_symbol`, an
+        exact `Fraction`. CRC and redundancy are `crc` and `parity`.
+        """
+        ...
+
+    @abstractmethod
+    def receive(self, received: Received) -> tuple[bytes | None, ...]:
+        """The blocks that passed their CRC, None for the others."""
+        ...
+
+
+class CodingBase(NamedBlock, Coding):
+    """Base of codings; schemes with one coding call it `only`."""
+
+    __slots__ = ()
+    is_bound = False
+
+    def uses_for(self, num_bytes: int, *, per_block: int = 0) -> int:
+        """The fewest channel uses that carry `num_bytes` when each block loses `per_block` bytes.
+
+        Found by bisection over `block_sizes`, taking more symbols to carry no less.
+        """
+        low, high = 1, 64
+        while not self._holds(high, num_bytes, per_block):
+            low, high = high, 2 * high
+        while high - low > 1:
+            middle = (low + high) // 2
+            low, high = (low, middle) if self._holds(middle, num_bytes, per_block) else (middle, high)
+        return high
+
+    def _holds(self, uses: int, num_bytes: int, per_block: int) -> bool:
+        try:
+            return sum(size - per_block for size in self.block_sizes(uses)) >= num_bytes
+        except Infeasible:
+            return False
+
+
+class RateBound(Protocol):
+    """What no coding can exceed; in a scenario it stands in the place of a coding."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def bits(self, uses: int, snr_db: float, channel: ChannelBase) -> float:
+        """Bits that `uses` channel uses carry at most."""
+        ...
+
+    @abstractmethod
+    def uses(self, bits: int, snr_db: float, channel: ChannelBase) -> int:
+        """Channel uses that `bits` need at least."""
+        ...
+
+
+class RateBoundBase(NamedBlock, RateBound):
+    """Base of bounds."""
+
+    __slots__ = ()
+    is_bound = True

@@ -1,0 +1,56 @@
+"""Waveforms: what stands between a scheme's symbols and the antenna."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Protocol
+
+from semlink.blocks.block import NamedBlock
+from semlink.blocks.channel import ChannelBase
+from semlink.flow import Flow
+from semlink.payload import ChannelOutput, Received, Symbols
+
+
+class Waveform(Protocol):
+    """Pilots, OFDM, equaliser."""
+
+    __slots__ = ()
+
+    @abstractmethod
+    def data_uses(self, uses: int) -> int:
+        """How many of `uses` channel uses are left for data; never falls when `uses` grows."""
+        ...
+
+    @abstractmethod
+    def modulate(self, flow: Flow[Symbols]) -> Flow[Symbols]:
+        """What the antenna sends for data symbols complex64 (clip, n): with pilots put in, and charged."""
+        ...
+
+    @abstractmethod
+    def demodulate(self, heard: ChannelOutput, snr_db: float) -> Received:
+        """Data symbols, equalised to gain 1 with what the pilots told, and the noise left on each.
+
+        Symbols of filling may follow behind the data.
+        """
+        ...
+
+
+class WaveformBase(NamedBlock, Waveform):
+    """Base of waveforms.
+
+    Attributes:
+        continues: the pattern runs on when more symbols follow, so that modulating twice as many data
+            symbols begins with the same samples. False: each burst of a feedback scheme begins it anew.
+        has_pilots: the receiver can measure the channel.
+    """
+
+    __slots__ = ()
+    continues: bool = False
+    has_pilots: bool = True
+
+    def check_channel(self, channel: ChannelBase) -> None:
+        """Refuse a channel that it cannot work on, before anything is sent; by default none is refused.
+
+        Raises:
+            ValueError: names what the channel has and what is needed.
+        """

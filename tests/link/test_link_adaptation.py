@@ -11,7 +11,7 @@ import pytest
 import torch
 import toys
 from scipy import integrate
-from test_sweep import job
+from small_runs import job
 
 from semlink.caching import Memo
 from semlink.errors import Infeasible, ResultsError, ScenarioError

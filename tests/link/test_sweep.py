@@ -2,54 +2,21 @@
 
 from __future__ import annotations
 
-import csv
 import os
 import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 import toys
 import yaml
+from small_runs import job, rows, scenario_file
 
 from semlink.errors import ResultsError, ScenarioError, SemlinkError
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.sweep.job import Job
 from semlink.link.sweep.run import run
-
-
-def scenario_file(folder: Path, **changes) -> Path:
-    codec = {"kind": f"{toys.__file__}:Thumbnails"}
-    content = {
-        "name": "toy",
-        "source": {"kind": f"{toys.__file__}:Ramps", "clips": 2},
-        "channel": {"kind": "awgn"},
-        "sweep": {"snr_db": [5, 8], "budget": [0.04, 0.08]},
-        "trials": {"min": 2, "max": 3},
-        "schemes": [
-            {
-                "name": "16-QAM",
-                "kind": "digital",
-                "codec": codec,
-                "coding": {"kind": "ldpc", "modulation": "16qam", "rate": "1/2", "block_bits": 512},
-            },
-            {"name": "direct", "kind": f"{toys.__file__}:Direct"},
-        ],
-    } | changes
-    path = folder / "toy.yaml"
-    path.write_text(yaml.safe_dump(content))
-    return path
-
-
-def job(folder: Path, name: str = "out", **changes) -> Job:
-    path = scenario_file(folder, **changes)
-    return Job(load_scenario(path), folder / name, folder)
-
-
-def rows(path: Path) -> list[dict]:
-    return list(csv.DictReader((path / "curves.csv").read_text().splitlines()))
 
 
 def test_rows_stand_in_the_order_of_the_grid_and_pay_for_everything(tmp_path):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import toys
-from test_sweep import job, rows
+from small_runs import job, rows
 
 from semlink.errors import BoundaryError, InterfaceError
 from semlink.feedback import Burst, BurstContext, Feedback

@@ -13,13 +13,14 @@ import pytest
 from semlink.errors import ResultsError, UnknownBlock
 from semlink.link.citations.bibtex import REFERENCES, cite, read_bib
 from semlink.link.citations.docstring_sources import ROOT, citations, citations_of_file, keys_in, locate
-from semlink.link.sweep import trials
+from semlink.link.metrics import intervals
+from semlink.link.sweep.trials import StopRule
 
 PLUGIN = '''
 """A channel of mine. Source: [mine2020, Sec. 2], [shannon1948, theorem 17]."""
 from __future__ import annotations
 
-from semlink.link.sweep.trials import wilson
+from semlink.link.metrics.intervals import wilson
 from helpers import something
 
 
@@ -146,10 +147,15 @@ def test_functions_modules_and_blocks_within_blocks_are_followed():
     class Holder:
         inner: tuple
 
-    for target in (trials.wilson, "semlink.link.sweep.trials:wilson", trials, Holder(({"stop": trials.wilson},))):
+    for target in (
+        intervals.wilson,
+        "semlink.link.metrics.intervals:wilson",
+        intervals,
+        Holder(({"stop": intervals.wilson},)),
+    ):
         assert "wilson1927" in keys_of(cite([target])), target
-    assert keys_of(cite([trials.StopRule(1, 2, 0.1)])) == {"semlink"}
-    assert "p. 209" in cite([trials.wilson])
+    assert keys_of(cite([StopRule(1, 2, 0.1)])) == {"semlink"}
+    assert "p. 209" in cite([intervals.wilson])
 
 
 def test_names_that_lead_nowhere_are_said():

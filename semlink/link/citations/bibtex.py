@@ -20,16 +20,13 @@ from typing import Any
 from semlink import __version__
 from semlink.errors import ResultsError
 from semlink.link.citations.docstring_sources import ROOT, Citation, citations, locate
+from semlink.link.metrics.intervals import wilson
+from semlink.link.metrics.registry import METRICS
 
 __all__ = ["REFERENCES", "cite", "cite_scenario", "read_bib"]
 
 REFERENCES = ROOT / "references.bib"
 ALWAYS = "semlink"
-SCORES = {
-    "ssim": "semlink.link.metrics.psnr_ssim:ssim",
-    "ms_ssim": "semlink.link.metrics.ms_ssim:ms_ssim",
-    "psnr": "semlink.link.metrics.psnr_ssim:psnr_db",
-}
 
 
 def cite(targets: Iterable[Any], folder: Path | None = None) -> str:
@@ -61,8 +58,9 @@ def cite_scenario(scenario: Any, folder: Path | None = None) -> str:
         scenario: a loaded `Scenario`.
         folder: the scenario file's folder, where plug-in files are looked up.
     """
-    scores = [SCORES[name] for name in scenario.metrics if name in SCORES]
-    return cite([scenario, *scores, "semlink.link.sweep.trials:wilson"], folder)
+    shipped = {metric.name: metric.function for metric in METRICS}
+    scores = [shipped.get(name, _plugin_name(name)) for name in scenario.metrics]
+    return cite([scenario, *scores, wilson], folder)
 
 
 def read_bib(path: Path) -> dict[str, str]:
@@ -155,4 +153,4 @@ def _plugin_name(kind: str) -> str:
         return kind
     from semlink.spec import INTERFACES, offered
 
-    return next((offered(joint)[kind].value for joint in INTERFACES if kind in offered(joint)), kind)
+    return next((offered(joint)[kind].value for joint in (*INTERFACES, "metric") if kind in offered(joint)), kind)

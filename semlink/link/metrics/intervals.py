@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import stdtrit
 
 CONFIDENCE = 0.95
 
@@ -14,6 +13,8 @@ def t_halfwidth(values: Sequence[float]) -> float:
     """Half width of the 95 % interval of the mean of independent values; NaN for fewer than two."""
     if len(values) < 2:
         return float("nan")
+    from scipy.special import stdtrit
+
     scale = stdtrit(len(values) - 1, 0.5 + CONFIDENCE / 2) / len(values) ** 0.5
     return float(np.std(values, ddof=1) * scale)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
 
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales [wang2003, Sec. 3.2]."""
@@ -55,6 +54,8 @@ def terms(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _window(frames: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
     return gaussian_filter(frames, (0.0, 1.5, 1.5), truncate=3.5, mode="reflect")
 
 

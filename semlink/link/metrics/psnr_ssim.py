@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy.ndimage import gaussian_filter
-
-from semlink.link.metrics.ms_ssim import ms_ssim
 
 BEST_PSNR_DB = 100.0
 """Reported for frames without any error, where PSNR has no number."""
@@ -15,6 +12,11 @@ def psnr_db(reference: np.ndarray, received: np.ndarray) -> float:
     """10 log10(1 / MSE) over a whole clip (t, h, w) in [0, 1]; at most 100 dB."""
     error = float(np.mean(np.square(reference.astype(np.float64) - np.clip(received, 0.0, 1.0))))
     return BEST_PSNR_DB if error <= 1e-10 else -10.0 * float(np.log10(error))
+
+
+def psnr_by_frame(reference: np.ndarray, received: np.ndarray) -> np.ndarray:
+    """PSNR in dB of each frame: (t,)."""
+    return np.array([psnr_db(*pair) for pair in zip(reference, received)])
 
 
 def ssim(reference: np.ndarray, received: np.ndarray) -> float:
@@ -39,8 +41,7 @@ def ssim_by_frame(reference: np.ndarray, received: np.ndarray) -> np.ndarray:
     return index[:, edge : x.shape[1] - edge, edge : x.shape[2] - edge].mean(axis=(1, 2))
 
 
-METRICS = {"psnr": psnr_db, "ssim": ssim, "ms_ssim": ms_ssim}
-
-
 def _window(frames: np.ndarray) -> np.ndarray:
+    from scipy.ndimage import gaussian_filter
+
     return gaussian_filter(frames, (0.0, 1.5, 1.5), truncate=3.5, mode="reflect")

@@ -8,45 +8,55 @@ from typing import Any
 import numpy as np
 
 from semlink.link.metrics.intervals import wilson
+from semlink.link.metrics.registry import PSNR, Metric
 from semlink.link.results.clip_trial import ClipTrial
 
-DECIMALS = 3  # of a decibel over time
-SSIM_DECIMALS = 5
 
-
-def clip_record(name: str, motion: str, trials: Sequence[ClipTrial]) -> dict[str, Any]:
+def clip_record(name: str, motion: str, trials: Sequence[ClipTrial], metrics: Sequence[Metric]) -> dict[str, Any]:
     """One clip's entry in a point file.
 
     `outage` is the share of trials in which at least one block was lost for
     good, `bler` that of blocks, each with its 95 % Wilson interval.
-    `psnr_by_frame` is the mean over trials of each frame's PSNR in dB,
-    `ssim_by_frame` the same for SSIM where the scenario asks for it.
+    Each metric stands under its column, one number a trial. `psnr_by_frame` is
+    the mean over trials of each frame's PSNR in dB, `ssim_by_frame` the same
+    for SSIM where the scenario asks for it.
     `psnr_of_first_trial` is one transmission's, `told` what its reconstruction
     tells of itself.
     """
-    names = [m for m in ("psnr", "ssim", "ms_ssim") if m in trials[0].metrics]
     return {
         "name": name,
         "motion": motion,
-        **{"psnr_db" if m == "psnr" else m: [t.metrics[m] for t in trials] for m in names},
+        **{m.column: [t.metrics[m.name] for t in trials] for m in metrics},
         "channel_uses": [t.channel_uses for t in trials],
-        "psnr_by_frame": _rounded(np.mean([t.psnr_by_frame for t in trials], axis=0)),
-        "psnr_of_first_trial": _rounded(trials[0].psnr_by_frame),
-        **_ssim(trials),
+        **_over_time(trials, metrics),
         **_losses(trials),
         **_feedback(trials),
         **({"told": dict(trials[0].told)} if trials[0].told else {}),
     }
 
 
-def _rounded(values: Sequence[float], decimals: int = DECIMALS) -> list[float]:
+def described(metrics: Sequence[Metric]) -> dict[str, Any]:
+    """What a point file says of a user's metrics, so that tables and plots need not import them."""
+    theirs = [
+        {"column": m.column, "label": m.label, "decimals": m.decimals, "higher_is_better": m.higher_is_better}
+        for m in metrics
+        if not m.is_shipped
+    ]
+    return {"metrics": theirs} if theirs else {}
+
+
+def _over_time(trials: Sequence[ClipTrial], metrics: Sequence[Metric]) -> dict[str, list[float]]:
+    """Each frame's quality, the mean over trials; PSNR also in the first trial alone."""
+    found = {
+        f"{m.name}_by_frame": _rounded(np.mean([t.by_frame[m.name] for t in trials], axis=0), m.decimals + 1)
+        for m in metrics
+        if m.name in trials[0].by_frame
+    }
+    return found | {"psnr_of_first_trial": _rounded(trials[0].by_frame["psnr"], PSNR.decimals + 1)}
+
+
+def _rounded(values: Sequence[float], decimals: int) -> list[float]:
     return [round(float(v), decimals) for v in values]
-
-
-def _ssim(trials: Sequence[ClipTrial]) -> dict[str, Any]:
-    if not trials[0].ssim_by_frame:
-        return {}
-    return {"ssim_by_frame": _rounded(np.mean([t.ssim_by_frame for t in trials], axis=0), SSIM_DECIMALS)}
 
 
 def _losses(trials: Sequence[ClipTrial]) -> dict[str, Any]:

@@ -12,14 +12,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClipTrial:
-    """One clip in one trial: its qualities, its cost by purpose, its blocks, what its receiver said."""
+    """One clip in one trial: its qualities, its cost by purpose, its blocks, what its receiver said.
+
+    `metrics` and `by_frame` are by the name of a metric.
+    """
 
     metrics: Mapping[str, float]
     uses: Mapping[str, float]
     blocks: int
     lost: int
-    psnr_by_frame: tuple[float, ...] = ()
-    ssim_by_frame: tuple[float, ...] = ()
+    by_frame: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     feedback: tuple[Feedback, ...] = ()
     told: Mapping[str, Any] = field(default_factory=dict)
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, PositiveInt, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
+from semlink.link.metrics.registry import METRICS, check_metric_name
 from semlink.link.scenario.published_table import TableSpec
 from semlink.link.schemes.registry import AnyScheme
 from semlink.phy.specs.channels import AnyChannel, MultipathSpec
@@ -13,7 +14,7 @@ from semlink.phy.specs.waveforms import AnyWaveform, OfdmSpec
 from semlink.sensing.specs.sources import AnySource
 from semlink.spec import Spec
 
-MetricName = Literal["psnr", "ssim", "ms_ssim"]
+MetricName = Annotated[str, AfterValidator(check_metric_name), Field(examples=[metric.name for metric in METRICS])]
 
 
 def _as_list(value: Any) -> Any:

@@ -13,7 +13,7 @@ from semlink.errors import Infeasible
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.rehearsal import LinkCalibration, calibration_root
 from semlink.link.chain.transmit import run_clip, sense_clips
-from semlink.link.metrics.psnr_ssim import METRICS, psnr_db, ssim_by_frame
+from semlink.link.metrics.registry import Metric
 from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.scenario.build import build_link
 from semlink.link.scenario.scenario import Scenario
@@ -40,6 +40,7 @@ class PointRunner:
     clips: Clips
     streams: StreamStore
     folder: Path | None
+    metrics: tuple[Metric, ...]
     tell: Callable[[int, int], None] | None = None
     links: Memo[Link] = field(default_factory=lambda: Memo(8))
     deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
@@ -118,7 +119,7 @@ class PointRunner:
         reference = self.clips.frames[number].pixels[0].numpy()
         key = (number, digest_of(received))
         metrics = self.scores.get(
-            key, lambda: {name: METRICS[name](reference, received) for name in {"psnr", *self.scenario.metrics}}
+            key, lambda: {metric.name: metric.score(reference, received) for metric in self.metrics}
         )
         by_frame = self.over_time.get(key, lambda: self._by_frame(reference, received))
         uses = {str(purpose): float(amount) for purpose, amount in outcome.ledger.by_purpose().items()}
@@ -127,14 +128,11 @@ class PointRunner:
             uses,
             outcome.blocks,
             outcome.lost,
-            by_frame["psnr"],
-            by_frame.get("ssim", ()),
+            by_frame,
             outcome.feedback,
             outcome.told,
         )
 
     def _by_frame(self, reference: np.ndarray, received: np.ndarray) -> dict[str, tuple[float, ...]]:
-        found = {"psnr": tuple(psnr_db(*pair) for pair in zip(reference, received))}
-        if "ssim" in self.scenario.metrics:
-            found["ssim"] = tuple(map(float, ssim_by_frame(reference, received)))
-        return found
+        functions = {metric.name: metric.by_frame for metric in self.metrics if metric.by_frame is not None}
+        return {name: tuple(map(float, of(reference, received))) for name, of in functions.items()}

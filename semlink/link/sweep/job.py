@@ -10,6 +10,7 @@ from typing import Any
 
 from semlink.errors import ScenarioError, SemlinkError
 from semlink.link.results.folder import Results
+from semlink.link.results.qualities import scored
 from semlink.link.results.rows import Row
 from semlink.link.scenario.build import build_waveform
 from semlink.link.scenario.loader import Origin
@@ -46,7 +47,8 @@ class Job:
     def bench(self, clips: Clips | None = None) -> PointRunner:
         """A place of work for this process."""
         clips = clips or load_clips(self.scenario, self.folder)
-        return PointRunner(self.scenario, clips, StreamStore(self.out / ".cache"), self.folder)
+        metrics = scored(self.scenario.metrics, self.folder)
+        return PointRunner(self.scenario, clips, StreamStore(self.out / ".cache"), self.folder, metrics)
 
     def error_context(self, *loc: int | str) -> AbstractContextManager[None]:
         """Errors inside are put down to this place of the scenario."""

@@ -14,9 +14,10 @@ import numpy as np
 from semlink import __version__
 from semlink.errors import Infeasible, SemlinkError
 from semlink.ledger import PURPOSES
-from semlink.link.metrics.intervals import t_halfwidth, wilson
-from semlink.link.results.clip_record import clip_record
+from semlink.link.metrics.intervals import wilson
+from semlink.link.results.clip_record import clip_record, described
 from semlink.link.results.clip_trial import ClipTrial
+from semlink.link.results.qualities import qualities
 from semlink.link.results.rows import Row, to_json
 from semlink.link.scenario.scenario import scheme_name
 from semlink.link.sweep.bench import PointRunner
@@ -72,7 +73,8 @@ def _record(
     scenario, clips = bench.scenario, bench.clips
     by_clip = [[trial[n] for trial in trials] for n in range(len(clips.names))] if trials else []
     record_clips = [
-        clip_record(name, motion, values) for name, motion, values in zip(clips.names, clips.motion, by_clip)
+        clip_record(name, motion, values, bench.metrics)
+        for name, motion, values in zip(clips.names, clips.motion, by_clip)
     ]
     row = Row(
         scheme=scheme_name(scenario.schemes[point.scheme]),
@@ -87,7 +89,8 @@ def _record(
         note=note,
         measurements_per_pixel=sensed,
         **_costs(trials, clips.frames[0].shape.num_pixels, sends=not bench.link(point).is_sensing),
-        **_qualities(trials),
+        **_losses(trials),
+        **({"trials": len(trials)} | qualities(trials, bench.metrics) if trials else {}),
     )
     head = {k: getattr(row, k) for k in ("scheme", "channel", "snr_db", "budget", "rate", "bound")}
     return {
@@ -96,13 +99,10 @@ def _record(
         "group_frames": bench.link(point).group_frames(clips.frames[0].shape),
         "frame_kinds": bench.link(point).frame_kinds(clips.frames[0].shape, point.rate),
         "clips": record_clips,
+        **described(bench.metrics),
         "genie": list(genie),
         "versions": {"semlink": __version__},
     }
-
-
-def _column(metric: str) -> str:
-    return "psnr_db" if metric == "psnr" else metric
 
 
 def _costs(trials: Sequence[Sequence[ClipTrial]], num_pixels: int, *, sends: bool) -> dict[str, Any]:
@@ -114,32 +114,15 @@ def _costs(trials: Sequence[Sequence[ClipTrial]], num_pixels: int, *, sends: boo
     return {"channel_uses": uses, "channel_uses_per_pixel": uses / num_pixels, **purposes}
 
 
-def _qualities(trials: Sequence[Sequence[ClipTrial]]) -> dict[str, Any]:
-    if not trials:
-        return {}
+def _losses(trials: Sequence[Sequence[ClipTrial]]) -> dict[str, Any]:
+    """Block and outage statistics; nothing for schemes without blocks."""
     flat = [clip for trial in trials for clip in trial]
-    out: dict[str, Any] = {"trials": len(trials)}
-    for metric in ("psnr", "ssim"):
-        if metric in flat[0].metrics:
-            values = np.array([[c.metrics[metric] for c in trial] for trial in trials])
-            out[_column(metric)] = float(values.mean())
-            out[f"{metric}_ci95"] = t_halfwidth(values.mean(axis=1)) if len(trials) > 1 else 0.0
-    if "ms_ssim" in flat[0].metrics:
-        values = np.array([[c.metrics["ms_ssim"] for c in trial] for trial in trials])
-        half = t_halfwidth(values.mean(axis=1)) if len(trials) > 1 else 0.0
-        out["extra"] = {"ms_ssim": float(values.mean()), "ms_ssim_ci95": half}
-    out["psnr_clips_ci95"] = t_halfwidth([float(np.mean(c)) for c in _by_clip(trials)])
     blocks, lost = sum(c.blocks for c in flat), sum(c.lost for c in flat)
-    if blocks:
-        low, high = wilson(lost, blocks)
-        out |= {"bler": lost / blocks, "bler_ci95_low": low, "bler_ci95_high": high}
-        out["outage"] = float(np.mean([c.lost > 0 for c in flat]))
-    return out
-
-
-def _by_clip(trials: Sequence[Sequence[ClipTrial]]) -> list[list[float]]:
-    """PSNR of each clip in every trial."""
-    return [[trial[n].metrics["psnr"] for trial in trials] for n in range(len(trials[0]))]
+    if not blocks:
+        return {}
+    low, high = wilson(lost, blocks)
+    outage = float(np.mean([c.lost > 0 for c in flat]))
+    return {"bler": lost / blocks, "bler_ci95_low": low, "bler_ci95_high": high, "outage": outage}
 
 
 def record_of(bench: PointRunner, point: GridPoint) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from semlink import __version__
+from semlink.link.metrics.registry import metric_key
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.sweep.grid import GridPoint
 from semlink.plugins import fingerprint
@@ -37,7 +38,7 @@ def point_key(scenario: Scenario, point: GridPoint, source_digest: str, folder: 
         "channel": _plain(channel),
         "waveform": _plain(scenario.waveform),
         "trials": _plain(scenario.trials),
-        "metrics": list(scenario.metrics),
+        "metrics": [metric_key(name, folder) for name in scenario.metrics],
         "point": [point.snr_db, point.budget, point.rate],
         "code": [fingerprint(spec.kind, folder=folder) for spec in _plugins(scheme, channel, scenario.waveform)],
     }

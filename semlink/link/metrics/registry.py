@@ -1,0 +1,173 @@
+"""Every quality that a run can score: adding one is its file and one line here.
+
+A scenario names them under `metrics`. A user's own stands there as
+`my_metric.py:sharpness` or `module:sharpness`, or under the name of an entry
+point `metric.<name>`; it is a function of two clips, or a `Metric`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from semlink.errors import InterfaceError, ScenarioError, SemlinkError
+from semlink.link.metrics.ms_ssim import ms_ssim
+from semlink.link.metrics.psnr_ssim import psnr_by_frame, psnr_db, ssim, ssim_by_frame
+from semlink.plugins import fingerprint, load_class
+from semlink.spec import offered
+
+__all__ = ["METRICS", "PSNR", "Metric", "check_metric_name", "generic", "metric_key", "metrics_named", "named_column"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A quality of a received clip.
+
+    Attributes:
+        name: what a scenario calls it.
+        column: its column in `curves.csv`; the half width of its interval
+            stands under `interval`.
+        label: on axes, with the unit in brackets, such as `PSNR [dB]`.
+        decimals: of its numbers in tables.
+        function: two arrays (t, h, w), the source in [0, 1] and what was
+            received, to one finite number.
+        source: where it is defined, as `key, place`.
+        higher_is_better: False for errors and distances.
+        by_frame: the same for each frame, (t,); None where a clip has no such thing.
+    """
+
+    name: str
+    column: str
+    label: str
+    decimals: int
+    function: Callable[[np.ndarray, np.ndarray], float]
+    source: str = ""
+    higher_is_better: bool = True
+    by_frame: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+
+    @property
+    def interval(self) -> str:
+        """The column with the half width of its 95 % interval: psnr_db -> psnr_ci95."""
+        return self.column.removesuffix("_db") + "_ci95"
+
+    @property
+    def title(self) -> str:
+        """The label without its unit."""
+        return self.label.partition(" [")[0]
+
+    @property
+    def unit(self) -> str:
+        """What stands in the label's brackets; '' for a pure number."""
+        return self.label.partition(" [")[2].removesuffix("]")
+
+    @property
+    def is_shipped(self) -> bool:
+        return self in METRICS
+
+    def score(self, reference: np.ndarray, received: np.ndarray) -> float:
+        """The quality of one clip.
+
+        Raises:
+            InterfaceError: the function failed, or gave something else than one finite number.
+        """
+        try:
+            found = float(self.function(reference, received))
+        except SemlinkError:
+            raise
+        except Exception as fault:
+            raise InterfaceError(f"metric {self.name}: {type(fault).__name__}: {fault}") from fault
+        if not math.isfinite(found):
+            raise InterfaceError(f"metric {self.name}: gave {found}; need a finite number for every clip")
+        return found
+
+
+METRICS = (
+    Metric("psnr", "psnr_db", "PSNR [dB]", 2, psnr_db, by_frame=psnr_by_frame),
+    Metric("ssim", "ssim", "SSIM", 4, ssim, "wang2004, eq. (13)", by_frame=ssim_by_frame),
+    Metric("ms_ssim", "ms_ssim", "MS-SSIM", 4, ms_ssim, "wang2003, eq. (7)"),
+)
+PSNR = METRICS[0]
+
+
+def check_metric_name(name: str) -> str:
+    """The name, if it may stand in a scenario.
+
+    Raises:
+        ValueError: neither shipped nor offered by a plug-in, and no `file.py:function`.
+    """
+    known = [metric.name for metric in METRICS]
+    if name in known or ":" in name or name in offered("metric"):
+        return name
+    near = difflib.get_close_matches(name, known, 1, 0.55)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    allowed = ", ".join(map(repr, [*known, *offered("metric")]))
+    raise ValueError(f"got {name!r}, expected one of {allowed}, or file.py:function or module:function{hint}")
+
+
+def metrics_named(names: Iterable[str], folder: Path | None = None, *, taken: Sequence[str] = ()) -> tuple[Metric, ...]:
+    """The metrics of a scenario, PSNR always among them, each once.
+
+    Args:
+        names: as the scenario has them.
+        folder: where files are looked up first.
+        taken: columns that a user's metric may not have.
+    Raises:
+        ScenarioError, UnknownBlock: a name leads nowhere, or two metrics claim one column.
+    """
+    shipped = {metric.name: metric for metric in METRICS}
+    wanted = dict.fromkeys(names)
+    order = [
+        *(name for name in shipped if name in wanted or name == PSNR.name),
+        *(n for n in wanted if n not in shipped),
+    ]
+    found = tuple(shipped[name] if name in shipped else _users(name, folder) for name in order)
+    columns = [*taken]
+    for metric in found:
+        mine = [metric.column, metric.interval]
+        twice = [] if metric.is_shipped else [column for column in mine if column in columns]
+        if twice:
+            raise ScenarioError(f"metric {metric.name}: column {twice[0]!r} is taken; give its Metric another column")
+        columns += mine
+    return found
+
+
+def metric_key(name: str, folder: Path | None = None) -> Any:
+    """What a point's numbers depend on: the name, and for a user's own the text of its file."""
+    if name in {metric.name for metric in METRICS}:
+        return name
+    return [name, fingerprint(name, folder=folder)]
+
+
+def named_column(word: str, metrics: Iterable[Metric]) -> str:
+    """The column that a user means by a metric's name or column."""
+    return next((m.column for m in (*metrics, *METRICS) if word in (m.name, m.column)), word)
+
+
+def generic(column: str) -> Metric:
+    """A stand-in for a column of which nothing but its name is known."""
+    return Metric(column, column, column, 4, _cannot_score)
+
+
+def _users(kind: str, folder: Path | None) -> Metric:
+    """A user's metric; of a plain function its name is the column and the label."""
+    found: Any = load_class(kind, "metric", folder=folder)
+    if isinstance(found, type) or not (isinstance(found, Metric) or callable(found)):
+        got = found.__name__ if isinstance(found, type) else type(found).__name__
+        raise InterfaceError(f"metric {kind}: is {got}; need a function (reference, received) or a semlink.Metric")
+    if not isinstance(found, Metric):
+        name = kind.rsplit(":", 1)[-1]
+        found = Metric(kind, name, name.replace("_", " "), 4, found)
+    if not re.fullmatch(r"[A-Za-z]\w*", found.column):
+        raise ScenarioError(f"metric {kind}: column {found.column!r} has other signs than letters, digits and _")
+    return found
+
+
+def _cannot_score(reference: np.ndarray, received: np.ndarray) -> float:
+    raise InterfaceError("this metric is known by its column alone and cannot be computed")

@@ -22,8 +22,9 @@ WHOLE_RUN_S = 30 * 86_400.0
 def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers: int, fresh: bool) -> None:
     """`semlink run`: sweep, table, plots, frames."""
     scenario = load_scenario(file, overrides)
-    from semlink.link.plots.figure import draw
+    from semlink.link.plots.registry import draw
     from semlink.link.report.results_table import results_table, show
+    from semlink.link.results.finished import read_run
     from semlink.link.sweep.job import Job
     from semlink.link.sweep.run import run
 
@@ -31,8 +32,9 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     job = Job(scenario, out or Path("results") / scenario.name, file.resolve().parent, origin)
     with _progress(scenario) as tell:
         report = run(job, workers=workers, fresh=fresh, progress=tell)
-    show(results_table(report.rows))
-    files = [job.out / "curves.csv", *_from_points(job, report.keys), *draw(job.out)]
+    done = read_run(job.out)
+    show(results_table(done.rows, done.metrics))
+    files = [job.out / "curves.csv", *_from_points(job, done), *draw(done)]
     if report.computed or not (job.out / "frames.png").exists():
         from semlink.link.plots.frames import draw_outputs
         from semlink.link.plots.rate_maps import draw_rate_maps
@@ -53,15 +55,11 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     )
 
 
-def _from_points(job: Any, keys: Sequence[str]) -> list[Path]:
-    """What is made of the point files alone: the table that the scenario asks for, and where codes lie."""
-    from semlink.link.plots.latent_manifold import draw_losses, draw_manifolds
+def _from_points(job: Any, done: Any) -> list[Path]:
+    """The table that the scenario asks for."""
     from semlink.link.report.clip_table import write_table
 
-    records = [record for record in map(job.results.read, keys) if record is not None]
-    table = [] if job.scenario.table is None else write_table(records, job.scenario.table, job.out)
-    manifolds = draw_manifolds(records, job.out / "manifold.png")
-    return [*table, *manifolds, *draw_losses(records, job.out / "fit_loss.png")]
+    return [] if job.scenario.table is None else write_table(done.records, job.scenario.table, job.out)
 
 
 @contextlib.contextmanager
@@ -94,8 +92,9 @@ def print_comparison(folder: Path, reference: str, metric: str) -> None:
     from semlink.link.compare.compare import compare
     from semlink.link.report.comparison_table import tables, write_compare_csv
     from semlink.link.report.results_table import show
+    from semlink.link.results.finished import read_run
 
-    comparison = compare(folder, reference, metric)
+    comparison = compare(read_run(folder), reference, metric)
     show(tables(comparison))
     write_compare_csv(comparison, folder / "compare.csv")
     sys.stdout.write(f"  {folder / 'compare.csv'}\n")

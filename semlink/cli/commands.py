@@ -104,13 +104,10 @@ def plot(
     metric: Annotated[str, typer.Option(help="psnr_db or ssim")] = "psnr_db",
 ) -> None:
     """Draw curves again; several folders are overlaid."""
-    from semlink.link.plots.figure import draw, draw_many
+    from semlink.link.plots.registry import draw, overlay
 
-    if len(folders) == 1 and out is None:
-        files = draw(folders[0], metric)
-    else:
-        files = draw_many(folders, out or Path("."), metric)
-    for path in files:
+    one = len(folders) == 1 and out is None
+    for path in draw(overlay(folders), folders[0] if one else out or Path("."), metric):
         typer.echo(str(path))
 
 

@@ -19,6 +19,7 @@ from semlink.link.compare.bd_rate import bd_quality, bd_rate
 from semlink.link.compare.compare import compare
 from semlink.link.compare.paired import gap
 from semlink.link.report import comparison_table as compare_text, results_table as table
+from semlink.link.results.finished import read_run
 from semlink.link.results.rows import Row, from_json
 
 REF = Law("reference")
@@ -110,7 +111,7 @@ def test_trials_pair_by_number_and_surplus_ones_are_not_used():
 
 def test_common_noise_and_content_cancel(tmp_path):
     make(tmp_path, [REF, replace(REF, name="better", base=24.7)], snrs=(4.0, 10.0))
-    found = compare(tmp_path, "reference")
+    found = compare(read_run(tmp_path), "reference")
     assert len(found.points) == 8
     for point in found.points:
         assert point.gap.mean == pytest.approx(0.7) and point.gap.clips == len(MOTIONS) and point.gap.trials == 8
@@ -122,7 +123,7 @@ def test_common_noise_and_content_cancel(tmp_path):
 
 def test_motion_classes_are_told_apart(tmp_path):
     make(tmp_path, [REF, replace(REF, name="shy of motion", fast_db=-1.2)])
-    point = compare(tmp_path, "reference").points[0]
+    point = compare(read_run(tmp_path), "reference").points[0]
     means = {motion: g.mean for motion, g in point.by_motion.items()}
     assert means == pytest.approx({"slow": 0.0, "medium": 0.0, "fast": -1.2}, abs=1e-9)
     assert point.by_motion["fast"].clips == 3 and math.isnan(point.by_motion["medium"].clips_ci95)
@@ -131,9 +132,9 @@ def test_motion_classes_are_told_apart(tmp_path):
 
 def test_a_bound_without_noise_meets_every_trial(tmp_path):
     make(tmp_path, [REF, Law("bound", base=26, bound=True)])
-    point = compare(tmp_path, "reference").points[0]
+    point = compare(read_run(tmp_path), "reference").points[0]
     assert point.gap.trials == 8 and point.gap.mean == pytest.approx(2.0, abs=0.3) and point.gap.trials_ci95 > 0
-    back = compare(tmp_path, "bound").points[0]
+    back = compare(read_run(tmp_path), "bound").points[0]
     assert back.gap.mean == pytest.approx(-point.gap.mean) and back.gap.trials == 8
 
 
@@ -142,7 +143,7 @@ def test_own_rates_meet_the_reference_at_their_own_cost(tmp_path):
     quiet = replace(REF, noise_db=0.0)
     own = Law("own", base=25, slope=2, noise_db=0.0, own_rates=(0.001, 0.004, 0.01, 0.02, 0.05))
     make(tmp_path, [quiet, own])
-    points = compare(tmp_path, "reference").points
+    points = compare(read_run(tmp_path), "reference").points
     assert [p.gap is None for p in points] == [True, False, False, False, True]
     assert points[0].note == "cost outside the reference's curve"
     for point in points[1:4]:
@@ -157,14 +158,14 @@ def test_clips_beyond_the_reference_are_left_out_and_counted(tmp_path):
     content = json.loads(record.read_text())
     content["clips"][0]["channel_uses"] = [1.0] * 8
     record.write_text(json.dumps(content))
-    (point,) = compare(tmp_path, "reference").points
+    (point,) = compare(read_run(tmp_path), "reference").points
     assert point.gap.clips == 5 and point.note == "1 of 6 clips outside the curve"
 
 
 def test_the_jackknife_is_the_t_interval_where_the_average_is_linear(tmp_path):
     """Two points at equal cost: BD-PSNR is a mean over clips, whose interval is known."""
     make(tmp_path, [REF, replace(REF, name="uneven", base=25, fast_db=-1.0)], budgets=BUDGETS[:2])
-    found = compare(tmp_path, "reference")
+    found = compare(read_run(tmp_path), "reference")
     per_clip = [1.0 - 1.0 * (motion == "fast") for motion in MOTIONS]
     interval = stats.ttest_1samp(per_clip, 0).confidence_interval(0.95)
     assert found.curves[0].quality.value == pytest.approx(np.mean(per_clip))
@@ -175,8 +176,8 @@ def test_the_jackknife_is_the_t_interval_where_the_average_is_linear(tmp_path):
 
 def test_points_that_could_not_be_sent_carry_their_reason(tmp_path):
     make(tmp_path, [REF, Law("big", least=0.005)])
-    assert compare(tmp_path, "reference").points[0].note == "no bitstream fits 3145 uses"
-    assert compare(tmp_path, "big").points[0].note == "reference: no bitstream fits 3145 uses"
+    assert compare(read_run(tmp_path), "reference").points[0].note == "no bitstream fits 3145 uses"
+    assert compare(read_run(tmp_path), "big").points[0].note == "reference: no bitstream fits 3145 uses"
 
 
 def test_records_of_an_earlier_run_are_passed_over(tmp_path):
@@ -186,12 +187,12 @@ def test_records_of_an_earlier_run_are_passed_over(tmp_path):
     stale["clips"][0]["psnr_db"] = [0.0] * 8
     (tmp_path / "points" / "0009.json").write_text(json.dumps(stale))
     assert from_json(stale["row"]).scheme == "better"
-    assert compare(tmp_path, "reference").points[0].gap.mean == pytest.approx(1.0)
+    assert compare(read_run(tmp_path), "reference").points[0].gap.mean == pytest.approx(1.0)
 
 
 def test_without_records_whole_curves_are_still_compared(tmp_path):
     make(tmp_path, [REF, replace(REF, name="better", base=25)], records=False)
-    found = compare(tmp_path, "reference")
+    found = compare(read_run(tmp_path), "reference")
     assert found.curves[0].quality.value == pytest.approx(1.0, abs=0.01) and math.isnan(found.curves[0].quality_ci95)
     assert found.notes and not any(p.gap for p in found.points)
 
@@ -212,19 +213,19 @@ def test_a_comparison_that_cannot_be_made_says_why_in_a_line(tmp_path, laws, ref
     laws = [law if isinstance(law, Law) else Law("other", own_rates=law) for law in laws]
     make(tmp_path, laws)
     with pytest.raises(ScenarioError) as caught:
-        compare(tmp_path, reference)
+        compare(read_run(tmp_path), reference)
     assert message in str(caught.value) and "\n" not in str(caught.value)
 
 
 def test_folders_and_records_that_are_broken_are_named(tmp_path):
     with pytest.raises(ResultsError, match="no such folder"):
-        compare(tmp_path / "absent", "reference")
+        compare(read_run(tmp_path / "absent"), "reference")
     with pytest.raises(ResultsError, match=r"holds no curves\.csv"):
-        compare(tmp_path, "reference")
+        compare(read_run(tmp_path), "reference")
     make(tmp_path, [REF, replace(REF, name="other")])
     (tmp_path / "points" / "0001.json").write_text("{")
-    with pytest.raises(ResultsError, match=r"0001\.json: cannot be read .* delete it and run again"):
-        compare(tmp_path, "reference")
+    with pytest.raises(ResultsError, match=r"0001\.json: damaged record .* delete it and run again"):
+        compare(read_run(tmp_path), "reference")
 
 
 # --- tables
@@ -273,22 +274,22 @@ def test_a_table_without_sending_shows_readings():
 
 
 def test_printing_into_a_pipe_gives_plain_text(crowded, capsys):
-    table.print_rows(crowded[1])
-    compare(crowded[0], "H.264 + LDPC, best MCS").print()
+    table.show(table.results_table(crowded[1]))
+    table.show(compare_text.tables(compare(read_run(crowded[0]), "H.264 + LDPC, best MCS")))
     text = capsys.readouterr().out
     assert "\x1b" not in text and max(map(len, text.splitlines())) <= 100
     assert "Over whole curves, against H.264 + LDPC, best MCS" in text and "[beta]" in text
 
 
 def test_the_comparison_as_text_keeps_every_column(crowded):
-    text = compare_text.as_text(compare(crowded[0], "H.264 + LDPC, best MCS"))
+    text = compare_text.as_text(compare(read_run(crowded[0]), "H.264 + LDPC, best MCS"))
     assert max(map(len, text.splitlines())) <= 100
     for words in ("BD-PSNR dB", "BD-rate %", "noise", "slow", "medium", "fast", "note", "+2.0"):
         assert words in text
 
 
 def test_the_csv_holds_what_the_comparison_found(crowded, tmp_path):
-    found = compare(crowded[0], "H.264 + LDPC, best MCS")
+    found = compare(read_run(crowded[0]), "H.264 + LDPC, best MCS")
     compare_text.write_compare_csv(found, tmp_path / "compare.csv")
     lines = list(csv.DictReader(io.StringIO((tmp_path / "compare.csv").read_text())))
     averages = [r for r in lines if r["quantity"] == "bd_psnr_db"]

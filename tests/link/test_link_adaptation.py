@@ -20,7 +20,8 @@ from semlink.link.chain.link import Link
 from semlink.link.chain.rehearsal import LinkCalibration
 from semlink.link.chain.transmit import run_clip
 from semlink.link.plots.over_time import time_sheet
-from semlink.link.results.rows import Row, from_json, to_json
+from semlink.link.results.finished import read_run
+from semlink.link.results.rows import Row, from_json, to_json, write_csv
 from semlink.link.scenario.build import build_link
 from semlink.link.schemes.digital.build import coding_name
 from semlink.link.schemes.digital.burst_schedule import Rules
@@ -294,18 +295,18 @@ def test_quality_over_time_is_drawn_where_there_are_groups(tmp_path):
     records = [time_record(s, snr_db, 4, 20 + snr_db) for s in ("a", "b") for snr_db in (1.0, 2.0, 3.0)]
     for number, record in enumerate([*records, time_record("old", 2.0, 4, 50.0)]):
         (tmp_path / "points" / f"{number}.json").write_text(json.dumps(record))
-    rows = [from_json(record["row"]) for record in records]
-    sheet = time_sheet(tmp_path, rows)
+    write_csv([from_json(record["row"]) for record in records], tmp_path / "curves.csv")
+    sheet = time_sheet(read_run(tmp_path))
     assert [panel.title[-6:] for panel in sheet.panels] == [", mean", "ission"]
     for panel, level in zip(sheet.panels, (23.0, 17.0)):
         assert [curve.label for curve in panel.curves] == ["a", "b"]
         assert all(curve.y == (level,) * 8 and curve.x == tuple(range(8)) for curve in panel.curves)
     for path in (tmp_path / "points").iterdir():
         path.write_text(path.read_text().replace('"group_frames": 4', '"group_frames": 8'))
-    assert time_sheet(tmp_path, rows) is None
+    assert time_sheet(read_run(tmp_path)) is None
     (tmp_path / "points" / "0.json").write_text("{")
-    with pytest.raises(ResultsError, match="damaged point"):
-        time_sheet(tmp_path, rows)
+    with pytest.raises(ResultsError, match="damaged record"):
+        read_run(tmp_path)
 
 
 def digital(**coding) -> DigitalSpec:

@@ -17,8 +17,10 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from semlink.errors import ResultsError, ScenarioError
 from semlink.link.plots import figure as plot
 from semlink.link.plots.curves import MAX_PANELS, coincident, cost_sheet, snr_sheets
-from semlink.link.plots.frame_panels import draw_frames, telling_crop
-from semlink.link.plots.style import COLOURS, RC, line_style
+from semlink.link.plots.frame_panels import frames_figure, telling_crop
+from semlink.link.plots.registry import draw, folder_names, overlay
+from semlink.link.plots.style import COLOURS, RC, line_style, save
+from semlink.link.results.finished import read_run
 from semlink.link.results.rows import Row, write_csv
 
 CLIFF = Law("H.264 + LDPC 16-QAM 2/3", cliff_db=8.9, least=0.005)
@@ -50,7 +52,7 @@ def cliff(tmp_path_factory):
 
 def test_a_sweep_gives_both_figures_in_both_formats(cliff):
     folder, _ = cliff
-    files = plot.draw(folder)
+    files = draw(read_run(folder))
     assert [p.name for p in files] == [f"psnr_vs_{x}.{kind}" for x in ("cost", "snr") for kind in ("png", "svg")]
     for path in files:
         if path.suffix == ".svg":
@@ -61,20 +63,20 @@ def test_a_sweep_gives_both_figures_in_both_formats(cliff):
 
 def test_one_snr_gives_no_figure_over_snr(tmp_path):
     make(tmp_path, FOUR)
-    assert [p.name for p in plot.draw(tmp_path)] == ["psnr_vs_cost.png", "psnr_vs_cost.svg"]
+    assert [p.name for p in draw(read_run(tmp_path))] == ["psnr_vs_cost.png", "psnr_vs_cost.svg"]
 
 
 def test_another_metric_is_drawn_under_its_own_name(tmp_path):
     make(tmp_path, FOUR)
-    assert [p.name for p in plot.draw(tmp_path, "ssim")] == ["ssim_vs_cost.png", "ssim_vs_cost.svg"]
-    with pytest.raises(ScenarioError, match="'vmaf' is in no row; the results have psnr_db, ssim"):
-        plot.draw(tmp_path, "vmaf")
+    assert [p.name for p in draw(read_run(tmp_path), metric="ssim")] == ["ssim_vs_cost.png", "ssim_vs_cost.svg"]
+    with pytest.raises(ScenarioError, match="'vmaf' is in no row; the results have psnr, ssim"):
+        draw(read_run(tmp_path), metric="vmaf")
 
 
 def test_the_same_results_give_the_same_bytes(tmp_path):
     for name in ("a", "b"):
         make(tmp_path / name, FOUR, records=name == "a")  # figures come from curves.csv alone
-        plot.draw(tmp_path / name)
+        draw(read_run(tmp_path / name))
     for kind in ("png", "svg"):
         one, two = ((tmp_path / n / f"psnr_vs_cost.{kind}").read_bytes() for n in ("a", "b"))
         assert one == two
@@ -182,12 +184,12 @@ def test_quality_without_a_number_is_no_point(tmp_path):
     assert [c.label for c in sheet.panels[0].curves] == ["some"]
     assert "Not drawn: exact, 1 point without any error." in sheet.notes
     write_csv(rows, tmp_path / "curves.csv")
-    assert len(plot.draw(tmp_path)) == 2
+    assert len(draw(read_run(tmp_path))) == 2
 
 
 def test_where_nothing_could_be_sent_nothing_is_drawn(tmp_path):
     write_csv([Row("A", snr_db=s, budget=0.001, note="too small") for s in (4.0, 8.0)], tmp_path / "curves.csv")
-    assert plot.draw(tmp_path) == []
+    assert draw(read_run(tmp_path)) == []
 
 
 def test_a_panel_in_which_nothing_could_be_sent_says_so(tmp_path):
@@ -215,12 +217,12 @@ def test_sensing_alone_is_drawn_over_readings(tmp_path):
 def test_several_folders_are_overlaid_under_their_names(tmp_path):
     for name in ("x/run", "y/run", "z"):
         make(tmp_path / name, [BEST])
-    files = plot.draw_many([tmp_path / "x/run", tmp_path / "z"], tmp_path / "out")
+    files = draw(overlay([tmp_path / "x/run", tmp_path / "z"]), tmp_path / "out")
     assert [p.parent.name for p in files] == ["out", "out"]
-    assert plot._names([tmp_path / "x/run", tmp_path / "z"]) == ["run", "z"]
-    assert plot._names([tmp_path / "x/run", tmp_path / "y/run"]) == ["x/run", "y/run"]
+    assert folder_names([tmp_path / "x/run", tmp_path / "z"]) == ["run", "z"]
+    assert folder_names([tmp_path / "x/run", tmp_path / "y/run"]) == ["x/run", "y/run"]
     with pytest.raises(ResultsError, match="no such folder"):
-        plot.draw_many([tmp_path / "z", tmp_path / "absent"], tmp_path)
+        overlay([tmp_path / "z", tmp_path / "absent"])
 
 
 def test_axes_carry_names_and_units(cliff):
@@ -306,7 +308,7 @@ def textured(height=64, width=64):
 def test_pixels_land_on_dots_unblended(tmp_path):
     source = textured()
     reading = np.linspace(0, 1, 32 * 32).reshape(32, 32)
-    path = draw_frames([("source", source, None), ("reading", reading, "")], tmp_path / "f.png")
+    path = save(frames_figure([("source", source, None), ("reading", reading, "")]), tmp_path / "f.png")
     shown = matplotlib.image.imread(path)[..., 0]
     step = 0.51 / 255
     wanted = np.kron(source, np.ones((4, 4)))
@@ -335,7 +337,7 @@ def test_the_detail_is_where_the_edges_are_and_where_they_move():
 @pytest.mark.parametrize("count", [2, 5, 12])
 def test_every_number_of_panels_has_a_layout(tmp_path, count):
     panels = [("source", textured(), None)] + [(LONG, textured() + 0.01 * n, None) for n in range(count - 2)]
-    path = draw_frames([*panels, ("not sent", None, "no stream fits")], tmp_path / "f.png")
+    path = save(frames_figure([*panels, ("not sent", None, "no stream fits")]), tmp_path / "f.png")
     height, width = matplotlib.image.imread(path).shape[:2]
     assert width < 1150 and height < 1900
 
@@ -345,10 +347,10 @@ def test_every_size_is_shown(tmp_path, shape):
     source = np.random.default_rng(1).random(shape)
     broken = source.copy()
     broken[0, 0] = math.nan
-    path = draw_frames([("source", source, None), ("broken", broken, None)], tmp_path / "f.png")
+    path = save(frames_figure([("source", source, None), ("broken", broken, None)]), tmp_path / "f.png")
     assert matplotlib.image.imread(path).shape[1] <= 2 * 420 + 60
 
 
 def test_frames_need_a_source(tmp_path):
     with pytest.raises(ValueError, match="at least a source"):
-        draw_frames([("source", None, None)], tmp_path / "f.png")
+        frames_figure([("source", None, None)])

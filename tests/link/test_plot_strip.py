@@ -62,11 +62,12 @@ def test_frames_are_shown_in_colour(tmp_path):
     """A red picture is red on the page: every dot of it, enlarged, and nothing else is."""
     from PIL import Image
 
-    from semlink.link.plots.frame_panels import draw_frames
+    from semlink.link.plots.frame_panels import frames_figure
+    from semlink.link.plots.style import save
 
     red = np.zeros((32, 32, 3))
     red[..., 0] = 1
-    draw_frames([("source", red, ""), ("gray", np.full((32, 32), 0.5), "")], tmp_path / "f.png")
+    save(frames_figure([("source", red, ""), ("gray", np.full((32, 32), 0.5), "")]), tmp_path / "f.png")
     page = np.asarray(Image.open(tmp_path / "f.png").convert("RGB"))
     dots = (page == [255, 0, 0]).all(2).sum()
     assert dots >= 0.9 * 256 * 256 and ((page == [128, 128, 128]).all(2)).sum() >= 0.9 * 256 * 256

@@ -11,14 +11,13 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from semlink.errors import ResultsError, ScenarioError
+from semlink.link.results.finished import FinishedPoint, FinishedRun, metrics_of
 from semlink.link.results.rows import (
     COLUMNS,
     Row,
     cells,
-    check_metric,
     cost_column,
     from_json,
-    interval_column,
     read_csv,
     read_folder,
     to_json,
@@ -73,10 +72,10 @@ def test_columns_of_a_users_metric_ride_along(tmp_path):
     write_csv(rows, tmp_path / "c.csv")
     read = read_csv(tmp_path / "c.csv")
     assert [value(r, "lpips") for r in read] == [0.25, 0.5] and value(read[1], "lpips_ci95") is None
-    assert interval_column("lpips") == "lpips_ci95" and interval_column("psnr_db") == "psnr_ci95"
-    check_metric(read, "lpips")
-    with pytest.raises(ScenarioError, match="psnr_db, lpips"):
-        check_metric(read, "msssim")
+    found = metrics_of(read, [])
+    assert [(m.column, m.interval) for m in found] == [("psnr_db", "psnr_ci95"), ("lpips", "lpips_ci95")]
+    with pytest.raises(ScenarioError, match="'msssim' is in no row; the results have psnr, lpips"):
+        FinishedRun(tmp_path, tuple(map(FinishedPoint, read)), found).metric("msssim")
 
 
 def test_cost_is_readings_only_where_nothing_is_sent():

@@ -2,7 +2,9 @@
 
 Two answers per channel and SNR: Bjontegaard's averages over whole curves, and
 the paired difference at each operating point, over all clips and by how much
-they move. Positive differences mean better than the reference.
+they move. Differences are the scheme's less the reference's: positive is better
+for a quality, negative for an error (`Metric.higher_is_better`); a negative
+rate is cheaper for both.
 """
 
 from __future__ import annotations
@@ -10,16 +12,18 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from semlink.errors import ScenarioError
 from semlink.link.compare.bd_rate import Average, bd_quality, bd_rate
-from semlink.link.compare.paired import Gap, PointScores, pair, pair_at_cost, read_points
+from semlink.link.compare.paired import Gap, PointScores, pair, pair_at_cost, scores_of
+from semlink.link.metrics.registry import Metric
+from semlink.link.results.finished import FinishedRun
 from semlink.link.results.labels import schemes_of
-from semlink.link.results.rows import Row, check_metric, cost_column, read_folder, value
+from semlink.link.results.rows import Row, cost_column, value
 
 __all__ = ["Comparison", "CurveGap", "PointGap", "compare"]
 
@@ -64,32 +68,27 @@ class Comparison:
     """Every scheme of a results folder against one of them."""
 
     reference: str
-    metric: str
+    metric: Metric
     cost: str
     curves: tuple[CurveGap, ...]
     points: tuple[PointGap, ...]
     notes: tuple[str, ...] = ()
 
-    def print(self) -> None:
-        """Show the comparison as tables on standard output."""
-        from semlink.link.report.comparison_table import print_comparison
 
-        print_comparison(self)
+def compare(run: FinishedRun, reference: str, metric: str = "psnr") -> Comparison:
+    """Compare every scheme of a run with `reference`.
 
-
-def compare(directory: str | Path, reference: str, metric: str = "psnr_db") -> Comparison:
-    """Compare every scheme in a results folder with `reference`.
-
+    Args:
+        metric: by its name or its column.
     Raises:
-        ResultsError: the folder holds no results, or a damaged record.
+        ResultsError: a damaged record.
         ScenarioError: no such reference or metric, or nothing to compare it with.
     """
-    folder = Path(directory)
-    rows = read_folder(folder)
+    rows, folder = run.rows, run.folder
     _check_reference(rows, reference, folder)
-    check_metric(rows, metric)
+    judged = run.metric(metric)
     cost = cost_column(rows)
-    scores = read_points(folder, rows, metric, cost)
+    scores = scores_of(run, judged, cost)
     curves, points = [], []
     for scheme in schemes_of(rows):
         if scheme == reference:
@@ -97,15 +96,15 @@ def compare(directory: str | Path, reference: str, metric: str = "psnr_db") -> C
         for channel, snr_db in dict.fromkeys((r.channel, r.snr_db) for r in rows if r.scheme == scheme):
             ours = _at(rows, scheme, channel, snr_db)
             theirs = _at(rows, reference, channel, snr_db)
-            curves.append(_curve_gap(ours, theirs, scores, metric, cost))
+            curves.append(_curve_gap(ours, theirs, scores, judged, cost))
             points += [_point_gap(row, theirs, scores, cost) for row in ours]
-    notes = [] if scores else [f"no records of clips for {metric} in {folder / 'points'}: no paired differences"]
+    notes = [] if scores else [f"no records of clips for {judged.name} in {folder / 'points'}: no paired differences"]
     if not any(c.quality.value is not None or c.rate.value is not None for c in curves) and not any(
         p.gap for p in points
     ):
         reasons = dict.fromkeys(c.quality.note for c in curves if c.quality.note)
         raise ScenarioError(f"{folder}: nothing can be compared with {reference!r}: {'; '.join([*notes, *reasons])}")
-    return Comparison(reference, metric, cost, tuple(curves), tuple(points), tuple(notes))
+    return Comparison(reference, judged, cost, tuple(curves), tuple(points), tuple(notes))
 
 
 def _check_reference(rows: Sequence[Row], reference: str, folder: Path) -> None:
@@ -125,25 +124,30 @@ def _at(rows: Iterable[Row], scheme: str, channel: str, snr_db: float | None) ->
 
 
 def _curve_gap(
-    ours: Sequence[Row], theirs: Sequence[Row], scores: Mapping[tuple, PointScores], metric: str, cost: str
+    ours: Sequence[Row], theirs: Sequence[Row], scores: Mapping[tuple, PointScores], metric: Metric, cost: str
 ) -> CurveGap:
-    mine, other = _drawn(ours, metric, cost), _drawn(theirs, metric, cost)
-    reference, test = ([(spent, found) for _, spent, found in side] for side in (other, mine))
+    """Both averages; the method knows qualities only, so an error enters it with its sign turned."""
+    sign = 1 if metric.higher_is_better else -1
+    mine, other = _drawn(ours, metric.column, cost), _drawn(theirs, metric.column, cost)
+    reference, test = ([(spent, sign * found) for _, spent, found in side] for side in (other, mine))
     quality, rate = bd_quality(reference, test), bd_rate(reference, test)
     records = [[scores.get((r.scheme, *r.point)) for r, _, _ in side] for side in (other, mine)]
     half, limits = math.nan, (math.nan, math.nan)
     if quality.value is not None:
-        half = _jackknife(records, bd_quality, float)
+        half = _jackknife(records, bd_quality, float, sign)
     if rate.value is not None:
-        middle, log_half = _log_rate(rate.value), _jackknife(records, bd_rate, _log_rate)
+        middle, log_half = _log_rate(rate.value), _jackknife(records, bd_rate, _log_rate, sign)
         limits = 100 * math.expm1(middle - log_half), 100 * math.expm1(middle + log_half)
+    if sign < 0:
+        quality = replace(quality, value=None if quality.value is None else -quality.value)
+        rate = replace(rate, low=-rate.high, high=-rate.low)
     first = ours[0]
     return CurveGap(first.scheme, first.channel, first.snr_db, quality, half, rate, limits)
 
 
-def _drawn(rows: Iterable[Row], metric: str, cost: str) -> list[tuple[Row, float, float]]:
+def _drawn(rows: Iterable[Row], column: str, cost: str) -> list[tuple[Row, float, float]]:
     """Rows with their cost, if positive, and quality, if finite."""
-    found = ((r, value(r, cost), value(r, metric)) for r in rows)
+    found = ((r, value(r, cost), value(r, column)) for r in rows)
     return [(r, c, q) for r, c, q in found if c is not None and c > 0 and q is not None and math.isfinite(q)]
 
 
@@ -155,6 +159,7 @@ def _jackknife(
     records: Sequence[Sequence[PointScores | None]],
     average: Callable[..., Average],
     scale: Callable[[float], float],
+    sign: int,
 ) -> float:
     """95 % half width over clips of `scale(average)`, each clip left out once.
 
@@ -172,7 +177,7 @@ def _jackknife(
     found = []
     for out in names:
         kept = [n for n in names if n != out]
-        replicate = average(*([_mean_point(p, kept) for p in side] for side in sides))
+        replicate = average(*([_mean_point(p, kept, sign) for p in side] for side in sides))
         if replicate.value is None:
             return math.nan
         found.append(scale(replicate.value))
@@ -180,10 +185,10 @@ def _jackknife(
     return float(stdtrit(count - 1, 0.975)) * math.sqrt((count - 1) * float(np.var(found)))
 
 
-def _mean_point(point: PointScores, names: Sequence[str]) -> tuple[float, float]:
-    """Mean cost and quality over the clips `names`, trials averaged first."""
+def _mean_point(point: PointScores, names: Sequence[str], sign: int) -> tuple[float, float]:
+    """Mean cost and `sign` times the mean quality over the clips `names`, trials averaged first."""
     clips = [point.clips[n] for n in names]
-    return float(np.mean([c.cost.mean() for c in clips])), float(np.mean([c.quality.mean() for c in clips]))
+    return float(np.mean([c.cost.mean() for c in clips])), sign * float(np.mean([c.quality.mean() for c in clips]))
 
 
 def _point_gap(row: Row, theirs: Sequence[Row], scores: Mapping[tuple, PointScores], cost: str) -> PointGap:

@@ -6,18 +6,18 @@ taken trial by trial and clip by clip before anything is averaged.
 
 from __future__ import annotations
 
-import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from semlink.errors import ResultsError
 from semlink.link.metrics.intervals import t_halfwidth
-from semlink.link.results.rows import Row, cells, from_json, value
+from semlink.link.metrics.registry import Metric
+from semlink.link.results.finished import FinishedRun
+from semlink.link.results.rows import Row, value
 
 EQUAL_COST = 1e-3  # relative
 
@@ -55,27 +55,24 @@ class Gap:
     trials: int
 
 
-def read_points(directory: Path, rows: Iterable[Row], metric: str, cost: str) -> dict[tuple, PointScores]:
-    """The clips behind `rows`, by (scheme, *row.point); rows without a record are left out.
-
-    Records of an earlier run that no longer match their row are passed over.
+def scores_of(run: FinishedRun, metric: Metric, cost: str) -> dict[tuple, PointScores]:
+    """The clips behind each row, by (scheme, *row.point); rows without a record of `metric` are left out.
 
     Args:
         cost: the cost column; measurements are the same for all clips and come from the row.
     Raises:
         ResultsError: a record is damaged.
     """
-    wanted = {cells(row): row for row in rows}
     found = {}
-    for path in sorted((directory / "points").glob("*.json")):
-        record = _load(path)
-        row = wanted.get(cells(from_json(record["row"])))
-        if row is None:
-            continue
+    for point in run.points:
+        row = point.row
         try:
-            clips = [_clip(clip, row, metric, cost) for clip in record.get("clips", ()) if metric in clip]
+            clips = [_clip(clip, row, metric.column, cost) for clip in point.clips if metric.column in clip]
         except (KeyError, TypeError, ValueError) as fault:
-            raise ResultsError(f"{path}: damaged record of a clip ({fault!r}); delete it and run again") from fault
+            where = f"{run.folder}: {row.scheme}"
+            raise ResultsError(
+                f"{where}: damaged record of a clip ({fault!r}); delete its point and run again"
+            ) from fault
         if clips:
             found[(row.scheme, *row.point)] = PointScores(row, {clip.name: clip for clip in clips})
     return found
@@ -171,18 +168,8 @@ def _interpolated(
     return (1 - weight) * qualities[0][:shared] + weight * qualities[1][:shared]
 
 
-def _load(path: Path) -> dict[str, Any]:
-    try:
-        record = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as fault:
-        raise ResultsError(f"{path}: cannot be read ({fault}); delete it and run again") from fault
-    if not isinstance(record, dict) or not isinstance(record.get("row"), dict):
-        raise ResultsError(f"{path}: is no record of a point; delete it and run again")
-    return record
-
-
-def _clip(clip: Mapping[str, Any], row: Row, metric: str, cost: str) -> ClipScores:
-    quality = np.array([math.nan if q is None else float(q) for q in clip[metric]])
+def _clip(clip: Mapping[str, Any], row: Row, column: str, cost: str) -> ClipScores:
+    quality = np.array([math.nan if q is None else float(q) for q in clip[column]])
     uses = clip.get("channel_uses") if cost == "channel_uses_per_pixel" else None
     spent = [float(u) for u in uses] if uses else [value(row, cost) or math.nan] * len(quality)
     return ClipScores(str(clip["name"]), str(clip.get("motion") or ""), quality, np.array(spent))

@@ -6,8 +6,9 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from semlink.link.results.labels import COST_NAMES, METRIC_NAMES, SNR_NAME, schemes_of
-from semlink.link.results.rows import Row, check_metric, cost_column, interval_column, value
+from semlink.link.metrics.registry import PSNR, Metric
+from semlink.link.results.labels import COST_NAMES, SNR_NAME, schemes_of
+from semlink.link.results.rows import Row, cost_column, value
 
 MAX_PANELS = 6
 MAX_NOTES = 6  # schemes with points left out, each in a line
@@ -56,13 +57,8 @@ class Sheet:
     schemes: tuple[str, ...] = ()
 
 
-def cost_sheet(rows: Sequence[Row], metric: str = "psnr_db") -> Sheet:
-    """Quality over cost, a panel per channel and SNR.
-
-    Raises:
-        ScenarioError: no row carries `metric`.
-    """
-    check_metric(rows, metric)
+def cost_sheet(rows: Sequence[Row], metric: Metric = PSNR) -> Sheet:
+    """Quality over cost, a panel per channel and SNR."""
     cost = cost_column(rows)
     keys = list(dict.fromkeys((r.channel, r.snr_db) for r in rows))
     kept = _thin(sorted(keys, key=_snr_within_channel(keys)))
@@ -79,10 +75,10 @@ def cost_sheet(rows: Sequence[Row], metric: str = "psnr_db") -> Sheet:
         panels.append(Panel(", ".join(parts), _curves(rows, here, metric, lambda r: value(r, cost))))
     costs = [x for panel in panels for curve in panel.curves for x in curve.x]
     return Sheet(
-        name=f"{_stem(metric)}_vs_cost",
+        name=f"{stem(metric)}_vs_cost",
         panels=tuple(panels),
         xlabel=COST_NAMES[cost],
-        ylabel=METRIC_NAMES.get(metric, metric),
+        ylabel=metric.label,
         notes=_notes(rows, panels, metric, len(keys), "SNR and channel"),
         log_x=bool(costs) and min(costs) > 0 and max(costs) > 10 * min(costs),
         pixels=_pixels(rows) if cost == "channel_uses_per_pixel" else None,
@@ -90,15 +86,11 @@ def cost_sheet(rows: Sequence[Row], metric: str = "psnr_db") -> Sheet:
     )
 
 
-def snr_sheets(rows: Sequence[Row], metric: str = "psnr_db") -> tuple[Sheet, ...]:
+def snr_sheets(rows: Sequence[Row], metric: Metric = PSNR) -> tuple[Sheet, ...]:
     """Quality over SNR: a panel per channel and budget; for own rates a panel per scheme.
 
     Nothing where only one SNR was run.
-
-    Raises:
-        ScenarioError: no row carries `metric`.
     """
-    check_metric(rows, metric)
     if len({r.snr_db for r in rows if r.snr_db is not None}) < 2:
         return ()
     own = [r for r in rows if r.budget is None and r.rate is not None]
@@ -129,7 +121,7 @@ def spread(panels: Iterable[Panel]) -> float:
     return max(max(found) - min(found), 1e-9) if found else 1.0
 
 
-def _budget_sheet(rows: Sequence[Row], here: Sequence[Row], metric: str) -> Sheet:
+def _budget_sheet(rows: Sequence[Row], here: Sequence[Row], metric: Metric) -> Sheet:
     keys = list(dict.fromkeys((r.channel, r.budget) for r in here))
     kept = _thin(sorted(keys, key=_snr_within_channel(keys)))
     channels = len({channel for channel, _ in keys})
@@ -140,16 +132,16 @@ def _budget_sheet(rows: Sequence[Row], here: Sequence[Row], metric: str) -> Shee
         group = [r for r in here if (r.channel, r.budget) == (channel, budget)]
         panels.append(Panel(", ".join(parts), _curves(rows, group, metric, lambda r: r.snr_db)))
     return Sheet(
-        name=f"{_stem(metric)}_vs_snr",
+        name=f"{stem(metric)}_vs_snr",
         panels=tuple(panels),
         xlabel=f"{SNR_NAME} [dB]",
-        ylabel=METRIC_NAMES.get(metric, metric),
+        ylabel=metric.label,
         notes=_notes(here, panels, metric, len(keys), "budget and channel"),
         schemes=schemes_of(rows),
     )
 
 
-def _rate_sheet(rows: Sequence[Row], here: Sequence[Row], metric: str, suffix: str) -> Sheet:
+def _rate_sheet(rows: Sequence[Row], here: Sequence[Row], metric: Metric, suffix: str) -> Sheet:
     """A panel per scheme; its curves are shaded by what they cost."""
     cost = cost_column(here)
     keys = list(dict.fromkeys((r.channel, r.scheme) for r in here))
@@ -170,10 +162,10 @@ def _rate_sheet(rows: Sequence[Row], here: Sequence[Row], metric: str, suffix: s
         title += f" (genie: {group[0].genie})" if group[0].genie else ""
         panels.append(Panel(title, tuple(curves)))
     return Sheet(
-        name=f"{_stem(metric)}_vs_snr{suffix}",
+        name=f"{stem(metric)}_vs_snr{suffix}",
         panels=tuple(panels),
         xlabel=f"{SNR_NAME} [dB]",
-        ylabel=METRIC_NAMES.get(metric, metric),
+        ylabel=metric.label,
         notes=_notes(here, panels, metric, len(keys), "scheme and channel"),
         shade_label=COST_NAMES[cost],
         schemes=schemes_of(rows),
@@ -181,7 +173,7 @@ def _rate_sheet(rows: Sequence[Row], here: Sequence[Row], metric: str, suffix: s
 
 
 def _curves(
-    rows: Sequence[Row], here: Iterable[Row], metric: str, abscissa: Callable[[Row], float | None]
+    rows: Sequence[Row], here: Iterable[Row], metric: Metric, abscissa: Callable[[Row], float | None]
 ) -> tuple[Curve, ...]:
     """A curve per scheme over the finite points of `here`."""
     here = tuple(here)
@@ -196,20 +188,20 @@ def _curves(
     return tuple(curves)
 
 
-def _point(row: Row, metric: str, abscissa: Callable[[Row], float | None]) -> tuple[float, float, float] | None:
+def _point(row: Row, metric: Metric, abscissa: Callable[[Row], float | None]) -> tuple[float, float, float] | None:
     """(x, y, half width) of a row, None where it cannot be drawn."""
-    x, y, half = abscissa(row), value(row, metric), value(row, interval_column(metric))
+    x, y, half = abscissa(row), value(row, metric.column), value(row, metric.interval)
     if x is None or y is None or not math.isfinite(y):
         return None
     return x, y, math.nan if half is None or math.isinf(half) else half
 
 
-def _drawable(row: Row, metric: str) -> bool:
-    found = value(row, metric)
+def _drawable(row: Row, metric: Metric) -> bool:
+    found = value(row, metric.column)
     return found is not None and math.isfinite(found)
 
 
-def _notes(rows: Sequence[Row], panels: Sequence[Panel], metric: str, available: int, what: str) -> tuple[str, ...]:
+def _notes(rows: Sequence[Row], panels: Sequence[Panel], metric: Metric, available: int, what: str) -> tuple[str, ...]:
     """The lines at the foot: what the bands are, what is left out, what lies on top of each other."""
     notes = [_conditions(rows)]
     halves = [h for panel in panels for curve in panel.curves for h in curve.half if math.isfinite(h) and h > 0]
@@ -240,12 +232,12 @@ def _conditions(rows: Sequence[Row]) -> str:
     return ", ".join(parts) + "."
 
 
-def _left_out(rows: Sequence[Row], metric: str) -> list[str]:
+def _left_out(rows: Sequence[Row], metric: Metric) -> list[str]:
     """A line per scheme with points that could not be sent."""
     lines = []
     for scheme in schemes_of(rows):
         missing = [r for r in rows if r.scheme == scheme and not _drawable(r, metric)]
-        lossless = [r for r in missing if value(r, metric) is not None]
+        lossless = [r for r in missing if value(r, metric.column) is not None]
         reasons = list(dict.fromkeys(r.note for r in missing if r.note and r not in lossless))
         if lossless:
             lines.append(f"Not drawn: {scheme}, {_points(len(lossless))} without any error.")
@@ -295,5 +287,6 @@ def _pixels(rows: Iterable[Row]) -> float | None:
     return found[0] if found and max(found) <= 1.001 * min(found) else None
 
 
-def _stem(metric: str) -> str:
-    return metric.removesuffix("_db")
+def stem(metric: Metric) -> str:
+    """How files about a metric begin: psnr_db -> psnr."""
+    return metric.column.removesuffix("_db")

@@ -1,26 +1,21 @@
-"""Curves with their intervals, as PNG and SVG, redrawn from `curves.csv` alone."""
+"""Curves with their intervals, laid out as figures."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from semlink.link.plots.curves import COINCIDENT, Curve, Panel, Sheet, coincident, cost_sheet, snr_sheets, spread
-from semlink.link.plots.over_time import time_sheet
-from semlink.link.plots.style import RC, line_style, save, wrap
-from semlink.link.results.rows import Row, read_folder, value
+from semlink.link.plots.curves import COINCIDENT, Curve, Panel, Sheet, coincident, spread
+from semlink.link.plots.style import RC, line_style, new_figure, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-__all__ = ["draw", "draw_many", "draw_rows", "draw_sheet"]
+__all__ = ["sheet_figure"]
 
 Box = tuple[float, float, float, float]  # left, bottom, width, height in parts of the figure
-FORMATS = ("png", "svg")
 # inches
 MARGIN, LEFT, RIGHT, SCALE, GAP, TITLE, TICKS, LINE = 0.14, 0.62, 0.24, 1.1, 0.2, 0.26, 0.5, 0.155
 LETTER = 0.076  # width of a legend letter
@@ -28,69 +23,22 @@ LETTER = 0.076  # width of a legend letter
 PANEL_SIZES = {1: (5.6, 3.5), 2: (3.7, 2.9), 3: (2.95, 2.5)}
 
 
-def draw(directory: str | Path, metric: str = "psnr_db") -> list[Path]:
-    """Draw quality over cost, and over SNR where several were run, into the results folder itself.
-
-    Returns:
-        The files written: `psnr_vs_cost.png` and `.svg`, `psnr_vs_snr.png` and `.svg`, and
-        `psnr_over_time.png` and `.svg` where clips are coded in several groups of frames.
-    Raises:
-        ResultsError: the folder holds no results, or cannot be written.
-        ScenarioError: no row carries `metric`.
-    """
-    rows = read_folder(directory)
-    over_time = time_sheet(Path(directory), rows)
-    files = draw_rows(rows, directory, metric)
-    return files if over_time is None else [*files, *draw_sheet(over_time, Path(directory))]
-
-
-def draw_many(directories: Sequence[str | Path], out: str | Path, metric: str = "psnr_db") -> list[Path]:
-    """Draw several results folders over each other into `out`; schemes carry their folder's name.
-
-    Raises:
-        ResultsError: a folder holds no results, or `out` cannot be written.
-        ScenarioError: no row carries `metric`.
-    """
-    if len(directories) == 1:
-        return draw_rows(read_folder(directories[0]), out, metric)
-    rows = []
-    for name, directory in zip(_names(directories), directories):
-        rows += [replace(row, scheme=f"{name}: {row.scheme}") for row in read_folder(directory)]
-    return draw_rows(rows, out, metric)
-
-
-def draw_rows(rows: Sequence[Row], out: str | Path, metric: str = "psnr_db") -> list[Path]:
-    """Draw `rows` into the folder `out`; nothing where no point could be sent at all.
-
-    Raises:
-        ResultsError: `out` cannot be written.
-        ScenarioError: no row carries `metric`.
-    """
-    if not any(value(row, name) is not None for row in rows for name in (metric, "psnr_db", "ssim", *row.extra)):
-        return []
-    sheets = (cost_sheet(rows, metric), *snr_sheets(rows, metric))
-    return [path for sheet in sheets for path in draw_sheet(sheet, Path(out))]
-
-
-def draw_sheet(sheet: Sheet, out: Path) -> list[Path]:
-    """Draw one figure into the folder `out` as PNG and SVG."""
+def sheet_figure(sheet: Sheet) -> Figure:
+    """One sheet laid out as a figure in the house's look."""
     import matplotlib
 
     with matplotlib.rc_context(RC):
-        figure = _figure(sheet)
-        return [save(figure, out / f"{sheet.name}.{kind}") for kind in FORMATS]
+        return _figure(sheet)
 
 
 def _figure(sheet: Sheet) -> Figure:
     """Panels on top, then the legend, then the notes; sizes in inches, bottom up."""
-    from matplotlib.figure import Figure
-
     columns = _columns(sheet)
     lines = math.ceil(len(sheet.panels) / columns)
     width, height = PANEL_SIZES[columns]
     side = SCALE if sheet.shade_label else RIGHT
     total = LEFT + columns * width + (columns - 1) * GAP + side
-    figure = Figure(figsize=(total, 8.0))
+    figure = new_figure((total, 8.0))
     legend, legend_height = (None, 0.0) if sheet.shade_label else _legend(figure, sheet)
     notes = "\n".join(wrap(note, int(total * 15.5)) for note in sheet.notes)
     notes_height = LINE * (notes.count("\n") + 1) + 0.06 if notes else 0.0
@@ -292,13 +240,3 @@ def _columns(sheet: Sheet) -> int:
     """1, 2 or 3 panels side by side: 4 go two by two, 5 and 6 three by two."""
     count = len(sheet.panels)
     return 2 if count == 4 else min(count, 3)
-
-
-def _names(directories: Iterable[str | Path]) -> list[str]:
-    """The shortest tails of the paths that tell the folders apart."""
-    paths = [Path(d).resolve() for d in directories]
-    for depth in range(1, max(len(p.parts) for p in paths) + 1):
-        names = ["/".join(p.parts[-depth:]) for p in paths]
-        if len(set(names)) == len(names):
-            return names
-    return [f"{name} ({place})" for place, name in enumerate(names, start=1)]

@@ -10,18 +10,17 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from semlink.link.metrics.psnr_ssim import BEST_PSNR_DB, psnr_db
-from semlink.link.plots.style import RC, save, wrap
+from semlink.link.plots.style import new_figure, picture, wrap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["Crop", "draw_frames", "telling_crop"]
+__all__ = ["Crop", "frames_figure", "telling_crop"]
 
 CELL = 256  # dots across one picture, about
 GAP, MARGIN, LINE = 18, 16, 16  # dots
@@ -44,12 +43,9 @@ class Crop:
         return frame[self.top : self.top + self.height, self.left : self.left + self.width]
 
 
-def draw_frames(
-    panels: Sequence[tuple[str, np.ndarray | None, str | None]],
-    path: str | Path,
-    *,
-    motion: np.ndarray | None = None,
-) -> Path:
+def frames_figure(
+    panels: Sequence[tuple[str, np.ndarray | None, str | None]], *, motion: np.ndarray | None = None
+) -> Figure:
     """Draw 1 to any number of pictures of the same frame with an enlarged detail below each.
 
     Args:
@@ -58,25 +54,19 @@ def draw_frames(
             (a reading) is stretched to it without blending; None stands for a scheme that
             sent nothing. A caption of None becomes the PSNR against the
             source where the sizes agree.
-        path: a `.png` or `.svg` file.
         motion: (h, w) absolute frame difference; draws the detail towards what moves.
     Raises:
         ValueError: no panel, or a source that is no picture.
-        ResultsError: the file cannot be written.
     """
-    import matplotlib
-
     if not panels or panels[0][1] is None or np.ndim(panels[0][1]) not in (2, 3):
-        raise ValueError("draw_frames needs at least a source: (title, float array (h, w) or (h, w, 3), caption)")
+        raise ValueError("frames_figure needs at least a source: (title, float array (h, w) or (h, w, 3), caption)")
     source = _picture(panels[0][1], None)
     assert source is not None  # checked above
     scale, shrink = _scale(source.shape[1])
     sides = [max(8, scale * n // shrink // 2) for n in source.shape[:2]]  # so that it can be enlarged at least twice
     crop = telling_crop(source if source.ndim == 2 else source.mean(2), motion, largest=(sides[0], sides[1]))
     cells = [(title, _picture(found, source.shape), _caption(source, found, note)) for title, found, note in panels]
-    look: Any = RC | {"savefig.dpi": DPI, "figure.dpi": DPI}
-    with matplotlib.rc_context(look):
-        return save(_figure(cells, crop), Path(path))
+    return picture(lambda: _figure(cells, crop))
 
 
 def telling_crop(
@@ -105,8 +95,6 @@ def telling_crop(
 
 def _figure(cells: Sequence[tuple[str, np.ndarray | None, str]], crop: Crop) -> Figure:
     """Cells (the source first) in a grid; every picture lands on whole dots, so nothing is resampled."""
-    from matplotlib.figure import Figure
-
     shape = () if cells[0][1] is None else cells[0][1].shape
     scale, shrink = _scale(shape[1])
     height, width = scale * (shape[0] // shrink), scale * (shape[1] // shrink)
@@ -121,19 +109,19 @@ def _figure(cells: Sequence[tuple[str, np.ndarray | None, str]], crop: Crop) -> 
     cell_height = title_height + height + 6 + zoom * crop.height + caption_height + 4
     across = 2 * MARGIN + columns * width + (columns - 1) * GAP
     down = 2 * MARGIN + lines * cell_height + (lines - 1) * GAP
-    figure = Figure(figsize=(across / DPI, down / DPI), dpi=DPI)
-    for place, (_, picture, _) in enumerate(cells):
+    figure = new_figure((across / DPI, down / DPI), dots=DPI)
+    for place, (_, shown, _) in enumerate(cells):
         line, column = divmod(place, columns)
         left = MARGIN + column * (width + GAP)
         top = down - MARGIN - line * (cell_height + GAP)
         _text(figure, left, top - title_height + 4, titles[place], va="bottom", weight="bold")
         low = top - title_height - height
-        if picture is None:
+        if shown is None:
             _box(figure, left, low, width, height, "#bbbbbb")
             text = f"not sent\n{captions[place]}"
             _text(figure, left + width // 2, low + height // 2, text, va="center", ha="center")
             continue
-        _cell(figure, picture, crop, left, low + height, (height, width, scale, shrink, zoom))
+        _cell(figure, shown, crop, left, low + height, (height, width, scale, shrink, zoom))
         _text(figure, left, top - cell_height + caption_height - 4, captions[place], va="top")
     return figure
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from semlink.errors import Infeasible
 from semlink.link.metrics.psnr_ssim import psnr_db
-from semlink.link.plots.frame_panels import draw_frames
+from semlink.link.plots.frame_panels import frames_figure
+from semlink.link.plots.style import save
 from semlink.link.scenario.scenario import scheme_name
 from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import GridPoint, grid
@@ -27,7 +28,7 @@ def draw_outputs(bench: PointRunner, path: Path, *, clip: int = 0) -> None:
     motion = motion if motion.ndim == 2 else motion.mean(2)
     panels: list[Panel] = [("source", source, bench.clips.names[clip])]
     panels += [_panel(bench, point, clip, middle) for point in middle_points(bench)[:MOST_PANELS]]
-    draw_frames(panels, path, motion=motion)
+    save(frames_figure(panels, motion=motion), path)
 
 
 def middle_points(bench: PointRunner) -> list[GridPoint]:

@@ -13,12 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semlink.link.plots.style import line_style, picture, wrap
+from semlink.link.plots.style import line_style, new_figure, picture, wrap
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_ROWS, MOST_COLUMNS = 12, 4
 
@@ -40,22 +42,16 @@ class Manifold:
         return abs(float(np.corrcoef(_ranks(along), np.arange(len(along)))[0, 1]))
 
 
-def draw_manifolds(records: Iterable[Mapping[str, Any]], path: Path) -> list[Path]:
-    """A row for each scheme and a column for each clip, or rows of schemes for one clip; nothing without codes."""
+def manifold_figure(records: Iterable[Mapping[str, Any]]) -> Figure | None:
+    """A row for each scheme and a column for each clip, or rows of schemes for one clip; None without codes."""
     found = manifolds(records)
-    if not found:
-        return []
-    picture(path, lambda plt: _planes(plt, found))
-    return [path]
+    return picture(lambda: _planes(found)) if found else None
 
 
-def draw_losses(records: Iterable[Mapping[str, Any]], path: Path) -> list[Path]:
-    """The loss over epochs, its geometric mean over clips; nothing where no reconstruction tells of it."""
+def loss_figure(records: Iterable[Mapping[str, Any]]) -> Figure | None:
+    """The loss over epochs, its geometric mean over clips; None where no reconstruction tells of it."""
     curves = losses(records)
-    if not curves:
-        return []
-    picture(path, lambda plt: _curves(plt, curves))
-    return [path]
+    return picture(lambda: _curves(curves)) if curves else None
 
 
 def manifolds(records: Iterable[Mapping[str, Any]]) -> list[Manifold]:
@@ -90,7 +86,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
     return np.array([((values < v).sum() + (values <= v).sum() - 1) / 2 for v in values])
 
 
-def _planes(plt: Any, found: Sequence[Manifold]) -> Any:
+def _planes(found: Sequence[Manifold]) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     schemes = list(dict.fromkeys(m.scheme for m in found))
@@ -99,9 +95,8 @@ def _planes(plt: Any, found: Sequence[Manifold]) -> Any:
     columns = len(clips) if len(clips) > 1 else min(len(schemes), MOST_COLUMNS)
     shown = shown[: MOST_ROWS * columns]
     rows = -(-len(shown) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(2.5 * columns + 1.1, 2.5 * rows + 0.3), squeeze=False, layout="constrained"
-    )
+    figure = new_figure((2.5 * columns + 1.1, 2.5 * rows + 0.3), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
     frames = max(len(m.plane) for m in shown)
     dots = None
     for axis in axes.flat[len(shown) :]:
@@ -129,8 +124,9 @@ def _square(axis: Any, plane: np.ndarray) -> None:
     axis.locator_params(nbins=4)
 
 
-def _curves(plt: Any, curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Any:
-    figure, axis = plt.subplots(figsize=(7.2, 4.0), layout="constrained")
+def _curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
+    figure = new_figure((7.2, 4.0), layout="constrained")
+    axis = figure.subplots()
     for order, (name, (epochs, values)) in enumerate(curves.items()):
         axis.loglog(epochs, values, label=wrap(name, 46), **line_style(order) | {"marker": ""})
     axis.set(xlabel="epoch", ylabel="loss (geometric mean over clips)")

@@ -1,18 +1,16 @@
-"""Quality over time, drawn from the point files where clips are coded in several groups of frames."""
+"""Quality over time, drawn where clips are coded in several groups of frames."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from semlink.errors import ResultsError
+from semlink.link.metrics.registry import PSNR
 from semlink.link.plots.curves import MAX_PANELS, Curve, Panel, Sheet
+from semlink.link.results.finished import FinishedRun
 from semlink.link.results.labels import SNR_NAME, schemes_of
-from semlink.link.results.rows import Row, cells, from_json
 
 __all__ = ["time_sheet"]
 
@@ -20,33 +18,32 @@ ONE = "psnr_of_first_trial"
 MEAN = "psnr_by_frame"
 
 
-def time_sheet(directory: Path, rows: Sequence[Row]) -> Sheet | None:
+def time_sheet(run: FinishedRun) -> Sheet | None:
     """PSNR over frames at the middle SNR and budget of each channel; None where no clip has several groups.
 
     On the left the mean over clips and trials, on the right one transmission:
     the first clip in the first trial, where all schemes met the same channel.
-
-    Raises:
-        ResultsError: a point file is damaged.
     """
-    records = [r for r in _records(directory, rows) if r["clips"] and r["snr_db"] is not None]
-    if not any(r.get("group_frames", np.inf) < len(r["clips"][0].get(MEAN, ())) for r in records):
+    rows = run.rows
+    records = [r for r in run.records if r["clips"] and r["snr_db"] is not None and MEAN in r["clips"][0]]
+    grouped = [r for r in records if r.get("group_frames", np.inf) < len(r["clips"][0][MEAN])]
+    if not grouped:
         return None
     schemes = schemes_of(rows)
     panels = []
     for channel in dict.fromkeys(row.channel for row in rows):
-        here = _middle([r for r in records if r["channel"] == channel and MEAN in r["clips"][0]])
+        here = _middle([r for r in records if r["channel"] == channel])
         if here:
             where = [channel] if len({row.channel for row in rows}) > 1 else []
             where += [f"{SNR_NAME}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{here[0]['snr_db']:g}\N{NO-BREAK SPACE}dB"]
             for kind, what in ((MEAN, "mean"), (ONE, "one transmission")):
                 panels.append(Panel(", ".join([*where, what]), tuple(_curve(r, kind, schemes) for r in here)))
-    lengths = sorted({f"{r['group_frames']}" for r in records if r["group_frames"] < len(r["clips"][0][MEAN])})
-    note = f"Clips in groups of {', '.join(lengths)} frames; one transmission: first clip, first trial."
-    return Sheet("psnr_over_time", tuple(panels[:MAX_PANELS]), "frame", "PSNR [dB]", (note,), schemes=schemes)
+    lengths = ", ".join(map(str, sorted({r["group_frames"] for r in grouped})))
+    note = f"Clips in groups of {lengths} frames; one transmission: first clip, first trial."
+    return Sheet("psnr_over_time", tuple(panels[:MAX_PANELS]), "frame", PSNR.label, (note,), schemes=schemes)
 
 
-def _middle(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _middle(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     """One record for each scheme: at the middle SNR, there at the middle budget or rate."""
     snrs = sorted({r["snr_db"] for r in records})
     chosen = []
@@ -57,7 +54,7 @@ def _middle(records: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return chosen
 
 
-def _curve(record: dict[str, Any], kind: str, schemes: Sequence[str]) -> Curve:
+def _curve(record: Mapping[str, Any], kind: str, schemes: Sequence[str]) -> Curve:
     clips = record["clips"][:1] if kind == ONE else record["clips"]
     values = np.mean([clip[kind] for clip in clips], axis=0)
     return Curve(
@@ -69,16 +66,3 @@ def _curve(record: dict[str, Any], kind: str, schemes: Sequence[str]) -> Curve:
         bound=bool(record["bound"]),
         genie=", ".join(record["genie"]),
     )
-
-
-def _records(directory: Path, rows: Sequence[Row]) -> Iterator[dict[str, Any]]:
-    """The point files behind `rows`; those of earlier runs are passed over."""
-    wanted = {cells(row) for row in rows}
-    for path in sorted((directory / "points").glob("*.json")):
-        try:
-            record = json.loads(path.read_text(encoding="utf-8"))
-            current = cells(from_json(record["row"])) in wanted
-        except (OSError, ValueError, KeyError, TypeError) as fault:
-            raise ResultsError(f"{path}: damaged point ({fault!r}); delete it and run again") from fault
-        if current:
-            yield record

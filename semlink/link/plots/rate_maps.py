@@ -12,7 +12,7 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -20,12 +20,15 @@ from semlink.errors import Infeasible
 from semlink.files import write_atomic
 from semlink.link.chain.transmit import run_clip
 from semlink.link.plots.frames import middle_points
-from semlink.link.plots.style import picture
+from semlink.link.plots.style import new_figure, picture, save
 from semlink.link.scenario.scenario import scheme_name
 from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import GridPoint
 from semlink.payload import Agreement
 from semlink.seeds import Seeds
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_SHOWN = 6
 
@@ -55,7 +58,7 @@ def draw_rate_maps(bench: PointRunner, path: Path) -> list[Path]:
     maps = rate_maps(bench)
     if not maps:
         return []
-    picture(path, lambda plt: _figure(plt, maps))
+    save(picture(lambda: _figure(maps)), path)
     table = path.with_suffix(".csv")
     write_atomic(table, _table(maps).encode())
     return [path, table]
@@ -120,11 +123,10 @@ def _table(maps: Sequence[RateMap]) -> str:
     return text.getvalue()
 
 
-def _figure(plt: Any, maps: Sequence[RateMap]) -> Any:
+def _figure(maps: Sequence[RateMap]) -> Figure:
     shown = maps[:MOST_SHOWN]
-    figure, axes = plt.subplots(
-        len(shown), 3, figsize=(7.6, 2.5 * len(shown) + 0.5), squeeze=False, layout="constrained"
-    )
+    figure = new_figure((7.6, 2.5 * len(shown) + 0.5), layout="constrained")
+    axes = figure.subplots(len(shown), 3, squeeze=False)
     most = max(int(m.uses.max()) for m in shown)
     image = None
     for row, m in zip(axes, shown):

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semlink.link.plots.style import picture
+from semlink.link.plots.style import new_figure, picture, save
 from semlink.link.scenario.scenario import scheme_name
 from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import grid
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN = 16  # pixels a side
 COLUMNS = 4
@@ -22,7 +25,7 @@ def draw_ratio_maps(bench: PointRunner, path: Path) -> list[Path]:
     maps = mixed_maps(bench)
     if not maps:
         return []
-    picture(path, lambda plt: _figure(plt, maps))
+    save(picture(lambda: _figure(maps)), path)
     return [path]
 
 
@@ -46,7 +49,7 @@ def mixed_maps(bench: PointRunner) -> list[tuple[str, np.ndarray]]:
     return found
 
 
-def _figure(plt: Any, maps: Sequence[tuple[str, np.ndarray]]) -> Any:
+def _figure(maps: Sequence[tuple[str, np.ndarray]]) -> Figure:
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     offer = [0, 1, 2, 4, 8]
@@ -54,7 +57,8 @@ def _figure(plt: Any, maps: Sequence[tuple[str, np.ndarray]]) -> Any:
     norm = BoundaryNorm([-0.5, 0.5, 1.5, 3, 6, 12], colours.N)
     rows, columns = -(-len(maps) // COLUMNS), min(len(maps), COLUMNS)
     size = (2.3 * columns + 1.0, 2.6 * rows)
-    figure, axes = plt.subplots(rows, columns, figsize=size, squeeze=False, layout="constrained")
+    figure = new_figure(size, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False)
     image = None
     for axis in axes.flat:
         axis.set_axis_off()

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.plots.frames import as_picture, middle_points
-from semlink.link.plots.style import picture, wrap
+from semlink.link.plots.style import new_figure, picture, save, wrap
 from semlink.link.scenario.scenario import scheme_name
 from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import GridPoint
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SKIPPED = "skipped"
 AROUND, MOST_FRAMES = 1, 9
@@ -50,7 +53,7 @@ def draw_strip(bench: PointRunner, path: Path, *, clip: int = 0) -> list[Path]:
         marks = tuple(f"{psnr_db(frames[t], received[t]):.1f} dB" for t in shown)
         title = scheme_name(bench.scenario.schemes[point.scheme])
         rows.append(Row(title, tuple(as_picture(received[t], planes) for t in shown), marks))
-    picture(path, lambda plt: _figure(plt, rows))
+    save(picture(lambda: _figure(rows)), path)
     return [path]
 
 
@@ -71,11 +74,10 @@ def _skipped(bench: PointRunner, point: GridPoint) -> list[int]:
     return [t for t, kind in enumerate(kinds) if kind == SKIPPED]
 
 
-def _figure(plt: Any, rows: Sequence[Row]) -> Any:
+def _figure(rows: Sequence[Row]) -> Figure:
     columns = len(rows[0].pictures)
-    figure, axes = plt.subplots(
-        len(rows), columns, figsize=(1.25 * columns + 1.6, 1.5 * len(rows)), squeeze=False, layout="constrained"
-    )
+    figure = new_figure((1.25 * columns + 1.6, 1.5 * len(rows)), layout="constrained")
+    axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, row in zip(axes, rows):
         for axis, image, word in zip(line, row.pictures, row.words):
             axis.imshow(image, cmap="gray", vmin=0, vmax=1, interpolation="nearest")

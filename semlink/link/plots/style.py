@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import textwrap
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semlink.link.results.rows import write_atomic
+from semlink.files import write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -43,9 +44,11 @@ RC: Any = {
     "svg.fonttype": "path",
     "path.simplify": False,
     "figure.dpi": 100,
-    "savefig.dpi": 200,
     "savefig.facecolor": "white",
 }
+
+SAVED_DOTS = 200
+"""Dots an inch in files."""
 
 
 def line_style(order: int, *, bound: bool = False, genie: bool = False) -> dict[str, Any]:
@@ -74,28 +77,53 @@ def wrap(text: str, width: int) -> str:
     return "\n".join(lines).replace("$", r"\$")
 
 
+def rendered(figure: Figure, kind: str) -> bytes:
+    """`figure` as a PNG or SVG file; equal figures give equal bytes."""
+    import matplotlib
+
+    metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
+    data = io.BytesIO()
+    dots = "figure" if figure.images else SAVED_DOTS  # pictures on whole dots stay there
+    with matplotlib.rc_context(RC):
+        figure.savefig(data, format=kind, metadata=metadata, dpi=dots)
+    return data.getvalue()
+
+
 def save(figure: Figure, path: Path) -> Path:
-    """Write `figure` in the format of the suffix; equal figures give equal bytes.
+    """Write `figure` in the format of the suffix.
 
     Raises:
         ResultsError: the file cannot be written.
     """
-    kind = path.suffix.removeprefix(".")
-    metadata = {"Software": None} if kind == "png" else {"Date": None, "Creator": None}
-    data = io.BytesIO()
-    figure.savefig(data, format=kind, metadata=metadata)
-    write_atomic(path, data.getvalue())
+    write_atomic(path, rendered(figure, path.suffix.removeprefix(".")))
     return path
 
 
-def picture(path: Path, figure_of: Callable[[Any], Any]) -> None:
-    """Draw what `figure_of(pyplot)` gives in the house's look, and save it as `path`, without a screen."""
+def new_figure(size: tuple[float, float], *, dots: float | None = None, layout: Any = None) -> Figure:
+    """An empty figure of `size` inches that no window shows; a notebook shows it as a picture.
+
+    Args:
+        dots: an inch, on the screen and in files, for figures whose pictures lie on whole dots.
+    """
+    return _figure_class()(figsize=size, dpi=dots, layout=layout)
+
+
+@cache
+def _figure_class() -> type[Figure]:
+    from matplotlib.figure import Figure
+
+    class HouseFigure(Figure):
+        """A figure that a notebook shows although pyplot doesn't know it."""
+
+        def _repr_png_(self) -> bytes:
+            return rendered(self, "png")
+
+    return HouseFigure
+
+
+def picture(figure_of: Callable[[], Figure]) -> Figure:
+    """What `figure_of` draws, in the house's look."""
     import matplotlib
 
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    with plt.rc_context(RC):
-        figure = figure_of(plt)
-        save(figure, path)
-        plt.close(figure)
+    with matplotlib.rc_context(RC):
+        return figure_of()

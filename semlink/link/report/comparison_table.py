@@ -9,11 +9,11 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+from semlink.files import write_atomic
 from semlink.link.compare.compare import MOTIONS, Comparison, CurveGap, PointGap
 from semlink.link.compare.paired import Gap
-from semlink.link.report.results_table import SNR_HEAD, add, grid, number, point_name, remarks, show, text_of
+from semlink.link.report.results_table import SNR_HEAD, add, grid, number, point_name, remarks, text_of
 from semlink.link.results.labels import COST_NAMES, SNR_NAME
-from semlink.link.results.rows import write_atomic
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -54,11 +54,6 @@ def tables(comparison: Comparison) -> Group:
     return Group(*parts, Text(), Text("\n".join(_legend(comparison)), style="dim"))
 
 
-def print_comparison(comparison: Comparison) -> None:
-    """Show the tables on standard output."""
-    show(tables(comparison))
-
-
 def as_text(comparison: Comparison, width: int = 100) -> str:
     """The tables as plain text of `width` columns."""
     return text_of(tables(comparison), width)
@@ -82,7 +77,7 @@ def _curve_lines(comparison: Comparison) -> Iterator[dict]:
     for c in comparison.curves:
         base = {"scheme": c.scheme, "reference": comparison.reference, "channel": c.channel, "snr_db": c.snr_db}
         for quantity, found, limits in (
-            (f"bd_{comparison.metric}", c.quality, _around(c.quality.value, c.quality_ci95)),
+            (f"bd_{comparison.metric.column}", c.quality, _around(c.quality.value, c.quality_ci95)),
             ("bd_rate_percent", c.rate, c.rate_ci95),
         ):
             yield base | {
@@ -105,7 +100,7 @@ def _point_lines(comparison: Comparison) -> Iterator[dict]:
             "snr_db": p.row.snr_db,
             "budget": p.row.budget,
             "rate": p.row.rate,
-            "quantity": f"difference_{comparison.metric}",
+            "quantity": f"difference_{comparison.metric.column}",
             "cost": p.cost,
             "reference_cost": p.reference_cost,
             "note": p.note,
@@ -122,8 +117,7 @@ def _gap_cells(gap: Gap) -> dict:
 
 
 def _curve_table(comparison: Comparison) -> Table:
-    unit = " dB" if comparison.metric.endswith("_db") else ""
-    name = _metric_name(comparison)
+    name, unit = comparison.metric.title, _unit(comparison)
     several = len({c.channel for c in comparison.curves}) > 1
     heads = ["scheme", *(["channel"] if several else []), SNR_HEAD, f"BD-{name}{unit}", "BD-rate %", f"{name} range"]
     noted = list(dict.fromkeys(_reason(c) for c in comparison.curves if _reason(c)))
@@ -132,14 +126,14 @@ def _curve_table(comparison: Comparison) -> Table:
         for place, c in enumerate(curves):
             first = ["" if place else scheme, *([c.channel] if several else [])]
             mark = [f"({noted.index(_reason(c)) + 1})" if _reason(c) else ""] if noted else []
-            add(table, *first, number(c.snr_db), *_curve_cells(c), *mark)
+            add(table, *first, number(c.snr_db), *_curve_cells(c, comparison.metric.decimals), *mark)
         table.add_section()
     remarks(table, noted)
     return table
 
 
-def _curve_cells(c: CurveGap) -> tuple[str, str, str]:
-    quality = _signed(c.quality.value, c.quality_ci95, 2)
+def _curve_cells(c: CurveGap, decimals: int) -> tuple[str, str, str]:
+    quality = _signed(c.quality.value, c.quality_ci95, decimals)
     rate = _signed(c.rate.value, math.nan, 1)
     if rate and not math.isnan(c.rate_ci95[0]):
         rate += f" [{c.rate_ci95[0]:+.0f}, {c.rate_ci95[1]:+.0f}]"
@@ -154,30 +148,37 @@ def _reason(c: CurveGap) -> str:
 
 
 def _point_table(comparison: Comparison) -> Table:
-    unit = " dB" if comparison.metric.endswith("_db") else ""
+    unit = _unit(comparison)
     several = len({p.row.channel for p in comparison.points}) > 1
     motions = [m for m in MOTIONS if any(m in p.by_motion for p in comparison.points)]
     heads = ["scheme", *(["channel"] if several else []), SNR_HEAD, "point", "cost"]
     heads += [f"\N{GREEK CAPITAL LETTER DELTA}{unit}", "noise", *motions]
     noted = list(dict.fromkeys(p.note for p in comparison.points if p.note))
-    title = f"At each point, {_metric_name(comparison)} less that of {comparison.reference}"
+    title = f"At each point, {comparison.metric.title} less that of {comparison.reference}"
     table = grid(title, [*heads, "note"] if noted else heads)
     for scheme, points in _grouped(comparison.points, lambda p: p.row.scheme):
         for place, p in enumerate(points):
             first = ["" if place else scheme, *([p.row.channel] if several else []), number(p.row.snr_db)]
             mark = [f"({noted.index(p.note) + 1})" if p.note else ""] if noted else []
-            add(table, *first, point_name(p.row), number(p.cost, 4), *_point_cells(p, motions), *mark)
+            add(
+                table,
+                *first,
+                point_name(p.row),
+                number(p.cost, 4),
+                *_point_cells(p, motions, comparison.metric.decimals),
+                *mark,
+            )
         table.add_section()
     remarks(table, noted)
     return table
 
 
-def _point_cells(p: PointGap, motions: Sequence[str]) -> list[str]:
+def _point_cells(p: PointGap, motions: Sequence[str], decimals: int) -> list[str]:
     if p.gap is None:
         return [""] * (len(motions) + 2)
-    noise = "" if math.isnan(p.gap.trials_ci95) else f"\N{PLUS-MINUS SIGN}{p.gap.trials_ci95:.2f}"
-    classes = [f"{p.by_motion[m].mean:+.2f}" if m in p.by_motion else "" for m in motions]
-    return [_signed(p.gap.mean, p.gap.clips_ci95, 2), noise, *classes]
+    noise = "" if math.isnan(p.gap.trials_ci95) else f"\N{PLUS-MINUS SIGN}{p.gap.trials_ci95:.{decimals}f}"
+    classes = [f"{p.by_motion[m].mean:+.{decimals}f}" if m in p.by_motion else "" for m in motions]
+    return [_signed(p.gap.mean, p.gap.clips_ci95, decimals), noise, *classes]
 
 
 def _grouped(items: Iterable[T], key: Callable[[T], str]) -> Iterator[tuple[str, list[T]]]:
@@ -189,17 +190,18 @@ def _grouped(items: Iterable[T], key: Callable[[T], str]) -> Iterator[tuple[str,
 
 
 def _legend(comparison: Comparison) -> list[str]:
+    better = "Positive" if comparison.metric.higher_is_better else "Negative"
     lines = [
         f"Cost: {COST_NAMES[comparison.cost]}. Averages run over what both curves cover, never beyond.",
         "\N{PLUS-MINUS SIGN} and [ ]: 95 % intervals over clips (t at points, delete-one jackknife for curves); "
         "noise: 95 % half width over trials, clips held fixed.",
-        f"Positive differences and negative BD-rates favour the scheme. SNR: {SNR_NAME} of the channel.",
+        f"{better} differences and negative BD-rates favour the scheme. SNR: {SNR_NAME} of the channel.",
     ]
     return [*lines, *(f"Note: {note}." for note in comparison.notes)]
 
 
-def _metric_name(comparison: Comparison) -> str:
-    return comparison.metric.removesuffix("_db").upper()
+def _unit(comparison: Comparison) -> str:
+    return f" {comparison.metric.unit}" if comparison.metric.unit else ""
 
 
 def _signed(found: float | None, half: float, digits: int) -> str:

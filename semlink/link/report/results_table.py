@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from semlink.link.metrics.registry import METRICS, PSNR, Metric
 from semlink.link.results.rows import Row, cost_column, value
 
 if TYPE_CHECKING:
@@ -23,7 +24,6 @@ __all__ = [
     "grid",
     "number",
     "point_name",
-    "print_rows",
     "remarks",
     "results_table",
     "show",
@@ -34,18 +34,23 @@ SNR_HEAD = "SNR dB"
 LEAST_NAME = 18  # columns for names, however narrow the terminal
 
 
-def results_table(rows: Sequence[Row]) -> Table:
-    """`rows` as a rich table, a section per channel and SNR, reasons for gaps below."""
+def results_table(rows: Sequence[Row], metrics: Sequence[Metric] = METRICS) -> Table:
+    """`rows` as a rich table, a section per channel and SNR, reasons for gaps below.
+
+    Args:
+        metrics: a column for each that some row carries; PSNR with its interval over trials.
+    """
     rows = tuple(rows)
+    qualities = {_head(m): m for m in metrics if m is PSNR or any(value(row, m.column) is not None for row in rows)}
     channels = list(dict.fromkeys(r.channel for r in rows))
     cost = cost_column(rows)
-    columns = _columns(rows, cost, len(channels) > 1)
+    columns = _columns(rows, cost, len(channels) > 1, qualities)
     noted = list(dict.fromkeys(r.note for r in rows if r.note))
     table = grid(_title(rows, channels), [*columns, "note"] if noted else columns)
     for place in sorted({(r.channel, r.snr_db) for r in rows}, key=lambda p: (channels.index(p[0]), _order(p[1]))):
         before = None
         for row in (r for r in rows if (r.channel, r.snr_db) == place):
-            cells = [_cell(row, column, cost) for column in columns]
+            cells = [_cell(row, column, cost, qualities.get(column)) for column in columns]
             cells[0] = "" if row.scheme == before else cells[0]
             cells += [f"({noted.index(row.note) + 1})" if row.note else ""] if noted else []
             style = " ".join(s for s, on in (("bold", row.genie), ("italic", row.bound)) if on)
@@ -54,11 +59,6 @@ def results_table(rows: Sequence[Row]) -> Table:
         table.add_section()
     remarks(table, noted)
     return table
-
-
-def print_rows(rows: Sequence[Row]) -> None:
-    """Show the table on standard output, as wide as the terminal; 100 columns of plain text elsewhere."""
-    show(results_table(rows))
 
 
 def as_text(rows: Sequence[Row], width: int = 100) -> str:
@@ -127,15 +127,19 @@ def number(found: float | None, digits: int = 6) -> str:
     return "" if found is None or math.isnan(found) else f"{found:.{digits}g}"
 
 
-def _columns(rows: Sequence[Row], cost: str, channels: bool) -> list[str]:
+def _head(metric: Metric) -> str:
+    """The label, its unit without brackets."""
+    return f"{metric.title} {metric.unit}".strip()
+
+
+def _columns(rows: Sequence[Row], cost: str, channels: bool, qualities: Mapping[str, Metric]) -> list[str]:
     """The heads that have something to show."""
     heads = ["scheme", *(["channel"] if channels else [])]
     optional = {
         SNR_HEAD: ("snr_db",),
         "point": ("budget", "rate"),
         "uses" if cost == "channel_uses_per_pixel" else "readings/pixel": ("channel_uses", cost),
-        "PSNR dB": ("psnr_db",),
-        "SSIM": ("ssim",),
+        **{head: (metric.column,) for head, metric in qualities.items()},
         "BLER": ("bler",),
         "trials": ("trials",),
     }
@@ -143,7 +147,9 @@ def _columns(rows: Sequence[Row], cost: str, channels: bool) -> list[str]:
     return [*heads, *shown]
 
 
-def _cell(row: Row, column: str, cost: str) -> str:
+def _cell(row: Row, column: str, cost: str, quality: Metric | None) -> str:
+    if quality is not None:
+        return _quality(row, quality)
     match column:
         case "scheme":
             return row.scheme + (f" (genie: {row.genie})" if row.genie else "") + (" (bound)" if row.bound else "")
@@ -151,10 +157,6 @@ def _cell(row: Row, column: str, cost: str) -> str:
             return row.channel
         case "point":
             return point_name(row)
-        case "PSNR dB":
-            return _quality(row)
-        case "SSIM":
-            return "" if value(row, "ssim") is None else f"{row.ssim:.3f}"
         case "uses":
             return "" if value(row, "channel_uses") is None else f"{row.channel_uses:.0f}"
         case "BLER":
@@ -169,11 +171,15 @@ def point_name(row: Row) -> str:
     return f"rate {number(row.rate)}" if row.rate is not None else ""
 
 
-def _quality(row: Row) -> str:
-    found, half = value(row, "psnr_db"), value(row, "psnr_ci95")
+def _quality(row: Row, metric: Metric) -> str:
+    """A quality; PSNR, which the stop rule works on, with its interval."""
+    found, half = value(row, metric.column), value(row, metric.interval)
     if found is None:
-        return "-"
-    return f"{found:.2f} \N{PLUS-MINUS SIGN}{half:.2f}" if half else f"{found:.2f}" + " " * 6
+        return "-" if metric.column == PSNR.column else ""
+    text = f"{found:.{metric.decimals}f}"
+    if metric.column != PSNR.column:
+        return text
+    return f"{text} \N{PLUS-MINUS SIGN}{half:.2f}" if half else text + " " * 6
 
 
 def _title(rows: Sequence[Row], channels: Iterable[str]) -> str:

@@ -76,6 +76,10 @@ class Results:
     def point_path(self, key: str) -> Path:
         return self.folder / "points" / f"{key}.json"
 
+    def keys(self) -> list[str]:
+        """The keys of all points here, finished or damaged."""
+        return sorted(path.stem for path in (self.folder / "points").glob("[!.]*.json"))
+
     def has(self, key: str) -> bool:
         """Whether a point is finished and readable."""
         return self.read(key) is not None

@@ -15,9 +15,6 @@ COST_NAMES = {
 SNR_NAME = "E\N{LATIN SUBSCRIPT SMALL LETTER S}/N\N{SUBSCRIPT ZERO}"
 
 
-METRIC_NAMES = {"psnr_db": "PSNR [dB]", "ssim": "SSIM", "ms_ssim": "MS-SSIM"}
-
-
 def schemes_of(rows: Iterable[Row]) -> tuple[str, ...]:
     """Names of the schemes in the order of the file."""
     return tuple(dict.fromkeys(r.scheme for r in rows))

@@ -18,7 +18,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from semlink.errors import ResultsError, ScenarioError
+from semlink.errors import ResultsError
 from semlink.files import reason_of, write_atomic
 
 CURVES = "curves.csv"
@@ -103,29 +103,11 @@ def value(row: Row, column: str) -> float | None:
     return float(found)
 
 
-def interval_column(metric: str) -> str:
-    """The column with the half width of the 95 % interval of `metric`: psnr_db -> psnr_ci95."""
-    return metric.removesuffix("_db") + "_ci95"
-
-
 def cost_column(rows: Iterable[Row]) -> str:
     """What the cost axis shows: channel uses per pixel, or measurements where nothing is sent."""
     rows = tuple(rows)
     names = ("channel_uses_per_pixel", "measurements_per_pixel")
     return next((name for name in names if any(value(row, name) is not None for row in rows)), names[0])
-
-
-def check_metric(rows: Iterable[Row], metric: str) -> None:
-    """Make sure that some row carries `metric`.
-
-    Raises:
-        ScenarioError: no row does; names those that exist.
-    """
-    rows = tuple(rows)
-    if not any(value(row, metric) is not None for row in rows):
-        names = dict.fromkeys(["psnr_db", "ssim", *(name for row in rows for name in row.extra)])
-        known = [n for n in names if not n.endswith("_ci95") and any(value(row, n) is not None for row in rows)]
-        raise ScenarioError(f"metric {metric!r} is in no row; the results have {', '.join(known) or 'no quality'}")
 
 
 def cells(row: Row) -> tuple[str, ...]:

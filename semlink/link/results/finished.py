@@ -1,0 +1,162 @@
+"""A results folder as read: rows, the clips behind each, the metrics, what made them.
+
+Tables, plots and comparisons read this and nothing else; nothing is sent again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from semlink.errors import ResultsError, ScenarioError
+from semlink.files import reason_of
+from semlink.link.metrics.registry import METRICS, Metric, generic
+from semlink.link.results.folder import Results
+from semlink.link.results.rows import DECIMALS, Row, from_json, read_folder, value
+
+__all__ = ["FinishedPoint", "FinishedRun", "metrics_of", "read_run"]
+
+SAME = ("seed", "trials", "channel_uses", "measurements_per_pixel", "psnr_db", "ssim")
+"""Numbers that tell a point from one of an earlier run at the same place of the grid."""
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedPoint:
+    """One row, with the record of its clips; the record is empty where the folder has none."""
+
+    row: Row
+    record: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def clips(self) -> Sequence[Mapping[str, Any]]:
+        """For each clip its name, motion and, by column, one number a trial; empty where nothing was sent."""
+        return tuple(self.record.get("clips", ()))
+
+
+@dataclass(frozen=True, slots=True)
+class FinishedRun:
+    """What a results folder holds, points in the order of `curves.csv`."""
+
+    folder: Path
+    points: tuple[FinishedPoint, ...]
+    metrics: tuple[Metric, ...]
+    manifest: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        return tuple(point.row for point in self.points)
+
+    @property
+    def records(self) -> tuple[Mapping[str, Any], ...]:
+        """What the point files hold, for the points that have one."""
+        return tuple(point.record for point in self.points if point.record)
+
+    def metric(self, name: str) -> Metric:
+        """The metric that a user calls by its name or its column.
+
+        Raises:
+            ScenarioError: no row carries it; names those that are there.
+        """
+        found = next((m for m in self.metrics if name in (m.name, m.column)), None)
+        if found is None:
+            known = ", ".join(m.name for m in self.metrics) or "no quality"
+            raise ScenarioError(f"metric {name!r} is in no row; the results have {known}")
+        return found
+
+
+def read_run(directory: str | Path) -> FinishedRun:
+    """Everything that a results folder holds.
+
+    Raises:
+        ResultsError: there is no such folder, it holds no results, or a point of it is damaged.
+    """
+    folder = Path(directory)
+    rows, manifest = read_folder(folder), _manifest(folder)
+    records = list(_records(Results(folder), manifest.get("keys")))
+    points = tuple(FinishedPoint(row, _record_of(row, records)) for row in rows)
+    told = [entry for point in points for entry in point.record.get("metrics", ())]
+    return FinishedRun(folder, points, metrics_of(rows, told), manifest)
+
+
+def metrics_of(rows: Iterable[Row], told: Iterable[Mapping[str, Any]] = ()) -> tuple[Metric, ...]:
+    """The metrics that some row carries: ours, then a user's as its points tell of it.
+
+    Args:
+        told: column, label, decimals and direction of users' metrics, from point files.
+    """
+    rows = tuple(rows)
+    known = {metric.column: metric for metric in METRICS}
+    for entry in told:
+        known.setdefault(str(entry["column"]), _described(entry))
+    for row in rows:
+        for name in row.extra:
+            half = any(name == metric.interval for metric in known.values()) or name.endswith("_ci95")
+            if not half and value(row, name) is not None:
+                known.setdefault(name, generic(name))
+    return tuple(m for m in known.values() if any(value(row, m.column) is not None for row in rows))
+
+
+def _described(entry: Mapping[str, Any]) -> Metric:
+    column = str(entry["column"])
+    plain = generic(column)
+    return Metric(
+        column,
+        column,
+        str(entry.get("label") or column),
+        int(entry.get("decimals", plain.decimals)),
+        plain.function,
+        higher_is_better=bool(entry.get("higher_is_better", True)),
+    )
+
+
+def _manifest(folder: Path) -> Mapping[str, Any]:
+    path = folder / "manifest.json"
+    if not path.is_file():
+        return {}
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as fault:
+        raise ResultsError(f"{path}: cannot be read ({reason_of(fault)})") from fault
+    return found if isinstance(found, dict) else {}
+
+
+def _records(store: Results, keys: Iterable[str] | None) -> Iterator[tuple[Row, Mapping[str, Any]]]:
+    """Records with their rows: those of the run where its manifest names them, else all."""
+    for key in store.keys() if keys is None else keys:
+        record = store.read(key)
+        if record is None:
+            if keys is not None:
+                continue
+            raise ResultsError(f"{store.point_path(key)}: damaged record of a point; delete it and run again")
+        try:
+            yield from_json(record["row"]), record
+        except (ResultsError, TypeError, AttributeError) as fault:
+            raise ResultsError(f"{store.point_path(key)}: damaged record of a point ({fault}); delete it") from fault
+
+
+def _record_of(row: Row, records: Iterable[tuple[Row, Mapping[str, Any]]]) -> Mapping[str, Any]:
+    """The record behind a row, {} without one; those of an earlier run are passed over."""
+    return next((record for other, record in records if _is_same(row, other)), {})
+
+
+def _is_same(row: Row, other: Row) -> bool:
+    """Whether two rows are one point, up to the digits that `curves.csv` keeps."""
+    if (_words(row.scheme), _words(row.channel)) != (_words(other.scheme), _words(other.channel)):
+        return False
+    return all(_close(name, row, other) for name in ("snr_db", "budget", "rate", *SAME))
+
+
+def _close(name: str, row: Row, other: Row) -> bool:
+    a, b = value(row, name), value(other, name)
+    if a is None or b is None:
+        return a is b
+    digits = DECIMALS.get(name)
+    return a == b or math.isclose(a, b, rel_tol=1e-7, abs_tol=0.0 if digits is None else 0.51 * 10**-digits)
+
+
+def _words(text: str) -> str:
+    return " ".join(text.split())

@@ -21,7 +21,7 @@ import numpy as np
 import torch
 
 from semlink.flow import Flow
-from semlink.payload import Symbols
+from semlink.payload import Symbols, part_of
 from semlink.phy.channels.multipath_38901 import Tdl
 from semlink.phy.channels.sionna_paths import draw_paths, path_seed, sionna_model
 from semlink.phy.coding.transport_block import TransportBlock
@@ -61,7 +61,7 @@ def ours(codec: Codec, channel: Tdl, csi: str, snr_db: float, seeds: Seeds) -> n
     waveform = Ofdm(pilot_comb=1, estimator="genie" if csi == "perfect" else csi)
     bits, iq = codec.send(seeds)
     air = waveform.modulate(Flow(Symbols(iq)))
-    received = waveform.demodulate(channel(air.payload.iq, snr_db, seeds), snr_db, codec.num_data)
+    received = part_of(waveform.demodulate(channel(air.payload.iq, snr_db, seeds), snr_db), 0, codec.num_data)
     return codec.errors(bits, received.iq, received.noise_var)
 
 

@@ -24,7 +24,7 @@ import torch
 from ofdm_link import BATCH, Codec, SionnaLink
 
 from semlink.flow import Flow
-from semlink.payload import Symbols
+from semlink.payload import Symbols, part_of
 from semlink.phy.channels.multipath_38901 import Tdl
 from semlink.phy.coding.segmentation import segment
 from semlink.phy.coding.transport_block import TransportBlock
@@ -53,7 +53,7 @@ def our_errors(block: TransportBlock, estimator: str, channel: Tdl, snr_db: floa
     bits = (seeds.uniform("bits", block.num_bits) < 0.5).numpy().astype(np.uint8)
     iq = torch.from_numpy(map_bits(block.encode(bits), block.bits_per_symbol))
     air = waveform.modulate(Flow(Symbols(iq)))
-    received = waveform.demodulate(channel(air.payload.iq, snr_db, seeds), snr_db, DATA)
+    received = part_of(waveform.demodulate(channel(air.payload.iq, snr_db, seeds), snr_db), 0, DATA)
     llr = demap(received.iq.numpy().astype(np.complex64), received.noise_var.numpy(), block.bits_per_symbol)
     decoded = block.decode(llr)
     return ~decoded.ok | (decoded.bits != bits).any(axis=1)

@@ -64,7 +64,7 @@ def read_clips(folder: Path, crop: int) -> dict[str, torch.Tensor]:
 
 def report(rows, sensors, reconstructors) -> None:
     clips = list(dict.fromkeys((row.clip, row.motion) for row in rows))
-    print(f"{'':24s} n     " + " ".join(f"{clip[:10]:>10s}" for clip, _ in clips) + "     moving  static")
+    print(f"{'':24s} n     " + " ".join(f"{clip[:10]:>10s}" for clip, _ in clips) + "     medium+fast  slow")
     print(f"{'':30s}" + " ".join(f"{motion:>10s}" for _, motion in clips))
     for reconstructor in reconstructors:
         fixed = {}
@@ -72,9 +72,9 @@ def report(rows, sensors, reconstructors) -> None:
             mine = [row for row in rows if row.sensor == sensor and row.reconstructor == reconstructor]
             cells = " ".join(f"{row.psnr_db:10.2f}" for row in mine)
             key, cost = (sensor, reconstructor), mine[0].measurements_per_pixel
-            moving = mean_by(rows, ("moving", "fast")).get(key, (0, float("nan"), 0))[1]
-            static = mean_by(rows, ("static",)).get(key, (0, float("nan"), 0))[1]
-            line = f"{sensor:14s} {reconstructor:8s} {cost:5.2f} {cells}   {moving:7.2f} {static:7.2f}"
+            moving = mean_by(rows, ("medium", "fast")).get(key, (0, float("nan"), 0))[1]
+            slow = mean_by(rows, ("slow",)).get(key, (0, float("nan"), 0))[1]
+            line = f"{sensor:14s} {reconstructor:8s} {cost:5.2f} {cells}   {moving:12.2f} {slow:6.2f}"
             if sensor.startswith("fixed"):
                 fixed[cost] = moving
             else:

@@ -7,9 +7,10 @@ three; their sum is compared with the antenna symbol for symbol.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import chain
 from typing import Literal, get_args
 
 from semlink.errors import BudgetExceeded
@@ -66,6 +67,12 @@ class Ledger:
     def by_purpose(self) -> dict[Purpose, Fraction]:
         """Channel uses for each purpose, all purposes named."""
         return {purpose: self.spent_on(purpose) for purpose in PURPOSES}
+
+
+def rebook_payload(ledger: Ledger, split: Callable[[Charge], Iterable[Charge]]) -> Ledger:
+    """The ledger with each payload charge in the parts that `split` makes of it; other charges stay."""
+    parts = (split(charge) if charge.purpose == "payload" else (charge,) for charge in ledger.charges)
+    return Ledger(tuple(chain.from_iterable(parts)), ledger.budget)
 
 
 def ledger_of(charges: Iterable[Charge], budget: int | None = None) -> Ledger:

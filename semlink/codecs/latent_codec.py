@@ -42,9 +42,8 @@ from semlink.errors import Infeasible, ScenarioError
 from semlink.nn.generative.generator_weights import check_side, generator_of, start_code
 from semlink.nn.generative.latent_fit import FitSettings, check_rank, fit
 from semlink.nn.generative.latent_rank import factors
-from semlink.payload import Frames, FrameShape, Packet
-from semlink.seeds import Seeds
-from semlink.sensing.random_projections.sensor import RandomSensor
+from semlink.nn.generative.operators import PixelsLeft
+from semlink.payload import FrameShape, Packet
 from semlink.weights.cards import RANDOM, find_weights, read_card
 
 __all__ = ["LatentCodec", "from_stream", "to_stream"]
@@ -145,13 +144,11 @@ class LatentCodec:
         return _fitted.get(key, lambda: self._fit(clip, shape, ranks))
 
     def _fit(self, clip: np.ndarray, shape: FrameShape, ranks: tuple[int, ...]) -> dict[int, torch.Tensor]:
-        sensor = RandomSensor("identity", planes=self.planes)
-        frames = Frames(torch.from_numpy(np.ascontiguousarray(clip, np.float32)[None]))
-        readings = sensor.measure(frames, Seeds(0)).parts[0].view(1, shape.t, -1)
+        pixels = torch.from_numpy(np.ascontiguousarray(clip, np.float32)).view(1, shape.t, -1)
         made = fit(
             generator_of(self.weights, self.planes),
-            sensor.operators(shape),
-            readings.expand(len(ranks), -1, -1),
+            PixelsLeft.all_of(shape.t, shape.h * shape.w),
+            pixels.expand(len(ranks), -1, -1),
             FitSettings(learn="latent", epochs=self.epochs),
             ranks=torch.tensor(ranks),
         )

@@ -11,8 +11,7 @@ from semlink.payload import Frames
 from semlink.seeds import Seeds
 from semlink.sensing.programmable.reconstructors import Reconstructor
 from semlink.sensing.programmable.sensor import ProgrammableSensor
-
-STATIC_BELOW, FAST_FROM = 1.5, 10.0  # mean absolute difference of consecutive frames, of 255
+from semlink.sensing.sources.motion import motion_class
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +24,6 @@ class Scored:
     reconstructor: str
     measurements_per_pixel: float
     psnr_db: float
-
-
-def motion_class(pixels: torch.Tensor) -> str:
-    """ "static", "moving" or "fast", from the mean absolute difference of consecutive frames (t, h, w)."""
-    change = float((pixels[1:] - pixels[:-1]).abs().mean()) * 255
-    return "static" if change < STATIC_BELOW else "moving" if change < FAST_FROM else "fast"
 
 
 def psnr_db(restored: torch.Tensor, truth: torch.Tensor) -> float:
@@ -55,7 +48,9 @@ def evaluate(
             for reconstructor in reconstructors:
                 restored = reconstructor.reconstruct(measurement).pixels
                 quality = psnr_db(restored[0], pixels)
-                rows.append(Scored(clip, motion_class(pixels), name, reconstructor.name, cost, quality))
+                rows.append(
+                    Scored(clip, motion_class(pixels.numpy(force=True)), name, reconstructor.name, cost, quality)
+                )
     return rows
 
 

@@ -21,7 +21,7 @@ from torch import nn
 from semlink.errors import ModelError
 from semlink.training.task import Task, build_task
 from semlink.weights.cards import card_path, file_digest, find_weights, read_card, shipped_names
-from semlink.weights.tensors import check_probe, fill, probe_facts, read_tensors
+from semlink.weights.tensors import fill, load_verified, probe_facts, read_tensors
 
 if TYPE_CHECKING:
     from semlink.training.data.pack import Pack
@@ -78,9 +78,7 @@ def load_model(name: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     if task.architecture != card["architecture"]:
         raise ModelError(f"{path}: made for {card['architecture']!r}, this version builds {task.architecture!r}")
     model = task.build()
-    fill(model, read_tensors(path, card), path)
-    model.eval().requires_grad_(False)
-    check_probe(path, card, _probe(task, model))
+    load_verified(model, path, card, lambda built: _probe(task, built))
     return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
 
 

@@ -52,6 +52,19 @@ def read_card(path: Path) -> dict[str, Any]:
         raise ModelError(what) from why
 
 
+def card_of(name: str | Path, *tasks: str) -> tuple[Path, dict[str, Any]]:
+    """Where weights `name` lie, and their card, which must be of one of `tasks`.
+
+    Raises:
+        ModelError: missing, without a card, or of something else.
+    """
+    path = find_weights(name)
+    card = read_card(path)
+    if card["task"] not in tasks:
+        raise ModelError(f"{path}: weights for {card['task']!r}; allowed: those of {', '.join(map(repr, tasks))}")
+    return path, card
+
+
 def file_digest(path: Path) -> str:
     """SHA-256 of a file."""
     return sha256(path.read_bytes()).hexdigest()

@@ -6,10 +6,10 @@ the output for a probe input; whoever builds the model checks all three.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from semlink.errors import ModelError
 from semlink.weights.cards import file_digest
 
 PROBE_TOLERANCE = 5e-3
+
+Module = TypeVar("Module", bound=nn.Module)
 
 
 def read_tensors(path: Path, card: Mapping[str, Any] | None = None) -> dict[str, torch.Tensor]:
@@ -49,6 +51,21 @@ def fill(model: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> N
         if got != tuple(value.shape):
             raise ModelError(f"{path}: {key} has shape {got}, the model of the card needs {tuple(value.shape)}")
     model.load_state_dict({key: tensors[key].to(value.dtype) for key, value in state.items()})
+
+
+def load_verified(
+    model: Module, path: Path, card: Mapping[str, Any], probe: Callable[[Module], torch.Tensor], *, prefix: str = ""
+) -> Module:
+    """`model` with the tensors of `path` (those under `prefix`), frozen, once it answers the probe as the card says.
+
+    Raises:
+        ModelError: the file is not the card's, a tensor is missing or of another shape, or the answer differs.
+    """
+    tensors = read_tensors(path, card).items()
+    fill(model, {key.removeprefix(prefix): value for key, value in tensors if key.startswith(prefix)}, path)
+    model.eval().requires_grad_(False)
+    check_probe(path, card, probe(model))
+    return model
 
 
 def probe_facts(answer: torch.Tensor) -> dict[str, Any]:

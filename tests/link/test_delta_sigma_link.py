@@ -17,7 +17,8 @@ from semlink.link.chain.transmit import run_clip
 from semlink.link.results.rows import read_csv
 from semlink.link.scenario.build import build_link, build_scheme
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.schemes.delta_sigma_direct.scheme import DeltaSigmaDirect, interleaver
+from semlink.link.schemes.delta_sigma_direct.scheme import ROOT, DeltaSigmaDirect
+from semlink.link.schemes.interleaver import interleaver
 from semlink.link.schemes.registry import AnyScheme
 from semlink.link.sweep.grid import grid
 from semlink.payload import Agreement, Frames, FrameShape, Point, Received
@@ -122,9 +123,9 @@ def test_bits_that_never_arrived_are_unknown_not_wrong(weights):
 
 def test_the_interleaver_is_a_permutation_that_length_gives():
     for length in (1, 7, 1000):
-        order = interleaver(length)
-        assert sorted(order) == list(range(length)) and np.array_equal(order, interleaver(length))
-    assert np.abs(np.diff(interleaver(1000))).mean() > 100
+        order = interleaver(ROOT, length)
+        assert sorted(order) == list(range(length)) and np.array_equal(order, interleaver(ROOT, length))
+    assert np.abs(np.diff(interleaver(ROOT, 1000))).mean() > 100
 
 
 def test_the_receiver_needs_nothing_of_the_transmitter(weights, tmp_path):

@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from semlink.flow import Flow
 from semlink.ledger import Charge
-from semlink.payload import Symbols
+from semlink.payload import Symbols, part_of
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.channels.erasures import Erasure
 from semlink.phy.channels.fading import Rayleigh
@@ -29,10 +29,15 @@ def data(n, seeds=SEEDS):
     return Flow(Symbols(x)).then(Symbols(x), Charge("source", "payload", n))
 
 
+def data_of(waveform, heard, snr_db, n):
+    """The first `n` data symbols received, without the filling behind them."""
+    return part_of(waveform.demodulate(heard, snr_db), 0, n)
+
+
 def over(channel, waveform, snr_db, n=3000):
     flow = data(n)
     air = waveform.modulate(flow)
-    received = waveform.demodulate(channel(air.payload.iq, snr_db, SEEDS), snr_db, n)
+    received = data_of(waveform, channel(air.payload.iq, snr_db, SEEDS), snr_db, n)
     return (received.iq - flow.payload.iq).abs() ** 2, received
 
 
@@ -50,7 +55,7 @@ def test_every_sample_is_paid_for_and_the_data_come_back(n, subcarriers, prefix,
     assert waveform.data_uses(sent) >= n > waveform.data_uses(sent - 1) or symbols == rows[0] + 1
     whole = waveform.modulate(data(max(waveform.data_uses(sent), 1), Seeds(1)))
     assert whole.payload.iq.shape[1] == sent  # a scheme that spends all it may leaves nothing to fill
-    received = waveform.demodulate(Awgn()(air.payload.iq, 100.0, Seeds(1)), 100.0, n)
+    received = data_of(waveform, Awgn()(air.payload.iq, 100.0, Seeds(1)), 100.0, n)
     torch.testing.assert_close(received.iq, flow.payload.iq, atol=2e-3, rtol=0)
 
 
@@ -59,7 +64,7 @@ def test_samples_have_unit_power():
     assert abs(mean_power(air.payload.iq) - 1).item() < 5 / math.sqrt(20_000)
 
 
-def test_without_num_data_the_filling_comes_along():
+def test_the_filling_comes_along():
     air = Ofdm().modulate(data(1000, Seeds(1)))
     received = Ofdm().demodulate(Awgn()(air.payload.iq, 60.0, Seeds(1)), 60.0)
     assert received.iq.shape[1] == Ofdm().data_uses(air.payload.iq.shape[1]) > 1000
@@ -79,7 +84,7 @@ def test_a_flat_channel_is_one_gain_on_every_subcarrier():
     flow = data(n)
     air = Ofdm(estimator="genie").modulate(flow)
     heard = Rayleigh()(air.payload.iq, 120.0, SEEDS)
-    received = Ofdm(estimator="genie").demodulate(heard, 120.0, n)
+    received = data_of(Ofdm(estimator="genie"), heard, 120.0, n)
     torch.testing.assert_close(received.iq, flow.payload.iq, atol=1e-3, rtol=0)
     torch.testing.assert_close(received.genie["csi"], heard.gain[:, :1].expand(-1, n), atol=1e-4, rtol=0)
 
@@ -90,7 +95,7 @@ def test_true_gain_is_the_fourier_transform_of_the_paths():
     waveform = Ofdm(estimator="genie")
     air = waveform.modulate(data(2000))
     heard = channel(air.payload.iq, 100.0, SEEDS)
-    received = waveform.demodulate(heard, 100.0, 2000)
+    received = data_of(waveform, heard, 100.0, 2000)
     total = heard.taps[:, 6, :1]  # every path at delay 0
     torch.testing.assert_close(received.genie["csi"], total.expand(-1, 2000), atol=1e-4, rtol=1e-4)
 
@@ -112,7 +117,7 @@ def test_rayleigh_error_rate_on_every_subcarrier():
     waveform, seeds, n = Ofdm(estimator="genie"), Seeds(1, tuple(range(300))), 1500
     x = torch.sgn(seeds.normal("bits", n, 2)) / 2**0.5
     air = waveform.modulate(Flow(Symbols(torch.view_as_complex(x))))
-    received = waveform.demodulate(Tdl("A", 100)(air.payload.iq, 10.0, seeds), 10.0, n)
+    received = data_of(waveform, Tdl("A", 100)(air.payload.iq, 10.0, seeds), 10.0, n)
     wrong = (torch.view_as_real(received.iq) * x < 0).double().mean((1, 2))
     expected = 0.5 * (1 - math.sqrt(5 / 6))
     assert abs(wrong.mean() - expected) < 5 * wrong.std() / math.sqrt(300)
@@ -124,7 +129,7 @@ def test_lost_samples_cost_what_they_cost():
     ratio = (squared / received.noise_var)[arrived].double()
     assert ratio.mean() == pytest.approx(1, abs=0.05)
     assert received.noise_var[arrived].mean() > 1.2 * 10**-1.5
-    gone = Ofdm().demodulate(Erasure(1.0)(Ofdm().modulate(data(500)).payload.iq, 15.0, SEEDS), 15.0, 500)
+    gone = data_of(Ofdm(), Erasure(1.0)(Ofdm().modulate(data(500)).payload.iq, 15.0, SEEDS), 15.0, 500)
     assert torch.isinf(gone.noise_var).all()
 
 
@@ -132,7 +137,7 @@ def test_gradient_reaches_the_data():
     seeds = Seeds(1)
     x = seeds.complex_normal("data", 300).requires_grad_()
     air = Ofdm().modulate(Flow(Symbols(x)))
-    received = Ofdm().demodulate(Tdl("A", 30)(air.payload.iq, 100.0, seeds), 100.0, 300)
+    received = data_of(Ofdm(), Tdl("A", 30)(air.payload.iq, 100.0, seeds), 100.0, 300)
     received.iq.real.sum().backward()
     assert (x.grad - 1).abs().median() < 0.1
 

@@ -237,7 +237,7 @@ def test_a_clip_of_key_frames_alone_is_refused():
 
 
 def test_patterns_come_from_a_basis_only():
-    with pytest.raises(ModelError, match="'sensor_decoder': are of task 'reconstruction'"):
+    with pytest.raises(ModelError, match="sensor_decoder.safetensors: weights for 'reconstruction'"):
         load_patterns("sensor_decoder", 512, 10)
     with pytest.raises(ModelError, match="no such file"):
         BlockSampler(weights="nothing").matrices()

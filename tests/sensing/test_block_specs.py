@@ -95,8 +95,14 @@ def test_a_network_needs_weights(tmp_path, kind):
         (BLOCK, LINEAR, {"rates": [0.0005]}, InterfaceError, "ratio 0.0005 gives 0 patterns"),
         (BLOCK, LINEAR, {"frames": 1}, InterfaceError, "all key frames; allowed: 2 or more frames"),
         (BLOCK | {"weights": "nothing"}, LINEAR, {}, ModelError, "'nothing': no such file"),
-        (BLOCK | {"weights": "sensor_decoder"}, LINEAR, {}, ModelError, "are of task 'reconstruction'"),
-        (BLOCK, {"kind": "hit-vcsnet", "weights": "blocks"}, {}, ModelError, "needed are those of block_network"),
+        (
+            BLOCK | {"weights": "sensor_decoder"},
+            LINEAR,
+            {},
+            ModelError,
+            "weights for 'reconstruction'; allowed: those of 'block_basis'",
+        ),
+        (BLOCK, {"kind": "hit-vcsnet", "weights": "blocks"}, {}, ModelError, "allowed: those of 'block_network'"),
         (BLOCK, {"kind": "hit-vcsnet", "weights": "nothing"}, {}, ModelError, "'nothing': no such file"),
         (
             {"kind": "programmable", "mean_count": 1},

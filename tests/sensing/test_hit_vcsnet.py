@@ -391,9 +391,9 @@ def test_weights_for_another_sampling_are_refused(shop, name, options, message):
 
 def test_weights_of_something_else_are_refused(shop, tmp_path):
     for name in ("blocks", "sensor_decoder"):
-        with pytest.raises(ModelError, match="needed are those of block_network"):
+        with pytest.raises(ModelError, match="allowed: those of 'block_network'"):
             BlockNetworkReconstructor(sampler(), name).check()
-        with pytest.raises(ModelError, match="needed are those of 'block_network'"):
+        with pytest.raises(ModelError, match="allowed: those of 'block_network'"):
             load_network(name)
     with pytest.raises(ModelError, match="without patterns of its own"):
         load_patterns(shop["net"], 512, 51)

@@ -150,10 +150,10 @@ def test_evaluation_pairs_clips_and_interpolates_the_fixed_curve():
     sensors = {str(n): ProgrammableSensor(RatioMap(count=n)) for n in (1, 8)}
     rows = evaluate(clips, sensors, [InitialReconstructor()])
     assert [(row.clip, row.motion, row.sensor) for row in rows] == [
-        ("still", "static", "1"), ("still", "static", "8"), ("flash", "fast", "1"), ("flash", "fast", "8"),
+        ("still", "slow", "1"), ("still", "slow", "8"), ("flash", "fast", "1"), ("flash", "fast", "8"),
     ]  # fmt: skip
     exact = -20 * torch.log10(torch.tensor(16 * (0.5 * 4.95e-3**2 + 7.25e-3**2) ** 0.5 / 16)).item()
     assert rows[0].psnr_db == pytest.approx(exact, abs=0.5)
-    assert mean_by(rows, ("static",))["8", "initial"] == (8, rows[1].psnr_db, 1)
+    assert mean_by(rows, ("slow",))["8", "initial"] == (8, rows[1].psnr_db, 1)
     points = [(1, 20.0), (4, 26.0), (8, 27.0)]
     assert [fixed_at(points, c) for c in (1, 2, 4, 8, 16)] == pytest.approx([20, 23, 26, 27, 28])

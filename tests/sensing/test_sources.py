@@ -14,13 +14,14 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 
 from semlink.errors import SourceError
-from semlink.sensing.sources.clips import Cutting, cover, motion_class, motion_of, shares, starts
+from semlink.sensing.sources.clips import Cutting, cover, shares, starts
 from semlink.sensing.sources.files.dataset import DatasetSource, layout_of
 from semlink.sensing.sources.files.file_search import braces, natural
 from semlink.sensing.sources.files.images import gray_of_rgb, gray_picture
 from semlink.sensing.sources.files.raw_video import PIXEL_FORMATS, bytes_per_frame
 from semlink.sensing.sources.files.video_file import luma_of, open_video
 from semlink.sensing.sources.files.video_source import VideoSource
+from semlink.sensing.sources.motion import motion_class, motion_of
 
 H, W, FRAMES = 48, 64, 50
 DATA = Path(os.environ.get("SEMLINK_DATA", Path(__file__).parents[3] / "shared" / "data"))

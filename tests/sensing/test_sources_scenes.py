@@ -13,7 +13,7 @@ from PIL import Image
 from skimage.registration import phase_cross_correlation
 
 from semlink.errors import SourceError
-from semlink.sensing.sources.clips import motion_class
+from semlink.sensing.sources.motion import motion_class
 from semlink.sensing.sources.synthetic.photos import BACKGROUNDS, OBJECTS, draw_object, photograph
 from semlink.sensing.sources.synthetic.scene_motion import Poses, Range, at_speed, grid, mean_motion, wander
 from semlink.sensing.sources.synthetic.scene_render import Layer, backdrop_canvas, coverage, object_canvases, render

@@ -17,11 +17,11 @@ import numpy as np
 import torch
 
 from semlink.codecs.delta_sigma.networks import STRIDE, DeltaSigmaNet, DeltaSigmaSize, delta_sigma_probe, keep_channels
-from semlink.errors import InterfaceError, ModelError
+from semlink.errors import InterfaceError
 from semlink.nn.cpu import bf16_pays
 from semlink.payload import FrameShape
-from semlink.weights.cards import find_weights, read_card
-from semlink.weights.tensors import check_probe, fill, read_tensors
+from semlink.weights.cards import card_of
+from semlink.weights.tensors import load_verified
 
 __all__ = ["LoadedDeltaSigma", "MapShape", "load_delta_sigma"]
 
@@ -118,14 +118,8 @@ def load_delta_sigma(name: str | Path) -> LoadedDeltaSigma:
     Raises:
         ModelError: missing, damaged, of another kind or architecture, or with a wrong answer to the probe.
     """
-    path = find_weights(name)
-    card = read_card(path)
-    if card["task"] != "delta_sigma":
-        raise ModelError(f"{path}: weights for {card['task']!r}; allowed: those of 'delta_sigma'")
-    net = DeltaSigmaNet(DeltaSigmaSize(**card["model"]))
-    fill(net, read_tensors(path, card), path)
-    net.eval().requires_grad_(False)
-    check_probe(path, card, delta_sigma_probe(net))
+    path, card = card_of(name, "delta_sigma")
+    net = load_verified(DeltaSigmaNet(DeltaSigmaSize(**card["model"])), path, card, delta_sigma_probe)
     return LoadedDeltaSigma(net, card["facts"], str(card["weights_sha256"]))
 
 

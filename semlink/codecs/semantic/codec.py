@@ -26,8 +26,8 @@ from semlink.codecs.semantic.networks import (
 from semlink.codecs.semantic.rate_allocation import RateAllocation
 from semlink.errors import ModelError
 from semlink.nn.cpu import bf16_pays
-from semlink.weights.cards import find_weights, read_card
-from semlink.weights.tensors import check_probe, fill, read_tensors
+from semlink.weights.cards import card_of
+from semlink.weights.tensors import load_verified
 
 TASK = "semantic"
 PARTS = ("sce", "scd", "ran")
@@ -139,19 +139,13 @@ class SemanticCodec:
 
 @cache
 def _networks(name: str, device: str) -> tuple[nn.ModuleDict, dict[str, Any]]:
-    path = find_weights(name)
-    card = read_card(path)
-    if card["task"] != TASK:
-        raise ModelError(f"{path}: weights for {card['task']!r}; allowed: those of {TASK!r}")
+    path, card = card_of(name, TASK)
     size = SemanticSize(**card["model"])
     tile = card["facts"]["tile"]
     nets = nn.ModuleDict(
         {"sce": SemanticEncoder(size, tile), "scd": SemanticDecoder(size, tile), "ran": RateAllocation()}
     )
-    tensors = read_tensors(path, card)
-    fill(nets, {key: value for key, value in tensors.items() if key.split(".")[0] in PARTS}, path)
-    nets.eval().requires_grad_(False)
-    check_probe(path, card, semantic_probe(nets["sce"], nets["scd"], size))  # type: ignore[arg-type]
+    load_verified(nets, path, card, lambda built: semantic_probe(built["sce"], built["scd"], size))  # type: ignore[arg-type]
     return nets.to(device, memory_format=torch.channels_last), card["facts"]  # type: ignore[call-overload]
 
 

@@ -27,11 +27,11 @@ from semlink.codecs.readings_domain import denormalise_readings, normalise_readi
 from semlink.codecs.task_aware.integer_hyperprior import ExactHyper, Expected, channel_tables
 from semlink.codecs.task_aware.latent_context import Stage
 from semlink.codecs.task_aware.networks import KNOB_STEPS, CodecSizes, TaskAwareNet, probe
-from semlink.errors import InterfaceError, ModelError, ScenarioError
+from semlink.errors import InterfaceError, ScenarioError
 from semlink.nn.cpu import one_thread
 from semlink.payload import FrameShape, Packet
-from semlink.weights.cards import find_weights, read_card
-from semlink.weights.tensors import check_probe, fill, read_tensors
+from semlink.weights.cards import card_of
+from semlink.weights.tensors import load_verified
 
 __all__ = ["TaskAwareCodec", "load_codec"]
 
@@ -219,15 +219,9 @@ def load_codec(name: str | Path) -> LoadedCodec:
     Raises:
         ModelError: missing, damaged, of another kind or architecture, or with a wrong answer to the probe.
     """
-    path = find_weights(name)
-    card = read_card(path)
-    if card["task"] != "compression":
-        raise ModelError(f"{path}: weights for {card['task']!r}; allowed: those of 'compression'")
-    net = TaskAwareNet(CodecSizes(tile=card["facts"]["tile"], **card["model"]["codec"]))
-    tensors = read_tensors(path, card).items()
-    fill(net, {key.removeprefix("codec."): value for key, value in tensors if key.startswith("codec.")}, path)
-    net.eval().requires_grad_(False)
-    check_probe(path, card, probe(net))
+    path, card = card_of(name, "compression")
+    sizes = CodecSizes(tile=card["facts"]["tile"], **card["model"]["codec"])
+    net = load_verified(TaskAwareNet(sizes), path, card, probe, prefix="codec.")
     digest = str(card["weights_sha256"])
     return LoadedCodec(net.to(memory_format=torch.channels_last), card["facts"], digest)  # type: ignore[call-overload]
 

@@ -16,7 +16,7 @@ from semlink.link.chain.audit import audit_receiver_independence
 from semlink.link.chain.interactive import run_bursts
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.referee import check_frames
-from semlink.payload import Agreement, Frames, FrameShape
+from semlink.payload import Agreement, Frames
 from semlink.seeds import Seeds
 
 
@@ -59,8 +59,3 @@ def sense_clips(
     """What a scheme that sends nothing makes of clips (1, t, h, w), each with its own seeds."""
     sensed = link.transmitter.sense(clips, agreement, seeds, progress)  # type: ignore[attr-defined]
     return [Outcome(clip.frames, Ledger(), told=clip.told) for clip in sensed]
-
-
-def shape_of(clip: Frames) -> FrameShape:
-    """The frame shape that both ends know."""
-    return clip.shape

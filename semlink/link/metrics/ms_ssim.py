@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from semlink.link.metrics.gaussian_window import C1, C2, SIDE, local_moments, where_whole
+
 WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 """Exponents of the five scales [wang2003, Sec. 3.2]."""
-WINDOW = 11
-C1, C2 = 0.01**2, 0.03**2
 
 
 def ms_ssim(reference: np.ndarray, received: np.ndarray) -> float:
@@ -22,7 +22,7 @@ def ms_ssim(reference: np.ndarray, received: np.ndarray) -> float:
     weights = scale_weights(min(x.shape[1:]))
     index = np.ones(len(x))
     for number, weight in enumerate(weights):
-        luminance, structure = terms(x, y)
+        luminance, structure = luminance_and_structure(x, y)
         last = number + 1 == len(weights)
         index *= np.maximum((luminance * structure if last else structure).mean(axis=(1, 2)), 0.0) ** weight
         if not last:
@@ -33,30 +33,20 @@ def ms_ssim(reference: np.ndarray, received: np.ndarray) -> float:
 def scale_weights(side: int) -> list[float]:
     """The exponents for frames whose shorter side is `side`."""
     scales = 1
-    while scales < len(WEIGHTS) and side >> scales >= WINDOW:
+    while scales < len(WEIGHTS) and side >> scales >= SIDE:
         scales += 1
     return [weight / sum(WEIGHTS[:scales]) * sum(WEIGHTS) for weight in WEIGHTS[:scales]]
 
 
-def terms(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def luminance_and_structure(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Luminance, and contrast times structure, where the window lies inside the frame: (t, h - 10, w - 10).
 
     Source: [wang2004, eqs. (6), (9) and (10)] with C3 = C2 / 2.
     """
-    mean_x, mean_y = _window(x), _window(y)
-    var_x, var_y = _window(x * x) - mean_x**2, _window(y * y) - mean_y**2
-    cov = _window(x * y) - mean_x * mean_y
+    mean_x, mean_y, var_x, var_y, cov = local_moments(x, y)
     luminance = (2 * mean_x * mean_y + C1) / (mean_x**2 + mean_y**2 + C1)
     structure = (2 * cov + C2) / (var_x + var_y + C2)
-    edge = WINDOW // 2 if min(x.shape[1:]) >= WINDOW else 0
-    inside = (slice(None), slice(edge, x.shape[1] - edge), slice(edge, x.shape[2] - edge))
-    return luminance[inside], structure[inside]
-
-
-def _window(frames: np.ndarray) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter
-
-    return gaussian_filter(frames, (0.0, 1.5, 1.5), truncate=3.5, mode="reflect")
+    return where_whole(luminance), where_whole(structure)
 
 
 def _halved(frames: np.ndarray) -> np.ndarray:

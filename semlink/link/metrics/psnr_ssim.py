@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from semlink.link.metrics.gaussian_window import C1, C2, local_moments, where_whole
+
 BEST_PSNR_DB = 100.0
 """Reported for frames without any error, where PSNR has no number."""
 
@@ -31,17 +33,6 @@ def ssim_by_frame(reference: np.ndarray, received: np.ndarray) -> np.ndarray:
     border of five pixels, where the window leaves the frame, is not averaged.
     """
     x, y = reference.astype(np.float64), np.clip(received, 0.0, 1.0).astype(np.float64)
-    c1, c2 = 0.01**2, 0.03**2
-    mean_x, mean_y = _window(x), _window(y)
-    var_x, var_y = _window(x * x) - mean_x**2, _window(y * y) - mean_y**2
-    cov = _window(x * y) - mean_x * mean_y
-    top = (2 * mean_x * mean_y + c1) * (2 * cov + c2)
-    index = top / ((mean_x**2 + mean_y**2 + c1) * (var_x + var_y + c2))
-    edge = 5 if min(x.shape[1:]) > 10 else 0
-    return index[:, edge : x.shape[1] - edge, edge : x.shape[2] - edge].mean(axis=(1, 2))
-
-
-def _window(frames: np.ndarray) -> np.ndarray:
-    from scipy.ndimage import gaussian_filter
-
-    return gaussian_filter(frames, (0.0, 1.5, 1.5), truncate=3.5, mode="reflect")
+    mean_x, mean_y, var_x, var_y, cov = local_moments(x, y)
+    top = (2 * mean_x * mean_y + C1) * (2 * cov + C2)
+    return where_whole(top / ((mean_x**2 + mean_y**2 + C1) * (var_x + var_y + C2))).mean(axis=(1, 2))

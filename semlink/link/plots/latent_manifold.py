@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from semlink.link.metrics.rank_correlation import rank_correlation
 from semlink.link.plots.style import line_style, new_figure, picture, wrap
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Manifold:
         along = self.plane[:, 0]
         if len(along) < 2 or np.ptp(along) == 0:
             return float("nan")
-        return abs(float(np.corrcoef(_ranks(along), np.arange(len(along)))[0, 1]))
+        return abs(rank_correlation(along, np.arange(len(along))))
 
 
 def manifold_figure(records: Iterable[Mapping[str, Any]]) -> Figure | None:
@@ -79,11 +80,6 @@ def losses(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[np.ndarray, 
 
 def _title(record: Mapping[str, Any]) -> str:
     return record["scheme"] + ("" if record["rate"] is None else f" @ {record['rate']:g}")
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    """Ranks from 0, ties sharing their mean."""
-    return np.array([((values < v).sum() + (values <= v).sum() - 1) / 2 for v in values])
 
 
 def _planes(found: Sequence[Manifold]) -> Figure:

@@ -19,6 +19,7 @@ import numpy as np
 from semlink.errors import Infeasible
 from semlink.files import write_atomic
 from semlink.link.chain.transmit import run_clip
+from semlink.link.metrics.rank_correlation import rank_correlation
 from semlink.link.plots.frames import middle_points
 from semlink.link.plots.style import new_figure, picture, save
 from semlink.link.scenario.scenario import scheme_name
@@ -46,11 +47,11 @@ class RateMap:
 
     @property
     def with_texture(self) -> float:
-        return spearman(self.uses, self.texture)
+        return rank_correlation(self.uses, self.texture)
 
     @property
     def with_error(self) -> float:
-        return spearman(self.uses, self.error)
+        return rank_correlation(self.uses, self.error)
 
 
 def draw_rate_maps(bench: PointRunner, path: Path) -> list[Path]:
@@ -105,13 +106,6 @@ def by_block(image: np.ndarray, stride: int) -> np.ndarray:
     sums = np.add.reduceat(np.add.reduceat(image, rows, 0), columns, 1)
     ones = np.add.reduceat(np.add.reduceat(np.ones_like(image), rows, 0), columns, 1)
     return sums / ones
-
-
-def spearman(a: np.ndarray, b: np.ndarray) -> float:
-    """Rank correlation of two maps."""
-    from scipy.stats import spearmanr
-
-    return float(spearmanr(a.ravel(), b.ravel()).statistic)
 
 
 def _table(maps: Sequence[RateMap]) -> str:

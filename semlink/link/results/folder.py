@@ -14,7 +14,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -24,7 +24,6 @@ from semlink import __version__
 from semlink.errors import ResultsError
 from semlink.files import write_atomic
 from semlink.link.results.rows import CURVES, Row, from_json, write_csv
-from semlink.link.scenario.scenario import Scenario
 
 LEAST_FREE_BYTES = 20_000_000
 RECORDED = ("torch", "numpy", "scipy", "av", "numba", "sionna-no-rt", "constriction", "scikit-commpy", "scikit-image")
@@ -107,10 +106,12 @@ class Results:
         write_csv(rows, self.folder / CURVES)
         return rows
 
-    def write_manifest(self, scenario: Scenario, *, seconds: float, workers: int, computed: int, points: int) -> None:
+    def write_manifest(
+        self, scenario: Mapping[str, Any], *, seconds: float, workers: int, computed: int, points: int
+    ) -> None:
         """Say what made these results."""
         manifest = {
-            "scenario": scenario.model_dump(mode="json"),
+            "scenario": dict(scenario),
             "version": __version__,
             "commit": commit(),
             "packages": {"python": platform.python_version(), **_packages()},

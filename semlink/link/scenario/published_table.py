@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt
 
@@ -37,7 +37,3 @@ class TableSpec(Spec):
     where: str = Field("", description="reference and table of published numbers that name none themselves")
     because: str = Field("", description="why ours may differ, where a published number says nothing itself")
     published: list[PublishedSpec] = Field([], description="numbers of a paper")
-
-    def build(self) -> Any:
-        """Itself: a table is drawn, not built."""
-        return self

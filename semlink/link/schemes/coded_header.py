@@ -25,7 +25,7 @@ import numpy as np
 from semlink.blocks import Calibration
 from semlink.errors import Infeasible
 from semlink.flow import Flow
-from semlink.ledger import Charge, Ledger
+from semlink.ledger import Charge, Ledger, rebook_payload
 from semlink.payload import Received, Symbols, part_of
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 
@@ -175,12 +175,10 @@ def _shared_out(data: bytes, rooms: Sequence[int]) -> list[bytes]:
 
 def _as_side_info(ledger: Ledger, side_info: Fraction) -> Ledger:
     """The coding's payload booked as what it is here."""
-    charges: list[Charge] = []
-    for charge in ledger.charges:
-        if charge.purpose == "payload":
-            charges.append(Charge("link/side_path", "side_info", side_info))
-            if charge.symbols > side_info:
-                charges.append(Charge("link/side_path", "header", charge.symbols - side_info))
-        else:
-            charges.append(charge)
-    return Ledger(tuple(charges), ledger.budget)
+
+    def split(charge: Charge) -> list[Charge]:
+        rest = charge.symbols - side_info
+        own = [Charge("link/side_path", "side_info", side_info)]
+        return [*own, Charge("link/side_path", "header", rest)] if rest > 0 else own
+
+    return rebook_payload(ledger, split)

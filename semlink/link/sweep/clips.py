@@ -33,7 +33,7 @@ def load_clips(scenario: Scenario, folder: Path | None) -> Clips:
     """
     import torch
 
-    from semlink.sensing.sources.clips import motion_class
+    from semlink.sensing.sources.motion import motion_class
 
     source = build_block(scenario.source, "source", folder)
     if len(source) == 0:

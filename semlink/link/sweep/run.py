@@ -44,7 +44,11 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
     rows = job.results.write_curves(made.keys)
     seconds = time.monotonic() - started
     job.results.write_manifest(
-        job.scenario, seconds=seconds, workers=workers, computed=len(made.missing), points=len(made.points)
+        job.scenario.model_dump(mode="json"),
+        seconds=seconds,
+        workers=workers,
+        computed=len(made.missing),
+        points=len(made.points),
     )
     return Report(rows, len(made.points), len(made.missing), seconds, made.clips, made.keys, bench)
 

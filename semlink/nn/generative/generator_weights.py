@@ -8,12 +8,12 @@ from typing import Any
 
 import torch
 
-from semlink.errors import InterfaceError, ModelError
+from semlink.errors import InterfaceError
 from semlink.nn.generative.generator import SIDE, Generator, colour_generator
 from semlink.payload import FrameShape
 from semlink.seeds import Seeds
-from semlink.weights.cards import RANDOM, find_weights, read_card
-from semlink.weights.tensors import check_probe, fill, read_tensors
+from semlink.weights.cards import RANDOM, card_of
+from semlink.weights.tensors import load_verified
 
 TASK = "generator"
 
@@ -24,16 +24,10 @@ def load_generator(name: str | Path) -> tuple[Generator, dict[str, Any]]:
     Raises:
         ModelError: missing, damaged, of another kind, or with a wrong answer to the probe.
     """
-    path = find_weights(name)
-    card = read_card(path)
-    if card["task"] != TASK:
-        raise ModelError(f"{path}: weights for {card['task']!r}; allowed: those of {TASK!r}")
+    path, card = card_of(name, TASK)
     spec = card["facts"]
     generator = Generator(spec["latent"], tuple(spec["channels"]), spec["planes"])
-    fill(generator, read_tensors(path, card), path)
-    generator.eval().requires_grad_(False)
-    check_probe(path, card, probe(generator))
-    return generator, card
+    return load_verified(generator, path, card, probe), card
 
 
 def start_code(latent: int) -> torch.Tensor:

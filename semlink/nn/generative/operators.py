@@ -30,6 +30,11 @@ class PixelsLeft:
     kept: torch.Tensor
     num_pixels: int
 
+    @classmethod
+    def all_of(cls, num_frames: int, num_pixels: int) -> PixelsLeft:
+        """Every pixel of every frame."""
+        return cls(torch.arange(num_pixels).expand(num_frames, -1), num_pixels)
+
     @property
     def num_readings(self) -> int:
         return self.kept.shape[1]

@@ -112,11 +112,8 @@ class Ofdm:
             Charge("phy/ofdm/cyclic_prefix", "header", num_symbols * self.cyclic_prefix),
         )
 
-    def demodulate(self, heard: ChannelOutput, snr_db: float, num_data: int | None = None) -> Received:
-        """Data symbols of gain 1.
-
-        The last OFDM symbol may carry filling; `num_data` tells how many data
-        symbols were sent, without it the filling comes along.
+    def demodulate(self, heard: ChannelOutput, snr_db: float) -> Received:
+        """Data symbols of gain 1, and behind them the filling of the last OFDM symbol.
 
         Raises:
             ValueError: not whole OFDM symbols, or a channel that does not fit, see `check_channel`.
@@ -134,8 +131,8 @@ class Ofdm:
             gain, error = self._estimate(grid.cpu(), noise_var.cpu())
         gain, error = gain.to(grid), error.to(noise_var)
         symbols, left = equalise(grid, gain, noise_var[..., None], error, self.equalizer)
-        genie = {"csi": gain[:, is_data][:, :num_data]} if self.estimator == "genie" else {}
-        return Received(symbols[:, is_data][:, :num_data], left[:, is_data][:, :num_data], genie)
+        genie = {"csi": gain[:, is_data]} if self.estimator == "genie" else {}
+        return Received(symbols[:, is_data], left[:, is_data], genie)
 
     def check_channel(self, channel: object) -> None:
         """Refuse a channel of another bandwidth, or whose last path outlasts the cyclic prefix.

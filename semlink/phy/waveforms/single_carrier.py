@@ -98,8 +98,8 @@ class SingleCarrier:
         iq[:, is_pilot] = pilot_sequence(num_pilots).to(iq)
         return flow.then(Symbols(iq), Charge("phy/single_carrier", "pilot", num_pilots))
 
-    def demodulate(self, heard: ChannelOutput, snr_db: float, num_data: int | None = None) -> Received:
-        """Data symbols of gain 1; `num_data` is not needed, every symbol sent is data or pilot."""
+    def demodulate(self, heard: ChannelOutput, snr_db: float) -> Received:
+        """Data symbols of gain 1; every symbol sent is data or pilot."""
         iq, noise_var = heard.iq, noise_per_symbol(heard, snr_db)
         is_pilot = self._is_pilot(iq.shape[1])
         if self.estimator == "genie":

@@ -15,9 +15,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from semlink.errors import ModelError
-from semlink.weights.cards import find_weights, read_card
-from semlink.weights.tensors import check_probe, fill, read_tensors
+from semlink.weights.cards import card_of
+from semlink.weights.tensors import load_verified
 
 SIDE = 32
 PIXELS = SIDE * SIDE
@@ -59,13 +58,8 @@ def load_basis(weights: str) -> BlockBasis:
     Raises:
         ModelError: missing, damaged, or weights of something else.
     """
-    path = find_weights(weights)
-    card = read_card(path)
-    if card["task"] != "block_basis":
-        raise ModelError(f"weights {weights!r}: are of task {card['task']!r}; a sampling basis is of 'block_basis'")
-    basis = BlockBasis()
-    fill(basis, read_tensors(path, card), path)
-    check_probe(path, card, basis(probe_blocks()))
+    path, card = card_of(weights, "block_basis")
+    basis = load_verified(BlockBasis(), path, card, lambda built: built(probe_blocks()))
     basis.rows = _orthonormal(basis.rows.double()).float()
     return basis
 

@@ -23,8 +23,8 @@ from semlink.sensing.block_cs.hit_vcsnet import HitVcsNet
 from semlink.sensing.block_cs.sampler import from_blocks, gaussian_rows, references, rows_of, to_blocks
 from semlink.sensing.block_cs.smoothed_projections import BlockTv, Patterns, restore as smoothed
 from semlink.sensing.block_cs.vcsnet import VcsNet
-from semlink.weights.cards import find_weights, read_card
-from semlink.weights.tensors import check_probe, fill, read_tensors
+from semlink.weights.cards import card_of, find_weights, read_card
+from semlink.weights.tensors import load_verified
 
 NETWORKS = ("hit-vcsnet", "vcsnet")
 BASIS = "blocks"
@@ -202,17 +202,12 @@ def load_network(weights: str) -> tuple[SampledNetwork, Mapping[str, Any]]:
     Raises:
         ModelError: missing, damaged, weights of something else, or trained on another basis than the one at hand.
     """
-    path = find_weights(weights)
-    card = read_card(path)
-    if card["task"] != "block_network":
-        raise ModelError(f"weights {weights!r}: are of task {card['task']!r}; needed are those of 'block_network'")
+    path, card = card_of(weights, "block_network")
     sampling = sampling_of(card["facts"])
     if sampling.facts["basis"] != card["facts"]["basis"]:
         raise ModelError(f"weights {weights!r}: were trained on another basis than {BASIS!r} of this version")
     network = SampledNetwork(NetworkSize(**card["model"]), sampling)
-    fill(network, read_tensors(path, card), path)
-    network.eval().requires_grad_(False)
-    check_probe(path, card, probe(network))
+    load_verified(network, path, card, probe)
     return network.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
 
 

@@ -17,7 +17,7 @@ from semlink.nn.cpu import bf16_pays
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.sensing.block_cs.networks import SampledNetwork, Sampling, fixed_matrices, load_network, sampling_of
 from semlink.sensing.block_cs.sampler import BLOCK, BlockSampler, grid_of, rows_of
-from semlink.weights.cards import find_weights, read_card
+from semlink.weights.cards import card_of, find_weights, read_card
 
 __all__ = ["BlockNetworkReconstructor", "LinearBlockReconstructor"]
 
@@ -65,11 +65,7 @@ class BlockNetworkReconstructor:
         Raises:
             ModelError: weights missing, of another network, or trained for another sampling.
         """
-        card = read_card(find_weights(self.weights))
-        if card["task"] != "block_network":
-            raise ModelError(
-                f"weights {self.weights!r}: are of task {card['task']!r}; needed are those of block_network"
-            )
+        _, card = card_of(self.weights, "block_network")
         if card["model"].get("network", "hit-vcsnet") != self.network:
             raise ModelError(
                 f"weights {self.weights!r}: of {card['model']['network']!r}, the scenario has {self.network!r}"

@@ -9,8 +9,8 @@ import torch
 
 from semlink.errors import ModelError
 from semlink.sensing.programmable.decoder_network import Reconstruction, probe
-from semlink.weights.cards import find_weights, read_card
-from semlink.weights.tensors import check_probe, fill, read_tensors
+from semlink.weights.cards import card_of
+from semlink.weights.tensors import load_verified
 
 DECODERS = {
     "reconstruction": "",
@@ -30,10 +30,7 @@ def load_decoder(name: str | Path) -> tuple[Reconstruction, dict[str, Any]]:
     Raises:
         ModelError: missing, damaged, of another kind, or with a wrong answer to the probe.
     """
-    path = find_weights(name)
-    card = read_card(path)
-    if card["task"] not in DECODERS:
-        raise ModelError(f"{path}: weights for {card['task']!r}; allowed: those of {sorted(DECODERS)}")
+    path, card = card_of(name, *sorted(DECODERS))
     spec, prefix = card["model"], DECODERS[card["task"]]
     if card["task"] in TRANSMISSION:
         if "decoder_probe" not in card["facts"]:
@@ -48,8 +45,5 @@ def load_decoder(name: str | Path) -> tuple[Reconstruction, dict[str, Any]]:
         estimated=spec.get("estimated", False),
         norm_first=spec.get("norm_first", False),
     )
-    tensors = read_tensors(path, card).items()
-    fill(decoder, {key.removeprefix(prefix): value for key, value in tensors if key.startswith(prefix)}, path)
-    decoder.eval().requires_grad_(False)
-    check_probe(path, card, probe(decoder))
+    load_verified(decoder, path, card, probe, prefix=prefix)
     return decoder.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]

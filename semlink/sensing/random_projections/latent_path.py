@@ -12,7 +12,7 @@ import torch
 
 from semlink.errors import InterfaceError
 
-__all__ = ["between", "filled_in", "order_kept", "principal_coordinates"]
+__all__ = ["between", "filled_in", "principal_coordinates"]
 
 
 def filled_in(codes: torch.Tensor, read: tuple[int, ...], frames: int) -> torch.Tensor:
@@ -48,14 +48,6 @@ def principal_coordinates(codes: torch.Tensor, count: int = 2) -> torch.Tensor:
     places = places * places.gather(0, places.abs().argmax(0, keepdim=True)).sign()
     short = max(count - places.shape[1], 0)
     return torch.nn.functional.pad(places, (0, short))[:, :count].to(codes.dtype)
-
-
-def order_kept(codes: torch.Tensor) -> float:
-    """|Spearman's rank correlation| of the first principal coordinate of codes (t, k) with time: 1 if in order."""
-    places = principal_coordinates(codes, 1)[:, 0]
-    rank = places.argsort().argsort().double()
-    time = torch.arange(len(places), dtype=torch.float64)
-    return abs(float(torch.corrcoef(torch.stack((rank, time)))[0, 1]))
 
 
 def _at(codes: torch.Tensor, known: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:

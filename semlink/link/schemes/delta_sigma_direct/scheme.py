@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from fractions import Fraction
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -25,6 +24,7 @@ from semlink.codecs.delta_sigma.packets import even_counts, parts_of
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
+from semlink.link.schemes.interleaver import interleaver
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols, as_frames, only_clip
 from semlink.phy.qam import demap, map_bits
 from semlink.seeds import Seeds
@@ -99,7 +99,7 @@ class DeltaSigmaDirect:
         ones = bits[sent_bits(model, counts)] < 0  # a bit of 1 is the label 0
         order = self.bits_per_symbol
         padding = -len(ones) % order
-        mixed = np.append(ones[interleaver(len(ones))], np.zeros(padding, bool)).astype(np.uint8)
+        mixed = np.append(ones[interleaver(ROOT, len(ones))], np.zeros(padding, bool)).astype(np.uint8)
         symbols = Symbols(torch.from_numpy(map_bits(mixed[None], order)))
         charges = [Charge(NAME, "payload", Fraction(len(ones), order))]
         charges += [Charge(NAME, "header", Fraction(padding, order))] if padding else []
@@ -113,7 +113,7 @@ class DeltaSigmaDirect:
         noise_var = received.noise_var.detach().cpu().numpy()
         llr = demap(received.iq.detach().cpu().to(torch.complex64).numpy(), noise_var, self.bits_per_symbol)[0]
         arrived = np.zeros(number, np.float32)
-        arrived[interleaver(number)] = (np.tanh(llr / 2) if self.soft else np.sign(llr))[:number]
+        arrived[interleaver(ROOT, number)] = (np.tanh(llr / 2) if self.soft else np.sign(llr))[:number]
         bits = np.zeros(where.shape, np.float32)
         bits[where] = arrived
         return Delivered(as_frames(model.frames(bits, counts, agreement.frames)))
@@ -150,10 +150,3 @@ def sent_bits(model: LoadedDeltaSigma, counts: np.ndarray) -> np.ndarray:
     number = np.arange(model.size.channels)[:, None, None, None]
     sent = number < counts[:, None, None]
     return np.broadcast_to(sent, (*sent.shape[:2], model.size.group, *sent.shape[3:]))
-
-
-@lru_cache(maxsize=16)
-def interleaver(length: int) -> np.ndarray:
-    """A permutation that follows from the length alone."""
-    sequence = np.random.SeedSequence(ROOT, spawn_key=(length,))
-    return np.random.Generator(np.random.Philox(sequence)).permutation(length)

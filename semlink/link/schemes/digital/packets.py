@@ -9,7 +9,7 @@ import numpy as np
 
 from semlink.blocks import Codec
 from semlink.caching import digest_of
-from semlink.ledger import Charge, Ledger
+from semlink.ledger import Charge, Ledger, rebook_payload
 from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.payload import Packet
 
@@ -38,11 +38,10 @@ def coded(
 def split_header(ledger: Ledger, packets: tuple[Packet, ...], bits_per_symbol: int) -> Ledger:
     """Move from payload to header what is not the codec's own data: lengths, times, pointers, padding."""
     data = Fraction(8 * sum(len(p.data) for p in packets), bits_per_symbol)
-    charges = []
-    for charge in ledger.charges:
-        if charge.purpose == "payload":
-            charges.append(Charge(charge.block, "payload", data))
-            charges.append(Charge("codecs/packets", "header", charge.symbols - data))
-        else:
-            charges.append(charge)
-    return Ledger(tuple(charges), ledger.budget)
+    return rebook_payload(
+        ledger,
+        lambda charge: (
+            Charge(charge.block, "payload", data),
+            Charge("codecs/packets", "header", charge.symbols - data),
+        ),
+    )

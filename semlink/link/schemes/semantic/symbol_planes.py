@@ -8,11 +8,10 @@ spreads neighbours over the whole transmission; it follows from its length.
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 import torch
 
+from semlink.link.schemes.interleaver import interleaver
 from semlink.payload import Received
 
 ROOT = 0x5E31
@@ -26,7 +25,7 @@ def to_planes(symbols: torch.Tensor, pairs: np.ndarray) -> torch.Tensor:
     first, second = (symbols[0, k::2].reshape(symbols.shape[1] // 2, -1) for k in (0, 1))
     plane, block = _order(pairs)
     iq = torch.complex(first[plane, block], second[plane, block]) * 0.5**0.5
-    return iq[_interleaver(len(iq))][None]
+    return iq[torch.from_numpy(interleaver(ROOT, len(iq)))][None]
 
 
 def from_planes(received: Received, pairs: np.ndarray, most: int = 24) -> tuple[torch.Tensor, torch.Tensor]:
@@ -34,7 +33,7 @@ def from_planes(received: Received, pairs: np.ndarray, most: int = 24) -> tuple[
     heard, noise = received.iq[0], received.noise_var[0].float()
     unmixed = torch.empty_like(heard)
     spread = torch.empty_like(noise)
-    order = _interleaver(len(heard))
+    order = torch.from_numpy(interleaver(ROOT, len(heard)))
     unmixed[order], spread[order] = heard, noise
     plane, block = _order(pairs)
     known = min(len(heard), len(plane))
@@ -59,9 +58,3 @@ def _order(pairs: np.ndarray) -> tuple[torch.Tensor, torch.Tensor]:
     here = np.arange(int(pairs.max(initial=0)))[:, None] < pairs.ravel()[None]
     plane, block = np.nonzero(here)
     return torch.from_numpy(plane), torch.from_numpy(block)
-
-
-@lru_cache(maxsize=64)
-def _interleaver(length: int) -> torch.Tensor:
-    rng = np.random.Generator(np.random.Philox(np.random.SeedSequence(ROOT, spawn_key=(length,))))
-    return torch.from_numpy(rng.permutation(length))

@@ -25,7 +25,7 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     from semlink.link.plots.registry import draw
     from semlink.link.report.results_table import results_table, show
     from semlink.link.results.finished import read_run
-    from semlink.link.sweep.job import Job
+    from semlink.link.sweep.plan import Job
     from semlink.link.sweep.run import run
 
     origin = Origin(file, tuple(overrides))
@@ -35,19 +35,6 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     done = read_run(job.out)
     show(results_table(done.rows, done.metrics))
     files = [job.out / "curves.csv", *_from_points(job, done), *draw(done)]
-    if report.computed or not (job.out / "frames.png").exists():
-        from semlink.link.plots.frames import draw_outputs
-        from semlink.link.plots.rate_maps import draw_rate_maps
-        from semlink.link.plots.ratio_maps import draw_ratio_maps
-        from semlink.link.plots.skipped_frames import draw_strip
-
-        bench = report.bench or job.bench(report.clips)
-        draw_outputs(bench, job.out / "frames.png")
-        draw_ratio_maps(bench, job.out / "ratio_maps.png")
-        draw_rate_maps(bench, job.out / "rate_maps.png")
-        draw_strip(bench, job.out / "strip.png")
-    drawn = ("frames.png", "ratio_maps.png", "rate_maps.png", "rate_maps.csv", "strip.png")
-    files += [job.out / name for name in drawn if (job.out / name).exists()]
     reused = report.points - report.computed
     sys.stdout.write(
         f"{report.computed} point{'' if report.computed == 1 else 's'} computed, {reused} reused, "
@@ -56,10 +43,13 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
 
 
 def _from_points(job: Any, done: Any) -> list[Path]:
-    """The table that the scenario asks for."""
+    """The table that the scenario asks for, and what maps of rates follow."""
+    from semlink.link.plots.rate_maps import write_correlations
     from semlink.link.report.clip_table import write_table
+    from semlink.link.results.pictures import shown_points
 
-    return [] if job.scenario.table is None else write_table(done.records, job.scenario.table, job.out)
+    table = [] if job.scenario.table is None else write_table(done.records, job.scenario.table, job.out)
+    return [*table, *write_correlations(shown_points(job.out, "middle"), job.out / "rate_maps.csv")]
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ from semlink import __version__
 from semlink.cli.commands import app
 from semlink.link.results.rows import COLUMNS
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 
 COMMANDS = [c.name or c.callback.__name__ for c in app.registered_commands if c.callback]

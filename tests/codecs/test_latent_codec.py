@@ -15,7 +15,7 @@ from semlink.codecs.latent_codec import LatentCodec, from_stream, to_stream
 from semlink.codecs.packetization import framed_size
 from semlink.errors import Infeasible, InterfaceError, ScenarioError, SemlinkError
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 from semlink.nn.generative.latent_rank import onto_rank
 from semlink.payload import FrameShape, Packet

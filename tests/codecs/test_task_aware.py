@@ -22,7 +22,7 @@ from semlink.codecs.task_aware.codec import TaskAwareCodec, choose_levels, conce
 from semlink.codecs.task_aware.networks import CodecSizes, TaskAwareNet
 from semlink.errors import Infeasible, InterfaceError, ModelError, ScenarioError
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 from semlink.payload import FrameShape, Packet
 

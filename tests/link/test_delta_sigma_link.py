@@ -177,7 +177,7 @@ trials: {min: 2, max: 2}
 
 
 def test_it_works_with_every_coding(weights, tmp_path):
-    from semlink.link.sweep.job import Job
+    from semlink.link.sweep.plan import Job
     from semlink.link.sweep.run import run
 
     path = tmp_path / "tiny.yaml"

@@ -22,7 +22,7 @@ from semlink.link.results.rows import Row
 from semlink.link.scenario.build import build_scheme
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.schemes.digital.scheme import DigitalScheme
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 from semlink.payload import Frames, Point, Received
 from semlink.phy.channels.awgn import Awgn

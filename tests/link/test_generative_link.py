@@ -13,7 +13,7 @@ from generator_toys import small_weights
 from semlink.errors import SemlinkError
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.schemes.camera import Camera
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 from semlink.nn.generative.generator_weights import generator_of
 from semlink.nn.generative.latent_fit import FitSettings

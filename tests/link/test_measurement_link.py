@@ -29,7 +29,7 @@ from semlink.link.chain.transmit import run_clip
 from semlink.link.scenario.build import build_link
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.schemes.measurements.scheme import arranged
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 from semlink.payload import Frames, FrameShape, Packet, Point, Received
 from semlink.seeds import Seeds

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 import yaml
 
-from semlink.link.plots.frames import as_picture, middle_points
-from semlink.link.plots.skipped_frames import draw_strip, gap
+from semlink.link.plots.frames import as_picture
+from semlink.link.plots.skipped_frames import strip_figure
+from semlink.link.results.pictures import gap, in_8_bits, shown_points
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 
 SKIPPING = {"kind": "random", "operator": "identity", "skip": [3, 4, 7]}
@@ -27,15 +28,15 @@ def made(folder, sensor: dict):
 
 
 def test_the_first_gap_and_its_neighbours_are_shown(tmp_path):
-    bench = made(tmp_path, SKIPPING).bench
-    assert [gap(bench, point) for point in middle_points(bench)] == [(2, 3, 4, 5)] * 2
-    (path,) = draw_strip(bench, tmp_path / "strip.png")
-    assert path.stat().st_size > 5000
+    made(tmp_path, SKIPPING)
+    shown = shown_points(tmp_path / "out", "middle")
+    assert [gap(point.record["frame_kinds"]) for point in shown] == [(2, 3, 4, 5)] * 2
+    assert len(strip_figure(shown).axes) == 3 * 4
 
 
 def test_nothing_is_drawn_where_all_frames_are_read(tmp_path):
-    bench = made(tmp_path, {"kind": "random", "operator": "identity"}).bench
-    assert draw_strip(bench, tmp_path / "strip.png") == []
+    made(tmp_path, {"kind": "random", "operator": "identity"})
+    assert strip_figure(shown_points(tmp_path / "out", "middle")) is None
 
 
 def test_frames_that_are_read_are_exact_and_skipped_ones_stand_apart(tmp_path):
@@ -52,10 +53,10 @@ def test_frames_that_are_read_are_exact_and_skipped_ones_stand_apart(tmp_path):
 @pytest.mark.parametrize("planes", [1, 3])
 def test_planes_become_colours(planes):
     frame = np.random.default_rng(0).random((6, 4))
-    shown = as_picture(frame * 1.5, planes)
+    shown = as_picture(in_8_bits(frame * 1.5), planes)
     assert shown.max() <= 1
     if planes == 3:
-        np.testing.assert_allclose(shown[1, 2], np.clip(1.5 * frame[[1, 3, 5], 2], 0, 1))
+        np.testing.assert_allclose(shown[1, 2], np.clip(1.5 * frame[[1, 3, 5], 2], 0, 1), atol=0.5 / 255)
 
 
 def test_frames_are_shown_in_colour(tmp_path):

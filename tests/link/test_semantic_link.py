@@ -17,7 +17,7 @@ from semlink.link.chain.rehearsal import LinkCalibration
 from semlink.link.chain.transmit import run_clip
 from semlink.link.scenario.build import build_link
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 from semlink.payload import Frames, Point, Received
 from semlink.seeds import Seeds
@@ -243,7 +243,8 @@ def test_a_scenario_runs_and_says_what_it_measured(tmp_path, weights):
 
 
 def test_rate_maps_are_drawn_with_their_correlations(tmp_path, weights):
-    from semlink.link.plots.rate_maps import draw_rate_maps
+    from semlink.link.plots.rate_maps import rate_map_figure, write_correlations
+    from semlink.link.results.pictures import shown_points
 
     path = tmp_path / "s.yaml"
     content = {
@@ -255,10 +256,10 @@ def test_rate_maps_are_drawn_with_their_correlations(tmp_path, weights):
         "trials": {"min": 2, "max": 2},
     }
     path.write_text(yaml.safe_dump(content))
-    job = Job(load_scenario(path), tmp_path / "out", tmp_path)
-    tmp_path.joinpath("out").mkdir()
-    drawn = draw_rate_maps(job.bench(), tmp_path / "out" / "rate_maps.png")
-    assert [p.name for p in drawn] == ["rate_maps.png", "rate_maps.csv"]
+    run(Job(load_scenario(path), tmp_path / "out", tmp_path))
+    shown = shown_points(tmp_path / "out", "middle")
+    assert len(rate_map_figure(shown).axes) == 2 * 3 + 1  # a row for each clip, and the bar
+    write_correlations(shown, tmp_path / "out" / "rate_maps.csv")
     rows = (tmp_path / "out" / "rate_maps.csv").read_text().splitlines()
     assert rows[0] == "scheme,clip,uses_a_block,spearman_texture,spearman_error" and len(rows) == 3
     assert all(row.startswith("semantic,") for row in rows[1:])

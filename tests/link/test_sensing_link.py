@@ -9,7 +9,7 @@ import yaml
 
 from semlink.errors import ScenarioError, SemlinkError
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 
 SOURCE = {"kind": "scenes", "clips": 2, "size": [64, 64], "seed": 5}
@@ -88,17 +88,3 @@ def test_what_does_not_fit_is_named(tmp_path, scheme, says):
 def test_a_window_that_cannot_be_halved(tmp_path):
     with pytest.raises(SemlinkError, match="power of two"):
         report(tmp_path, source=SOURCE | {"frames": 12}, schemes=[sensing("x", "initial", mean_count=1)])
-
-
-def test_pictures_use_what_the_run_made(tmp_path, monkeypatch):
-    """The first clip of the first trial is not sensed again to be shown, and shows the same."""
-    from semlink.link.plots.frames import draw_outputs
-    from semlink.link.sweep import point as points
-
-    made = report(tmp_path, schemes=[sensing("fixed", "initial", mean_count=2)], trials={"min": 1, "max": 1})
-    with monkeypatch.context() as patch:
-        patch.setattr(points, "run_clip", lambda *args, **kwargs: pytest.fail("sensed again"))
-        draw_outputs(made.bench, tmp_path / "kept.png")
-    alone = made.bench.__class__(made.bench.scenario, made.clips, made.bench.streams, None)
-    draw_outputs(alone, tmp_path / "again.png")
-    assert (tmp_path / "kept.png").read_bytes() == (tmp_path / "again.png").read_bytes()

@@ -15,7 +15,7 @@ from small_runs import job, rows, scenario_file
 
 from semlink.errors import ResultsError, ScenarioError, SemlinkError
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 
 

@@ -8,7 +8,7 @@ import yaml
 
 from semlink.errors import ScenarioError
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 from semlink.payload import Frames
 from semlink.seeds import Seeds

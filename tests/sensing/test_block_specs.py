@@ -7,7 +7,7 @@ import yaml
 
 from semlink.errors import InterfaceError, ModelError, ScenarioError, SemlinkError
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 
 BLOCK = {"kind": "block"}

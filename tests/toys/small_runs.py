@@ -9,7 +9,7 @@ import toys
 import yaml
 
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.job import Job
+from semlink.link.sweep.plan import Job
 
 
 def scenario_file(folder: Path, **changes) -> Path:

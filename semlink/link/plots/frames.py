@@ -2,71 +2,58 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semlink.errors import Infeasible
-from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.plots.frame_panels import frames_figure
-from semlink.link.plots.style import save
-from semlink.link.scenario.scenario import scheme_name
-from semlink.link.sweep.bench import PointRunner
-from semlink.link.sweep.grid import GridPoint, grid
+from semlink.link.results.pictures import Picture, Shown
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 MOST_PANELS = 11
 
 Panel = tuple[str, np.ndarray | None, str]
 
 
-def draw_outputs(bench: PointRunner, path: Path, *, clip: int = 0) -> None:
-    """Send one clip with every scheme at a middle point of its grid and draw the middle frame."""
-    frames = bench.clips.frames[clip]
-    middle = frames.shape.t // 2
-    source = _look(bench, frames.pixels[0, middle].numpy())
-    motion = np.abs(source - _look(bench, frames.pixels[0, max(middle - 1, 0)].numpy()))
-    motion = motion if motion.ndim == 2 else motion.mean(2)
-    panels: list[Panel] = [("source", source, bench.clips.names[clip])]
-    panels += [_panel(bench, point, clip, middle) for point in middle_points(bench)[:MOST_PANELS]]
-    save(frames_figure(panels, motion=motion), path)
-
-
-def middle_points(bench: PointRunner) -> list[GridPoint]:
-    """For each scheme: the middle SNR with the middle budget or rate, on the first channel."""
-    points = [p for p in grid(bench.scenario) if p.channel in (0, None)]
-    chosen = []
-    for scheme in range(len(bench.scenario.schemes)):
-        own = [p for p in points if p.scheme == scheme]
-        snrs = sorted({p.snr_db for p in own if p.snr_db is not None})
-        at_snr = [p for p in own if p.snr_db == snrs[len(snrs) // 2]] if snrs else own
-        chosen.append(at_snr[len(at_snr) // 2])
-    return chosen
+def outputs_figure(shown: Sequence[Shown]) -> Figure | None:
+    """The middle frame of the first clip at the middle point of every scheme; None without a picture."""
+    kept = [point for point in shown if point.picture.source is not None]
+    if not kept:
+        return None
+    source = as_picture(*_middle(kept[0].picture, "source"))
+    before = as_picture(*_middle(kept[0].picture, "source", back=1))
+    motion = np.abs(source - before)
+    clip = next((point.clip["name"] for point in kept if point.clip), "")
+    panels: list[Panel] = [("source", source, clip), *(_panel(point) for point in kept[:MOST_PANELS])]
+    return frames_figure(panels, motion=motion if motion.ndim == 2 else motion.mean(2))
 
 
 def as_picture(frame: np.ndarray, planes: int) -> np.ndarray:
-    """A gray frame as it is; one of three planes, one above the other, as (h, w, 3). Clipped to [0, 1]."""
-    frame = np.clip(frame, 0, 1)
+    """A kept frame, uint8, in [0, 1]: gray as (h, w); of three planes, one above the other, as (h, w, 3)."""
+    frame = frame / 255.0
     return frame if planes == 1 else frame.reshape(planes, -1, frame.shape[1]).transpose(1, 2, 0)
 
 
-def _look(bench: PointRunner, frame: np.ndarray) -> np.ndarray:
-    return as_picture(frame, getattr(bench.scenario.source, "planes", 1))
+def _middle(picture: Picture, name: str, *, back: int = 0) -> tuple[np.ndarray, int]:
+    """The middle frame, or that `back` before it, and the planes that it has."""
+    frames = picture.source if name == "source" else picture.received
+    assert frames is not None
+    number = max(picture.middle - back, 0)
+    return frames[picture.numbers.index(number)], picture.planes
 
 
-def _panel(bench: PointRunner, point: GridPoint, clip: int, frame: int) -> Panel:
-    frames, name = bench.clips.frames[clip], scheme_name(bench.scenario.schemes[point.scheme])
-    link = bench.link(point)
-    where = "" if point.snr_db is None else f", {point.snr_db:g} dB"
-    try:
-        agreed, budget = bench.agree(point)
-        outcome = bench.first_outcome(point, agreed, budget, clip)
-    except Infeasible:
-        return name, None, f"does not fit{where}"
-    received = outcome.frames.pixels[0].numpy()
-    clip_psnr = psnr_db(frames.pixels[0].numpy(), received)
-    sensed = link.measurements_per_pixel(agreed)
-    cost = f"{sensed:.3g} readings a pixel" if link.is_sensing else f"{float(outcome.ledger.symbols):,.0f} uses"
-    marks = [f"genie: {', '.join(outcome.genie)}"] if outcome.genie else []
-    marks += ["bound"] if link.is_bound and not link.is_sensing else []
-    name += f" ({'; '.join(marks)})" if marks else ""
-    return name, _look(bench, received[frame]), f"{cost}{where}, clip {clip_psnr:.1f} dB"
+def _panel(shown: Shown) -> Panel:
+    row, clip, snr_db = shown.record["row"], shown.clip, shown.record["snr_db"]
+    where = "" if snr_db is None else f", {snr_db:g} dB"
+    if shown.picture.received is None or clip is None:
+        return shown.scheme, None, f"does not fit{where}"
+    senses = row["channel_uses"] is None
+    sensed = row["measurements_per_pixel"]
+    cost = f"{sensed:.3g} readings a pixel" if senses else f"{clip['channel_uses'][0]:,.0f} uses"
+    marks = [f"genie: {', '.join(shown.record['genie'])}"] if shown.record["genie"] else []
+    marks += ["bound"] if shown.record["bound"] and not senses else []
+    name = shown.scheme + (f" ({'; '.join(marks)})" if marks else "")
+    return name, as_picture(*_middle(shown.picture, "received")), f"{cost}{where}, clip {clip['psnr_db'][0]:.1f} dB"

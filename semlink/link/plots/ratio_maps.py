@@ -3,50 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semlink.link.plots.style import new_figure, picture, save
-from semlink.link.scenario.scenario import scheme_name
-from semlink.link.sweep.bench import PointRunner
-from semlink.link.sweep.grid import grid
+from semlink.link.plots.style import new_figure, picture
+from semlink.link.results.pictures import Shown
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-SHOWN = 16  # pixels a side
 COLUMNS = 4
 
 
-def draw_ratio_maps(bench: PointRunner, path: Path) -> list[Path]:
-    """Draw the maps that are not the same everywhere; nothing if there are none."""
-    maps = mixed_maps(bench)
-    if not maps:
-        return []
-    save(picture(lambda: _figure(maps)), path)
-    return [path]
+def ratio_map_figure(shown: Sequence[Shown]) -> Figure | None:
+    """The maps that are not the same everywhere; None if there are none."""
+    maps = mixed_maps(shown)
+    return picture(lambda: _figure(maps)) if maps else None
 
 
-def mixed_maps(bench: PointRunner) -> list[tuple[str, np.ndarray]]:
-    """Title and counts (h, w) of every sensor whose map mixes counts."""
-    shape = bench.clips.frames[0].shape
-    found: list[tuple[str, np.ndarray]] = []
-    for point in grid(bench.scenario):
-        transmitter: Any = bench.link(point).transmitter
-        camera = (
-            transmitter.camera_at(point.rate)
-            if hasattr(transmitter, "camera_at")
-            else getattr(transmitter, "camera", None)
-        )
-        if camera is None or not hasattr(camera.sensor, "counts"):
-            continue
-        counts = camera.sensor.counts(shape).numpy()
-        title = f"{scheme_name(bench.scenario.schemes[point.scheme])}\n{counts.mean():.2f} measurements a pixel"
-        if counts.min() != counts.max() and title not in [t for t, _ in found]:
-            found.append((title, counts))
-    return found
+def mixed_maps(shown: Sequence[Shown]) -> list[tuple[str, np.ndarray]]:
+    """Title and counts of every sensor whose map mixes counts."""
+    kept = [(point.scheme, point.picture) for point in shown]
+    maps = {
+        f"{scheme}\n{picture.mean_count:.2f} measurements a pixel": picture.counts
+        for scheme, picture in reversed(kept)
+        if picture.counts is not None
+    }
+    return list(reversed(maps.items()))
 
 
 def _figure(maps: Sequence[tuple[str, np.ndarray]]) -> Figure:
@@ -63,9 +47,9 @@ def _figure(maps: Sequence[tuple[str, np.ndarray]]) -> Figure:
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, (title, counts) in zip(axes.flat, maps):
-        image = axis.imshow(counts[:SHOWN, :SHOWN], cmap=colours, norm=norm, interpolation="nearest")
+        image = axis.imshow(counts, cmap=colours, norm=norm, interpolation="nearest")
         axis.set_title(title)
     bar = figure.colorbar(image, ax=axes, shrink=0.8, ticks=[0, 1, 2, 4.5, 9])
     bar.ax.set_yticklabels([str(n) for n in offer])
-    bar.set_label(f"measurements of a pixel in a window ({SHOWN} x {SHOWN} pixels shown)")
+    bar.set_label(f"measurements of a pixel in a window ({len(maps[0][1])} x {len(maps[0][1][0])} pixels shown)")
     return figure

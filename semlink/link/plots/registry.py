@@ -9,16 +9,21 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from semlink.errors import ScenarioError
 from semlink.link.metrics.registry import Metric
 from semlink.link.plots.curves import Sheet, cost_sheet, snr_sheets
 from semlink.link.plots.figure import sheet_figure
+from semlink.link.plots.frames import outputs_figure
 from semlink.link.plots.latent_manifold import loss_figure, manifold_figure
 from semlink.link.plots.over_time import time_sheet
+from semlink.link.plots.rate_maps import rate_map_figure
+from semlink.link.plots.ratio_maps import ratio_map_figure
+from semlink.link.plots.skipped_frames import strip_figure
 from semlink.link.plots.style import save
 from semlink.link.results.finished import FinishedPoint, FinishedRun, metrics_of, read_run
+from semlink.link.results.pictures import shown_points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,6 +70,17 @@ def _of_records(name: str, figure_of: Callable) -> Callable:
     return figures
 
 
+def _of_pictures(name: str, figure_of: Callable, which: Literal["points", "middle"] = "middle") -> Callable:
+    """One figure made of the pictures that a run kept."""
+
+    def figures(run: FinishedRun, metric: Metric) -> Iterator[Named]:
+        figure = figure_of(shown_points(run.folder, which))
+        if figure is not None:
+            yield name, figure
+
+    return figures
+
+
 VECTOR = ("png", "svg")
 PLOTS = (
     Plot("cost", "quality over cost", _of_sheets(lambda run, m: (cost_sheet(run.rows, m),)), VECTOR),
@@ -72,6 +88,10 @@ PLOTS = (
     Plot("time", "PSNR over frames, for clips in groups", _of_sheets(lambda run, m: (time_sheet(run),)), VECTOR),
     Plot("manifold", "codes of a generator, in two coordinates", _of_records("manifold", manifold_figure)),
     Plot("fit_loss", "loss of a generator's fit over epochs", _of_records("fit_loss", loss_figure)),
+    Plot("frames", "one frame of one clip, by every scheme", _of_pictures("frames", outputs_figure)),
+    Plot("strip", "frames that a sensor leaves out, as filled in", _of_pictures("strip", strip_figure)),
+    Plot("rate_maps", "where schemes spend their symbols", _of_pictures("rate_maps", rate_map_figure)),
+    Plot("ratio_maps", "maps of readings a pixel", _of_pictures("ratio_maps", ratio_map_figure, "points")),
 )
 
 

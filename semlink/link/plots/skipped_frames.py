@@ -8,23 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semlink.link.metrics.psnr_ssim import psnr_db
-from semlink.link.plots.frames import as_picture, middle_points
-from semlink.link.plots.style import new_figure, picture, save, wrap
-from semlink.link.scenario.scenario import scheme_name
-from semlink.link.sweep.bench import PointRunner
-from semlink.link.sweep.grid import GridPoint
+from semlink.link.plots.frames import as_picture
+from semlink.link.plots.style import new_figure, picture, wrap
+from semlink.link.results.pictures import SKIPPED, Picture, Shown, gap
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-SKIPPED = "skipped"
-AROUND, MOST_FRAMES = 1, 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,42 +29,26 @@ class Row:
     words: tuple[str, ...]
 
 
-def draw_strip(bench: PointRunner, path: Path, *, clip: int = 0) -> list[Path]:
-    """Draw the frames around the gap; nothing where no sensor leaves one out."""
-    gaps = [(point, numbers) for point in middle_points(bench) if (numbers := gap(bench, point))]
+def strip_figure(shown: Sequence[Shown]) -> Figure | None:
+    """The frames around the gap; None where no sensor leaves one out."""
+    gaps = [(point, numbers) for point in shown if (numbers := gap(point.record["frame_kinds"]))]
+    gaps = [(point, numbers) for point, numbers in gaps if point.picture.received is not None]
     if not gaps:
-        return []
-    shown = gaps[0][1]
-    frames = bench.clips.frames[clip].pixels[0].numpy()
-    planes = getattr(bench.scenario.source, "planes", 1)
-    skipped = set(_skipped(bench, gaps[0][0]))
-    words = tuple(f"frame {t + 1}{', missing' if t in skipped else ''}" for t in shown)
-    rows = [Row("source", tuple(as_picture(frames[t], planes) for t in shown), words)]
+        return None
+    first, numbers = gaps[0]
+    kinds = first.record["frame_kinds"]
+    words = tuple(f"frame {t + 1}{', missing' if kinds[t] == SKIPPED else ''}" for t in numbers)
+    rows = [Row("source", _pictures(first.picture, first.picture.source, numbers), words)]
     for point, _ in gaps:
-        agreed, budget = bench.agree(point)
-        received = bench.first_outcome(point, agreed, budget, clip).frames.pixels[0].numpy()
-        marks = tuple(f"{psnr_db(frames[t], received[t]):.1f} dB" for t in shown)
-        title = scheme_name(bench.scenario.schemes[point.scheme])
-        rows.append(Row(title, tuple(as_picture(received[t], planes) for t in shown), marks))
-    save(picture(lambda: _figure(rows)), path)
-    return [path]
+        psnr = (point.clip or {})["psnr_of_first_trial"]
+        marks = tuple(f"{psnr[t]:.1f} dB" for t in numbers)
+        rows.append(Row(point.scheme, _pictures(point.picture, point.picture.received, numbers), marks))
+    return picture(lambda: _figure(rows))
 
 
-def gap(bench: PointRunner, point: GridPoint) -> tuple[int, ...]:
-    """The frames to show: the first run of skipped frames with a neighbour on each side; none if all are read."""
-    skipped = _skipped(bench, point)
-    if not skipped:
-        return ()
-    last = skipped[0]
-    while last + 1 in skipped:
-        last += 1
-    frames = bench.clips.frames[0].shape.t
-    return tuple(range(max(skipped[0] - AROUND, 0), min(last + AROUND, frames - 1) + 1))[:MOST_FRAMES]
-
-
-def _skipped(bench: PointRunner, point: GridPoint) -> list[int]:
-    kinds = bench.link(point).frame_kinds(bench.clips.frames[0].shape, point.rate)
-    return [t for t, kind in enumerate(kinds) if kind == SKIPPED]
+def _pictures(kept: Picture, frames: np.ndarray | None, numbers: Sequence[int]) -> tuple[np.ndarray, ...]:
+    assert frames is not None
+    return tuple(as_picture(frames[kept.numbers.index(t)], kept.planes) for t in numbers)
 
 
 def _figure(rows: Sequence[Row]) -> Figure:

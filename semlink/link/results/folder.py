@@ -14,7 +14,7 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -107,9 +107,21 @@ class Results:
         return rows
 
     def write_manifest(
-        self, scenario: Mapping[str, Any], *, seconds: float, workers: int, computed: int, points: int
+        self,
+        scenario: Mapping[str, Any],
+        *,
+        seconds: float,
+        workers: int,
+        computed: int,
+        keys: Sequence[str],
+        shown: Sequence[str],
     ) -> None:
-        """Say what made these results."""
+        """Say what made these results, and which points they are.
+
+        Args:
+            keys: of all points, in the order of `curves.csv`.
+            shown: of those that pictures show.
+        """
         manifest = {
             "scenario": dict(scenario),
             "version": __version__,
@@ -117,9 +129,11 @@ class Results:
             "packages": {"python": platform.python_version(), **_packages()},
             "device": f"cpu ({platform.machine()}, {os.cpu_count()} cores)",
             "workers": workers,
-            "points": points,
+            "points": len(keys),
             "points_computed_in_this_run": computed,
             "wall_s": round(seconds, 1),
+            "keys": list(keys),
+            "shown": list(shown),
         }
         write_atomic(self.folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
 

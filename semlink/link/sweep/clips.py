@@ -1,51 +1,112 @@
-"""The scenario's clips, loaded once and checked."""
+"""The scenario's clips, loaded once and checked, and shared by all processes of a run."""
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 
 from semlink.caching import digest_of
-from semlink.errors import SourceError
+from semlink.errors import SemlinkError, SourceError
+from semlink.files import reason_of
 from semlink.link.scenario.scenario import Scenario
 from semlink.payload import Frames
 from semlink.plugins import build_block
+from semlink.sensing.sources.motion import motion_class
+
+Shape = tuple[int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class Clips:
-    """The scenario's clips, loaded once in a process."""
+    """The scenario's clips.
+
+    Attributes:
+        digest: of names and pixels.
+        file: holds the pixels, float32, one clip after the other, where several processes read them; else None.
+    """
 
     names: tuple[str, ...]
     motion: tuple[str, ...]
     frames: tuple[Frames, ...]
     digest: str
+    file: Path | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Clips in a file travel as its name: whoever unpickles them maps the same pixels."""
+        if self.file is None:
+            return Clips, (self.names, self.motion, self.frames, self.digest)
+        shapes = [(f.shape.t, f.shape.h, f.shape.w) for f in self.frames]
+        return _clips_in, (self.file, shapes, self.names, self.motion, self.digest)
 
 
-def load_clips(scenario: Scenario, folder: Path | None) -> Clips:
+def _clips_in(file: Path, shapes: Sequence[Shape], names: Any, motion: Any, digest: str) -> Clips:
+    return Clips(names, motion, _frames(_mapped(file, shapes)), digest, file)
+
+
+@contextmanager
+def clip_file(*, wanted: bool) -> Iterator[Path | None]:
+    """A place for pixels among the temporary files, for as long as a run lasts; None if not `wanted`."""
+    if not wanted:
+        yield None
+        return
+    with tempfile.TemporaryDirectory(prefix="semlink-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder) / "clips.f32"
+
+
+def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None) -> Clips:
     """Read every clip of the source.
 
+    Args:
+        file: takes the pixels, so that they are in no process's own memory and pickled clips share them.
     Raises:
         SourceError: the source cannot be read or holds no clip.
+        SemlinkError: the disk does not take `file`.
     """
-    import torch
-
-    from semlink.sensing.sources.motion import motion_class
-
     source = build_block(scenario.source, "source", folder)
     if len(source) == 0:
         raise SourceError(f"source {scenario.source.kind}: holds no clip")
-    names, motion, frames = [], [], []
+    names, motion, pixels, shapes = [], [], [], []
     for index in range(len(source)):
         clip = check_clip(source.clip(index), scenario.source.kind)
         names.append(source.name(index))
         motion.append(motion_class(clip))
-        frames.append(Frames(torch.from_numpy(clip[None])))
+        shapes.append(clip.shape)
+        if file is None:
+            pixels.append(clip)
+        else:
+            _append(file, clip)
+    frames = _frames(pixels if file is None else _mapped(file, shapes))
     digest = digest_of(*names, *(f.pixels.numpy() for f in frames))
-    return Clips(tuple(names), tuple(motion), tuple(frames), digest)
+    return Clips(tuple(names), tuple(motion), frames, digest, file)
+
+
+def _append(file: Path, clip: np.ndarray) -> None:
+    try:
+        with file.open("ab") as out:
+            clip.tofile(out)
+    except OSError as fault:
+        raise SemlinkError(
+            f"{file}: cannot hold the clips for several processes ({reason_of(fault)}); "
+            "run with --workers 1, or set TMPDIR to a larger disk"
+        ) from fault
+
+
+def _mapped(file: Path, shapes: Sequence[Shape]) -> list[np.ndarray]:
+    """Clips (t, h, w) that lie in `file`; what a process writes into them is its own and reaches no other."""
+    pixels = np.memmap(file, np.float32, mode="c")
+    ends = np.cumsum([np.prod(shape) for shape in shapes])
+    return [part.reshape(shape) for part, shape in zip(np.split(pixels, ends[:-1]), shapes, strict=True)]
+
+
+def _frames(pixels: Sequence[np.ndarray]) -> tuple[Frames, ...]:
+    return tuple(Frames(torch.from_numpy(clip[None])) for clip in pixels)
 
 
 def check_clip(clip: Any, kind: str) -> np.ndarray:

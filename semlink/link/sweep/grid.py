@@ -1,13 +1,8 @@
-"""The points of a sweep, and the keys under which they are kept.
-
-A key covers all that a point's numbers depend on and nothing else: other
-schemes, the order of work and the machine do not change it. Weights count
-with what is in them, so a network trained again is computed again.
-"""
+"""The points of a sweep, and what they are called."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,8 +21,20 @@ class GridPoint:
 
 
 def grid(scenario: Scenario) -> tuple[GridPoint, ...]:
-    """All points in the order of `curves.csv`: scheme, channel, SNR, budget or rate."""
-    return tuple(_points(scenario))
+    """All points in the order of `curves.csv`: scheme, channel, SNR, budget or rate. A value given twice is one."""
+    return tuple(dict.fromkeys(_points(scenario)))
+
+
+def middle_points(scenario: Scenario) -> tuple[GridPoint, ...]:
+    """For each scheme, what pictures show: the middle SNR with the middle budget or rate, on the first channel."""
+    points = [p for p in grid(scenario) if p.channel in (0, None)]
+    return tuple(_middle([p for p in points if p.scheme == scheme]) for scheme in range(len(scenario.schemes)))
+
+
+def _middle(points: Sequence[GridPoint]) -> GridPoint:
+    snrs = sorted({p.snr_db for p in points if p.snr_db is not None})
+    at_snr = [p for p in points if p.snr_db == snrs[len(snrs) // 2]] if snrs else points
+    return at_snr[len(at_snr) // 2]
 
 
 def _points(scenario: Scenario) -> Iterator[GridPoint]:

@@ -7,6 +7,7 @@ clip's values in every trial, so that differences can be paired later.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,41 +15,71 @@ import numpy as np
 from semlink import __version__
 from semlink.errors import Infeasible, SemlinkError
 from semlink.ledger import PURPOSES
+from semlink.link.chain.link import Outcome
 from semlink.link.metrics.intervals import wilson
 from semlink.link.results.clip_record import clip_record, described
 from semlink.link.results.clip_trial import ClipTrial
+from semlink.link.results.pictures import Picture
 from semlink.link.results.qualities import qualities
 from semlink.link.results.rows import Row, to_json
 from semlink.link.scenario.scenario import scheme_name
-from semlink.link.sweep.bench import PointRunner
 from semlink.link.sweep.grid import GridPoint, channel_name, point_name
+from semlink.link.sweep.point_runner import PointRunner
+from semlink.link.sweep.shown import picture_of
 from semlink.link.sweep.trials import StopRule, repeat
 from semlink.payload import Agreement
 
 
-def run_point(bench: PointRunner, point: GridPoint) -> dict[str, Any]:
-    """The record of one point: trials until the stop rule is met, or the reason why not."""
-    scenario = bench.scenario
-    rule = scenario.trials
-    link = bench.link(point)
-    bound = link.is_bound
-    sensed: float | None = None
-    genie: set[str] = set()
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A point computed: its record, and what pictures show of it."""
+
+    record: dict[str, Any]
+    picture: Picture
+
+
+def run_point(runner: PointRunner, point: GridPoint) -> Finished:
+    """A point computed: trials until the stop rule is met, or the reason why not.
+
+    Raises:
+        SemlinkError: names the point.
+    """
     try:
-        agreed, budget = bench.agree(point)
+        return _run_point(runner, point)
+    except SemlinkError as fault:
+        where = point_name(runner.scenario, point)
+        if point.channel is not None:
+            where += f", {channel_name(runner.scenario.channel[point.channel])}"
+        raise type(fault)(f"{where}: {fault}") from fault
+
+
+def _run_point(runner: PointRunner, point: GridPoint) -> Finished:
+    link, rule = runner.link(point), runner.scenario.trials
+    agreed: Agreement | None = None
+    sensed: float | None = None
+    first: list[Outcome] = []
+    genie: set[str] = set()
+
+    def one_trial(trial: int) -> list[ClipTrial]:
+        scores = []
+        for number, outcome in enumerate(runner.trial(point, agreed, budget, trial)):
+            if trial == number == 0:
+                first.append(outcome)
+            genie.update(outcome.genie)
+            scores.append(runner.score(number, outcome))
+        return scores
+
+    try:
+        agreed, budget = runner.agree(point)
         sensed = link.measurements_per_pixel(agreed)
-
-        def one_trial(trial: int) -> list[ClipTrial]:
-            values, used = bench.trial(point, agreed, budget, trial)
-            genie.update(used)
-            return values
-
         stop = StopRule(1, 1, 1.0) if link.is_certain(agreed) else StopRule(rule.min, rule.max, rule.ci_halfwidth_db)
         trials = repeat(one_trial, stop)
     except Infeasible as reason:
-        return _record(bench, point, [], (), sensed, note=f"infeasible: {reason}")
-    note = "" if bound else _note(agreed, trials)
-    return _record(bench, point, trials, tuple(sorted(genie)), sensed, note=note)
+        record = _record(runner, point, [], (), sensed, note=f"infeasible: {reason}")
+        return Finished(record, picture_of(runner, point, None, None))
+    note = "" if link.is_bound else _note(agreed, trials)
+    record = _record(runner, point, trials, tuple(sorted(genie)), sensed, note=note)
+    return Finished(record, picture_of(runner, point, agreed, first[0]))
 
 
 def _note(agreed: Agreement, trials: Sequence[Sequence[ClipTrial]]) -> str:
@@ -63,17 +94,17 @@ def _note(agreed: Agreement, trials: Sequence[Sequence[ClipTrial]]) -> str:
 
 
 def _record(
-    bench: PointRunner,
+    runner: PointRunner,
     point: GridPoint,
     trials: Sequence[Sequence[ClipTrial]],
     genie: tuple[str, ...],
     sensed: float | None,
     note: str,
 ) -> dict[str, Any]:
-    scenario, clips = bench.scenario, bench.clips
+    scenario, clips = runner.scenario, runner.clips
     by_clip = [[trial[n] for trial in trials] for n in range(len(clips.names))] if trials else []
     record_clips = [
-        clip_record(name, motion, values, bench.metrics)
+        clip_record(name, motion, values, runner.metrics)
         for name, motion, values in zip(clips.names, clips.motion, by_clip)
     ]
     row = Row(
@@ -84,22 +115,22 @@ def _record(
         rate=point.rate,
         seed=scenario.seed,
         clips=len(clips.names),
-        bound=bench.link(point).is_bound,
+        bound=runner.link(point).is_bound,
         genie=", ".join(genie),
         note=note,
         measurements_per_pixel=sensed,
-        **_costs(trials, clips.frames[0].shape.num_pixels, sends=not bench.link(point).is_sensing),
+        **_costs(trials, clips.frames[0].shape.num_pixels, sends=not runner.link(point).is_sensing),
         **_losses(trials),
-        **({"trials": len(trials)} | qualities(trials, bench.metrics) if trials else {}),
+        **({"trials": len(trials)} | qualities(trials, runner.metrics) if trials else {}),
     )
     head = {k: getattr(row, k) for k in ("scheme", "channel", "snr_db", "budget", "rate", "bound")}
     return {
         **head,
         "row": to_json(row),
-        "group_frames": bench.link(point).group_frames(clips.frames[0].shape),
-        "frame_kinds": bench.link(point).frame_kinds(clips.frames[0].shape, point.rate),
+        "group_frames": runner.link(point).group_frames(clips.frames[0].shape),
+        "frame_kinds": runner.link(point).frame_kinds(clips.frames[0].shape, point.rate),
         "clips": record_clips,
-        **described(bench.metrics),
+        **described(runner.metrics),
         "genie": list(genie),
         "versions": {"semlink": __version__},
     }
@@ -123,14 +154,3 @@ def _losses(trials: Sequence[Sequence[ClipTrial]]) -> dict[str, Any]:
     low, high = wilson(lost, blocks)
     outage = float(np.mean([c.lost > 0 for c in flat]))
     return {"bler": lost / blocks, "bler_ci95_low": low, "bler_ci95_high": high, "outage": outage}
-
-
-def record_of(bench: PointRunner, point: GridPoint) -> dict[str, Any]:
-    """A point's record; an error says where on the grid it happened."""
-    try:
-        return run_point(bench, point)
-    except SemlinkError as fault:
-        where = point_name(bench.scenario, point)
-        if point.channel is not None:
-            where += f", {channel_name(bench.scenario.channel[point.channel])}"
-        raise type(fault)(f"{where}: {fault}") from fault

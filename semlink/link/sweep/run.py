@@ -1,21 +1,36 @@
 """Run a scenario: every missing point of the grid, in one process or in several.
 
-Workers share nothing but the results folder. A point's numbers depend on its
-own key alone, so the number of workers and the order of work change nothing.
+Workers share nothing but the clips and the results folder. A point's numbers
+depend on its own key alone, so the number of workers and the order of work
+change nothing.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from semlink.link.sweep.bench import PointRunner
+from semlink.link.results.rows import Row
+from semlink.link.sweep.clips import clip_file
 from semlink.link.sweep.grid import point_name
-from semlink.link.sweep.job import Job, Plan, Progress, Report, plan
-from semlink.link.sweep.point import record_of
-from semlink.link.sweep.workers import run_many
+from semlink.link.sweep.plan import Job, Plan, plan
+from semlink.link.sweep.workers import Progress, work, work_in_processes
 from semlink.nn.cpu import one_thread
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What a run left behind: rows in the order of the grid, the keys of their points, and how many it computed."""
+
+    rows: tuple[Row, ...]
+    keys: tuple[str, ...]
+    computed: int
+    seconds: float
+
+    @property
+    def points(self) -> int:
+        return len(self.keys)
 
 
 def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress | None = None) -> Report:
@@ -29,39 +44,43 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
         SemlinkError: the first point that failed; finished points are kept.
     """
     started = time.monotonic()
-    made = plan(job, fresh=fresh)
-    tell = progress or (lambda name, done, total: None)
-    tell(job.scenario.name, 0, len(made.missing))
-    bench: PointRunner | None = None
-    try:
-        if min(workers, len(made.missing)) > 1:
-            run_many(job, made.missing, min(workers, len(made.missing)), tell)
-        elif made.missing:
-            bench = _run_here(job, made, tell)
-    except BaseException:
-        job.results.tidy()
-        raise
+    with clip_file(wanted=workers > 1) as file:
+        made = plan(job, fresh=fresh, clip_file=file)
+        _work(made, workers, progress or (lambda name, done, total: None))
     rows = job.results.write_curves(made.keys)
     seconds = time.monotonic() - started
     job.results.write_manifest(
         job.scenario.model_dump(mode="json"),
         seconds=seconds,
         workers=workers,
-        computed=len(made.missing),
-        points=len(made.points),
+        computed=made.missing,
+        keys=made.keys,
+        shown=made.middle,
     )
-    return Report(rows, len(made.points), len(made.missing), seconds, made.clips, made.keys, bench)
+    return Report(rows, made.keys, made.missing, seconds)
 
 
-def _run_here(job: Job, made: Plan, tell: Progress) -> PointRunner:
-    bench = job.bench(made.clips)
+def _work(made: Plan, workers: int, tell: Progress) -> None:
+    """Work on all tasks; after a failure nothing half-written stays."""
+    tell(made.job.scenario.name, 0, len(made.tasks))
+    try:
+        if min(workers, len(made.tasks)) > 1:
+            work_in_processes(made, min(workers, len(made.tasks)), tell)
+        else:
+            _work_here(made, tell)
+    except BaseException:
+        made.job.pictures.tidy()
+        made.job.results.tidy()
+        raise
+
+
+def _work_here(made: Plan, tell: Progress) -> None:
     with one_thread():
-        for done, (key, point) in enumerate(made.missing, start=1):
-            name = point_name(job.scenario, point)
-            bench = replace(bench, tell=_within(tell, name, done - 1, len(made.missing)))
-            job.results.write(key, record_of(bench, point))
-            tell(name, done, len(made.missing))
-    return bench
+        for done, task in enumerate(made.tasks, start=1):
+            name = point_name(made.job.scenario, task.point)
+            runner = replace(made.runner, tell=_within(tell, name, done - 1, len(made.tasks)))
+            work(made.job, runner, task)
+            tell(name, done, len(made.tasks))
 
 
 def _within(tell: Progress, name: str, done: int, total: int) -> Callable[[int, int], None]:

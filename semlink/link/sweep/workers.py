@@ -1,79 +1,190 @@
-"""Points computed in several processes."""
+"""Points computed in several processes.
+
+The parent hands each worker one point after the other through a pipe. Workers
+are forked from a server that has imported torch once and has done nothing else,
+so that a worker starts at once; where there is no such server, each imports
+for itself. They get the plan's clips by the name of a file that all map.
+"""
 
 from __future__ import annotations
 
 import multiprocessing
 import os
+import pickle
 import signal
+import sys
 import threading
-from collections.abc import Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+import traceback
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+import torch
 
 from semlink.errors import SemlinkError
-from semlink.link.results.folder import Results
-from semlink.link.sweep.bench import PointRunner
-from semlink.link.sweep.grid import GridPoint, point_name
-from semlink.link.sweep.job import Job, Progress
-from semlink.link.sweep.point import record_of
+from semlink.link.sweep.clips import Clips
+from semlink.link.sweep.grid import point_name
+from semlink.link.sweep.plan import Job, Plan, Task
+from semlink.link.sweep.point import run_point
+from semlink.link.sweep.point_runner import PointRunner
+from semlink.link.sweep.shown import picture_again
+
+Progress = Callable[[str, int, int], None]
+"""What is told when a point is finished: its name, how many are done, how many there are to do."""
+ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+PRELOADED = ("scipy.ndimage",)
+"""What nearly every point needs and no module imports before it does."""
+PATIENCE_S = 5.0
+"""How long a worker may take to die."""
 
 
-def run_many(job: Job, missing: Sequence[tuple[str, GridPoint]], workers: int, tell: Progress) -> None:
-    context = multiprocessing.get_context("spawn")
-    with _single_thread_env(), ProcessPoolExecutor(workers, context, initializer=_start, initargs=(job,)) as pool:
-        with _ignore_sigint():
-            futures = {pool.submit(_work, key, point): point for key, point in missing}
-        try:
-            for done, point in enumerate(_finished(futures), start=1):
-                tell(point_name(job.scenario, point), done, len(missing))
-        except BaseException as fault:
-            processes = list((pool._processes or {}).values())
-            pool.shutdown(wait=False, cancel_futures=True)
-            if isinstance(fault, KeyboardInterrupt):
-                for process in processes:
-                    process.terminate()
-                for process in processes:
-                    process.join(timeout=5)
-            if isinstance(fault, BrokenProcessPool):
-                raise SemlinkError("a worker process died (out of memory?); run again with fewer --workers") from fault
-            raise
+def work(job: Job, runner: PointRunner, task: Task) -> None:
+    """Compute a point and keep it; its picture first, so that a kept point always has it."""
+    if task.only_picture:
+        job.pictures.write(task.key, picture_again(runner, task.point))
+        return
+    finished = run_point(runner, task.point)
+    job.pictures.write(task.key, finished.picture)
+    job.results.write(task.key, finished.record)
 
 
-def _finished(futures: dict[Future, GridPoint]) -> Iterator[GridPoint]:
-    left = set(futures)
-    while left:
-        done, left = wait(left, return_when=FIRST_COMPLETED)
-        for future in done:
-            future.result()
-            yield futures[future]
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A process and the parent's end of the pipe to it."""
+
+    process: Any
+    line: Connection
 
 
-_bench: PointRunner | None = None
+def work_in_processes(plan: Plan, workers: int, tell: Progress) -> None:
+    """Work on the tasks of a plan in several processes.
+
+    Raises:
+        SemlinkError: the first point that failed, or a process that died; finished points are kept.
+    """
+    plan.runner.links.clear()  # this process computes nothing
+    with _crew(plan.job, plan.runner.clips, workers) as crew:
+        for done, task in enumerate(_finished(crew, plan.tasks), start=1):
+            tell(point_name(plan.job.scenario, task.point), done, len(plan.tasks))
 
 
-_results: Results | None = None
+def _finished(crew: Sequence[Worker], tasks: Iterable[Task]) -> Iterator[Task]:
+    """The tasks in the order in which the crew finishes them."""
+    waiting = deque(tasks)
+    busy: dict[Connection, Task] = {}
+    free = [worker.line for worker in crew]
+    while busy or waiting:
+        while free and waiting:
+            line = free.pop()
+            busy[line] = waiting.popleft()
+            _send(line, busy[line])
+        for line in wait(list(busy)):
+            assert isinstance(line, Connection)
+            _hear(line)
+            yield busy.pop(line)
+            free.append(line)
 
 
-def _start(job: Job) -> None:
-    import torch
+def _send(line: Connection, task: Task) -> None:
+    try:
+        line.send(task)
+    except OSError as fault:
+        raise _died() from fault
 
-    global _bench, _results
-    torch.set_num_threads(1)
-    _bench, _results = job.bench(), job.results
+
+def _hear(line: Connection) -> None:
+    """Wait for a worker's word that it is done."""
+    try:
+        fault = line.recv()
+    except (EOFError, OSError) as end:
+        raise _died() from end
+    if fault is not None:
+        raise fault
 
 
-def _work(key: str, point: GridPoint) -> None:
-    assert _bench is not None and _results is not None
-    _results.write(key, record_of(_bench, point))
+def _died() -> SemlinkError:
+    return SemlinkError("a worker process died (out of memory?); run again with fewer --workers")
 
 
 @contextmanager
-def _single_thread_env() -> Iterator[None]:
-    """Workers start with one OpenMP thread each."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, "1"))
+def _crew(job: Job, clips: Clips, workers: int) -> Iterator[list[Worker]]:
+    """Workers for as long as they are needed; however it ends, none is left."""
+    context = _context()
+    crew: list[Worker] = []
+    try:
+        for _ in range(workers):
+            here, there = context.Pipe()
+            process = context.Process(target=_serve, args=(there, job, clips, dict(os.environ)), daemon=True)
+            crew.append(Worker(process, here))
+            process.start()
+            there.close()
+        yield crew
+    finally:
+        _dismiss(crew)
+
+
+def _dismiss(crew: Sequence[Worker]) -> None:
+    started = [worker.process for worker in crew if worker.process.pid is not None]
+    for process in started:
+        process.terminate()
+    for worker in crew:
+        worker.line.close()
+    for process in started:
+        process.join(PATIENCE_S)
+        if process.is_alive():
+            process.kill()
+
+
+def _context() -> Any:
+    """How processes are started: from a server where the system has one.
+
+    The server never hears Ctrl-C, nor does whatever it forks: the parent does, and ends them.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload([__name__, *PRELOADED])
+    with _environment(), _sigint_ignored():
+        forkserver.ensure_running()
+    return context
+
+
+def _serve(line: Connection, job: Job, clips: Clips, environment: dict[str, str]) -> None:
+    """A worker's life: one task after the other until the parent hangs up."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    os.environ.update(environment | dict.fromkeys(ONE_THREAD, "1"))  # the server may have been started under another
+    torch.set_num_threads(1)
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        runner = job.runner(clips)
+        while True:
+            task = line.recv()
+            line.send(_fault(job, runner, task))
+
+
+def _fault(job: Job, runner: PointRunner, task: Task) -> BaseException | None:
+    """What went wrong with a task, in a form that reaches the parent; None if nothing did."""
+    try:
+        work(job, runner, task)
+    except Exception as fault:  # noqa: BLE001 - whatever it is, the parent raises it
+        if isinstance(fault, SemlinkError):
+            with suppress(Exception):
+                pickle.loads(pickle.dumps(fault))
+                return fault
+        return RuntimeError("".join(traceback.format_exception(fault)))
+    return None
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """Processes started inside have one OpenMP thread each, and find modules where this one does."""
+    ours = dict.fromkeys(ONE_THREAD, "1") | {"PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
     try:
         yield
     finally:
@@ -85,8 +196,8 @@ def _single_thread_env() -> Iterator[None]:
 
 
 @contextmanager
-def _ignore_sigint() -> Iterator[None]:
-    """Processes started inside never hear Ctrl-C: the parent does, and ends them."""
+def _sigint_ignored() -> Iterator[None]:
+    """Processes started inside never hear Ctrl-C."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

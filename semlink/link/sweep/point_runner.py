@@ -1,8 +1,8 @@
-"""What a process needs to compute points: clips, links and what it remembers of them."""
+"""What a process computes points with: clips, links and what it remembers of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from semlink.link.chain.rehearsal import LinkCalibration, calibration_root
 from semlink.link.chain.transmit import run_clip, sense_clips
 from semlink.link.metrics.registry import Metric
 from semlink.link.results.clip_trial import ClipTrial
+from semlink.link.results.qualities import scored
 from semlink.link.scenario.build import build_link
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.schemes.digital.packet_store import StreamStore
@@ -26,12 +27,9 @@ from semlink.seeds import Seeds
 SCORES_KEPT = 4096
 
 
-SHOWN_KEPT = 64
-
-
 @dataclass(frozen=True, slots=True)
 class PointRunner:
-    """A process's place of work: clips, links and what it remembers.
+    """What computes points in one process: clips, links, and what it remembers of them.
 
     `tell` hears how much of a long fit is done, and how much there is.
     """
@@ -42,24 +40,37 @@ class PointRunner:
     folder: Path | None
     metrics: tuple[Metric, ...]
     tell: Callable[[int, int], None] | None = None
-    links: Memo[Link] = field(default_factory=lambda: Memo(8))
+    links: dict[tuple[int, int | None], Link] = field(default_factory=dict)
     deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
     scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
     over_time: Memo[dict[str, tuple[float, ...]]] = field(default_factory=lambda: Memo(SCORES_KEPT))
-    shown: Memo[Outcome] = field(default_factory=lambda: Memo(SHOWN_KEPT))
+
+    @classmethod
+    def of(cls, scenario: Scenario, clips: Clips, cache: Path, folder: Path | None) -> PointRunner:
+        """One for a scenario.
+
+        Args:
+            cache: a folder for coded clips, shared by all processes.
+            folder: where a user's files are looked up first.
+        """
+        return cls(scenario, clips, StreamStore(cache), folder, scored(scenario.metrics, folder))
 
     def link(self, point: GridPoint) -> Link:
+        """The scheme's two ends and the air between them, built once."""
+        ends = (point.scheme, point.channel)
+        if ends not in self.links:
+            self.links[ends] = self._build_link(*ends)
+        return self.links[ends]
+
+    def _build_link(self, scheme: int, channel: int | None) -> Link:
         scenario = self.scenario
-        return self.links.get(
-            (point.scheme, point.channel),
-            lambda: build_link(
-                scenario.schemes[point.scheme],
-                None if point.channel is None else scenario.channel[point.channel],
-                scenario.waveform,
-                streams=self.streams,
-                folder=self.folder,
-                frames=self.clips.frames[0].shape.t,
-            ),
+        return build_link(
+            scenario.schemes[scheme],
+            None if channel is None else scenario.channel[channel],
+            scenario.waveform,
+            streams=self.streams,
+            folder=self.folder,
+            frames=self.clips.frames[0].shape.t,
         )
 
     def agree(self, point: GridPoint) -> tuple[Agreement, int | None]:
@@ -79,39 +90,24 @@ class PointRunner:
         agreed = link.transmitter.agree(shape, link.point(snr_db, budget, point.rate), rehearsal)
         return agreed, budget
 
-    def trial(
-        self, point: GridPoint, agreed: Agreement, budget: int | None, trial: int
-    ) -> tuple[list[ClipTrial], set[str]]:
-        """Every clip sent once."""
-        link, out, genie = self.link(point), [], set()
+    def trial(self, point: GridPoint, agreed: Agreement, budget: int | None, trial: int) -> Iterator[Outcome]:
+        """Every clip sent once, in their order.
+
+        Raises:
+            Infeasible: a clip finds no room.
+        """
+        link, frames = self.link(point), self.clips.frames
+        seeds = [Seeds(self.scenario.seed, (number,), trial) for number in range(len(frames))]
         if link.is_sensing:
-            return self._sensing_trial(point, agreed, trial), genie
-        for number, clip in enumerate(self.clips.frames):
-            seeds = Seeds(self.scenario.seed, (number,), trial)
+            yield from sense_clips(link, frames, agreed, seeds, self.tell)
+            return
+        for number, clip in enumerate(frames):
             audit = trial == 0 and number == 0
             try:
-                outcome = run_clip(link, clip, agreed, seeds, budget=budget, audit=audit)
+                outcome = run_clip(link, clip, agreed, seeds[number], budget=budget, audit=audit)
             except Infeasible as reason:
                 raise Infeasible(f"{self.clips.names[number]}: {reason}") from reason
-            if audit:
-                self.shown.get((point, number), lambda: outcome)  # noqa: B023
-            out.append(self.score(number, outcome))
-            genie.update(outcome.genie)
-        return out, genie
-
-    def _sensing_trial(self, point: GridPoint, agreed: Agreement, trial: int) -> list[ClipTrial]:
-        """Every clip sensed once, all in one go."""
-        frames = self.clips.frames
-        seeds = [Seeds(self.scenario.seed, (number,), trial) for number in range(len(frames))]
-        outcomes = sense_clips(self.link(point), frames, agreed, seeds, self.tell)
-        if trial == 0:
-            self.shown.get((point, 0), lambda: outcomes[0])
-        return [self.score(number, outcome) for number, outcome in enumerate(outcomes)]
-
-    def first_outcome(self, point: GridPoint, agreed: Agreement, budget: int | None, number: int) -> Outcome:
-        """What one clip became in the first trial, for pictures; not computed again where the trial kept it."""
-        clip, seeds = self.clips.frames[number], Seeds(self.scenario.seed, (number,), 0)
-        return self.shown.get((point, number), lambda: run_clip(self.link(point), clip, agreed, seeds, budget=budget))
+            yield outcome
 
     def score(self, number: int, outcome: Outcome) -> ClipTrial:
         """Qualities and costs of one transmission."""

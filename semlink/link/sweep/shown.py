@@ -1,0 +1,120 @@
+"""What a point shows: frames of the first clip, where symbols go, and the sensor's map."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from semlink.errors import Infeasible
+from semlink.link.chain.link import Link, Outcome
+from semlink.link.chain.transmit import run_clip
+from semlink.link.results.pictures import Picture, RateMap, gap, in_8_bits
+from semlink.link.sweep.grid import GridPoint, middle_points
+from semlink.link.sweep.point_runner import PointRunner
+from semlink.payload import Agreement
+from semlink.seeds import Seeds
+
+CORNER = 16
+"""Pixels a side that are shown of a sensor's map."""
+
+
+def picture_of(runner: PointRunner, point: GridPoint, agreed: Agreement | None, first: Outcome | None) -> Picture:
+    """The picture of a point: frames at the middle point of a scheme only, maps at every point.
+
+    Args:
+        agreed, first: what the first clip became in the first trial; None where the point does not fit.
+    """
+    picture = _with_map(Picture(), runner, point)
+    if point not in middle_points(runner.scenario):
+        return picture
+    numbers, middle = frames_shown(runner, point)
+    source = in_8_bits(runner.clips.frames[0].pixels[0].numpy()[list(numbers)])
+    picture = replace(picture, numbers=numbers, middle=middle, source=source, planes=_planes(runner))
+    if agreed is None or first is None:
+        return picture
+    received = in_8_bits(first.frames.pixels[0].numpy()[list(numbers)])
+    return replace(picture, received=received, rate_maps=tuple(rate_maps(runner, point, agreed)))
+
+
+def picture_again(runner: PointRunner, point: GridPoint) -> Picture:
+    """The picture of a point whose record is kept and whose picture is not: the first clip is sent once more."""
+    try:
+        agreed, budget = runner.agree(point)
+        first = run_clip(
+            runner.link(point), runner.clips.frames[0], agreed, Seeds(runner.scenario.seed, (0,), 0), budget=budget
+        )
+    except Infeasible:
+        return picture_of(runner, point, None, None)
+    return picture_of(runner, point, agreed, first)
+
+
+def frames_shown(runner: PointRunner, point: GridPoint) -> tuple[tuple[int, ...], int]:
+    """The middle frame, the one before it and those around a gap that the sensor leaves; and which is the middle."""
+    shape = runner.clips.frames[0].shape
+    middle = shape.t // 2
+    around = gap(runner.link(point).frame_kinds(shape, point.rate))
+    return tuple(sorted({max(middle - 1, 0), middle, *around})), middle
+
+
+def rate_maps(runner: PointRunner, point: GridPoint, agreed: Agreement) -> Iterator[RateMap]:
+    """The maps of all clips whose blocks do not get the same; the same cost spread evenly tells what they follow."""
+    link: Any = runner.link(point)
+    if not hasattr(link.transmitter, "uses_of_blocks"):
+        return
+    for number, clip in enumerate(runner.clips.frames):
+        seeds = Seeds(runner.scenario.seed, (number,), 0)
+        uses = link.transmitter.uses_of_blocks(clip, agreed, seeds)
+        if uses.max() - uses.min() <= 1:  # all blocks alike, but for what does not divide
+            continue
+        try:
+            left = run_clip(_even(link), clip, _evenly(agreed, uses), seeds)
+        except Infeasible:
+            continue
+        pixels = clip.pixels[0].numpy()
+        error = ((left.frames.pixels[0].numpy() - pixels) ** 2).mean(0)
+        middle, stride = pixels[len(pixels) // 2], -(-pixels.shape[1] // uses.shape[0])
+        texture = by_block(middle**2, stride) - by_block(middle, stride) ** 2
+        yield RateMap(runner.clips.names[number], in_8_bits(middle), uses, texture, by_block(error, stride))
+
+
+def _even(link: Any) -> Link:
+    """The link with the same rate for all blocks."""
+    return replace(link, transmitter=replace(link.transmitter, allocation="uniform"))
+
+
+def _evenly(agreed: Agreement, uses: np.ndarray) -> Agreement:
+    """The same cost, shared out evenly."""
+    if agreed.point.budget_uses is not None:
+        return agreed
+    return replace(agreed, point=replace(agreed.point, rate=2 * float(uses.mean())))
+
+
+def by_block(image: np.ndarray, stride: int) -> np.ndarray:
+    """Means over blocks of `stride` x `stride` pixels; those at the edges may be smaller."""
+    rows, columns = (np.arange(0, size, stride) for size in image.shape)
+    sums = np.add.reduceat(np.add.reduceat(image, rows, 0), columns, 1)
+    ones = np.add.reduceat(np.add.reduceat(np.ones_like(image), rows, 0), columns, 1)
+    return sums / ones
+
+
+def _with_map(picture: Picture, runner: PointRunner, point: GridPoint) -> Picture:
+    """`picture` with the sensor's map, if that is not the same everywhere."""
+    camera = _camera(runner.link(point), point.rate)
+    if camera is None or not hasattr(camera.sensor, "counts"):
+        return picture
+    counts = camera.sensor.counts(runner.clips.frames[0].shape).numpy()
+    if counts.min() == counts.max():
+        return picture
+    return replace(picture, counts=counts[:CORNER, :CORNER], mean_count=float(counts.mean()))
+
+
+def _camera(link: Any, rate: float | None) -> Any:
+    transmitter = link.transmitter
+    return transmitter.camera_at(rate) if hasattr(transmitter, "camera_at") else getattr(transmitter, "camera", None)
+
+
+def _planes(runner: PointRunner) -> int:
+    return int(getattr(runner.scenario.source, "planes", 1))

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import ast
+import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -77,12 +77,14 @@ def test_light_commands_load_nothing_heavy(arguments):
 
 
 def test_start_up_is_quick():
-    best = 10.0
+    """Half a second of processor time, however busy the machine is."""
+    spent = []
     for _ in range(4):
-        start = time.perf_counter()
+        before = os.times()
         subprocess.run([sys.executable, "-m", "semlink.cli", "--help"], capture_output=True, cwd=ROOT, check=True)
-        best = min(best, time.perf_counter() - start)
-    assert best < 0.5
+        after = os.times()
+        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
+    assert min(spent) < 0.5
 
 
 def test_public_names_are_there():

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import pytest
 import torch
 import yaml
 from generator_toys import small_weights
+from small_runs import records
 
 from semlink.errors import SemlinkError
 from semlink.link.scenario.loader import load_scenario
@@ -51,8 +51,7 @@ def test_rates_are_ranks_of_the_reconstruction_and_cost_is_the_sensors(tmp_path,
     made = report(tmp_path, scheme(weights, rates=[1, 4]), progress=lambda name, done, total: told.append((name, done)))
     assert [(row.rate, row.trials) for row in made.rows] == [(1, 1), (4, 1)], "no noise: one trial says it all"
     assert all(row.measurements_per_pixel == pytest.approx(4 * 820 / 4096) for row in made.rows)
-    records = [json.loads(path.read_text()) for path in sorted((tmp_path / "out/points").glob("*.json"))]
-    for record in records:
+    for record in records(tmp_path / "out"):
         for clip in record["clips"]:
             fitted = clip["told"]
             assert fitted["rank"] == record["rate"] and fitted["epochs"] == 6 and len(fitted["plane"]) == 4
@@ -71,8 +70,8 @@ def test_clips_together_are_clips_alone(weights):
 
 def test_a_rank_kept_out_readings_chose(tmp_path, weights):
     report(tmp_path, scheme(weights, rank="held-out", learn="latent"))
-    (path,) = (tmp_path / "out/points").glob("*.json")
-    ranks = [clip["told"]["rank"] for clip in json.loads(path.read_text())["clips"]]
+    (record,) = records(tmp_path / "out")
+    ranks = [clip["told"]["rank"] for clip in record["clips"]]
     assert len(ranks) == 2 and set(ranks) <= {1, 2, 3, 4}
 
 
@@ -130,7 +129,7 @@ def test_bad_input_says_what_is_allowed(tmp_path, weights, changes, says):
 def test_a_rank_above_the_frames_is_refused_before_anything_is_computed(tmp_path, weights):
     with pytest.raises(SemlinkError, match="rank 99 for"):
         report(tmp_path, scheme(weights, rates=[2, 99]))
-    assert not list(tmp_path.rglob("points/*.json"))
+    assert not list(tmp_path.rglob("points/*"))
 
 
 def test_another_reconstruction_refuses_random_projections(tmp_path, weights):

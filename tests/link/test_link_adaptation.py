@@ -11,7 +11,7 @@ import pytest
 import torch
 import toys
 from scipy import integrate
-from small_runs import job
+from small_runs import job, records as points_of
 
 from semlink.caching import Memo
 from semlink.errors import Infeasible, ResultsError, ScenarioError
@@ -268,8 +268,8 @@ def test_points_tell_losses_and_quality_over_time(tmp_path):
     channel = {"kind": "rayleigh", "coherence": 300}
     made = job(tmp_path, schemes=schemes, channel=channel, sweep={"snr_db": [8], "budget": [0.1]})
     (row,) = run(made).rows
-    (file,) = (tmp_path / "out" / "points").glob("*.json")
-    clips = json.loads(file.read_text())["clips"]
+    (record,) = points_of(tmp_path / "out")
+    clips = record["clips"]
     assert row.bler == sum(sum(c["lost"]) for c in clips) / sum(sum(c["blocks"]) for c in clips)
     assert row.outage == pytest.approx(np.mean([c["outage"] for c in clips]))
     for clip in clips:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import yaml
+from small_runs import records
 
 from semlink.link.plots.frames import as_picture
 from semlink.link.plots.skipped_frames import strip_figure
@@ -42,8 +43,7 @@ def test_nothing_is_drawn_where_all_frames_are_read(tmp_path):
 def test_frames_that_are_read_are_exact_and_skipped_ones_stand_apart(tmp_path):
     rows = made(tmp_path, SKIPPING).rows
     assert {row.scheme: row.psnr_db < 60 for row in rows} == {"nearest": True, "linear": True}
-    (point, *_) = (tmp_path / "out" / "points").iterdir()
-    record = yaml.safe_load(point.read_text())
+    record, *_ = records(tmp_path / "out")
     assert record["frame_kinds"] == ["skipped" if t in SKIPPING["skip"] else "read" for t in range(9)]
     by_frame = record["clips"][0]["psnr_by_frame"]
     assert min(by_frame[t] for t in range(9) if t not in SKIPPING["skip"]) > 90

@@ -11,7 +11,7 @@ import time
 import pytest
 import toys
 import yaml
-from small_runs import job, rows, scenario_file
+from small_runs import job, rows, scenario_file, unpacked
 
 from semlink.errors import ResultsError, ScenarioError, SemlinkError
 from semlink.link.scenario.loader import load_scenario
@@ -48,7 +48,7 @@ def test_a_scheme_does_not_feel_its_neighbours(tmp_path):
 
 def test_a_rerun_computes_only_what_is_missing_or_damaged(tmp_path):
     first = run(job(tmp_path))
-    files = sorted((tmp_path / "out" / "points").glob("*.json"))
+    files = unpacked(tmp_path / "out")
     files[0].unlink()
     files[1].write_text("{half")
     again = run(job(tmp_path))
@@ -95,6 +95,8 @@ def test_a_killed_run_is_taken_up(tmp_path):
     resumed = run(Job(load_scenario(file), tmp_path / "out", tmp_path))
     assert resumed.computed == 8 - done
     run(Job(load_scenario(file), tmp_path / "whole", tmp_path))
+    (pack,) = points.iterdir()
+    assert pack.read_bytes() == next((tmp_path / "whole" / "points").iterdir()).read_bytes()
     assert (tmp_path / "out" / "curves.csv").read_bytes() == (tmp_path / "whole" / "curves.csv").read_bytes()
 
 

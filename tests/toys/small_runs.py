@@ -8,6 +8,7 @@ from pathlib import Path
 import toys
 import yaml
 
+from semlink.link.results.folder import Results
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.sweep.plan import Job
 
@@ -42,3 +43,22 @@ def job(folder: Path, name: str = "out", **changes) -> Job:
 
 def rows(path: Path) -> list[dict]:
     return list(csv.DictReader((path / "curves.csv").read_text().splitlines()))
+
+
+def records(path: Path) -> list[dict]:
+    """What a run left of every point, in order of keys."""
+    found = Results(path)
+    keys = found.keys()
+    return [found.read(key) for key in keys]
+
+
+def unpacked(path: Path) -> list[Path]:
+    """The points of a run as files of their own, as they stand while a run goes on."""
+    found = Results(path)
+    keys = found.keys()
+    kept = {key: found.read(key) for key in keys}
+    for file in (path / "points").iterdir():
+        file.unlink()
+    for key, record in kept.items():
+        found.write(key, record)
+    return [found.point_path(key) for key in kept]

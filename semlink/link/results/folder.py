@@ -1,8 +1,7 @@
 """A results folder: point files, `curves.csv`, `manifest.json`.
 
 A point is written whole or not at all, under a name that follows from what it
-depends on. A rerun computes what is missing; folders can be merged by copying
-their points together.
+depends on. A rerun computes what is missing; see `points` for how they are kept.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ from typing import Any
 from semlink import __version__
 from semlink.errors import ResultsError
 from semlink.files import write_atomic
+from semlink.link.results.points import Points
 from semlink.link.results.rows import CURVES, Row, from_json, write_csv
 
 LEAST_FREE_BYTES = 20_000_000
@@ -72,12 +72,16 @@ class Results:
                 if time.time() - spare.stat().st_mtime >= older_than_s:
                     spare.unlink()
 
+    @property
+    def points(self) -> Points:
+        return Points(self.folder / "points")
+
     def point_path(self, key: str) -> Path:
-        return self.folder / "points" / f"{key}.json"
+        return self.points.path(key)
 
     def keys(self) -> list[str]:
         """The keys of all points here, finished or damaged."""
-        return sorted(path.stem for path in (self.folder / "points").glob("[!.]*.json"))
+        return self.points.keys()
 
     def has(self, key: str) -> bool:
         """Whether a point is finished and readable."""
@@ -85,19 +89,15 @@ class Results:
 
     def read(self, key: str) -> dict[str, Any] | None:
         """A finished point, None if it is missing or damaged."""
-        try:
-            record = json.loads(self.point_path(key).read_text(encoding="utf-8"))
-        except (OSError, json.JSONDecodeError, UnicodeDecodeError):
-            return None
-        return record if isinstance(record, dict) and "row" in record else None
+        return self.points.read(key)
 
-    def write(self, key: str, record: dict[str, Any]) -> None:
+    def write(self, key: str, record: Mapping[str, Any]) -> None:
         """Keep a finished point.
 
         Raises:
             ResultsError: the disk does not take it.
         """
-        write_atomic(self.point_path(key), (json.dumps(record, indent=1) + "\n").encode())
+        self.points.write(key, record)
 
     def write_curves(self, keys: Iterable[str]) -> tuple[Row, ...]:
         """Collect the points into `curves.csv`, in the order of the grid."""

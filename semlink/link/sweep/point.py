@@ -1,6 +1,6 @@
 """One point of the grid, from its clips to its record.
 
-A record is what `points/<hash>.json` holds: the row of `curves.csv` and every
+A record is what `points/` keeps of it: the row of `curves.csv` and every
 clip's values in every trial, so that differences can be paired later.
 """
 

@@ -48,6 +48,7 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
         made = plan(job, fresh=fresh, clip_file=file)
         _work(made, workers, progress or (lambda name, done, total: None))
     rows = job.results.write_curves(made.keys)
+    job.results.points.pack()
     seconds = time.monotonic() - started
     job.results.write_manifest(
         job.scenario.model_dump(mode="json"),

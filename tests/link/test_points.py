@@ -1,0 +1,130 @@
+"""Points of a results folder: loose and packed read alike, nothing is lost on the way, folders merge by copying."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import shutil
+import threading
+
+import pytest
+from hypothesis import given, settings, strategies as st
+
+from semlink.errors import ResultsError
+from semlink.link.results.points import Points
+
+RECORDS = {f"key{n}": {"row": {"scheme": f"s{n}"}, "clips": [n, 0.1 * n]} for n in range(6)}
+
+
+def filled(folder, keys=RECORDS) -> Points:
+    points = Points(folder)
+    for key in keys:
+        points.write(key, RECORDS[key])
+    return points
+
+
+def held(points: Points) -> dict:
+    keys = points.keys()
+    return {key: points.read(key) for key in keys}
+
+
+def test_packed_and_loose_points_read_alike(tmp_path):
+    points = filled(tmp_path)
+    points.pack()
+    (pack,) = tmp_path.iterdir()
+    assert held(points) == RECORDS and points.read("other") is None
+    lines = gzip.decompress(pack.read_bytes()).decode().splitlines()
+    assert [json.loads(line)["key"] for line in lines] == sorted(RECORDS), "readable text, in order of keys"
+
+
+@given(st.lists(st.one_of(st.sampled_from(sorted(RECORDS)), st.just("pack")), max_size=12))
+@settings(max_examples=40, deadline=None)
+def test_the_last_pack_depends_on_what_was_written_alone(tmp_path_factory, steps):
+    points = Points(tmp_path_factory.mktemp("points"))
+    for step in steps:
+        if step == "pack":
+            points.pack()
+        else:
+            points.write(step, RECORDS[step])
+    points.pack()
+    once = filled(tmp_path_factory.mktemp("once"), set(steps) - {"pack"})
+    once.pack()
+    assert {p.name: p.read_bytes() for p in points.folder.iterdir()} == {
+        p.name: p.read_bytes() for p in once.folder.iterdir()
+    }
+
+
+def test_a_point_computed_again_wins_over_the_packed_one(tmp_path):
+    points = filled(tmp_path)
+    points.pack()
+    points.write("key1", {"row": {}, "clips": []})
+    assert points.read("key1") == {"row": {}, "clips": []}
+    points.pack()
+    assert held(points) == RECORDS | {"key1": {"row": {}, "clips": []}} and len(list(tmp_path.iterdir())) == 1
+
+
+def test_folders_merge_by_copying(tmp_path):
+    filled(tmp_path / "a", ["key0", "key1", "key2"]).pack()
+    filled(tmp_path / "b", ["key2", "key3"]).pack()
+    filled(tmp_path / "b", ["key4", "key5"])
+    for folder in ("a", "b"):
+        shutil.copytree(tmp_path / folder, tmp_path / "both", dirs_exist_ok=True)
+    points = Points(tmp_path / "both")
+    assert held(points) == RECORDS
+    points.pack()
+    assert held(points) == RECORDS and len(list(points.folder.iterdir())) == 1
+
+
+def test_a_kill_between_packing_and_removing_loses_nothing(tmp_path):
+    filled(tmp_path).pack()
+    points = filled(tmp_path, ["key0", "key3"])  # what a killed run had not removed yet
+    assert held(points) == RECORDS
+    points.pack()
+    assert held(points) == RECORDS and len(list(tmp_path.iterdir())) == 1
+
+
+def test_damaged_points_are_missing_and_not_packed(tmp_path):
+    points = filled(tmp_path)
+    points.path("key2").write_text('{"row": ')
+    points.path("key4").write_text("[]")
+    points.pack()
+    assert points.read("key2") is points.read("key4") is None
+    assert points.keys() == sorted(RECORDS)
+    assert sorted(p.name for p in tmp_path.glob("*.json")) == ["key2.json", "key4.json"]
+
+
+@pytest.mark.parametrize("damage", [lambda d: d[: len(d) // 2], lambda d: b"x" + d, lambda d: gzip.compress(b"{}\n")])
+def test_a_damaged_pack_is_named_and_kept(tmp_path, damage):
+    points = filled(tmp_path)
+    points.pack()
+    (pack,) = tmp_path.iterdir()
+    pack.write_bytes(damage(pack.read_bytes()))
+    points.write("new", {"row": {}})
+    for use in (points.pack, points.keys, lambda: points.read("key1")):
+        with pytest.raises(ResultsError, match=pack.name):
+            use()
+    assert pack.exists() and points.path("new").exists()
+
+
+def test_runs_side_by_side_lose_nothing(tmp_path):
+    """Three writers that pack after every point, while a reader sees no point vanish that it saw before."""
+    seen: set[str] = set()
+    faults = []
+
+    def write(who):
+        points = Points(tmp_path)
+        for n in range(25):
+            points.write(f"{who}-{n}", {"row": {"n": n}})
+            points.pack()
+
+    writers = [threading.Thread(target=write, args=(who,)) for who in "abc"]
+    for writer in writers:
+        writer.start()
+    while any(writer.is_alive() for writer in writers):
+        found = {key for key, record in held(Points(tmp_path)).items() if record}
+        if not seen <= found:
+            faults.append(seen - found)
+        seen = found
+    assert not faults
+    Points(tmp_path).pack()
+    assert len(held(Points(tmp_path))) == 75 and len(list(tmp_path.iterdir())) == 1

@@ -51,6 +51,10 @@ class InterfaceError(SemlinkError, TypeError):
     """Two blocks that do not fit together."""
 
 
+class PluginFault(SemlinkError, RuntimeError):
+    """A user's class that raised in the middle of the work, or returned what its interface does not allow."""
+
+
 class ModelError(SemlinkError, ValueError):
     """Weights that are missing, of another architecture, or fail their probe."""
 

@@ -8,8 +8,8 @@ for type checkers only, so specs and the command line stay light.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
@@ -99,6 +99,15 @@ class ChannelOutput:
     gain: torch.Tensor | None = None
     erased: torch.Tensor | None = None
 
+    def after(self, start: int) -> ChannelOutput:
+        """What was heard from symbol `start` on."""
+        if start == 0:
+            return self
+        total = self.iq.shape[1]
+        fields = {"gain": self.gain, "erased": self.erased, "noise_var": self.noise_var}
+        parts = {name: value[:, start:] for name, value in fields.items() if is_per_symbol(value, total)}
+        return replace(self, iq=self.iq[:, start:], **parts)
+
 
 Heard = ChannelOutput
 """The name of `ChannelOutput` before version 0.2, for channels written then."""
@@ -138,7 +147,7 @@ class Restored:
     """What a reconstruction made of readings, and what it tells of itself as plain values that JSON can hold."""
 
     frames: Frames
-    told: Mapping[str, Any] = field(default_factory=dict)
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,16 +164,60 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class Terms:
+    """What a scheme fixed before the run; a scheme with more to fix has a subclass of its own.
+
+    Plain picklable values, never a clip.
+
+    Attributes:
+        note: what a reader of the row should know, written into its `note`.
+        coding: the name of the coding that was chosen, written there too; `only` where there was no choice.
+    """
+
+    note: str = field(default="", kw_only=True)
+    coding: str = field(default="only", kw_only=True)
+
+
+@dataclass(frozen=True, slots=True)
+class FreeTerms(Terms):
+    """Terms given as a mapping: `terms["margin_db"]` reads what the transmitter's end wrote into it."""
+
+    values: Mapping[str, Any]
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of `name`, or `default`."""
+        return self.values.get(name, default)
+
+
+T = TypeVar("T", bound=Terms, covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement(Generic[T]):
     """All that a receiver knows beyond its antenna.
 
-    `terms` holds what the scheme itself fixed before the run (modulation,
-    code rate, ratio map, model name): plain picklable values, never a clip.
+    `terms` holds what the scheme itself fixed before the run (modulation, code
+    rate, ratio map, model name). A mapping is taken as `FreeTerms`.
+
+    Raises:
+        InterfaceError: terms of another type.
     """
 
     frames: FrameShape
     point: Point
-    terms: Mapping[str, Any] = field(default_factory=dict)
+    terms: T = Terms()  # type: ignore[assignment]
+
+    def __post_init__(self) -> None:
+        given: Any = self.terms
+        if isinstance(given, Terms):
+            return
+        if not isinstance(given, Mapping):
+            raise InterfaceError(f"Agreement.terms: got {type(given).__name__}; need Terms or a mapping")
+        told = {name: str(given[name]) for name in ("note", "coding") if name in given}
+        object.__setattr__(self, "terms", FreeTerms(dict(given), **told))
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from semlink.blocks.channel import (
     GainLaw as GainLaw,
     LossChain as LossChain,
 )
-from semlink.blocks.codec import Codec as Codec, CodecBase as CodecBase
+from semlink.blocks.codec import Codec as Codec, CodecBase as CodecBase, PacketStore as PacketStore
 from semlink.blocks.coding import (
     Coding as Coding,
     CodingBase as CodingBase,

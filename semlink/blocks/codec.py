@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from semlink.blocks.block import NamedBlock
@@ -41,6 +41,14 @@ class Codec(Protocol):
 
         What is missing is concealed; with no packet at all the picture is whatever the receiver shows then.
         """
+        ...
+
+
+class PacketStore(Protocol):
+    """Coded clips that are kept, so that a clip is coded once."""
+
+    def get(self, key: str, make: Callable[[], Sequence[Packet]]) -> tuple[Packet, ...]:
+        """The packets at `key`; `make` is asked where they are not known."""
         ...
 
 

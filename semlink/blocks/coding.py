@@ -14,21 +14,17 @@ from semlink.payload import Received, Symbols
 
 
 class Coding(Protocol):
-    """Bytes in transport blocks to channel symbols and back."""
+    """Bytes in transport blocks to channel symbols and back.
+
+    Attributes:
+        bits_per_symbol: of the constellation.
+        code_rate: information bits over coded bits.
+    """
 
     __slots__ = ()
 
-    @property
-    @abstractmethod
-    def bits_per_symbol(self) -> int:
-        """Of the constellation."""
-        ...
-
-    @property
-    @abstractmethod
-    def code_rate(self) -> float:
-        """Information bits over coded bits."""
-        ...
+    bits_per_symbol: int
+    code_rate: float
 
     @abstractmethod
     def block_sizes(self, uses: int) -> tuple[int, ...]:

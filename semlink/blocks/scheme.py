@@ -176,6 +176,10 @@ class SchemeBase(NamedBlock):
         """Whether every trial would be the same, so that one is enough."""
         return False
 
+    def with_even_blocks(self) -> Scheme | None:
+        """The same scheme with equal channel uses for all blocks of pixels, for `rate_maps.png`; None: no choice."""
+        return None
+
     def uses_of_blocks(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> np.ndarray | None:
         """Channel uses of each block of pixels (rows, columns), for `rate_maps.png`; None where all are alike."""
         return None
@@ -244,7 +248,7 @@ def is_one_way(scheme: Scheme) -> TypeGuard[OneWayBase]:
 
 def is_interactive(scheme: Scheme) -> TypeGuard[InteractiveBase]:
     """Whether it listens to feedback."""
-    return hasattr(scheme, "next_burst")
+    return kind_of(scheme) == "interactive"
 
 
 def is_bound(scheme: Scheme) -> TypeGuard[BoundBase]:

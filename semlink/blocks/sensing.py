@@ -134,7 +134,7 @@ class ReconstructionBase(NamedBlock, Reconstruction):
         """Frames of several clips, one by one by default; override it to work on all in one go.
 
         How many there are must not change what becomes of any of them.
-        `Restored.told` may hold diagnostics for the point's file, as plain values.
+        `Restored.diagnostics` may hold diagnostics for the point's file, as plain values.
         """
         return [Restored(self.reconstruct(measurement)) for measurement in measurements]
 

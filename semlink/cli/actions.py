@@ -115,7 +115,6 @@ def _channel(kind: str, options: Sequence[str]) -> Any:
     from semlink.link.scenario.diagnostics import say
     from semlink.link.scenario.loader import apply_override
     from semlink.phy.specs.channels import AnyChannel
-    from semlink.plugins import build_block
 
     tree: dict[str, Any] = {"kind": kind}
     for option in options:
@@ -128,7 +127,7 @@ def _channel(kind: str, options: Sequence[str]) -> Any:
         option = "".join(f"{key}: " for key in first["loc"][1:2])
         raise ScenarioError(f"channel {kind}: {option}{', or '.join(said)}") from fault
     try:
-        return build_block(spec, "channel")
+        return spec.build()
     except (ValueError, TypeError) as fault:
         raise fault if isinstance(fault, ScenarioError) else ScenarioError(f"channel {kind}: {fault}") from fault
 

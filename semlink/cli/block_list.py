@@ -8,32 +8,33 @@ from typing import Any
 
 from semlink.errors import ScenarioError
 from semlink.link.scenario.schema import CATALOGUE
-from semlink.spec import INTERFACES, Spec, kinds_of, offered
+from semlink.plugins.entry_points import INTERFACES, offered
+from semlink.spec import Spec, kinds_of
 
 WIDTH = 100
 
 
-def describe(joint: str | None = None) -> str:
-    """All blocks as text, or those of one joint.
+def describe(interface: str | None = None) -> str:
+    """All blocks as text, or those of one interface.
 
     Raises:
-        ScenarioError: there is no such joint.
+        ScenarioError: there is no such interface.
     """
-    if joint is not None and joint not in INTERFACES:
-        raise ScenarioError(f"no joint {joint!r}; there are {', '.join(INTERFACES)}")
-    joints = [joint] if joint else [j for j in INTERFACES if j in CATALOGUE or offered(j)]
-    return "\n".join("\n".join(_joint(name)) for name in joints) + "\n"
+    if interface is not None and interface not in INTERFACES:
+        raise ScenarioError(f"no interface {interface!r}; there are {', '.join(INTERFACES)}")
+    interfaces = [interface] if interface else [j for j in INTERFACES if j in CATALOGUE or offered(j)]
+    return "\n".join("\n".join(_interface(name)) for name in interfaces) + "\n"
 
 
-def _joint(joint: str) -> Iterator[str]:
-    yield joint
-    for spec in CATALOGUE.get(joint, ()):
+def _interface(interface: str) -> Iterator[str]:
+    yield interface
+    for spec in CATALOGUE.get(interface, ()):
         yield f"  {' | '.join(kinds_of(spec))}"
         yield from _wrapped((spec.__doc__ or "").strip().split("\n\n")[0], 6)
         yield from _options(spec)
-    for kind, entry in sorted(offered(joint).items()):
+    for kind, entry in sorted(offered(interface).items()):
         yield f"  {kind}   (plug-in: {entry.value}{_fault(entry)})"
-    if joint != "scheme":
+    if interface != "scheme":
         yield "  module:Class | path/to/file.py:Class   (yours)"
     yield ""
 

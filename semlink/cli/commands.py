@@ -79,12 +79,12 @@ def show(file: Scenario, set_: Overrides = None) -> None:
 
 @app.command("list", epilog=example("semlink list channel"))
 def list_(
-    joint: Annotated[str | None, typer.Argument(metavar="[JOINT]", help="only one joint, such as channel")] = None,
+    interface: Annotated[str | None, typer.Argument(metavar="[INTERFACE]", help="only this, such as channel")] = None,
 ) -> None:
     """List every block and plug-in with its options."""
     from semlink.cli.block_list import describe
 
-    typer.echo(describe(joint), nl=False)
+    typer.echo(describe(interface), nl=False)
 
 
 @app.command(epilog=example("semlink schema > scenario.schema.json"))

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
+from semlink.blocks import CodecBase
 from semlink.caching import Memo, digest_of
 from semlink.codecs.entropy.range_coder import (
     FARTHEST,
@@ -55,7 +56,7 @@ _fitted: Memo[dict[int, torch.Tensor]] = Memo(64)  # of clips: a fit takes far l
 
 
 @dataclass(frozen=True, slots=True)
-class LatentCodec:
+class LatentCodec(CodecBase):
     """Codes of a generator as a source codec.
 
     Attributes:

@@ -6,7 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
-from semlink.spec import Planes, Rank, Spec, one_of
+from semlink.blocks import CodecBase
+from semlink.plugins.specs import one_of
+from semlink.spec import NOTHING_KNOWN, BuildContext, Planes, Rank, Spec
 
 
 class TaskAwareSpec(Spec):
@@ -21,7 +23,7 @@ class TaskAwareSpec(Spec):
         0.0, description="squared error, in quantiser steps, that saving a bit is worth; 0 rounds to the nearest"
     )
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.task_aware.codec import TaskAwareCodec
 
         return TaskAwareCodec(self.weights, self.slices, self.thrift)
@@ -37,7 +39,7 @@ class CompressAISpec(Spec):
     pretrained: bool = Field(False, description="let CompressAI fetch its published weights instead")
     every: Annotated[int, Field(ge=1, le=256)] = Field(1, description="code one frame in so many, repeat it between")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.video.compressai import CompressAICodec
 
         return CompressAICodec(**self.model_dump(exclude={"kind"}))
@@ -57,7 +59,7 @@ class DeltaSigmaSpec(Spec):
     channels: Channels | None = Field(None, description="channels sent of each block; default: the most that fit")
     entropy: bool = Field(False, description="arithmetic code the maps: shorter, and a wrong bit spoils its packet")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
 
         return DeltaSigmaCodec(self.weights, self.channels, self.entropy)
@@ -75,7 +77,7 @@ class LatentCodecSpec(Spec):
     step: float = Field(1 / 32, ge=1 / 4096, le=1, description="of the quantiser, for `rates`")
     planes: Planes = Field(1, description="of a frame, stacked as rows: 1 gray, 3 for R, G and B")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.latent_codec import LatentCodec
 
         return LatentCodec(self.weights, self.rank, self.planes, self.epochs, self.step)
@@ -103,7 +105,7 @@ class VideoCodecSpec(Spec):
     def _as_text(cls, value: Any) -> Any:
         return str(value) if isinstance(value, int) else value
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.video.h26x import VideoCodec
 
         return VideoCodec(standard=self.kind, **self.model_dump(exclude={"kind"}))

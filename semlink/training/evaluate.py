@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import torch
 
+from semlink.blocks import ReconstructionBase
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.programmable.reconstructors import Reconstructor
 from semlink.sensing.programmable.sensor import ProgrammableSensor
 from semlink.sensing.sources.motion import motion_class
 
@@ -34,7 +34,7 @@ def psnr_db(restored: torch.Tensor, truth: torch.Tensor) -> float:
 def evaluate(
     clips: Mapping[str, torch.Tensor],
     sensors: Mapping[str, ProgrammableSensor],
-    reconstructors: Sequence[Reconstructor],
+    reconstructors: Sequence[ReconstructionBase],
     *,
     seed: int = 1,
 ) -> list[Scored]:

@@ -148,7 +148,7 @@ def test_it_is_good_as_it_stands(place):
         ("kind: awgn", "kind: picky.py:Mute", "bad.yaml:3: channel picky.py:Mute: has no __call__; a channel needs"),
         ("kind: awgn", "kind: [awgn, awgn]", "bad.yaml:3: channel: needs a `kind`"),
         ("kind: awgn", "kind: rain", "bad.yaml:3: channel: unknown kind 'rain', expected one of awgn, "),
-        (f"{TOYS}:Direct", f"{TOYS}:Quiet", "has no agree; a scheme needs agree, transmit, receive"),
+        (f"{TOYS}:Direct", f"{TOYS}:Quiet", "has no transmit; a scheme needs transmit, receive"),
         ("kind: h264", "kind: picky.py:Mute", "codec picky.py:Mute: has no encode; a codec needs encode, encode_at"),
     ],
 )
@@ -234,7 +234,7 @@ def test_a_wrong_set(place, option, says):
         (("run", "bad.yaml", "--worker", "1"), "semlink run: No such option: --worker"),
         (("show", "bda.yaml"), "semlink: bda.yaml: no such file"),
         (("cite", "bda.yaml"), "semlink: bda.yaml: no such file"),
-        (("list", "chanel"), "semlink: no joint 'chanel'; there are source, sensor, "),
+        (("list", "chanel"), "semlink: no interface 'chanel'; there are source, sensor, "),
         (("plot", "gone"), "semlink: gone: no such folder; expected one that `semlink run` wrote"),
         (("plot", "nothing"), "semlink: nothing: holds no curves.csv"),
         (("compare", "gone", "--reference", "x"), "semlink: gone: no such folder"),

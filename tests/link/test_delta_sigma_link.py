@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from semlink.errors import Infeasible, ScenarioError
 from semlink.link.chain.transmit import run_clip
 from semlink.link.results.rows import read_csv
-from semlink.link.scenario.build import build_link, build_scheme
+from semlink.link.scenario.build import build_link
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.schemes.delta_sigma_direct.scheme import ROOT, DeltaSigmaDirect
 from semlink.link.schemes.interleaver import interleaver
@@ -69,7 +69,7 @@ def test_a_budget_is_filled_block_by_block(weights):
         agreed, outcome = sent(link, 10.0, budget=budget)
         most = min(budget, 12 * BITS // 2)
         assert most - 8 <= outcome.ledger.symbols <= most
-        assert agreed.terms["channels"] == min(2 * budget // BITS, 12)
+        assert agreed.terms.channels == min(2 * budget // BITS, 12)
 
 
 def test_odd_bits_of_qpsk_are_padded_and_charged(tmp_path):
@@ -139,14 +139,14 @@ def test_the_receiver_needs_nothing_of_the_transmitter(weights, tmp_path):
 
 
 def test_refusals(weights):
-    scheme = build_scheme(spec_of(weights), None, None, 16)
+    scheme = spec_of(weights).build()
     with pytest.raises(Infeasible, match=f"2 channels take {BITS} channel uses, the budget is {BITS - 1}"):
         scheme.agree(SHAPE, Point(10.0, budget_uses=BITS - 1), None)
     with pytest.raises(ScenarioError, match="rates: got 13 channels; allowed: whole numbers from 2 to 12"):
         scheme.agree(SHAPE, Point(10.0, rate=13), None)
     with pytest.raises(ScenarioError, match="channels: got 20 channels"):
-        build_scheme(spec_of(weights, channels=20), None, None, 16)
-    fixed = build_scheme(spec_of(weights, channels=6), None, None, 16)
+        spec_of(weights, channels=20).build()
+    fixed = spec_of(weights, channels=6).build()
     assert fixed.agree(SHAPE, Point(10.0, budget_uses=9 * BITS), None).terms == {"channels": 6, "richer": 0}
     with pytest.raises(Infeasible, match="6 channels take"):
         fixed.agree(SHAPE, Point(10.0, budget_uses=2 * BITS), None)

@@ -19,7 +19,6 @@ from semlink.errors import Infeasible
 from semlink.ledger import PURPOSES
 from semlink.link.chain.air import receive_alone
 from semlink.link.results.rows import Row
-from semlink.link.scenario.build import build_scheme
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.schemes.digital.scheme import DigitalScheme
 from semlink.link.sweep.plan import Job
@@ -31,6 +30,7 @@ from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.waveforms.plain import Plain
 from semlink.seeds import Seeds
 from semlink.sensing.sources.synthetic.scenes import SceneSource
+from semlink.spec import BuildContext
 
 ROOT = Path(__file__).resolve().parents[2]
 FIXED = {"kind": "ldpc", "modulation": "16qam", "rate": "2/3"}
@@ -184,7 +184,7 @@ def test_another_process_receives_the_same_frames_from_what_arrived(tmp_path, cl
     source = {"kind": "scenes", "clips": 2, "frames": 8, "size": [64, 64]}
     content = {"name": "far", "source": source, "channel": {"kind": "awgn"}, "sweep": {"snr_db": 9, "budget": 1}}
     path.write_text(yaml.safe_dump(content | {"schemes": [spec]}))
-    scheme = build_scheme(load_scenario(path).schemes[0], None, None, 8)
+    scheme = load_scenario(path).schemes[0].build(BuildContext(frames=8))
     received, agreement = hear(scheme, clip, snr_db)
     here = receive_alone(scheme, received, agreement)
     assert (here.lost == 0) == whole and here.lost < here.blocks

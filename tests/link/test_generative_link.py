@@ -80,7 +80,7 @@ def test_frames_that_are_not_read_are_interpolated(weights):
     reconstructor = GmlrReconstructor(weights, sensor, FitSettings(epochs=5, learn="latent"))
     scene = Frames(torch.rand(1, 4, 64, 64))
     (restored,) = reconstructor.restore_many([sensor.measure(scene, Seeds(0))])
-    plane = torch.tensor(restored.told["plane"])
+    plane = torch.tensor(restored.diagnostics["plane"])
     torch.testing.assert_close(plane[1], (2 * plane[0] + plane[3]) / 3, atol=2e-4, rtol=0)
     assert restored.frames.pixels.shape == (1, 4, 64, 64)
     assert sensor.frame_kinds(scene.shape) == ("read", "skipped", "skipped", "read")

@@ -16,17 +16,16 @@ from small_runs import job, records as points_of
 from semlink.caching import Memo
 from semlink.errors import Infeasible, ResultsError, ScenarioError
 from semlink.feedback import SNR_BITS
+from semlink.link.chain.calibration import LinkCalibration
 from semlink.link.chain.link import Link
-from semlink.link.chain.rehearsal import LinkCalibration
 from semlink.link.chain.transmit import run_clip
 from semlink.link.plots.over_time import time_sheet
 from semlink.link.results.finished import read_run
 from semlink.link.results.rows import Row, from_json, to_json, write_csv
 from semlink.link.scenario.build import build_link
-from semlink.link.schemes.digital.build import coding_name
 from semlink.link.schemes.digital.burst_schedule import Rules
 from semlink.link.schemes.digital.interactive import InteractiveScheme
-from semlink.link.schemes.digital.mcs_ladder import pick, starting_snr_db, threshold_ladder
+from semlink.link.schemes.digital.mcs_ladder import pick, threshold_ladder
 from semlink.link.schemes.digital.spec import DigitalSpec
 from semlink.link.sweep.run import run
 from semlink.payload import Agreement, Frames, FrameShape, Packet, Point
@@ -45,7 +44,7 @@ from semlink.phy.channels.interference import Interference
 from semlink.phy.channels.phase_noise import PhaseNoise
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.coding.link_adaptation import Adaptive, Harq
-from semlink.phy.coding.mcs_tables import mcs_table
+from semlink.phy.coding.mcs_tables import mcs_name, mcs_table
 from semlink.phy.coding.snr_thresholds import block_error_rate, threshold_snr_db
 from semlink.phy.effective_snr import effective_snr_db, quantised, whole_db
 from semlink.phy.qam import demap, map_bits
@@ -56,7 +55,9 @@ from semlink.phy.waveforms.single_carrier import SingleCarrier
 from semlink.seeds import Seeds
 from semlink.units import from_db
 
-TABLE = {coding_name(c): c for c in (LdpcCoding(m.bits_per_symbol, m.rate, 1024) for m in mcs_table(1))}
+TABLE = {
+    mcs_name(c.bits_per_symbol, c.rate): c for c in (LdpcCoding(m.bits_per_symbol, m.rate, 1024) for m in mcs_table(1))
+}
 
 
 @pytest.fixture
@@ -170,9 +171,9 @@ def adaptive_link(channel, delay: int, waveform=None, harq: Harq | None = None, 
 
 
 def outcomes(clip: Frames, link: Link, snr_db: float, trials: int, uses: int = 4000):
-    rehearsal = LinkCalibration(link, [clip], 77, snr_db, Memo(9))
+    calibration = LinkCalibration(link, [clip], 77, snr_db, Memo(9))
     point = link.point(snr_db, uses, None, clip.shape)
-    agreed = link.transmitter.agree(clip.shape, point, rehearsal)
+    agreed = link.transmitter.agree(clip.shape, point, calibration)
     return [
         run_clip(link, clip, agreed, Seeds(5, (0,), trial), budget=uses, audit=trial == 0) for trial in range(trials)
     ]
@@ -215,10 +216,10 @@ def test_a_backoff_loses_less(clip):
 
 def test_the_start_is_what_the_law_of_the_channel_allows():
     link = adaptive_link(Rayleigh(), 1, SingleCarrier())
-    rehearsal = LinkCalibration(link, [], 77, 20.0, Memo(9))
-    tenth = starting_snr_db(rehearsal, 500, 0.1)
+    calibration = LinkCalibration(link, [], 77, 20.0, Memo(9))
+    tenth = calibration.starting_snr_db(500, 0.1)
     exact = 20 + 10 * math.log10(-math.log(0.9))
-    assert abs(tenth - exact) < 2.5 and starting_snr_db(rehearsal, 500, 0.5) > tenth
+    assert abs(tenth - exact) < 2.5 and calibration.starting_snr_db(500, 0.5) > tenth
 
 
 def test_adaptation_goes_with_harq(clip):

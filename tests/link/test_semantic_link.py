@@ -13,7 +13,7 @@ from elsewhere import received_elsewhere
 from semantic_toys import SENSOR, untrained
 
 from semlink.errors import Infeasible, ScenarioError, SemlinkError
-from semlink.link.chain.rehearsal import LinkCalibration
+from semlink.link.chain.calibration import LinkCalibration
 from semlink.link.chain.transmit import run_clip
 from semlink.link.scenario.build import build_link
 from semlink.link.scenario.loader import load_scenario
@@ -153,7 +153,7 @@ def test_frames_of_any_size_are_padded_and_the_padding_is_paid_for(tmp_path, wei
     blocks = -(-size[0] // 8) * -(-size[1] // 8)
     assert outcome.frames.pixels.shape == clip.pixels.shape
     assert outcome.ledger.spent_on("payload") == 12 * blocks
-    assert agreed.terms["note"] == f"padded to {-(-size[1] // 8) * 8} x {-(-size[0] // 8) * 8} pixels"
+    assert agreed.terms.note == f"padded to {-(-size[1] // 8) * 8} x {-(-size[0] // 8) * 8} pixels"
 
 
 def test_a_budget_below_the_lowest_rate_is_infeasible_and_says_why(tmp_path, weights):
@@ -176,7 +176,7 @@ def test_another_process_receives_the_same_frames_from_what_arrived(tmp_path, we
 def test_an_snr_outside_the_trained_range_runs_and_is_marked(tmp_path, weights):
     link, clip = link_of(tmp_path, scheme(weights)), moving()
     outcome, agreed = send(link, clip, snr_db=-2.0, budget=900)
-    assert agreed.terms["note"] == "extrapolation: trained at 0 .. 20 dB"
+    assert agreed.terms.note == "extrapolation: trained at 0 .. 20 dB"
     assert bool(outcome.frames.pixels.isfinite().all())
     assert "note" not in send(link, clip, snr_db=20.0, budget=900)[1].terms
 

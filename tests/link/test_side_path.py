@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings, strategies as st
 
 from semlink.errors import Infeasible, InterfaceError
-from semlink.link.schemes.coded_header import MARGINS_DB, CodedHeader, rehearsed
+from semlink.link.schemes.coded_header import MARGINS_DB, CodedHeader, calibrated
 from semlink.payload import Received
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.coding.ldpc_coding import LdpcCoding
@@ -129,7 +129,7 @@ def test_bad_calls():
 
 @dataclass
 class Fading:
-    """A rehearsal in which a coding arrives as far as it lies below a gain that fades by up to `depth_db`."""
+    """A calibration in which a coding arrives as far as it lies below a gain that fades by up to `depth_db`."""
 
     depth_db: float
     snr_db: float
@@ -141,12 +141,12 @@ class Fading:
         return 1.0 if coding.bits_per_symbol * coding.code_rate <= CodedHeader().coding(50, floor_db).rate * 2 else 0.5
 
 
-def test_the_rehearsed_margin_is_the_smallest_that_delivers():
-    path = rehearsed(CodedHeader(), 50, 12.0, Fading(9.0, 12.0), most_uses=10_000)
-    assert 8 <= path.margin_db <= 10 and rehearsed(path, 50, 12.0, Fading(9.0, 12.0), most_uses=10_000) == path
+def test_the_calibrated_margin_is_the_smallest_that_delivers():
+    path = calibrated(CodedHeader(), 50, 12.0, Fading(9.0, 12.0), most_uses=10_000)
+    assert 8 <= path.margin_db <= 10 and calibrated(path, 50, 12.0, Fading(9.0, 12.0), most_uses=10_000) == path
 
 
-def test_the_rehearsed_margin_stays_within_its_uses():
-    path = rehearsed(CodedHeader(), 50, 12.0, Fading(9.0, 12.0), most_uses=300)
+def test_the_calibrated_margin_stays_within_its_uses():
+    path = calibrated(CodedHeader(), 50, 12.0, Fading(9.0, 12.0), most_uses=300)
     assert path.uses(50, 12.0) <= 300 and path.margin_db > 0
     assert CodedHeader(MARGINS_DB[MARGINS_DB.index(path.margin_db) + 1]).uses(50, 12.0) > 300

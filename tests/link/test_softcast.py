@@ -23,7 +23,7 @@ from semlink.codecs.analogue.power_allocation import allocate, distortion, estim
 from semlink.codecs.analogue.softcast import LEAST_SIDE_BYTES, SoftCast, described, description_of
 from semlink.codecs.entropy.binary_arithmetic import BitReader, BitWriter, Odds
 from semlink.errors import Infeasible
-from semlink.link.chain.rehearsal import LinkCalibration
+from semlink.link.chain.calibration import LinkCalibration
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.scenario.build import build_link
@@ -64,9 +64,9 @@ class Sent:
         self.link = build_link(
             spec(margin_db=margin_db, **options), channel, None, streams=None, folder=None, frames=len(self.pixels)
         )
-        rehearsal = LinkCalibration(self.link, [clip], 1, snr_db, Memo(8))
+        calibration = LinkCalibration(self.link, [clip], 1, snr_db, Memo(8))
         point = self.link.point(snr_db, None if rate else uses, rate)
-        self.agreement = self.link.transmitter.agree(clip.shape, point, rehearsal)
+        self.agreement = self.link.transmitter.agree(clip.shape, point, calibration)
         self.air = self.link.transmitter.transmit(clip, self.agreement, Seeds(1))
         budget = None if rate else uses
         self.outcome = run_clip(self.link, clip, self.agreement, Seeds(1, (0,), trial), budget=budget, audit=audit)
@@ -347,7 +347,7 @@ def test_a_clip_is_encoded_once_for_all_trials():
 def test_own_rates_are_uses_a_pixel():
     sent = Sent(rate=0.02)
     uses = int(0.02 * scene().size)
-    assert 0.95 * uses < sent.air.payload.iq.shape[1] <= uses == sent.agreement.terms["uses"]
+    assert 0.95 * uses < sent.air.payload.iq.shape[1] <= uses == sent.agreement.terms.uses
 
 
 def test_a_lost_header_leaves_gray():
@@ -383,7 +383,7 @@ def test_erasures_cost_quality_and_nothing_else():
 def test_fading_makes_the_header_robust():
     block_fading = RayleighSpec(kind="rayleigh", coherence="block")
     plain, faded = (Sent(15.0, 4000, channel, margin_db=None) for channel in (AWGN, block_fading))
-    assert plain.agreement.terms["margin_db"] == 0 < faded.agreement.terms["margin_db"]
+    assert plain.agreement.terms.margin_db == 0 < faded.agreement.terms.margin_db
     told = faded.air.ledger.symbols - faded.air.ledger.spent_on("payload")
     assert told <= 0.25 * 4000
 

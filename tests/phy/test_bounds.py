@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from scipy import integrate, stats
 
+from semlink.blocks import ChannelBase
 from semlink.errors import Infeasible
 from semlink.phy.bounds.gain_statistics import carried_by
 from semlink.phy.bounds.rate_bounds import CapacityBound, FiniteBlocklengthBound, OutageCapacityBound, capacity_of
@@ -30,8 +31,11 @@ VARYING = [
 
 
 @dataclass(frozen=True)
-class TwoStates:
+class TwoStates(ChannelBase):
     """A user's channel: strong or weak, as often as not."""
+
+    def __call__(self, iq, snr_db, seeds):
+        return iq
 
     def gain_powers(self, uses: int, draws: int) -> np.ndarray:
         return np.where(np.arange(draws)[:, None] % 2, 1.5, 0.5)

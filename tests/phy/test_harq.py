@@ -14,7 +14,7 @@ from semlink.errors import BoundaryError, InterfaceError
 from semlink.feedback import Burst, BurstContext, Feedback
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
-from semlink.link.chain.interactive import check_same_beginning, output_from
+from semlink.link.chain.interactive import check_same_beginning
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.schemes.digital.burst_schedule import Rules
@@ -54,7 +54,7 @@ def heard(flow: Flow[Symbols], snr_db: float, trial: int) -> Received:
 def loss_after(coding: LdpcCoding, snr_db: float, kind: str, transmissions: int, uses: int) -> tuple[float, int]:
     """Share of blocks that fail after `transmissions` of each, all of them sent every time; number of blocks."""
     random = np.random.default_rng(8)
-    blocks = [random.bytes(room) for room in coding.rooms(uses)]
+    blocks = [random.bytes(room) for room in coding.block_sizes(uses)]
     soft = combined(nothing_heard(coding, uses), heard(coding.send(blocks, uses), snr_db, 0), range(len(blocks)), 0)
     for sent in range(1, transmissions):
         rv = version(kind, sent)
@@ -145,7 +145,7 @@ def test_zeros_are_not_taken_for_a_message():
     """Zeros pass every CRC; an erased block decodes to them, and a block of them may be sent."""
     uses = 2000
     for content in (b"\0", b"x"):
-        blocks = [content * room for room in CODING.rooms(uses)]
+        blocks = [content * room for room in CODING.block_sizes(uses)]
         flow = CODING.send(blocks, uses)
         whole = Received(flow.payload.iq, torch.full((1, uses), 0.1))
         assert CODING.receive(whole) == tuple(blocks)
@@ -226,7 +226,7 @@ def test_multipath_leaves_its_beginning_alone_and_can_be_cut(speed_kmh):
     whole, part = channel(iq, 60.0, Seeds(2)), channel(iq[:, : 137 * 8], 60.0, Seeds(2))
     check_same_beginning(whole.iq, part.iq, "tdl")
     grid = waveform.demodulate(whole, 60.0)
-    rest = waveform.demodulate(output_from(whole, 137 * 14), 60.0)
+    rest = waveform.demodulate(whole.after(137 * 14), 60.0)
     assert torch.allclose(rest.iq, grid.iq[:, -rest.iq.shape[1] :], atol=0.05)
 
 

@@ -16,7 +16,7 @@ from semlink.phy.channels.erasures import Erasure, GilbertElliott
 from semlink.phy.channels.fading import Rayleigh
 from semlink.phy.channels.multipath_38901 import Tdl
 from semlink.phy.channels.phase_noise import PhaseNoise
-from semlink.phy.waveforms.plain import Plain, check_fit
+from semlink.phy.waveforms.plain import Plain
 from semlink.phy.waveforms.single_carrier import SingleCarrier
 from semlink.seeds import Seeds
 
@@ -126,8 +126,8 @@ def test_gradient_reaches_the_data_through_pilots_and_equaliser():
         (lambda: SingleCarrier(doppler=0.1, linewidth=0.1), "at most one"),
         (lambda: SingleCarrier(20, 2, coherence=10), "some blocks have no pilot"),
         (lambda: SingleCarrier(20, 2, coherence=0), "coherence: got 0"),
-        (lambda: check_fit(Plain(), Tdl()), "need Ofdm"),
-        (lambda: check_fit(SingleCarrier(), Tdl()), "need Ofdm"),
+        (lambda: Plain().check_channel(Tdl()), "need Ofdm"),
+        (lambda: SingleCarrier().check_channel(Tdl()), "need Ofdm"),
     ],
 )
 def test_nonsense_is_refused(build, word):

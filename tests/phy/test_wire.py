@@ -56,10 +56,10 @@ codings = st.sampled_from(
 @settings(max_examples=40, deadline=None)
 @given(codings, st.integers(400, 4000), st.randoms(use_true_random=False))
 def test_blocks_come_back_and_the_ledger_is_exact(coding, uses, random):
-    blocks = [random.randbytes(room) for room in coding.rooms(uses)]
+    blocks = [random.randbytes(room) for room in coding.block_sizes(uses)]
     flow = coding.send(blocks, uses)
     assert flow.payload.iq.shape == (1, uses) and flow.ledger.symbols == uses
-    assert flow.ledger.spent_on("payload") * coding.bits_per_symbol == 8 * sum(coding.rooms(uses))
+    assert flow.ledger.spent_on("payload") * coding.bits_per_symbol == 8 * sum(coding.block_sizes(uses))
     received = Received(flow.payload.iq, torch.full((1, uses), 1e-4))
     assert coding.receive(received) == tuple(blocks)
 
@@ -68,7 +68,7 @@ def test_blocks_come_back_and_the_ledger_is_exact(coding, uses, random):
 @given(codings, st.integers(20, 9000))
 def test_as_few_uses_as_hold_the_bytes(coding, num_bytes):
     uses = coding.uses_for(num_bytes, per_block=2)
-    assert sum(room - 2 for room in coding.rooms(uses)) >= num_bytes
+    assert sum(room - 2 for room in coding.block_sizes(uses)) >= num_bytes
 
 
 def test_information_bits_never_exceed_the_rate():
@@ -84,7 +84,7 @@ def test_noise_loses_blocks_and_no_wrong_block_passes():
     coding = LdpcCoding(4, 2 / 3, 1024)
     uses = 12_000
     random = np.random.default_rng(2)
-    blocks = [random.bytes(room) for room in coding.rooms(uses)]
+    blocks = [random.bytes(room) for room in coding.block_sizes(uses)]
     iq = coding.send(blocks, uses).payload.iq
     heard = Awgn()(iq, 8.3, Seeds(2))
     out = coding.receive(Plain().demodulate(heard, 8.3))
@@ -94,7 +94,7 @@ def test_noise_loses_blocks_and_no_wrong_block_passes():
 
 def test_nothing_fits_into_too_few_uses():
     with pytest.raises(Infeasible, match="carry no transport block"):
-        LdpcCoding(2, 0.1).rooms(60)
+        LdpcCoding(2, 0.1).block_sizes(60)
 
 
 @pytest.mark.source("viterbi1967", "section III")

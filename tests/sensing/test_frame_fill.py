@@ -12,6 +12,7 @@ from semlink.seeds import Seeds
 from semlink.sensing.random_projections.frame_interpolation import FrameFill, fill_weights
 from semlink.sensing.random_projections.sensor import RandomSensor
 from semlink.sensing.specs.frame_interpolation import FillSpec
+from semlink.spec import BuildContext
 
 RISING = torch.linspace(0, 1, 6)[:, None, None].expand(6, 4, 5)
 CLIP = Frames(torch.stack([RISING, RISING / 2]))
@@ -23,7 +24,8 @@ CLIP = Frames(torch.stack([RISING, RISING / 2]))
 def test_a_gap_is_filled(method, expected):
     """Brightness rises evenly, so blending is exact and repeating is off by a step."""
     sensor = RandomSensor("identity", skip=(2, 3))
-    filled = FillSpec(kind="fill", method=method).build(sensor).reconstruct(sensor.measure(CLIP, Seeds(0)))
+    fill = FillSpec(kind="fill", method=method).build(BuildContext(sensor=sensor))
+    filled = fill.reconstruct(sensor.measure(CLIP, Seeds(0)))
     assert filled.pixels.shape == CLIP.pixels.shape
     np.testing.assert_allclose(filled.pixels[0, :, 0, 0], expected, atol=1e-6)
     np.testing.assert_allclose(filled.pixels[1, :, 2, 1], np.array(expected) / 2, atol=1e-6)

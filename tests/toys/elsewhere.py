@@ -18,12 +18,12 @@ RECEIVER = """
 import json, pickle, sys
 import numpy as np
 from pydantic import TypeAdapter
-from semlink.link.scenario.build import build_scheme
+from semlink.spec import BuildContext
 from semlink.link.schemes.registry import AnyScheme
 spec, heard, out = sys.argv[1:]
 with open(heard, "rb") as file:
     received, agreement = pickle.load(file)
-receiver = build_scheme(TypeAdapter(AnyScheme).validate_python(json.loads(spec)), None, None, agreement.frames.t)
+receiver = TypeAdapter(AnyScheme).validate_python(json.loads(spec)).build(BuildContext(frames=agreement.frames.t))
 delivered = receiver.receive(received, agreement)
 np.savez(out, pixels=delivered.frames.pixels.numpy(), lost=delivered.lost, blocks=delivered.blocks)
 """

@@ -61,7 +61,7 @@ class Thumbnails:
 class Direct:
     """Pixels as amplitudes of unit average power, a symbol for two pixels of an 8x8 thumbnail."""
 
-    def agree(self, frames, point, rehearsal) -> Agreement:
+    def agree(self, frames, point, calibration) -> Agreement:
         needed = frames.t * frames.h * frames.w // 128
         if point.budget_uses is not None and point.budget_uses < needed:
             raise Infeasible(f"needs {needed} channel uses, got {point.budget_uses}")

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from semlink.blocks import CodecBase
 from semlink.codecs.delta_sigma.binary_maps import LoadedDeltaSigma, MapShape, load_delta_sigma
 from semlink.codecs.delta_sigma.packets import (
     MOST_GROUPS,
@@ -33,7 +34,7 @@ __all__ = ["DeltaSigmaCodec", "check_channels"]
 
 
 @dataclass(frozen=True, slots=True)
-class DeltaSigmaCodec:
+class DeltaSigmaCodec(CodecBase):
     """A trained codec by the name of its weights.
 
     Attributes:

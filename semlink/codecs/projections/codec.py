@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 
+from semlink.blocks import CodecBase
 from semlink.codecs.analogue.chunk_map import read_map, write_map
 from semlink.codecs.entropy.binary_arithmetic import BitReader, BitWriter
 from semlink.codecs.entropy.leb128 import read_leb128, to_leb128
@@ -50,7 +51,7 @@ _START = 40
 
 
 @dataclass(frozen=True, slots=True)
-class ProjectionCodec:
+class ProjectionCodec(CodecBase):
     """A source codec of readings; `layout` says what they are."""
 
     layout: Layout = ()

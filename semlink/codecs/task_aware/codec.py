@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from semlink.blocks import CodecBase, SensorBase
 from semlink.codecs.entropy.range_coder import FARTHEST, Reader, Writer, gaussian_tables
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.rate_search import Knob, best_under
@@ -41,7 +42,7 @@ _RUN_LENGTHS = 24  # levels up to this magnitude are weighed against one less
 
 
 @dataclass(frozen=True, slots=True)
-class TaskAwareCodec:
+class TaskAwareCodec(CodecBase):
     """A trained codec by the name of its weights.
 
     Attributes:
@@ -57,8 +58,8 @@ class TaskAwareCodec:
     weights: str
     slices: int | None = None
     thrift: float = 0.0
-    takes_readings: bool = field(default=True, init=False, repr=False)
     digest: str = field(default="", init=False)
+    takes_readings = True
 
     def __post_init__(self) -> None:
         if self.slices is not None and not 1 <= self.slices <= MOST_SLICES:
@@ -73,6 +74,25 @@ class TaskAwareCodec:
     def counts(self, shape: FrameShape) -> torch.Tensor:
         """The ratio map (h, w) whose readings this codec takes."""
         return load_codec(self.weights).counts(shape.h, shape.w)
+
+    def check_sensor(self, sensor: SensorBase, shape: FrameShape) -> None:
+        """Refuse readings that it was not trained for.
+
+        Raises:
+            InterfaceError: another ratio map, another number of frames, or an aperture.
+        """
+        if shape.t != self.facts["num_frames"]:
+            raise InterfaceError(
+                f"codec {self.weights!r}: clips of {shape.t} frames; allowed: {self.facts['num_frames']}"
+            )
+        have, want = sensor.counts(shape), self.counts(shape)
+        if have is None or sensor.masked:
+            raise InterfaceError(f"codec {self.weights!r}: takes readings of a programmable sensor without aperture")
+        if not torch.equal(have, want):
+            raise InterfaceError(
+                f"codec {self.weights!r}: the sensor's ratio map has mean {float(have.float().mean()):g} measurements; "
+                f"allowed: the one it was trained for, {self.facts['sensor']}"
+            )
 
     def encode(self, slots: np.ndarray, *, max_bytes: int) -> tuple[Packet, ...]:
         """The best packets for readings (T/2, h, w) whose framed size is at most `max_bytes`.

@@ -21,6 +21,7 @@ from zlib import crc32
 import numpy as np
 import torch
 
+from semlink.blocks import CodecBase
 from semlink.codecs.entropy.leb128 import read_leb128, to_leb128
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.video.luma import placed, to_luma8
@@ -35,7 +36,7 @@ _CHECK_BYTES = 2
 
 
 @dataclass(frozen=True, slots=True)
-class CompressAICodec:
+class CompressAICodec(CodecBase):
     """An image model by its CompressAI name.
 
     Attributes:

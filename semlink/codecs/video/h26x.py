@@ -17,6 +17,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
+from semlink.blocks import CodecBase
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.rate_search import Knob, best_under
 from semlink.codecs.video.elementary_stream import Standard, access_units, packets_of
@@ -92,7 +93,7 @@ _FIRST_AT_MOST = 0.92  # of that range: its end is steep
 
 
 @dataclass(frozen=True, slots=True)
-class VideoCodec:
+class VideoCodec(CodecBase):
     """One standard with the options its encoder is run with.
 
     Attributes:

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
 
-from semlink.blocks import Scheme
+from semlink.blocks import OneWayBase
 from semlink.flow import Flow
 from semlink.link.chain.link import Link
 from semlink.link.chain.referee import check_antenna
-from semlink.payload import Agreement, Delivered, Received, Symbols, part_of
+from semlink.payload import Agreement, Delivered, Frames, Received, Symbols, part_of
 from semlink.phy.channels.output import check_channel_output
 from semlink.seeds import Seeds
 
@@ -25,8 +24,12 @@ def over_the_air(
     return air, part_of(link.waveform.demodulate(heard, snr_db), 0, flow.payload.iq.shape[1])
 
 
-def receive_alone(receiver: Scheme, received: Received, agreement: Agreement) -> Delivered:
+def receive_alone(receiver: OneWayBase, received: Received, agreement: Agreement) -> Delivered:
     """The receiver's output from copies of what arrived and what was agreed."""
     received, agreement = pickle.loads(pickle.dumps((received, agreement)))
-    result: Any = receiver.receive(received, agreement)
-    return result if isinstance(result, Delivered) else Delivered(result)
+    return as_delivered(receiver.receive(received, agreement))
+
+
+def as_delivered(made: Frames | Delivered) -> Delivered:
+    """A receiver's output with its counts of blocks, none where it gave frames alone."""
+    return made if isinstance(made, Delivered) else Delivered(made)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from semlink.blocks import is_one_way
 from semlink.errors import BoundaryError
 from semlink.payload import Agreement, Delivered, Frames, Received
 from semlink.seeds import Seeds
@@ -27,9 +28,10 @@ def audit_receiver_independence(
     """
     from semlink.link.chain.air import receive_alone
 
-    decoy = Frames(1.0 - clip.pixels.flip(-1))
-    link.transmitter.transmit(decoy, agreement, seeds)
-    again = receive_alone(pickle.loads(pickle.dumps(link.receiver)), received, agreement)
+    transmitter, receiver = link.transmitter, pickle.loads(pickle.dumps(link.receiver))
+    assert is_one_way(transmitter) and is_one_way(receiver)
+    transmitter.transmit(Frames(1.0 - clip.pixels.flip(-1)), agreement, seeds)
+    again = receive_alone(receiver, received, agreement)
     if not torch.equal(again.frames.pixels, first.frames.pixels):
         raise BoundaryError(
             "the receiver gave other frames for the same reception after another clip was sent; "

@@ -1,10 +1,4 @@
-"""Schemes that talk back: burst by burst, with what the receiver says in between.
-
-Such a scheme offers, instead of `transmit` and `receive`,
-
-    next_burst(frames, agreement, seeds, past, opening) -> Flow[Symbols] | None
-    listen(bursts, agreement) -> Feedback
-    receive(bursts, agreement) -> Frames | Delivered
+"""Feedback schemes: burst by burst, with what the receiver says in between; see `semlink.blocks.Interactive`.
 
 The bursts follow each other on one air: a gain that stands still for 1000
 symbols does so across them. Feedback is free of errors and of charge, but its
@@ -17,18 +11,19 @@ from __future__ import annotations
 import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
+from semlink.blocks import InteractiveBase, is_interactive
 from semlink.errors import BoundaryError, InterfaceError
 from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
 from semlink.flow import Flow
 from semlink.ledger import ledger_of
+from semlink.link.chain.air import as_delivered
 from semlink.link.chain.referee import check_antenna, check_frames
-from semlink.payload import Agreement, ChannelOutput, Delivered, Frames, Received, Symbols, is_per_symbol, part_of
+from semlink.payload import Agreement, ChannelOutput, Delivered, Frames, Received, Symbols, part_of
 from semlink.phy.channels.output import check_channel_output
-from semlink.phy.channels.tapped_delay_line import Echoes
 from semlink.phy.effective_snr import whole_db
 from semlink.phy.waveforms.pilots import probe
 from semlink.seeds import Seeds
@@ -65,7 +60,7 @@ class Air:
         if budget is None:
             return None
         waveform = self.link.waveform
-        if _continues(waveform):
+        if waveform.continues:
             return max(waveform.data_uses(budget) - _length(self.data), 0)
         return waveform.data_uses(max(budget - _length(self.samples), 0))
 
@@ -80,7 +75,7 @@ class Air:
         if _length(flow) == 0:
             nothing = torch.zeros(1, 0)
             return replace(self, data=data), Received(nothing.to(torch.complex64), nothing)
-        if _continues(waveform):
+        if waveform.continues:
             samples = waveform.modulate(data)
         else:
             samples = _joined(self.samples, waveform.modulate(flow))
@@ -88,59 +83,43 @@ class Air:
         sent = samples.payload.iq
         heard = check_channel_output(self.link.channel(sent.clone(), self.snr_db, self.seeds), sent)
         if self.heard is not None:
-            check_same_beginning(heard.iq, self.heard.iq, type(self.link.channel).__name__)
-        if _continues(waveform):
+            check_same_beginning(heard.iq, self.heard.iq, self.link.channel.name)
+        if waveform.continues:
             received = part_of(waveform.demodulate(heard, self.snr_db), _length(self.data), _length(data))
         else:
-            received = part_of(waveform.demodulate(output_from(heard, old), self.snr_db), 0, _length(flow))
+            received = part_of(waveform.demodulate(heard.after(old), self.snr_db), 0, _length(flow))
         return replace(self, data=data, samples=samples, heard=heard), received
 
 
 def run_bursts(
     link: Link, clip: Frames, agreement: Agreement, seeds: Seeds, *, budget: int | None = None, audit: bool = False
 ) -> Outcome:
-    """Send one clip with a scheme that talks back; arguments and errors as `chain.run_clip`."""
+    """Send one clip with a feedback scheme; arguments and errors as `chain.run_clip`."""
     from semlink.link.chain.link import Outcome
 
     silence = Flow(Symbols(torch.zeros(1, 0, dtype=torch.complex64)))
     air = Air(link, agreement.point.snr_db, seeds, silence, silence)
     past: list[SentBurst] = []
     bursts: list[Burst] = []
-    scheme: Any = link.transmitter
+    scheme, receiver = link.transmitter, link.receiver
+    assert is_interactive(scheme) and is_interactive(receiver)
     while True:
-        opening = _opening(air, agreement, past, budget)
+        opening = _opening(air, scheme, agreement, past, budget)
         flow = scheme.next_burst(clip, agreement, seeds, tuple(past), opening)
         if flow is None:
             break
         if len(past) == MOST_BURSTS:
-            raise InterfaceError(f"{type(scheme).__name__} wants more than {MOST_BURSTS} bursts for one clip")
+            raise InterfaceError(f"{scheme.name} wants more than {MOST_BURSTS} bursts for one clip")
         air, received = air.carry(flow, budget)
         bursts.append(Burst(_marked(received, opening), opening))
-        past.append(SentBurst(_length(flow), opening, _answer(link.receiver, bursts, agreement)))
-    delivered = _decoded(link.receiver, bursts, agreement)
+        past.append(SentBurst(_length(flow), opening, _answer(receiver, bursts, agreement)))
+    delivered = _decoded(receiver, bursts, agreement)
     check_frames(delivered.frames, clip)
     if audit:
         _audit_receiver_independence(link, clip, agreement, seeds, past, bursts, delivered)
     genie = sorted({name for burst in bursts for name in burst.received.genie})
     ledger, said = air.samples.ledger, tuple(p.feedback for p in past)
     return Outcome(delivered.frames, ledger, delivered.blocks, delivered.lost, tuple(genie), said)
-
-
-def output_from(heard: ChannelOutput, start: int) -> ChannelOutput:
-    """What was heard from symbol `start` on."""
-    if start == 0:
-        return heard
-    total = heard.iq.shape[1]
-    parts: dict[str, Any] = {
-        name: value[:, start:]
-        for name in ("iq", "gain", "erased", "noise_var")
-        if is_per_symbol(value := getattr(heard, name), total)
-    }
-    if isinstance(heard, Echoes) and heard.taps is not None:
-        stride = min(heard.stride, 16)
-        knots = start + stride * torch.arange(-(-(total - start) // stride) + 1)
-        parts |= {"taps": heard.taps_at(knots), "stride": stride}
-    return replace(heard, **parts)
 
 
 def check_same_beginning(now: torch.Tensor, before: torch.Tensor, channel: str) -> None:
@@ -153,16 +132,17 @@ def check_same_beginning(now: torch.Tensor, before: torch.Tensor, channel: str) 
     change = (now[:, :settled] - before[:, :settled]).abs()
     if bool((change > SAME * (1 + before.abs().mean())).any()):
         raise InterfaceError(
-            f"channel {channel} delivers other symbols when more of them follow; schemes that talk back "
+            f"channel {channel} delivers other symbols when more of them follow; feedback schemes "
             "(harq, mcs: adaptive) need one that draws its chance in the order of time"
         )
 
 
-def _opening(air: Air, agreement: Agreement, past: Sequence[SentBurst], budget: int | None) -> BurstContext:
+def _opening(
+    air: Air, scheme: InteractiveBase, agreement: Agreement, past: Sequence[SentBurst], budget: int | None
+) -> BurstContext:
     """What both ends know now; a genie scheme also the SNR that symbols sent now would meet."""
     opening = BurstContext(air.room(budget))
-    ahead = getattr(air.link.transmitter, "symbols_ahead", None)
-    symbols = ahead(agreement, tuple(past), opening) if ahead is not None else 0
+    symbols = scheme.symbols_ahead(agreement, tuple(past), opening)
     if not symbols:
         return opening
     _, received = air.carry(probe(symbols), None)
@@ -176,18 +156,17 @@ def _marked(received: Received, opening: BurstContext) -> Received:
     return replace(received, genie={**received.genie, "snr_ahead": opening.snr_ahead_db})
 
 
-def _answer(receiver: Any, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
+def _answer(receiver: InteractiveBase, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
     """Feedback made from copies, and itself a copy."""
     feedback = receiver.listen(*pickle.loads(pickle.dumps((tuple(bursts), agreement))))
     if not isinstance(feedback, Feedback):
-        raise InterfaceError(f"{type(receiver).__name__}.listen returned {type(feedback).__name__}; need Feedback")
+        raise InterfaceError(f"{receiver.name}.listen returned {type(feedback).__name__}; need Feedback")
     acks = tuple(bool(ack) for ack in feedback.acks)
     return Feedback(acks, None if feedback.snr_db is None else int(feedback.snr_db))
 
 
-def _decoded(receiver: Any, bursts: Sequence[Burst], agreement: Agreement) -> Delivered:
-    result = receiver.receive(*pickle.loads(pickle.dumps((tuple(bursts), agreement))))
-    return result if isinstance(result, Delivered) else Delivered(result)
+def _decoded(receiver: InteractiveBase, bursts: Sequence[Burst], agreement: Agreement) -> Delivered:
+    return as_delivered(receiver.receive(*pickle.loads(pickle.dumps((tuple(bursts), agreement)))))
 
 
 def _audit_receiver_independence(
@@ -200,11 +179,10 @@ def _audit_receiver_independence(
     first: Delivered,
 ) -> None:
     """Begin to send a decoy, then let a fresh receiver answer and decode the same bursts again."""
-    decoy: Any = link.transmitter
-    decoy.next_burst(
-        Frames(1.0 - clip.pixels.flip(-1)), agreement, seeds, (), past[0].opening if past else BurstContext()
-    )
-    fresh = pickle.loads(pickle.dumps(link.receiver))
+    transmitter, fresh = link.transmitter, pickle.loads(pickle.dumps(link.receiver))
+    assert is_interactive(transmitter) and is_interactive(fresh)
+    decoy = Frames(1.0 - clip.pixels.flip(-1))
+    transmitter.next_burst(decoy, agreement, seeds, (), past[0].opening if past else BurstContext())
     answers = [_answer(fresh, bursts[: number + 1], agreement) for number in range(len(bursts))]
     again = _decoded(fresh, bursts, agreement)
     if answers != [p.feedback for p in past] or not torch.equal(again.frames.pixels, first.frames.pixels):
@@ -212,11 +190,6 @@ def _audit_receiver_independence(
             "the receiver gave other answers or frames for the same bursts after another clip was begun; "
             "it uses something that did not reach its antenna"
         )
-
-
-def _continues(waveform: Any) -> bool:
-    """Whether a waveform's pattern runs on from burst to burst, instead of beginning anew."""
-    return bool(getattr(waveform, "continues", False))
 
 
 def _joined(before: Flow[Symbols], after: Flow[Symbols]) -> Flow[Symbols]:

@@ -4,60 +4,88 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from semlink.blocks import Channel, Scheme, Waveform
+from semlink.blocks import ChannelBase, Scheme, WaveformBase, is_bound, is_sensing
+from semlink.errors import InterfaceError, ScenarioError
 from semlink.feedback import Feedback
 from semlink.ledger import Ledger
-from semlink.payload import Agreement, Frames, FrameShape, Point
+from semlink.payload import Agreement, ChannelOutput, Frames, FrameShape, Point
+from semlink.plugins import adapted
+from semlink.seeds import Seeds
+
+if TYPE_CHECKING:
+    import torch
+
+
+class NoChannel(ChannelBase):
+    """In the place of a channel for what sends nothing."""
+
+    __slots__ = ()
+    name = "no channel"
+
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
+        raise InterfaceError("there is no channel to send over")
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """A scheme's two ends, and the air between them."""
+    """A scheme's two ends, and the air between them.
+
+    Blocks that inherit from no base of `semlink.blocks` are fitted to theirs.
+    A scheme that sends nothing may do without a channel.
+
+    Raises:
+        InterfaceError: a block lacks a method.
+    """
 
     transmitter: Scheme
     receiver: Scheme
-    waveform: Waveform
-    channel: Channel
+    waveform: WaveformBase
+    channel: ChannelBase
+
+    def __post_init__(self) -> None:
+        fitted = {
+            "transmitter": adapted("scheme", self.transmitter),
+            "receiver": adapted("scheme", self.receiver),
+            "waveform": adapted("waveform", self.waveform),
+            "channel": NoChannel() if self.channel is None else adapted("channel", self.channel),
+        }
+        for part, block in fitted.items():
+            object.__setattr__(self, part, block)
+        if self.channel.name == NoChannel.name and not self.is_sensing:
+            raise ScenarioError(f"scheme {self.transmitter.name} sends symbols, and no channel is given")
 
     @property
     def is_bound(self) -> bool:
-        return bool(getattr(self.transmitter, "is_bound", False))
+        return is_bound(self.transmitter)
 
     @property
     def is_sensing(self) -> bool:
-        return bool(getattr(self.transmitter, "is_sensing", False))
+        return is_sensing(self.transmitter)
 
     def measurements_per_pixel(self, agreement: Agreement) -> float | None:
         """What sensing costs, where there is a sensor."""
-        cost = getattr(self.transmitter, "measurements_per_pixel", None)
-        return None if cost is None else float(cost(agreement))
+        return self.transmitter.measurements_per_pixel(agreement)
 
     def group_frames(self, frames: FrameShape) -> int:
-        """Frames from one point where decoding can begin to the next: the codec's, else the whole clip."""
-        scheme = getattr(self.transmitter, "inner", self.transmitter)
-        return getattr(getattr(scheme, "codec", None), "gop", None) or frames.t
+        """Frames from one point where decoding can begin to the next."""
+        return self.transmitter.group_frames(frames)
 
     def is_certain(self, agreement: Agreement) -> bool:
         """Whether every trial is the same: no noise anywhere."""
-        certain = getattr(self.transmitter, "is_certain", None)
-        if certain is not None:
-            return bool(certain(agreement))
-        return self.is_bound and self.measurements_per_pixel(agreement) is None
+        return self.transmitter.is_certain(agreement)
 
     def frame_kinds(self, frames: FrameShape, rate: float | None) -> list[str]:
         """What each frame is to the sensor, such as `key` or `non-key`; empty where all are alike."""
-        kinds = getattr(self.transmitter, "frame_kinds", None)
-        return [] if kinds is None else list(kinds(frames, rate))
+        return list(self.transmitter.frame_kinds(frames, rate))
 
     def point(
         self, snr_db: float, budget_uses: int | None, rate: float | None, frames: FrameShape | None = None
     ) -> Point:
         """The operating point as the scheme sees it: pilots taken off the budget, for each group of frames alike."""
         if budget_uses is not None and not self.is_bound:
-            count = getattr(self.transmitter, "num_groups", None)
-            groups = 1 if count is None or frames is None else count(frames)
+            groups = 1 if frames is None else self.transmitter.num_groups(frames)
             budget_uses = groups * self.waveform.data_uses(budget_uses // groups)
         return Point(snr_db, budget_uses, rate)
 
@@ -66,7 +94,7 @@ class Link:
 class Outcome:
     """What one transmission of one clip gave.
 
-    `feedback` is what the receiver said in between, `told` what the reconstruction
+    `feedback` is what the receiver said in between, `diagnostics` what the reconstruction
     tells of itself beside the frames, as plain values that JSON can hold.
     """
 
@@ -76,4 +104,4 @@ class Outcome:
     lost: int = 0
     genie: tuple[str, ...] = ()
     feedback: tuple[Feedback, ...] = ()
-    told: Mapping[str, Any] = field(default_factory=dict)
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from semlink.errors import BudgetExceeded, InterfaceError, LedgerMismatch
 from semlink.flow import Flow
 from semlink.payload import Frames, Symbols
-
-if TYPE_CHECKING:
-    pass
 
 POWER_SIGMAS = 6.0
 POWER_SLACK = 1e-3

@@ -7,9 +7,9 @@ as a pickle, so that no object can be shared by accident.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
-from semlink.blocks import is_interactive
+from semlink.blocks import Progress, is_bound, is_interactive, is_one_way, is_sensing
 from semlink.ledger import Ledger
 from semlink.link.chain.air import over_the_air, receive_alone
 from semlink.link.chain.audit import audit_receiver_independence
@@ -34,15 +34,25 @@ def run_clip(
         ChannelFault: the channel's output cannot be true.
         BoundaryError: the receiver reached beyond its antenna.
     """
-    if link.is_sensing:
+    scheme = link.transmitter
+    if is_sensing(scheme):
         return sense_clips(link, [clip], agreement, [seeds])[0]
-    if link.is_bound:
-        return Outcome(*link.transmitter.ideal(clip, agreement, link.channel, seeds))  # type: ignore[attr-defined]
-    if is_interactive(link.transmitter):
+    if is_bound(scheme):
+        return Outcome(*scheme.ideal(clip, agreement, link.channel, seeds))
+    if is_interactive(scheme):
         return run_bursts(link, clip, agreement, seeds, budget=budget, audit=audit)
-    flow = link.transmitter.transmit(clip, agreement, seeds)
+    return _send_once(link, clip, agreement, seeds, budget=budget, audit=audit)
+
+
+def _send_once(
+    link: Link, clip: Frames, agreement: Agreement, seeds: Seeds, *, budget: int | None, audit: bool
+) -> Outcome:
+    """The way of most schemes: symbols, channel, frames."""
+    transmitter, receiver = link.transmitter, link.receiver
+    assert is_one_way(transmitter) and is_one_way(receiver)
+    flow = transmitter.transmit(clip, agreement, seeds)
     air, received = over_the_air(link, flow, agreement.point.snr_db, seeds, budget)
-    delivered = receive_alone(link.receiver, received, agreement)
+    delivered = receive_alone(receiver, received, agreement)
     check_frames(delivered.frames, clip)
     if audit:
         audit_receiver_independence(link, clip, received, agreement, seeds, delivered)
@@ -54,8 +64,10 @@ def sense_clips(
     clips: Sequence[Frames],
     agreement: Agreement,
     seeds: Sequence[Seeds],
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[Outcome]:
     """What a scheme that sends nothing makes of clips (1, t, h, w), each with its own seeds."""
-    sensed = link.transmitter.sense(clips, agreement, seeds, progress)  # type: ignore[attr-defined]
-    return [Outcome(clip.frames, Ledger(), told=clip.told) for clip in sensed]
+    scheme = link.transmitter
+    assert is_sensing(scheme)
+    sensed = scheme.sense(clips, agreement, seeds, progress)
+    return [Outcome(clip.frames, Ledger(), diagnostics=clip.diagnostics) for clip in sensed]

@@ -11,17 +11,19 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-import sys
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
+
+from pydantic import BaseModel
 
 from semlink import __version__
 from semlink.errors import ResultsError
 from semlink.link.citations.docstring_sources import ROOT, Citation, citations, locate
 from semlink.link.metrics.intervals import wilson
 from semlink.link.metrics.registry import METRICS
+from semlink.plugins.specs import PluginSpec
 
 __all__ = ["REFERENCES", "cite", "cite_scenario", "read_bib"]
 
@@ -115,9 +117,8 @@ def _places(target: Any, folder: Path | None) -> Iterator[tuple[Path, str | None
     elif isinstance(target, list | tuple | set | frozenset):
         yield from _each(target, folder)
     else:
-        kind = getattr(target, "kind", None)
-        if hasattr(target, "model_extra") and isinstance(kind, str) and target.model_extra is not None:
-            yield locate(_plugin_name(kind), folder)
+        if isinstance(target, PluginSpec):
+            yield locate(_plugin_name(target.kind), folder)
         else:
             yield from _defined(type(target))
             yield from _each(_held(target), folder)
@@ -134,16 +135,16 @@ def _held(target: Any) -> Iterable[Any]:
     """The field values of a spec or a block."""
     if dataclasses.is_dataclass(target):
         return [getattr(target, f.name, None) for f in dataclasses.fields(target)]
-    if hasattr(type(target), "model_fields"):
-        return [getattr(target, name) for name in type(target).model_fields]
+    if isinstance(target, BaseModel):
+        return dict(target).values()
     return ()
 
 
 def _defined(target: Any) -> Iterator[tuple[Path, str]]:
     """The file and top-level name of a class or function, if it has a file."""
-    module = sys.modules.get(getattr(target, "__module__", None) or "")
-    path = getattr(module, "__file__", None)
-    if path and path.endswith(".py") and target.__module__ != "builtins":
+    module = inspect.getmodule(target)
+    path = None if module is None else vars(module).get("__file__")
+    if path and path.endswith(".py"):
         yield Path(path).resolve(), target.__qualname__.split(".")[0]
 
 
@@ -151,6 +152,7 @@ def _plugin_name(kind: str) -> str:
     """`module:Class` of a plug-in, looked up among the installed ones where `kind` is a plain name."""
     if ":" in kind:
         return kind
-    from semlink.spec import INTERFACES, offered
+    from semlink.plugins.entry_points import INTERFACES, offered
 
-    return next((offered(joint)[kind].value for joint in (*INTERFACES, "metric") if kind in offered(joint)), kind)
+    found = (offered(interface).get(kind) for interface in (*INTERFACES, "metric"))
+    return next((entry.value for entry in found if entry is not None), kind)

@@ -21,7 +21,7 @@ from semlink.errors import InterfaceError, ScenarioError, SemlinkError
 from semlink.link.metrics.ms_ssim import ms_ssim
 from semlink.link.metrics.psnr_ssim import psnr_by_frame, psnr_db, ssim, ssim_by_frame
 from semlink.plugins import fingerprint, load_class
-from semlink.spec import offered
+from semlink.plugins.entry_points import offered
 
 __all__ = ["METRICS", "PSNR", "Metric", "check_metric_name", "generic", "metric_key", "metrics_named", "named_column"]
 

@@ -224,8 +224,8 @@ def _conditions(rows: Sequence[Row]) -> str:
     """Channel (where the titles don't say it), clips and trials behind the points."""
     channels = {r.channel for r in rows}
     parts = [f"Channel: {rows[0].channel}"] if len(channels) == 1 and rows[0].channel else []
-    for name in ("clips", "trials"):
-        found = [n for n in (getattr(r, name) for r in rows) if n]
+    for name, counts in (("clips", [r.clips for r in rows]), ("trials", [r.trials for r in rows])):
+        found = [n for n in counts if n]
         if found:
             low, high = min(found), max(found)
             parts.append(f"{low if low == high else f'{low} to {high}'} {name[:-1] if high == 1 else name}")

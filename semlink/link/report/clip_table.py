@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatch
 from pathlib import Path
 from typing import Any
@@ -72,10 +72,9 @@ def write_table(records: Iterable[Mapping[str, Any]], spec: TableSpec, folder: P
     found = cells(records, spec)
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    names = [field.name for field in fields(Cell)]
-    writer.writerow(names)
+    writer.writerow([field.name for field in fields(Cell)])
     for cell in found:
-        writer.writerow([_plain(getattr(cell, name), name) for name in names])
+        writer.writerow([_plain(content, name) for name, content in asdict(cell).items()])
     write_atomic(folder / "table.csv", text.getvalue().encode())
     write_atomic(folder / "table.md", as_markdown(found, spec).encode())
     return [folder / "table.csv", folder / "table.md"]

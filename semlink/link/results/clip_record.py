@@ -31,7 +31,7 @@ def clip_record(name: str, motion: str, trials: Sequence[ClipTrial], metrics: Se
         **_over_time(trials, metrics),
         **_losses(trials),
         **_feedback(trials),
-        **({"told": dict(trials[0].told)} if trials[0].told else {}),
+        **({"told": dict(trials[0].diagnostics)} if trials[0].diagnostics else {}),
     }
 
 
@@ -76,7 +76,7 @@ def _losses(trials: Sequence[ClipTrial]) -> dict[str, Any]:
 
 
 def _feedback(trials: Sequence[ClipTrial]) -> dict[str, Any]:
-    """Bursts and feedback bits of each trial, where the receiver talks back."""
+    """Bursts and feedback bits of each trial, where the receiver answers."""
     if not any(t.feedback for t in trials):
         return {}
     return {

@@ -23,7 +23,7 @@ class ClipTrial:
     lost: int
     by_frame: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     feedback: tuple[Feedback, ...] = ()
-    told: Mapping[str, Any] = field(default_factory=dict)
+    diagnostics: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def channel_uses(self) -> float:

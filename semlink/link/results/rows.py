@@ -95,9 +95,14 @@ class Row:
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "extra")
 
 
+def own_columns(row: Row) -> dict[str, str | float | bool | None]:
+    """The own columns of `row` by name."""
+    return {name: getattr(row, name) for name in COLUMNS}
+
+
 def value(row: Row, column: str) -> float | None:
     """A number of `row`, own or extra; None where it is empty, text or not a number."""
-    found = row.extra.get(column) if column not in COLUMNS else getattr(row, column)
+    found = (row.extra | own_columns(row)).get(column)
     if isinstance(found, str | bool) or found is None or math.isnan(found):
         return None
     return float(found)
@@ -112,7 +117,7 @@ def cost_column(rows: Iterable[Row]) -> str:
 
 def cells(row: Row) -> tuple[str, ...]:
     """The own columns of `row` as they stand in the file; equal for rows that a reader cannot tell apart."""
-    return tuple(_cell(name, getattr(row, name)) for name in COLUMNS)
+    return tuple(_cell(name, content) for name, content in own_columns(row).items())
 
 
 def write_csv(rows: Sequence[Row], path: str | os.PathLike[str]) -> None:
@@ -170,7 +175,7 @@ def read_folder(directory: str | os.PathLike[str]) -> tuple[Row, ...]:
 
 def to_json(row: Row) -> dict[str, Any]:
     """`row` as plain JSON values; infinities as the words 'inf' and '-inf'."""
-    own = {name: _plain(getattr(row, name)) for name in COLUMNS}
+    own = {name: _plain(content) for name, content in own_columns(row).items()}
     return own | {"extra": {name: _plain(v) for name, v in row.extra.items()}}
 
 

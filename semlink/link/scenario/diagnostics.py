@@ -11,7 +11,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from semlink.spec import INTERFACES, offered
+from semlink.plugins.entry_points import INTERFACES, offered
 
 Loc = tuple[int | str, ...]
 
@@ -104,7 +104,7 @@ def say(error: Any) -> str:
 def _unknown_kind(context: Any, got: Any) -> str:
     kinds = [k.strip("' ") for k in context["expected_tags"].split(",")]
     kinds = [k for k in kinds if k != "plug-in"]
-    kinds += [k for joint in INTERFACES for k in offered(joint) if context["tag"] == k]
+    kinds += [k for interface in INTERFACES for k in offered(interface) if context["tag"] == k]
     return (
         f"unknown kind {context['tag']!r}, expected one of {', '.join(kinds)}, or module:Class or file.py:Class"
         + _hint(context["tag"], kinds)

@@ -102,9 +102,9 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], yaml.Node]:
         place = f"{path}:{text[: fault.position].count(chr(10)) + 1}"
         raise ScenarioError(f"{place}: not valid YAML: character {text[fault.position]!r}") from fault
     except yaml.YAMLError as fault:
-        mark = getattr(fault, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        raise ScenarioError(f"{path}{line}: not valid YAML: {getattr(fault, 'problem', None) or fault}") from fault
+        marked = fault if isinstance(fault, yaml.MarkedYAMLError) else yaml.MarkedYAMLError()
+        line = f":{marked.problem_mark.line + 1}" if marked.problem_mark else ""
+        raise ScenarioError(f"{path}{line}: not valid YAML: {marked.problem or fault}") from fault
     if node is None or not isinstance(tree, dict):
         raise ScenarioError(f"{path}:1: expected a mapping of keys such as name, source, channel, sweep, schemes")
     _refuse_twice(path, node)

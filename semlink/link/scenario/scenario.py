@@ -8,9 +8,11 @@ from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, field_
 
 from semlink.link.metrics.registry import METRICS, check_metric_name
 from semlink.link.scenario.published_table import TableSpec
+from semlink.link.schemes.base import SchemeSpec
 from semlink.link.schemes.registry import AnyScheme
 from semlink.phy.specs.channels import AnyChannel, MultipathSpec
 from semlink.phy.specs.waveforms import AnyWaveform, OfdmSpec
+from semlink.plugins.specs import SchemePlugin
 from semlink.sensing.specs.sources import AnySource
 from semlink.spec import Spec
 
@@ -73,7 +75,7 @@ class Scenario(Spec):
     @field_validator("schemes")
     @classmethod
     def _unique(cls, schemes: list[Any]) -> list[Any]:
-        names = [getattr(s, "name", None) or (s.model_extra or {}).get("name", s.kind) for s in schemes]
+        names = [scheme_name(scheme) for scheme in schemes]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:
             raise ValueError(f"two schemes are called {twice[0]!r}; names must differ")
@@ -109,8 +111,8 @@ class Scenario(Spec):
     @model_validator(mode="after")
     def _has_operating_points(self) -> Scenario:
         for scheme in self.schemes:
-            if scheme.kind == "sensing":
-                continue
+            if not scheme.sends or (isinstance(scheme, SchemePlugin) and not self.channel and self.sweep is None):
+                continue  # what a user's scheme does shows when it is built
             if not self.channel:
                 raise ValueError(f"scheme {scheme_name(scheme)!r} sends symbols, and no channel is given")
             if self.sweep is None:
@@ -120,12 +122,11 @@ class Scenario(Spec):
         return self
 
 
-def scheme_name(scheme: Any) -> str:
+def scheme_name(scheme: SchemeSpec | SchemePlugin) -> str:
     """The name that a scheme has in tables and plots."""
-    own = getattr(scheme, "name", None) or (getattr(scheme, "model_extra", None) or {}).get("name")
-    return str(own or scheme.kind)
+    return scheme.name or scheme.kind
 
 
-def rates_of(scheme: Any) -> list[float] | None:
+def rates_of(scheme: SchemeSpec | SchemePlugin) -> list[float] | None:
     """The scheme's own operating points, None where the budget rules."""
-    return getattr(scheme, "rates", None) or (getattr(scheme, "model_extra", None) or {}).get("rates")
+    return scheme.rates

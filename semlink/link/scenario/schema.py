@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, get_args
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from semlink.codecs.specs import CODECS
 from semlink.link.scenario.scenario import Scenario
@@ -43,11 +47,16 @@ def fields_at(loc: tuple[int | str, ...]) -> list[str]:
             model = kin[0]
         elif part in by_kind:
             model = by_kind[str(part)]
-        elif hasattr(model, "model_fields") and part in model.model_fields:
+        elif part in _fields(model):
             annotation = model.model_fields[part].annotation
-            choices = [choice for choice in (annotation, *get_args(annotation)) if hasattr(choice, "model_fields")]
+            choices = [choice for choice in (annotation, *get_args(annotation)) if _fields(choice)]
             model = next(iter(choices), model)
     return list(model.model_fields)
+
+
+def _fields(model: object) -> Mapping[str, FieldInfo]:
+    """The keys of a model, none of anything else."""
+    return model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
 
 
 def _kinds(spec: Any) -> tuple[str, ...]:

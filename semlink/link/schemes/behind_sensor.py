@@ -9,9 +9,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Protocol, TypeVar
 
-from semlink.blocks import Calibration, is_interactive
+from semlink.blocks import (
+    BoundBase,
+    Calibration,
+    ChannelBase,
+    InteractiveBase,
+    OneWayBase,
+    Scheme,
+    SchemeBase,
+    is_bound,
+    is_interactive,
+    is_one_way,
+)
+from semlink.errors import InterfaceError
 from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
 from semlink.flow import Flow
 from semlink.ledger import Ledger
@@ -19,15 +31,25 @@ from semlink.link.schemes.camera import Camera
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols
 from semlink.seeds import Seeds
 
-__all__ = ["BehindSensor", "InteractiveBehindSensor", "ReconstructedView", "View", "behind"]
+__all__ = [
+    "BehindSensor",
+    "BoundBehindSensor",
+    "InteractiveBehindSensor",
+    "ReconstructedView",
+    "View",
+    "behind",
+]
+
+S = TypeVar("S", bound=SchemeBase)
 
 
 class View(Protocol):
     """What a scheme behind a sensor sees."""
 
-    camera: Camera
+    @property
+    def camera(self) -> Camera: ...
 
-    def fitted(self, inner: Any, shape: FrameShape) -> Any:
+    def fitted(self, inner: S, shape: FrameShape) -> S:
         """`inner` for scenes of this shape.
 
         Raises:
@@ -50,7 +72,7 @@ class ReconstructedView:
 
     camera: Camera
 
-    def fitted(self, inner: Any, shape: FrameShape) -> Any:
+    def fitted(self, inner: S, shape: FrameShape) -> S:
         return inner
 
     def shown(self, frames: Frames, seeds: Seeds) -> Frames:
@@ -60,12 +82,19 @@ class ReconstructedView:
         return decoded
 
 
-@dataclass(frozen=True, slots=True)
-class _Behind:
-    """What schemes that listen and those that do not have in common."""
+class _Behind(SchemeBase):
+    """What all schemes behind a sensor have in common; a subclass has `view`, and `inner` of its kind."""
 
+    __slots__ = ()
     view: View
-    inner: Any
+
+    @property
+    def _scheme(self) -> SchemeBase:
+        """The scheme that is behind the sensor."""
+        raise NotImplementedError
+
+    def camera_at(self, rate: float | None) -> Camera:
+        return self.view.camera
 
     def measurements_per_pixel(self, agreement: Agreement) -> float:
         return self.view.camera.cost(agreement.frames)
@@ -73,66 +102,102 @@ class _Behind:
     def frame_kinds(self, frames: FrameShape, rate: float | None) -> Sequence[str]:
         return self.view.camera.frame_kinds(frames)
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
+    def group_frames(self, frames: FrameShape) -> int:
+        return self._scheme.group_frames(frames)
+
+    def num_groups(self, frames: FrameShape) -> int:
+        return self.view.fitted(self._scheme, frames).num_groups(frames)
+
+    def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement:
         """As the inner scheme does.
 
         Raises:
             InterfaceError: it cannot serve such scenes.
         """
-        return self._inner(frames).agree(frames, point, rehearsal)
+        return self.view.fitted(self._scheme, frames).agree(frames, point, calibration)
 
-    def _inner(self, shape: FrameShape) -> Any:
-        return self.view.fitted(self.inner, shape)
-
-    def _restored(self, delivered: Delivered, shape: FrameShape) -> Delivered:
+    def _restored(self, made: Frames | Delivered, shape: FrameShape) -> Delivered:
+        delivered = made if isinstance(made, Delivered) else Delivered(made)
         return replace(delivered, frames=self.view.restored(delivered.frames, shape))
 
 
 @dataclass(frozen=True, slots=True)
-class BehindSensor(_Behind):
-    """Another scheme, or a bound, behind a sensor."""
+class BehindSensor(_Behind, OneWayBase):
+    """A scheme that sends once, behind a sensor."""
+
+    view: View
+    inner: OneWayBase
 
     @property
-    def is_bound(self) -> bool:
-        return bool(getattr(self.inner, "is_bound", False))
+    def _scheme(self) -> SchemeBase:
+        return self.inner
 
     def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
-        return self._inner(agreement.frames).transmit(self.view.shown(frames, seeds), agreement, seeds)
-
-    def ideal(self, frames: Frames, agreement: Agreement, channel: Any, seeds: Seeds) -> tuple[Frames, Ledger]:
-        inner = self._inner(agreement.frames)
-        decoded, ledger = inner.ideal(self.view.shown(frames, seeds), agreement, channel, seeds)
-        return self.view.restored(decoded, agreement.frames), ledger
+        return self._fitted(agreement).transmit(self.view.shown(frames, seeds), agreement, seeds)
 
     def receive(self, received: Received, agreement: Agreement) -> Delivered:
-        delivered = self._inner(agreement.frames).receive(received, agreement)
-        delivered = delivered if isinstance(delivered, Delivered) else Delivered(delivered)
-        return self._restored(delivered, agreement.frames)
+        return self._restored(self._fitted(agreement).receive(received, agreement), agreement.frames)
+
+    def _fitted(self, agreement: Agreement) -> OneWayBase:
+        return self.view.fitted(self.inner, agreement.frames)
 
 
 @dataclass(frozen=True, slots=True)
-class InteractiveBehindSensor(_Behind):
-    """The same around a scheme that listens."""
+class BoundBehindSensor(_Behind, BoundBase):
+    """A bound behind a sensor."""
 
-    def num_groups(self, frames: FrameShape) -> int:
-        return self._inner(frames).num_groups(frames)
+    view: View
+    inner: BoundBase
+
+    @property
+    def _scheme(self) -> SchemeBase:
+        return self.inner
+
+    def ideal(self, frames: Frames, agreement: Agreement, channel: ChannelBase, seeds: Seeds) -> tuple[Frames, Ledger]:
+        inner = self.view.fitted(self.inner, agreement.frames)
+        decoded, ledger = inner.ideal(self.view.shown(frames, seeds), agreement, channel, seeds)
+        return self.view.restored(decoded, agreement.frames), ledger
+
+
+@dataclass(frozen=True, slots=True)
+class InteractiveBehindSensor(_Behind, InteractiveBase):
+    """A feedback scheme behind a sensor."""
+
+    view: View
+    inner: InteractiveBase
+
+    @property
+    def _scheme(self) -> SchemeBase:
+        return self.inner
 
     def next_burst(
         self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[SentBurst], opening: BurstContext
     ) -> Flow[Symbols] | None:
-        inner = self._inner(agreement.frames)
-        return inner.next_burst(self.view.shown(frames, seeds), agreement, seeds, past, opening)
+        return self._fitted(agreement).next_burst(self.view.shown(frames, seeds), agreement, seeds, past, opening)
 
     def symbols_ahead(self, agreement: Agreement, past: Sequence[SentBurst], opening: BurstContext) -> int:
-        return self._inner(agreement.frames).symbols_ahead(agreement, past, opening)
+        return self._fitted(agreement).symbols_ahead(agreement, past, opening)
 
     def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
-        return self._inner(agreement.frames).listen(bursts, agreement)
+        return self._fitted(agreement).listen(bursts, agreement)
 
     def receive(self, bursts: Sequence[Burst], agreement: Agreement) -> Delivered:
-        return self._restored(self._inner(agreement.frames).receive(bursts, agreement), agreement.frames)
+        return self._restored(self._fitted(agreement).receive(bursts, agreement), agreement.frames)
+
+    def _fitted(self, agreement: Agreement) -> InteractiveBase:
+        return self.view.fitted(self.inner, agreement.frames)
 
 
-def behind(view: View, scheme: Any) -> BehindSensor | InteractiveBehindSensor:
-    """`scheme` behind what `view` makes of a sensor."""
-    return InteractiveBehindSensor(view, scheme) if is_interactive(scheme) else BehindSensor(view, scheme)
+def behind(view: View, scheme: Scheme) -> Scheme:
+    """`scheme` behind what `view` makes of a sensor.
+
+    Raises:
+        InterfaceError: a scheme that sends nothing.
+    """
+    if is_interactive(scheme):
+        return InteractiveBehindSensor(view, scheme)
+    if is_bound(scheme):
+        return BoundBehindSensor(view, scheme)
+    if is_one_way(scheme):
+        return BehindSensor(view, scheme)
+    raise InterfaceError(f"scheme {scheme.name} sends nothing and cannot stand behind a sensor")

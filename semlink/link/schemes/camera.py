@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from semlink.blocks import Sensor
+from semlink.blocks import Progress, ReconstructionBase, SensorBase
 from semlink.payload import Frames, FrameShape, Restored
+from semlink.plugins.specs import ReconstructionPlugin
 from semlink.seeds import Seeds
-
-Progress = Callable[[int, int], None]
+from semlink.sensing.specs.base import ReconstructionSpec
+from semlink.spec import BlockSpec, BuildContext
 
 
 @dataclass(frozen=True, slots=True)
 class Camera:
     """A sensor with its reconstruction."""
 
-    sensor: Sensor
-    reconstructor: Any
+    sensor: SensorBase
+    reconstructor: ReconstructionBase
 
     def see(self, frames: Frames, seeds: Seeds) -> Frames:
         """What is made of the readings alone."""
@@ -27,15 +27,9 @@ class Camera:
     def restore_many(
         self, clips: Sequence[Frames], seeds: Sequence[Seeds], progress: Progress | None = None
     ) -> list[Restored]:
-        """What is made of the readings of each clip; in one go where the reconstruction can, which changes no clip.
-
-        `progress` is told how much of that is done, and how much there is.
-        """
+        """What is made of the readings of each clip; in one go where the reconstruction can, which changes no clip."""
         measured = [self.sensor.measure(clip, own) for clip, own in zip(clips, seeds, strict=True)]
-        together = getattr(self.reconstructor, "restore_many", None)
-        if together is not None:
-            return together(measured, progress)
-        return [Restored(self.reconstructor.reconstruct(measurement)) for measurement in measured]
+        return self.reconstructor.restore_many(measured, progress)
 
     def cost(self, shape: FrameShape) -> float:
         """Measurements a pixel."""
@@ -43,5 +37,18 @@ class Camera:
 
     def frame_kinds(self, shape: FrameShape) -> Sequence[str]:
         """What each frame is to the sensor, where it tells frames apart."""
-        kinds = getattr(self.sensor, "frame_kinds", None)
-        return () if kinds is None else kinds(shape)
+        return self.sensor.frame_kinds(shape)
+
+
+def camera_of(
+    sensor: BlockSpec[SensorBase], reconstruction: ReconstructionSpec | ReconstructionPlugin, context: BuildContext
+) -> Camera:
+    """The blocks that two specs name; `context.rate` goes to the reconstruction if it takes rates, else to the sensor.
+
+    Raises:
+        ScenarioError, InterfaceError: one of them cannot be built, or they do not go together.
+    """
+    still = replace(context, rate=None)
+    to_reconstruction = context.rate is not None and reconstruction.takes_rate(context)
+    eye = sensor.build(still if to_reconstruction else context)
+    return Camera(eye, reconstruction.build(replace(context if to_reconstruction else still, sensor=eye)))

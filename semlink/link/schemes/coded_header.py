@@ -9,7 +9,7 @@ many bytes it has is agreed on, so its length in symbols is known to both ends:
     data = path.receive(received, 40, snr_db)       # of the first `uses` symbols; None if a block is lost
 
 Modulation and rate come from a fixed table of thresholds in white noise.
-`margin_db` is kept between the agreed SNR and the threshold; `rehearsed` finds
+`margin_db` is kept between the agreed SNR and the threshold; `calibrated` finds
 the margin that a fading channel needs.
 """
 
@@ -29,10 +29,10 @@ from semlink.ledger import Charge, Ledger, rebook_payload
 from semlink.payload import Received, Symbols, part_of
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 
-__all__ = ["MARGINS_DB", "CodedHeader", "rehearsed"]
+__all__ = ["MARGINS_DB", "CodedHeader", "calibrated"]
 
 MARGINS_DB = (0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 13.0, 16.0, 20.0)
-"""Margins that a rehearsal tries, from the cheapest to the safest."""
+"""Margins that calibration tries, from the cheapest to the safest."""
 SENT = 200
 """Headers that it sends for each."""
 
@@ -104,7 +104,7 @@ class CodedHeader:
 
     def blocks(self, num_bytes: int, snr_db: float) -> int:
         """Transport blocks of a header of `num_bytes`."""
-        return len(self.coding(num_bytes, snr_db).rooms(self.uses(num_bytes, snr_db)))
+        return len(self.coding(num_bytes, snr_db).block_sizes(self.uses(num_bytes, snr_db)))
 
     def most_bytes(self, uses: int, snr_db: float) -> int:
         """The longest header that takes at most `uses` channel uses.
@@ -122,7 +122,7 @@ class CodedHeader:
     def send(self, data: bytes, snr_db: float) -> Flow[Symbols]:
         """`data` as symbols (1, uses); what fills up the last block is charged as header."""
         coding, uses = self.coding(len(data), snr_db), self.uses(len(data), snr_db)
-        flow = coding.send(_shared_out(data, coding.rooms(uses)), uses)
+        flow = coding.send(_shared_out(data, coding.block_sizes(uses)), uses)
         return Flow(flow.payload, _as_side_info(flow.ledger, Fraction(8 * len(data), coding.bits_per_symbol)))
 
     def receive(self, received: Received, num_bytes: int, snr_db: float) -> bytes | None:
@@ -137,8 +137,14 @@ class CodedHeader:
         return b"".join(data)[:num_bytes] if len(data) == len(blocks) else None
 
 
-def rehearsed(
-    path: CodedHeader, num_bytes: int, snr_db: float, rehearsal: Calibration, *, most_uses: int, delivery: float = 0.99
+def calibrated(
+    path: CodedHeader,
+    num_bytes: int,
+    snr_db: float,
+    calibration: Calibration,
+    *,
+    most_uses: int,
+    delivery: float = 0.99,
 ) -> CodedHeader:
     """`path` with the smallest margin at which `delivery` of all headers arrive on the scenario's channel.
 
@@ -151,7 +157,7 @@ def rehearsed(
         if uses > most_uses:
             break
         best = tried
-        if rehearsal.delivery(tried.coding(num_bytes, snr_db), uses, SENT) >= delivery:
+        if calibration.delivery(tried.coding(num_bytes, snr_db), uses, SENT) >= delivery:
             break
     return best
 
@@ -159,17 +165,17 @@ def rehearsed(
 def _room(coding: LdpcCoding, uses: int) -> int:
     """Bytes that `uses` symbols carry, 0 if not even one transport block."""
     try:
-        return sum(coding.rooms(uses))
+        return sum(coding.block_sizes(uses))
     except Infeasible:
         return 0
 
 
-def _shared_out(data: bytes, rooms: Sequence[int]) -> list[bytes]:
+def _shared_out(data: bytes, sizes: Sequence[int]) -> list[bytes]:
     """`data` over blocks of these sizes, zeros behind."""
     blocks, start = [], 0
-    for room in rooms:
-        blocks.append(data[start : start + room].ljust(room, b"\0"))
-        start += room
+    for size in sizes:
+        blocks.append(data[start : start + size].ljust(size, b"\0"))
+        start += size
     return blocks
 
 

@@ -10,12 +10,10 @@ Source: [zhang2024crl, Sec. III-C].
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-import torch
-
+from semlink.blocks import CodecBase, Scheme
 from semlink.errors import InterfaceError, ScenarioError
-from semlink.link.schemes.behind_sensor import ReconstructedView, behind
+from semlink.link.schemes.behind_sensor import ReconstructedView, S, behind
 from semlink.link.schemes.camera import Camera
 from semlink.payload import Frames, FrameShape, Measurement
 from semlink.seeds import Seeds
@@ -26,60 +24,41 @@ class ReadingsView:
     """The transmitter codes readings, front-packed slots in the place of frames."""
 
     camera: Camera
+    codec: CodecBase
 
-    def fitted(self, inner: Any, shape: FrameShape) -> Any:
+    def fitted(self, inner: S, shape: FrameShape) -> S:
         """`inner`, if its codec was trained for this sensor.
 
         Raises:
             InterfaceError: for another ratio map.
         """
-        check_counts(self.camera, inner.codec, shape)
+        self.codec.check_sensor(self.camera.sensor, shape)
         return inner
 
     def shown(self, frames: Frames, seeds: Seeds) -> Frames:
-        return Frames(self.camera.sensor.measure(frames, seeds).slots)
+        readings = self.camera.sensor.measure(frames, seeds)
+        if not isinstance(readings, Measurement):
+            raise InterfaceError(
+                f"codec {self.codec.name}: takes readings over time, sensor {self.camera.sensor.name} gives "
+                f"{type(readings).__name__}; allowed: sensors that give Measurement, such as programmable"
+            )
+        return Frames(readings.slots)
 
     def restored(self, decoded: Frames, shape: FrameShape) -> Frames:
-        counts = self.camera.sensor.counts(shape)  # type: ignore[attr-defined]
+        counts = self.camera.sensor.counts(shape)
+        if counts is None:
+            raise InterfaceError(f"sensor {self.camera.sensor.name} has no counts(shape), which reconstruction needs")
         return self.camera.reconstructor.reconstruct(Measurement(decoded.pixels, counts, shape))
 
 
-def behind_sensor(camera: Camera, scheme: Any) -> Any:
-    """`scheme` behind a sensor: on readings if its codec takes them, on reconstructed frames otherwise."""
-    return behind(ReadingsView(camera) if _takes_readings(scheme) else ReconstructedView(camera), scheme)
-
-
-def without_sensor(scheme: Any) -> Any:
-    """`scheme` itself.
+def seen_by(camera: Camera | None, codec: CodecBase, scheme: Scheme) -> Scheme:
+    """`scheme` behind its sensor, if it has one: on readings if its codec takes them, else on reconstructed frames.
 
     Raises:
-        ScenarioError: its codec takes readings.
+        ScenarioError: its codec takes readings, and there is no sensor.
     """
-    if _takes_readings(scheme):
+    if camera is not None:
+        return behind(ReadingsView(camera, codec) if codec.takes_readings else ReconstructedView(camera), scheme)
+    if codec.takes_readings:
         raise ScenarioError("codec: takes the readings of a sensor; give the scheme a sensor and a reconstruction")
     return scheme
-
-
-def _takes_readings(scheme: Any) -> bool:
-    return bool(getattr(getattr(scheme, "codec", None), "takes_readings", False))
-
-
-def check_counts(camera: Camera, codec: Any, shape: FrameShape) -> None:
-    """Refuse readings that the codec was not trained for.
-
-    Raises:
-        InterfaceError: another ratio map, another number of frames, or an aperture.
-    """
-    if shape.t != codec.facts["num_frames"]:
-        raise InterfaceError(
-            f"codec {codec.weights!r}: clips of {shape.t} frames; allowed: {codec.facts['num_frames']}"
-        )
-    counts = getattr(camera.sensor, "counts", None)
-    if counts is None or getattr(camera.sensor, "masked", False):
-        raise InterfaceError(f"codec {codec.weights!r}: takes readings of a programmable sensor without aperture")
-    have, want = counts(shape), codec.counts(shape)
-    if not torch.equal(have, want):
-        raise InterfaceError(
-            f"codec {codec.weights!r}: the sensor's ratio map has mean {float(have.float().mean()):g} measurements; "
-            f"allowed: the one it was trained for, {codec.facts['sensor']}"
-        )

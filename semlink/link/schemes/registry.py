@@ -8,7 +8,7 @@ from semlink.link.schemes.digital.spec import DigitalSpec
 from semlink.link.schemes.measurements.spec import MeasurementsSpec
 from semlink.link.schemes.semantic.spec import SemanticSpec
 from semlink.link.schemes.sensing_only.spec import SensingSpec
-from semlink.spec import one_of
+from semlink.plugins.specs import one_of
 
 SCHEMES = (DigitalSpec, SensingSpec, SemanticSpec, SoftCastSpec, MeasurementsSpec, DeltaSigmaDirectSpec)
 AnyScheme = one_of("scheme", *SCHEMES)

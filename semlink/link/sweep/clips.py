@@ -17,8 +17,8 @@ from semlink.errors import SemlinkError, SourceError
 from semlink.files import reason_of
 from semlink.link.scenario.scenario import Scenario
 from semlink.payload import Frames
-from semlink.plugins import build_block
 from semlink.sensing.sources.motion import motion_class
+from semlink.spec import BuildContext
 
 Shape = tuple[int, int, int]
 
@@ -29,6 +29,7 @@ class Clips:
 
     Attributes:
         digest: of names and pixels.
+        planes: pictures that each frame holds, one above the other.
         file: holds the pixels, float32, one clip after the other, where several processes read them; else None.
     """
 
@@ -36,18 +37,21 @@ class Clips:
     motion: tuple[str, ...]
     frames: tuple[Frames, ...]
     digest: str
+    planes: int = 1
     file: Path | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Clips in a file travel as its name: whoever unpickles them maps the same pixels."""
         if self.file is None:
-            return Clips, (self.names, self.motion, self.frames, self.digest)
+            return Clips, (self.names, self.motion, self.frames, self.digest, self.planes)
         shapes = [(f.shape.t, f.shape.h, f.shape.w) for f in self.frames]
-        return _clips_in, (self.file, shapes, self.names, self.motion, self.digest)
+        return _clips_in, (self.file, shapes, self.names, self.motion, self.digest, self.planes)
 
 
-def _clips_in(file: Path, shapes: Sequence[Shape], names: Any, motion: Any, digest: str) -> Clips:
-    return Clips(names, motion, _frames(_mapped(file, shapes)), digest, file)
+def _clips_in(
+    file: Path, shapes: Sequence[Shape], names: tuple[str, ...], motion: tuple[str, ...], digest: str, planes: int
+) -> Clips:
+    return Clips(names, motion, _frames(_mapped(file, shapes)), digest, planes, file)
 
 
 @contextmanager
@@ -69,7 +73,7 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
         SourceError: the source cannot be read or holds no clip.
         SemlinkError: the disk does not take `file`.
     """
-    source = build_block(scenario.source, "source", folder)
+    source = scenario.source.build(BuildContext(folder=folder))
     if len(source) == 0:
         raise SourceError(f"source {scenario.source.kind}: holds no clip")
     names, motion, pixels, shapes = [], [], [], []
@@ -84,7 +88,7 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
             _append(file, clip)
     frames = _frames(pixels if file is None else _mapped(file, shapes))
     digest = digest_of(*names, *(f.pixels.numpy() for f in frames))
-    return Clips(tuple(names), tuple(motion), frames, digest, file)
+    return Clips(tuple(names), tuple(motion), frames, digest, source.planes, file)
 
 
 def _append(file: Path, clip: np.ndarray) -> None:

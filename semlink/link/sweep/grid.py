@@ -40,10 +40,9 @@ def _middle(points: Sequence[GridPoint]) -> GridPoint:
 def _points(scenario: Scenario) -> Iterator[GridPoint]:
     for number, scheme in enumerate(scenario.schemes):
         rates = rates_of(scheme)
-        if scheme.kind == "sensing":
+        if not scheme.sends or scenario.sweep is None:
             yield from (GridPoint(number, None, None, None, rate) for rate in rates or [None])
             continue
-        assert scenario.sweep is not None
         for channel in range(len(scenario.channel)):
             for snr_db in scenario.sweep.snr_db:
                 if rates is not None:

@@ -14,12 +14,11 @@ from semlink.link.results.pictures import Pictures
 from semlink.link.scenario.build import build_waveform
 from semlink.link.scenario.loader import Origin
 from semlink.link.scenario.scenario import Scenario
-from semlink.link.schemes.sensing_only.scheme import SensingScheme
 from semlink.link.sweep.clips import Clips, load_clips
 from semlink.link.sweep.grid import GridPoint, grid, middle_points
 from semlink.link.sweep.point_key import point_key
 from semlink.link.sweep.point_runner import PointRunner
-from semlink.plugins import build_block
+from semlink.spec import BuildContext
 
 FRAMES = "frames.png"
 
@@ -116,20 +115,17 @@ def _tasks(job: Job, keys: dict[GridPoint, str], middle: dict[GridPoint, str]) -
 
 def check_blocks(job: Job, runner: PointRunner) -> None:
     """Build every block, so that a wrong option is said before the work starts."""
-    from semlink.phy.waveforms.plain import check_fit
-
     scenario = job.scenario
     for number, spec in enumerate(scenario.channel):
         with job.error_context("channel", number):
-            channel = _checked(f"channel {spec.kind}", lambda: build_block(spec, "channel", job.folder))  # noqa: B023
+            channel = _checked(f"channel {spec.kind}", lambda: spec.build(BuildContext(folder=job.folder)))  # noqa: B023
         with job.error_context(*(("channel", number) if scenario.waveform is None else ("waveform",))):
             waveform = _checked("waveform", lambda: build_waveform(scenario.waveform, spec, job.folder))  # noqa: B023
-            _checked("waveform", lambda: check_fit(waveform, channel))  # noqa: B023
+            _checked("waveform", lambda: waveform.check_channel(channel))  # noqa: B023
     for point in grid(scenario):
         with job.error_context("schemes", point.scheme):
             scheme = runner.link(point).transmitter
-            if isinstance(scheme, SensingScheme):
-                scheme.check(runner.clips.frames[0].shape, point.rate)
+            scheme.check(runner.clips.frames[0].shape, point.rate)
 
 
 def _checked(what: str, make: Callable[[], Any]) -> Any:

@@ -21,7 +21,7 @@ from semlink.link.results.clip_record import clip_record, described
 from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.results.pictures import Picture
 from semlink.link.results.qualities import qualities
-from semlink.link.results.rows import Row, to_json
+from semlink.link.results.rows import Row, own_columns, to_json
 from semlink.link.scenario.scenario import scheme_name
 from semlink.link.sweep.grid import GridPoint, channel_name, point_name
 from semlink.link.sweep.point_runner import PointRunner
@@ -84,9 +84,9 @@ def _run_point(runner: PointRunner, point: GridPoint) -> Finished:
 
 def _note(agreed: Agreement, trials: Sequence[Sequence[ClipTrial]]) -> str:
     """What was agreed on, and what is not in the ledger."""
-    coding = agreed.terms.get("coding", "only")
-    notes = [] if coding == "only" else [f"mcs {coding}"]
-    notes += [agreed.terms["note"]] if "note" in agreed.terms else []
+    terms = agreed.terms
+    notes = [] if terms.coding == "only" else [f"mcs {terms.coding}"]
+    notes += [terms.note] if terms.note else []
     said = [sum(answer.bits for answer in clip.feedback) for trial in trials for clip in trial if clip.feedback]
     if any(said):
         notes.append(f"feedback without error or charge: {np.mean(said):.1f} bits a clip")
@@ -123,7 +123,8 @@ def _record(
         **_losses(trials),
         **({"trials": len(trials)} | qualities(trials, runner.metrics) if trials else {}),
     )
-    head = {k: getattr(row, k) for k in ("scheme", "channel", "snr_db", "budget", "rate", "bound")}
+    own = own_columns(row)
+    head = {k: own[k] for k in ("scheme", "channel", "snr_db", "budget", "rate", "bound")}
     return {
         **head,
         "row": to_json(row),

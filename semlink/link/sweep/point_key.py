@@ -19,7 +19,7 @@ from semlink.link.metrics.registry import metric_key
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.sweep.grid import GridPoint
 from semlink.plugins import fingerprint
-from semlink.spec import PluginSpec
+from semlink.plugins.specs import PluginSpec
 from semlink.weights.cards import RANDOM, find_weights, read_card
 
 FORMAT = 1

@@ -10,8 +10,8 @@ import numpy as np
 
 from semlink.caching import Memo, digest_of
 from semlink.errors import Infeasible
+from semlink.link.chain.calibration import LinkCalibration, calibration_root
 from semlink.link.chain.link import Link, Outcome
-from semlink.link.chain.rehearsal import LinkCalibration, calibration_root
 from semlink.link.chain.transmit import run_clip, sense_clips
 from semlink.link.metrics.registry import Metric
 from semlink.link.results.clip_trial import ClipTrial
@@ -84,10 +84,10 @@ class PointRunner:
         if budget == 0:
             raise Infeasible(f"a budget of {point.budget:g} is less than one channel use a clip")
         snr_db = float("nan") if point.snr_db is None else point.snr_db
-        rehearsal = LinkCalibration(
+        calibration = LinkCalibration(
             link, self.clips.frames, calibration_root(self.scenario.seed), snr_db, self.deliveries, (point.channel,)
         )
-        agreed = link.transmitter.agree(shape, link.point(snr_db, budget, point.rate), rehearsal)
+        agreed = link.transmitter.agree(shape, link.point(snr_db, budget, point.rate), calibration)
         return agreed, budget
 
     def trial(self, point: GridPoint, agreed: Agreement, budget: int | None, trial: int) -> Iterator[Outcome]:
@@ -126,7 +126,7 @@ class PointRunner:
             outcome.lost,
             by_frame,
             outcome.feedback,
-            outcome.told,
+            outcome.diagnostics,
         )
 
     def _by_frame(self, reference: np.ndarray, received: np.ndarray) -> dict[str, tuple[float, ...]]:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
 from semlink.errors import Infeasible
-from semlink.link.chain.link import Link, Outcome
+from semlink.link.chain.link import Outcome
 from semlink.link.chain.transmit import run_clip
 from semlink.link.results.pictures import Picture, RateMap, gap, in_8_bits
 from semlink.link.sweep.grid import GridPoint, middle_points
@@ -32,7 +31,7 @@ def picture_of(runner: PointRunner, point: GridPoint, agreed: Agreement | None, 
         return picture
     numbers, middle = frames_shown(runner, point)
     source = in_8_bits(runner.clips.frames[0].pixels[0].numpy()[list(numbers)])
-    picture = replace(picture, numbers=numbers, middle=middle, source=source, planes=_planes(runner))
+    picture = replace(picture, numbers=numbers, middle=middle, source=source, planes=runner.clips.planes)
     if agreed is None or first is None:
         return picture
     received = in_8_bits(first.frames.pixels[0].numpy()[list(numbers)])
@@ -61,16 +60,17 @@ def frames_shown(runner: PointRunner, point: GridPoint) -> tuple[tuple[int, ...]
 
 def rate_maps(runner: PointRunner, point: GridPoint, agreed: Agreement) -> Iterator[RateMap]:
     """The maps of all clips whose blocks do not get the same; the same cost spread evenly tells what they follow."""
-    link: Any = runner.link(point)
-    if not hasattr(link.transmitter, "uses_of_blocks"):
+    link = runner.link(point)
+    even = link.transmitter.with_even_blocks()
+    if even is None:
         return
     for number, clip in enumerate(runner.clips.frames):
         seeds = Seeds(runner.scenario.seed, (number,), 0)
         uses = link.transmitter.uses_of_blocks(clip, agreed, seeds)
-        if uses.max() - uses.min() <= 1:  # all blocks alike, but for what does not divide
+        if uses is None or uses.max() - uses.min() <= 1:  # all blocks alike, but for what does not divide
             continue
         try:
-            left = run_clip(_even(link), clip, _evenly(agreed, uses), seeds)
+            left = run_clip(replace(link, transmitter=even), clip, _evenly(agreed, uses), seeds)
         except Infeasible:
             continue
         pixels = clip.pixels[0].numpy()
@@ -78,11 +78,6 @@ def rate_maps(runner: PointRunner, point: GridPoint, agreed: Agreement) -> Itera
         middle, stride = pixels[len(pixels) // 2], -(-pixels.shape[1] // uses.shape[0])
         texture = by_block(middle**2, stride) - by_block(middle, stride) ** 2
         yield RateMap(runner.clips.names[number], in_8_bits(middle), uses, texture, by_block(error, stride))
-
-
-def _even(link: Any) -> Link:
-    """The link with the same rate for all blocks."""
-    return replace(link, transmitter=replace(link.transmitter, allocation="uniform"))
 
 
 def _evenly(agreed: Agreement, uses: np.ndarray) -> Agreement:
@@ -102,19 +97,9 @@ def by_block(image: np.ndarray, stride: int) -> np.ndarray:
 
 def _with_map(picture: Picture, runner: PointRunner, point: GridPoint) -> Picture:
     """`picture` with the sensor's map, if that is not the same everywhere."""
-    camera = _camera(runner.link(point), point.rate)
-    if camera is None or not hasattr(camera.sensor, "counts"):
+    camera = runner.link(point).transmitter.camera_at(point.rate)
+    agreed = None if camera is None else camera.sensor.counts(runner.clips.frames[0].shape)
+    if agreed is None or bool(agreed.min() == agreed.max()):
         return picture
-    counts = camera.sensor.counts(runner.clips.frames[0].shape).numpy()
-    if counts.min() == counts.max():
-        return picture
+    counts = agreed.numpy()
     return replace(picture, counts=counts[:CORNER, :CORNER], mean_count=float(counts.mean()))
-
-
-def _camera(link: Any, rate: float | None) -> Any:
-    transmitter = link.transmitter
-    return transmitter.camera_at(rate) if hasattr(transmitter, "camera_at") else getattr(transmitter, "camera", None)
-
-
-def _planes(runner: PointRunner) -> int:
-    return int(getattr(runner.scenario.source, "planes", 1))

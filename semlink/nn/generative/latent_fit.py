@@ -41,7 +41,7 @@ __all__ = ["Fit", "FitSettings", "Precision", "fit", "hidden_dtype", "objective"
 CODE_STEP, WEIGHT_RATE = 200 / 256, 0.001 / 256  # for each frame of the sequence
 AT_ONCE = 3  # sequences: an epoch of ten together costs a quarter more, since what they keep leaves the cache
 Precision = Literal["auto", "float32", "bf16"]
-Tell = Callable[[int, int], None]
+Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +121,7 @@ def fit(
     *,
     ranks: torch.Tensor | None = None,
     weights: torch.Tensor | None = None,
-    progress: Tell | None = None,
+    progress: Progress | None = None,
 ) -> Fit:
     """Codes, and with `learn: joint` weights, for readings (s, t, m) of s sequences.
 
@@ -151,7 +151,7 @@ def fit(
     return Fit.joined(parts, shared=settings.learn == "latent")
 
 
-def _share_of(progress: Tell | None, number: int, groups: int) -> Tell:
+def _share_of(progress: Progress | None, number: int, groups: int) -> Progress:
     """What one group of several tells: epochs of all groups."""
     if progress is None:
         return lambda done, total: None
@@ -238,7 +238,7 @@ class _State:
             torch.full((settings.epochs, s), torch.nan, dtype=torch.float64),
         )
 
-    def run(self, progress: Tell) -> Fit:
+    def run(self, progress: Progress) -> Fit:
         total, stop = self.settings.epochs, self.settings.stop
         for epoch in range(total):
             self.loss[epoch, self.moving] = self.step().double()

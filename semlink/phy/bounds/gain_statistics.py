@@ -8,19 +8,16 @@ come from fixed streams: the same channel always gets the same bound.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 from scipy.special import ndtr, ndtri
 
+from semlink.blocks import ChannelBase, LossChain
 from semlink.errors import Infeasible
 from semlink.phy.capacity import LOG2_E, gain_law
-from semlink.phy.channels.awgn import Awgn
-from semlink.phy.channels.erasures import Erasure, GilbertElliott
-from semlink.phy.channels.fading import LOS_DOPPLER, NUM_WAVES, Rayleigh, Rician, block_length
-from semlink.phy.channels.interference import Interference
+from semlink.phy.channels.fading import LOS_DOPPLER, NUM_WAVES, block_length
 
 __all__ = [
     "Carried",
@@ -31,7 +28,6 @@ __all__ = [
     "is_steady",
     "law_powers",
     "k_factor",
-    "name_of",
 ]
 
 MANY_BLOCKS = 16  # from here on the mean over independent blocks counts as normal
@@ -51,7 +47,7 @@ class Carried:
     dispersion: np.ndarray
 
 
-def carried_by(channel: Any, snr: float, uses: int) -> Carried:
+def carried_by(channel: ChannelBase, snr: float, uses: int) -> Carried:
     """What transmissions of `uses` symbols through `channel` can carry at a mean SNR `snr` (a ratio).
 
     Raises:
@@ -59,44 +55,43 @@ def carried_by(channel: Any, snr: float, uses: int) -> Carried:
     """
     if is_steady(channel):
         return _of_powers(np.ones((1, 1)), snr)
-    if isinstance(channel, Erasure | GilbertElliott):
-        arrived = _arrived(channel, uses)
+    chain = channel.loss_chain()
+    if chain is not None:
+        arrived = _arrived(chain, uses)
         through = _of_powers(np.ones((1, 1)), snr)
         return Carried(arrived * through.information, arrived * through.dispersion)
-    if callable(getattr(channel, "gain_powers", None)):
-        return _of_powers(drawn_powers(channel, uses), snr)
-    k, coherence = k_factor(channel), getattr(channel, "coherence", None)
-    if k is not None and coherence is not None and getattr(channel, "doppler", None) is None:
-        return _of_blocks(k, snr, uses, min(block_length(coherence, uses), uses))
-    if isinstance(channel, Rayleigh | Rician):
-        powers, scale = _moving_powers(channel, uses)
+    powers = drawn_powers(channel, uses)
+    if powers is not None:
+        return _of_powers(powers, snr)
+    k, coherence, doppler = k_factor(channel), channel.coherence, channel.doppler
+    if k is not None and doppler is not None:
+        powers, scale = _moving_powers(k, float(doppler), uses)
         return _narrowed(_of_powers(powers, snr), scale)
+    if k is not None and coherence is not None:
+        return _of_blocks(k, snr, uses, min(block_length(coherence, uses), uses))
     raise Infeasible(
-        f"how the gain of {name_of(channel)} varies within a transmission is not known; "
+        f"how the gain of {channel.name} varies within a transmission is not known; "
         "a channel may draw it as gain_powers(uses, draws)"
     )
 
 
-def is_steady(channel: Any) -> bool:
+def is_steady(channel: ChannelBase) -> bool:
     """Whether |h| is always 1."""
-    return isinstance(channel, Awgn | Interference) or getattr(channel, "law", None) == "constant"
+    return channel.law == "constant"
 
 
-def k_factor(channel: Any) -> float | None:
+def k_factor(channel: ChannelBase) -> float | None:
     """Rician factor of the gain, 0 for Rayleigh, None for any other law."""
-    law = getattr(channel, "law", None)
-    if law == "rayleigh":
-        return 0.0
-    return float(law[1]) if isinstance(law, tuple) and law[0] == "rician" else None
+    match channel.law:
+        case "rayleigh":
+            return 0.0
+        case ("rician", k):
+            return float(k)
+    return None
 
 
-def name_of(channel: Any) -> str:
-    """The channel's kind, for messages."""
-    return type(channel).__name__.lower()
-
-
-def drawn_powers(channel: Any, uses: int) -> np.ndarray:
-    """|h|^2 that a channel with `gain_powers` draws: (draw, point); `uses` is rounded up to an eighth of an octave."""
+def drawn_powers(channel: ChannelBase, uses: int) -> np.ndarray | None:
+    """|h|^2 that a channel draws itself: (draw, point); `uses` is rounded up to an eighth of an octave."""
     rounded = uses if uses < 8 else math.ceil(2 ** (math.ceil(8 * math.log2(uses)) / 8))
     try:
         return _drawn_powers(channel, rounded)
@@ -105,8 +100,9 @@ def drawn_powers(channel: Any, uses: int) -> np.ndarray:
 
 
 @lru_cache(maxsize=4)
-def _drawn_powers(channel: Any, uses: int) -> np.ndarray:
-    return np.asarray(channel.gain_powers(uses, _TRANSMISSIONS), dtype=np.float32)
+def _drawn_powers(channel: ChannelBase, uses: int) -> np.ndarray | None:
+    powers = channel.gain_powers(uses, _TRANSMISSIONS)
+    return None if powers is None else np.asarray(powers, dtype=np.float32)
 
 
 def _of_powers(powers: np.ndarray, snr: float) -> Carried:
@@ -152,16 +148,15 @@ def law_powers(k: float) -> np.ndarray:
 
 
 @lru_cache(maxsize=8)
-def _moving_powers(channel: Rayleigh | Rician, uses: int) -> tuple[np.ndarray, float]:
-    """|h|^2 of a gain that moves, at even steps: (draw, step); and what the spread of its mean is scaled by.
+def _moving_powers(k: float, doppler: float, uses: int) -> tuple[np.ndarray, float]:
+    """|h|^2 of a Rician gain that moves as Clarke's, at even steps: (draw, step); and a scale of its mean's spread.
 
     The waves are those of `clarke_gain`, all draws turning side by side.
     """
-    doppler = float(channel.doppler or 0)
     step = uses if doppler == 0 else min(max(1, int(1 / (_STEPS_A_TURN * doppler))), uses)
     steps = -(-uses // step)
     drawn = min(steps, _LONGEST)
-    k, cycles = k_factor(channel) or 0.0, doppler * step
+    cycles = doppler * step
     rng = np.random.Generator(np.random.Philox(_SEED))
     angles = 2 * np.pi * (np.arange(NUM_WAVES) + rng.random((_TRANSMISSIONS, NUM_WAVES))) / NUM_WAVES
     waves = np.exp(2j * np.pi * rng.random(angles.shape)).astype(np.complex64) / math.sqrt(NUM_WAVES * (k + 1))
@@ -183,34 +178,29 @@ def _narrowed(carried: Carried, scale: float) -> Carried:
     return Carried(information, dispersion)
 
 
-def _arrived(channel: Erasure | GilbertElliott, uses: int) -> np.ndarray:
+def _arrived(chain: LossChain, uses: int) -> np.ndarray:
     """The share of the uses that arrives in each drawn transmission: (draw,); bursts are shorter than `_LONGEST`."""
-    blocks = -(-uses // channel.block)
+    blocks = -(-uses // chain.block)
     drawn = min(blocks, _LONGEST)
-    lengths = np.full(drawn, channel.block, dtype=np.float32)
+    lengths = np.full(drawn, chain.block, dtype=np.float32)
     if drawn == blocks:
-        lengths[-1] = uses - (blocks - 1) * channel.block
-    arrived = (_kept(_as_chain(channel), drawn).astype(np.float32) @ lengths).astype(float) / float(lengths.sum())
-    mean = 1 - channel.mean_loss
+        lengths[-1] = uses - (blocks - 1) * chain.block
+    odds = (chain.p_gb, chain.p_bg, chain.loss_good, chain.loss_bad)
+    arrived = (_kept(odds, drawn).astype(np.float32) @ lengths).astype(float) / float(lengths.sum())
+    mean = 1 - (chain.mean_loss or 0.0)
     return arrived if drawn == blocks else np.clip(mean + math.sqrt(drawn / blocks) * (arrived - mean), 0, 1)
 
 
-def _as_chain(channel: Erasure | GilbertElliott) -> GilbertElliott:
-    """Independent losses are a chain that forgets at every step."""
-    if isinstance(channel, GilbertElliott):
-        return replace(channel, block=1)
-    return GilbertElliott(channel.probability, 1 - channel.probability)
-
-
 @lru_cache(maxsize=8)
-def _kept(chain: GilbertElliott, blocks: int) -> np.ndarray:
-    """Which blocks arrive, all transmissions of the chain side by side: bool (draw, block)."""
+def _kept(odds: tuple[float, float, float, float], blocks: int) -> np.ndarray:
+    """Which blocks arrive, all transmissions of a chain side by side: bool (draw, block)."""
+    p_gb, p_bg, loss_good, loss_bad = odds
     rng = np.random.Generator(np.random.Philox(_SEED))
     kept = np.empty((_CHAINS, blocks), dtype=bool)
-    bad = rng.random(_CHAINS, dtype=np.float32) < chain.p_gb / (chain.p_gb + chain.p_bg)
+    bad = rng.random(_CHAINS, dtype=np.float32) < p_gb / (p_gb + p_bg)
     for index in range(blocks):
-        chance = np.where(bad, chain.loss_bad, chain.loss_good)
+        chance = np.where(bad, loss_bad, loss_good)
         kept[:, index] = rng.random(_CHAINS, dtype=np.float32) >= chance
         turn = rng.random(_CHAINS, dtype=np.float32)
-        bad = np.where(bad, turn >= chain.p_bg, turn < chain.p_gb)
+        bad = np.where(bad, turn >= p_bg, turn < p_gb)
     return kept

@@ -10,12 +10,12 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache, partial
-from typing import Any
 
 import numpy as np
 from scipy.optimize import brentq
 from scipy.special import ndtr, ndtri
 
+from semlink.blocks import ChannelBase, RateBoundBase
 from semlink.errors import Infeasible
 from semlink.phy.bounds.gain_statistics import (
     MANY_BLOCKS,
@@ -26,10 +26,8 @@ from semlink.phy.bounds.gain_statistics import (
     is_steady,
     k_factor,
     law_powers,
-    name_of,
 )
 from semlink.phy.capacity import bicm_capacity, cm_capacity, gain_law, normal_approximation, shannon
-from semlink.phy.channels.erasures import Erasure, GilbertElliott
 from semlink.phy.channels.fading import block_length
 from semlink.units import from_db
 
@@ -50,7 +48,7 @@ _FEWEST_BEYOND = 4  # draws that a stated probability needs beyond it
 _MOST_USES = 2**32
 
 
-def capacity_of(channel: Any, snr_db: float, over_white_noise: Callable[[float], float] = shannon) -> float:
+def capacity_of(channel: ChannelBase, snr_db: float, over_white_noise: Callable[[float], float] = shannon) -> float:
     """Bits a channel use; what the channel itself states, or the mean of `over_white_noise` over its gain.
 
     The receiver knows the gain: its phase, what was lost, and an interferer, whatever that would cost it.
@@ -58,31 +56,32 @@ def capacity_of(channel: Any, snr_db: float, over_white_noise: Callable[[float],
     Raises:
         Infeasible: the channel states neither a capacity nor the law of its gain.
     """
-    own = getattr(channel, "capacity", None)
-    if over_white_noise is shannon and callable(own):
-        return float(own(snr_db))
+    own = channel.capacity(snr_db) if over_white_noise is shannon else None
+    if own is not None:
+        return float(own)
     powers, shares = _gain_powers(channel)
     return sum(share * over_white_noise(from_db(snr_db) * power) for power, share in zip(powers, shares))
 
 
-def _gain_powers(channel: Any) -> tuple[list[float], list[float]]:
+def _gain_powers(channel: ChannelBase) -> tuple[list[float], list[float]]:
     """Values of |h|^2 and how often they are met, as far as anything gets through."""
     if is_steady(channel):
         return [1.0], [1.0]
-    if isinstance(channel, Erasure | GilbertElliott):
-        return [1.0], [1.0 - channel.mean_loss]
+    if channel.loss_chain() is not None:
+        return [1.0], [1.0 - (channel.mean_loss or 0.0)]
     k = k_factor(channel)
-    if k is None and callable(getattr(channel, "gain_powers", None)):
-        powers = np.sort(drawn_powers(channel, 1).ravel())
+    drawn = drawn_powers(channel, 1) if k is None else None
+    if drawn is not None:
+        powers = np.sort(drawn.ravel())
         return [float(part.mean()) for part in np.array_split(powers, GAIN_NODES)], [1 / GAIN_NODES] * GAIN_NODES
     if k is None:
-        raise Infeasible(f"no capacity is known for {name_of(channel)}; a channel may state one as capacity(snr_db)")
+        raise Infeasible(f"no capacity is known for {channel.name}; a channel may state one as capacity(snr_db)")
     nodes, weights = np.polynomial.legendre.leggauss(GAIN_NODES)
     return gain_law(k).ppf((nodes + 1) / 2).tolist(), (weights / 2).tolist()
 
 
 @dataclass(frozen=True, slots=True)
-class CapacityBound:
+class CapacityBound(RateBoundBase):
     """Error-free bits at capacity, log2(1 + SNR) a channel use on AWGN, its mean over the gain where it fades.
 
     With `bits_per_symbol` the input is uniform square QAM (CM), and with
@@ -93,15 +92,15 @@ class CapacityBound:
     bits_per_symbol: int | None = None
     bitwise: bool = False
 
-    def bits(self, uses: int, snr_db: float, channel: Any) -> float:
+    def bits(self, uses: int, snr_db: float, channel: ChannelBase) -> float:
         """Bits that `uses` channel uses carry at most."""
         return uses * self._rate(snr_db, channel)
 
-    def uses(self, bits: int, snr_db: float, channel: Any) -> int:
+    def uses(self, bits: int, snr_db: float, channel: ChannelBase) -> int:
         """Channel uses that `bits` need at least."""
         return math.ceil(bits / self._rate(snr_db, channel))
 
-    def _rate(self, snr_db: float, channel: Any) -> float:
+    def _rate(self, snr_db: float, channel: ChannelBase) -> float:
         if self.bits_per_symbol is None:
             return capacity_of(channel, snr_db)
         return capacity_of(
@@ -110,20 +109,20 @@ class CapacityBound:
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorFreeBits:
+class ErrorFreeBits(RateBoundBase):
     """Bits that arrive whatever the channel does, one for each use: what source codecs cost in bits per pixel."""
 
-    def bits(self, uses: int, snr_db: float, channel: Any) -> float:
+    def bits(self, uses: int, snr_db: float, channel: ChannelBase) -> float:
         """As many bits as channel uses."""
         return float(uses)
 
-    def uses(self, bits: int, snr_db: float, channel: Any) -> int:
+    def uses(self, bits: int, snr_db: float, channel: ChannelBase) -> int:
         """As many channel uses as bits."""
         return bits
 
 
 @dataclass(frozen=True, slots=True)
-class FiniteBlocklengthBound:
+class FiniteBlocklengthBound(RateBoundBase):
     """The normal approximation for one code word as long as the whole transmission, its error averaged over the gain.
 
     Source: [polyanskiy2010, eq. (296)]; [yang2014, sec. V] for a gain that fades.
@@ -131,20 +130,20 @@ class FiniteBlocklengthBound:
 
     bler: float = 1e-3
 
-    def bits(self, uses: int, snr_db: float, channel: Any) -> float:
+    def bits(self, uses: int, snr_db: float, channel: ChannelBase) -> float:
         """Bits that `uses` channel uses carry at a block error rate of `bler`."""
         snr = from_db(snr_db)
         if is_steady(channel):
             return uses * normal_approximation(snr, uses, self.bler)
         return uses * rate_at(_enough(carried_by(channel, snr, uses), self.bler, channel), uses, self.bler)
 
-    def uses(self, bits: int, snr_db: float, channel: Any) -> int:
+    def uses(self, bits: int, snr_db: float, channel: ChannelBase) -> int:
         """Channel uses that `bits` need at that block error rate."""
         return _fewest(lambda uses: self.bits(uses, snr_db, channel) >= bits)
 
 
 @dataclass(frozen=True, slots=True)
-class OutageCapacityBound:
+class OutageCapacityBound(RateBoundBase):
     """The rate that all transmissions but a share `outage` can carry, one code word over the whole of each.
 
     Source: [tse2005, eq. (5.57)]; [ozarow1994] for a gain that changes from block to block.
@@ -152,17 +151,17 @@ class OutageCapacityBound:
 
     outage: float = 0.1
 
-    def bits(self, uses: int, snr_db: float, channel: Any) -> float:
+    def bits(self, uses: int, snr_db: float, channel: ChannelBase) -> float:
         """Bits that `uses` channel uses carry unless the gain is among its worst `outage`."""
-        snr, k, coherence = from_db(snr_db), k_factor(channel), getattr(channel, "coherence", None)
-        if k is None or coherence is None or getattr(channel, "doppler", None) is not None:
+        snr, k, coherence = from_db(snr_db), k_factor(channel), channel.coherence
+        if k is None or coherence is None or channel.doppler is not None:
             carried = _enough(carried_by(channel, snr, uses), self.outage, channel)
             return uses * float(np.quantile(carried.information, self.outage, method="inverted_cdf"))
         length = min(block_length(coherence, uses), uses)
         whole, rest = divmod(uses, length)
         return uses * block_outage_rate(snr, self.outage, k, whole, rest / length)
 
-    def uses(self, bits: int, snr_db: float, channel: Any) -> int:
+    def uses(self, bits: int, snr_db: float, channel: ChannelBase) -> int:
         """Channel uses that `bits` need."""
         return _fewest(lambda uses: self.bits(uses, snr_db, channel) >= bits)
 
@@ -206,12 +205,12 @@ def rate_at(carried: Carried, uses: int, bler: float) -> float:
     return 0.0 if excess(0.0) >= 0 else float(brentq(excess, 0.0, float((middle + 9 * deviation).max())))
 
 
-def _enough(carried: Carried, probability: float, channel: Any) -> Carried:
+def _enough(carried: Carried, probability: float, channel: ChannelBase) -> Carried:
     """The same, if the draws reach as far as `probability`."""
     draws = len(carried.information)
     if 1 < draws < _FEWEST_BEYOND / min(probability, 1 - probability):
         raise Infeasible(
-            f"bounds over {name_of(channel)} rest on {draws} drawn transmissions, too few for a probability of "
+            f"bounds over {channel.name} rest on {draws} drawn transmissions, too few for a probability of "
             f"{probability:g}; at least {_FEWEST_BEYOND / draws:.2g} is needed"
         )
     return carried

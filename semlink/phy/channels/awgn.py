@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from semlink.blocks import ChannelBase
 from semlink.payload import ChannelOutput
 from semlink.seeds import Seeds
 from semlink.units import noise_var_from_snr
@@ -45,8 +46,10 @@ def add_noise(iq: torch.Tensor, noise_var: float, seeds: Seeds, stream: str) -> 
 
 
 @dataclass(frozen=True, slots=True)
-class Awgn:
+class Awgn(ChannelBase):
     """Additive white Gaussian noise and nothing else."""
+
+    law = "constant"
 
     def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
         noise_var = noise_var_at(snr_db)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semlink.blocks import ChannelBase
 from semlink.payload import ChannelOutput
 from semlink.phy.capacity import erasure_capacity
 from semlink.phy.channels.awgn import add_noise, noise_var_at
@@ -48,7 +49,7 @@ def erase(iq: torch.Tensor, lost: torch.Tensor, block: int, snr_db: float, seeds
 
 
 @dataclass(frozen=True, slots=True)
-class Erasure:
+class Erasure(ChannelBase):
     """Each block of `block` symbols is lost with `probability`, independently."""
 
     probability: float
@@ -59,9 +60,13 @@ class Erasure:
         need_count("Erasure.block", self.block, 1)
 
     @property
-    def mean_loss(self) -> float:
+    def mean_loss(self) -> float:  # type: ignore[override]
         """The share of blocks lost in the long run."""
         return float(self.probability)
+
+    def loss_chain(self) -> GilbertElliott:
+        """Independent losses are a chain that forgets at every step."""
+        return GilbertElliott(self.probability, 1 - self.probability, self.block)
 
     def capacity(self, snr_db: float) -> float:
         """Bits per use, the receiver knowing what was lost."""
@@ -73,7 +78,7 @@ class Erasure:
 
 
 @dataclass(frozen=True, slots=True)
-class GilbertElliott:
+class GilbertElliott(ChannelBase):
     """Losses in bursts: a two-state Markov chain that moves once a block.
 
     Attributes:
@@ -95,8 +100,12 @@ class GilbertElliott:
         need(self.p_gb + self.p_bg > 0, "GilbertElliott.p_gb, p_bg", (self.p_gb, self.p_bg), "at least one > 0")
         need_count("GilbertElliott.block", self.block, 1)
 
+    def loss_chain(self) -> GilbertElliott:
+        """The chain itself."""
+        return self
+
     @property
-    def mean_loss(self) -> float:
+    def mean_loss(self) -> float:  # type: ignore[override]
         """The share of blocks lost in the long run."""
         bad = self.p_gb / (self.p_gb + self.p_bg)
         return bad * self.loss_bad + (1 - bad) * self.loss_good

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from semlink.blocks import ChannelBase, Coherence
 from semlink.payload import ChannelOutput
 from semlink.phy.capacity import ergodic_capacity
 from semlink.phy.channels.awgn import add_noise, noise_var_at
@@ -26,8 +27,6 @@ from semlink.units import from_db
 
 if TYPE_CHECKING:
     import torch
-
-Coherence = int | Literal["symbol", "block"]
 
 NUM_WAVES = 64
 LOS_DOPPLER = 0.7  # of the maximum, as TR 38.901 has it for its TDL profiles with a line of sight
@@ -93,7 +92,7 @@ def block_length(coherence: Coherence, num_symbols: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Rayleigh:
+class Rayleigh(ChannelBase):
     """Rayleigh fading.
 
     Attributes:
@@ -105,14 +104,10 @@ class Rayleigh:
 
     coherence: Coherence = "block"
     doppler: float | None = None
+    law = "rayleigh"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "coherence", _checked("Rayleigh", self.coherence, self.doppler))
-
-    @property
-    def law(self) -> str:
-        """Of |h|, for the conformance kit."""
-        return "rayleigh"
 
     def capacity(self, snr_db: float) -> float:
         """Ergodic capacity in bits per use, the receiver knowing the gain."""
@@ -124,7 +119,7 @@ class Rayleigh:
 
 
 @dataclass(frozen=True, slots=True)
-class Rician:
+class Rician(ChannelBase):
     """Rician fading; exactly one of `k` (linear) and `k_db` is given.
 
     Attributes:
@@ -152,8 +147,8 @@ class Rician:
         return from_db(self.k_db) if self.k_db is not None else float(self.k or 0.0)
 
     @property
-    def law(self) -> tuple[str, float]:
-        """Of |h|, for the conformance kit."""
+    def law(self) -> tuple[Literal["rician"], float]:  # type: ignore[override]
+        """Of |h|."""
         return ("rician", self.k_factor)
 
     def capacity(self, snr_db: float) -> float:

@@ -12,6 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from semlink.blocks import ChannelBase
 from semlink.payload import ChannelOutput
 from semlink.phy.channels.awgn import add_noise, noise_var_at
 from semlink.phy.validation import need_choice, need_count, need_number
@@ -52,7 +53,7 @@ def qam_station(seeds: Seeds, num: int) -> torch.Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Interference:
+class Interference(ChannelBase):
     """White noise and one interferer.
 
     Attributes:
@@ -67,6 +68,7 @@ class Interference:
     frequency: float | None = None
     duty: float = 0.1
     burst: int = 64
+    law = "constant"
 
     def __post_init__(self) -> None:
         need_number("Interference.sir_db", self.sir_db)
@@ -77,8 +79,8 @@ class Interference:
         need_count("Interference.burst", self.burst, 1)
 
     @property
-    def interference_var(self) -> float:
-        """E|i|^2, for the conformance kit."""
+    def interference_var(self) -> float:  # type: ignore[override]
+        """E|i|^2."""
         return from_db(-self.sir_db)
 
     def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:

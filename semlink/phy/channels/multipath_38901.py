@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from semlink.blocks import ChannelBase, GainLaw
 from semlink.phy.capacity import ergodic_capacity
 from semlink.phy.channels.awgn import add_noise, noise_var_at
 from semlink.phy.channels.sionna_paths import Family, draw_many_paths, draw_paths, path_seed, sionna_model
@@ -38,7 +39,7 @@ LAST_DELAY = {"A": 9.6586, "B": 4.7834, "C": 8.6523, "D": 12.525, "E": 20.6519}
 
 
 @dataclass(frozen=True, slots=True)
-class _Multipath:
+class _Multipath(ChannelBase):
     """What TDL and CDL share.
 
     Attributes:
@@ -63,12 +64,12 @@ class _Multipath:
         need_number(f"{name}.bandwidth_mhz", self.bandwidth_mhz, 1e-3, 2000)
 
     @property
-    def bandwidth_hz(self) -> float:
+    def bandwidth_hz(self) -> float:  # type: ignore[override]
         """Samples per second."""
         return self.bandwidth_mhz * 1e6
 
     @property
-    def max_delay_s(self) -> float:
+    def max_delay_s(self) -> float:  # type: ignore[override]
         """Delay of the last path."""
         return LAST_DELAY[self.profile] * self.delay_spread_ns * 1e-9
 
@@ -143,8 +144,8 @@ class Tdl(_Multipath):
         return direct / (1 - direct)
 
     @property
-    def law(self) -> str | tuple[str, float]:
-        """Of the gain that one subcarrier meets, for the conformance kit."""
+    def law(self) -> GainLaw:  # type: ignore[override]
+        """Of the gain that one subcarrier meets."""
         return ("rician", self.k_factor) if self.k_factor else "rayleigh"
 
     def gain_powers(self, uses: int, draws: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from semlink.blocks import ChannelBase
 from semlink.payload import ChannelOutput
 from semlink.phy.channels.fading import faded
 from semlink.phy.validation import need_number
@@ -32,18 +33,14 @@ def wiener_phase(seeds: Seeds, num: int, linewidth: float) -> torch.Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseNoise:
+class PhaseNoise(ChannelBase):
     """A Wiener phase and white noise; `linewidth` is linewidth times symbol time."""
 
     linewidth: float
+    law = "constant"
 
     def __post_init__(self) -> None:
         need_number("PhaseNoise.linewidth", self.linewidth, 0, 0.5)
-
-    @property
-    def law(self) -> str:
-        """Of |h|, for the conformance kit."""
-        return "constant"
 
     def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
         import torch

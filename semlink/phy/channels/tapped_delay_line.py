@@ -9,7 +9,7 @@ straight lines.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from semlink.payload import ChannelOutput
@@ -37,6 +37,18 @@ class Echoes(ChannelOutput):
     stride: int = 1
     bandwidth_hz: float = 1.0
     max_delay_s: float = 0.0
+
+    def after(self, start: int) -> Echoes:
+        import torch
+
+        # not super(): a dataclass with slots is another class than the one written here
+        rest = ChannelOutput.after(self, start)
+        assert isinstance(rest, Echoes)
+        if start == 0 or self.taps is None:
+            return rest
+        stride = min(self.stride, 16)
+        knots = start + stride * torch.arange(-(-(self.iq.shape[1] - start) // stride) + 1)
+        return replace(rest, taps=self.taps_at(knots), stride=stride)
 
     def taps_at(self, samples: torch.Tensor) -> torch.Tensor:
         """The taps at given sample numbers (m,): complex (clip, lag, m)."""

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 from torch.autograd.function import once_differentiable
 
+from semlink.blocks import ChannelBase
 from semlink.payload import ChannelOutput
 from semlink.phy.channels.awgn import noise_var_at
 from semlink.phy.validation import need
@@ -32,7 +33,7 @@ from semlink.seeds import Seeds
 
 
 @dataclass(frozen=True, slots=True)
-class TensorFlowChannel:
+class TensorFlowChannel(ChannelBase):
     """`target` is "module:name" or "file.py:name" of a function, an object or a class.
 
     Attributes:

@@ -17,7 +17,7 @@ from typing import Protocol
 import numpy as np
 import torch
 
-from semlink.blocks import Coding
+from semlink.blocks import CodingBase
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
@@ -58,20 +58,14 @@ class Cut:
     room: int
 
 
-class BlockCoding:
+class BlockCoding(CodingBase):
     """What all digital codings share; a subclass says rate, overhead and code.
 
     Subclasses are frozen dataclasses with `bits_per_symbol` and `block_bits`.
     """
 
     __slots__ = ()
-    bits_per_symbol: int
     block_bits: int
-    name: str
-
-    @property
-    def code_rate(self) -> float:
-        raise NotImplementedError
 
     def block_size_of(self, symbols: int) -> int:
         """Data bytes in a block of `symbols` channel uses."""
@@ -98,29 +92,12 @@ class BlockCoding:
             )
         return cuts
 
-    def rooms(self, uses: int) -> tuple[int, ...]:
+    def block_sizes(self, uses: int) -> tuple[int, ...]:
         """Bytes that each block of a transmission of `uses` symbols carries."""
         return tuple(cut.room for cut in self.cuts(uses) for _ in range(cut.count))
 
-    def uses_for(self, num_bytes: int, *, per_block: int = 0) -> int:
-        """The fewest channel uses that carry `num_bytes`, when each block loses `per_block` bytes."""
-        low = 1
-        high = 64
-        while not self._holds(high, num_bytes, per_block):
-            low, high = high, 2 * high
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (low, middle) if self._holds(middle, num_bytes, per_block) else (middle, high)
-        return high
-
-    def _holds(self, uses: int, num_bytes: int, per_block: int) -> bool:
-        try:
-            return sum(cut.count * (cut.room - per_block) for cut in self.cuts(uses)) >= num_bytes
-        except Infeasible:
-            return False
-
     def send(self, blocks: Sequence[bytes], uses: int) -> Flow[Symbols]:
-        """Blocks of exactly the sizes in `rooms(uses)` as `uses` symbols, charged.
+        """Blocks of exactly the sizes in `block_sizes(uses)` as `uses` symbols, charged.
 
         The whole content is booked as payload; the caller moves what is
         header (`rebook`).
@@ -191,14 +168,8 @@ class UncodedCoding(BlockCoding):
 
     bits_per_symbol: int
     block_bits: int = 2048
-
-    @property
-    def name(self) -> str:  # type: ignore[override]
-        return "phy/uncoded"
-
-    @property
-    def code_rate(self) -> float:
-        return 1.0
+    name = "phy/uncoded"
+    code_rate = 1.0
 
     def block_size_of(self, symbols: int) -> int:
         return max((symbols * self.bits_per_symbol - CRC_BITS) // 8, 0)
@@ -237,6 +208,6 @@ def pad_to(bits: np.ndarray, length: int) -> np.ndarray:
     return np.pad(bits, ((0, 0), (0, length - bits.shape[1])))
 
 
-def efficiency(coding: Coding) -> float:
+def efficiency(coding: CodingBase) -> float:
     """Information bits a channel use, CRC included."""
     return coding.bits_per_symbol * coding.code_rate

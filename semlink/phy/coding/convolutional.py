@@ -41,17 +41,14 @@ class ConvolutionalCoding(BlockCoding):
     bits_per_symbol: int
     rate: float = 0.5
     block_bits: int = 2048
+    name = "phy/convolutional"
 
     def __post_init__(self) -> None:
         if pattern_key(self.rate) is None:
             raise ValueError(f"convolutional rate {self.rate:.3f}; allowed: 1/2, 2/3, 3/4")
 
     @property
-    def name(self) -> str:  # type: ignore[override]
-        return "phy/convolutional"
-
-    @property
-    def code_rate(self) -> float:
+    def code_rate(self) -> float:  # type: ignore[override]
         return self.rate
 
     def block_size_of(self, symbols: int) -> int:

@@ -24,13 +24,10 @@ class LdpcCoding(BlockCoding):
     block_bits: int = 8192
     iterations: int = 20
     backend: str = "auto"
+    name = "phy/ldpc"
 
     @property
-    def name(self) -> str:  # type: ignore[override]
-        return "phy/ldpc"
-
-    @property
-    def code_rate(self) -> float:
+    def code_rate(self) -> float:  # type: ignore[override]
         return self.rate
 
     def block_size_of(self, symbols: int) -> int:

@@ -57,3 +57,26 @@ def mcs_of(table: int, index: int) -> Mcs:
     if not 0 <= index < len(rows):
         raise ValueError(f"MCS index {index} of table {table}; allowed: 0..{len(rows) - 1}")
     return rows[index]
+
+
+CLASSIC_RATES = (1 / 3, 1 / 2, 2 / 3, 3 / 4, 5 / 6)
+"""Tried beside the tables' own, so that no fixed MCS of that kind beats `mcs: best` by a hair."""
+
+
+def mcs_pairs(table: int | None, *, every_rate: bool) -> list[tuple[int, float]]:
+    """Bits per symbol and rate of one table's rows, or of all three (None), in rising order.
+
+    With `every_rate` each modulation goes with every rate among them, and with classic ones.
+    """
+    entries = [m for number in ((1, 2, 3) if table is None else (table,)) for m in mcs_table(number)]
+    pairs = {(m.bits_per_symbol, m.rate) for m in entries}
+    if every_rate:
+        rates = {m.rate for m in entries} | set(CLASSIC_RATES)
+        pairs = {(m.bits_per_symbol, rate) for m in entries for rate in rates}
+    return sorted(pairs)
+
+
+def mcs_name(bits_per_symbol: int, rate: float) -> str:
+    """Modulation and rate as in the tables, such as `16qam 490/1024`."""
+    modulation = {2: "qpsk", 4: "16qam", 6: "64qam", 8: "256qam"}[bits_per_symbol]
+    return f"{modulation} {rate * 1024:g}/1024"

@@ -20,7 +20,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from semlink.errors import PluginFault
 from semlink.phy.conformance.verdict import Check
+from semlink.plugins import adapted
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ def check(
     )
     from semlink.phy.conformance.probe import Probe
 
-    probe = Probe(channel, tuple(float(value) for value in snr_db), seed, clips, symbols, draws)
+    probe = Probe(adapted("channel", channel), tuple(float(value) for value in snr_db), seed, clips, symbols, draws)
     checks = [_guarded(conformance_manners.runs, probe)]
     if checks[0].verdict == "pass":
         rooms = (conformance_manners, conformance_noise, conformance_gain, conformance_chance)
@@ -95,6 +97,7 @@ def _guarded(one: Callable[[Any], Check], probe: Any) -> Check:
     try:
         return one(probe)
     except Exception as fault:  # noqa: BLE001 - a user's channel may raise anything, and the report says so
+        fault = fault.__cause__ if isinstance(fault, PluginFault) and isinstance(fault.__cause__, Exception) else fault
         text = str(fault).strip().splitlines() or [""]
         return Check(one.__name__.replace("_", " "), "fail", f"raised {type(fault).__name__}: {text[0][:160]}")
 

@@ -29,7 +29,7 @@ def power_out(probe: Probe) -> Check:
         return Check("power out", "skip", "nothing arrives")
     mean = float(power.mean())
     limit = SIGMAS * float(power.std()) / math.sqrt(len(power)) + 2e-3
-    told, lost = probe.told("mean_loss"), float(probe.lost.double().mean())
+    told, lost = probe.channel.mean_loss, float(probe.lost.double().mean())
     good = abs(mean - 1) <= limit
     loss = f", {lost:.1%} of the symbols lost" if lost else ""
     if told is not None:
@@ -42,7 +42,7 @@ def power_out(probe: Probe) -> Check:
 
 def fading_law(probe: Probe) -> Check:
     """Kolmogorov-Smirnov of |h|^2 against the law that the channel names."""
-    told, gains = probe.told("law"), _kept(probe)
+    told, gains = probe.channel.law, _kept(probe)
     power = gains.abs().square().numpy()
     if told is None:
         if not probe.fades:
@@ -65,7 +65,7 @@ def fading_law(probe: Probe) -> Check:
 def phase(probe: Probe) -> Check:
     """A gain that fades has a phase: uniform for Rayleigh, never on one line."""
     gains = _kept(probe)
-    if not probe.fades and probe.told("law") is None:
+    if not probe.fades and probe.channel.law is None:
         return Check("phase", "skip", "|h| does not fade")
     turned = gains / gains.abs().clamp(min=1e-12)
     if not probe.fades:
@@ -76,7 +76,7 @@ def phase(probe: Probe) -> Check:
         same = float(turned.mean().abs()) > 0.99
         what = "|h| without phase: every gain has the same phase" if same else "a real gain: phases 0 and pi only"
         return Check("phase", "fail", what, "a complex gain")
-    if probe.told("law") != "rayleigh":
+    if probe.channel.law != "rayleigh":
         return Check("phase", "pass", f"phases spread, |E e^2j phi| = {line:.2f}", "a complex gain")
     chance = float(stats.kstest(turned.angle().numpy(), "uniform", (-math.pi, 2 * math.pi)).pvalue)
     good = chance > LEAST_CHANCE
@@ -85,7 +85,7 @@ def phase(probe: Probe) -> Check:
 
 def coherence(probe: Probe) -> Check:
     """The gain stands still as long as told, and then is another one."""
-    told, gains = probe.told("coherence"), probe.gains
+    told, gains = probe.channel.coherence, probe.gains
     if not (told is None or told in ("symbol", "block") or (isinstance(told, int) and told >= 1)):
         return Check("coherence", "skip", f"coherence {told!r} is not a number of symbols, 'symbol' or 'block'")
     if gains is None:
@@ -118,7 +118,7 @@ def told_gain(probe: Probe) -> Check:
 
 def _next_block(probe: Probe, gain: torch.Tensor, length: int, expected: str) -> Check:
     """Correlation of neighbouring blocks: none, or Clarke's where a Doppler shift is told."""
-    doppler = probe.told("doppler")
+    doppler = probe.channel.doppler
     centred = gain - gain.mean() if doppler is None else gain
     products = (centred[:, 1:] * centred[:, :-1].conj()).mean(1) / centred.abs().square().mean()
     found = complex(products.mean())
@@ -131,7 +131,7 @@ def _next_block(probe: Probe, gain: torch.Tensor, length: int, expected: str) ->
             f"neighbouring blocks correlate by {abs(found):.4f}",
             f"{expected}, then another: below {limit:.4f}",
         )
-    law = probe.told("law")
+    law = probe.channel.law
     if law not in ("rayleigh",):
         return Check("coherence", "skip", f"neighbouring blocks correlate by {abs(found):.4f}", "no spectrum named")
     want = float(special.j0(2 * math.pi * doppler * length))

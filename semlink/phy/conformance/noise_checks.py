@@ -112,8 +112,8 @@ def batch_power(probe: Probe) -> Check:
 def interference(probe: Probe) -> Check:
     """What a channel adds besides noise is what it says it adds."""
     power = probe.own.abs().double().square().mean(1)
-    mean, told = float(power.mean()), probe.told("interference_var")
-    if told is None:
+    mean, told = float(power.mean()), probe.channel.interference_var
+    if not told:
         good = mean <= FAINT
         return judged("interference", good, f"power {mean:.3g} for silence without noise", "none is declared")
     limit = SIGMAS * float(power.std()) / math.sqrt(probe.clips) + 1e-3 * told

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from semlink.blocks import ChannelBase
 from semlink.payload import ChannelOutput
 from semlink.seeds import Seeds
 
@@ -69,7 +70,7 @@ def correlation(a: torch.Tensor, b: torch.Tensor) -> float:
 class Probe:
     """A channel under examination; what several checks need is measured once."""
 
-    channel: Any
+    channel: ChannelBase
     snr_db: tuple[float, ...]
     seed: int
     clips: int
@@ -90,10 +91,6 @@ class Probe:
         """What the channel makes of a copy of `iq`."""
         heard = self.channel(iq.clone(), snr_db, seeds)
         return heard if isinstance(heard, ChannelOutput) else ChannelOutput(heard)
-
-    def told(self, name: str) -> Any:
-        """What the channel says about itself, None where it does not."""
-        return getattr(self.channel, name, None)
 
     def qpsk(self, clips: int, symbols: int, seed: int = 0) -> torch.Tensor:
         """Random symbols of power exactly 1."""

@@ -6,28 +6,45 @@ its statistics: those are long-term knowledge, the gain itself never is.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
+from semlink.blocks import ChannelBase
 from semlink.phy.specs.waveforms import Coherence, OfdmSpec, SingleCarrierSpec, waveform_for_fading
-from semlink.spec import Spec, one_of
+from semlink.plugins.specs import one_of
+from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
 
-class AwgnSpec(Spec):
+class ChannelSpec(Spec):
+    """What the specs of all channels offer."""
+
+    kind: str
+    is_foreign: ClassVar[bool] = False  # its block is written by the user, and only that can say which pilots it needs
+
+    def default_waveform(self) -> SingleCarrierSpec | OfdmSpec | None:
+        """The pilots that it needs where a scenario names no waveform, None where symbols arrive as they are."""
+        return None
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
+        """The channel."""
+        raise NotImplementedError
+
+
+class AwgnSpec(ChannelSpec):
     """Additive white Gaussian noise, Es/N0 as swept."""
 
     kind: Literal["awgn"]
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.awgn import Awgn
 
         return Awgn()
 
 
-class _FadingSpec(Spec):
+class _FadingSpec(ChannelSpec):
     coherence: Coherence = Field("block", description="symbols with one gain; block: the whole clip; symbol: each anew")
     doppler: float | None = Field(None, description="instead of coherence: maximum Doppler shift x symbol time")
 
@@ -40,7 +57,7 @@ class RayleighSpec(_FadingSpec):
 
     kind: Literal["rayleigh"]
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.fading import Rayleigh
 
         return Rayleigh(**self.model_dump(exclude={"kind"}))
@@ -59,26 +76,26 @@ class RicianSpec(_FadingSpec):
             raise ValueError("give k or k_db, one of them")
         return self
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.fading import Rician
 
         return Rician(**self.model_dump(exclude={"kind"}))
 
 
-class ErasureSpec(Spec):
+class ErasureSpec(ChannelSpec):
     """Blocks of symbols are lost at random, and the receiver knows which."""
 
     kind: Literal["erasure"]
     probability: Probability = Field(description="that a block is lost")
     block: PositiveInt = Field(1, description="symbols lost together")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.erasures import Erasure
 
         return Erasure(self.probability, self.block)
 
 
-class GilbertElliottSpec(Spec):
+class GilbertElliottSpec(ChannelSpec):
     """Bursts of lost blocks from a two-state chain."""
 
     kind: Literal["gilbert-elliott"]
@@ -88,13 +105,13 @@ class GilbertElliottSpec(Spec):
     loss_good: Probability = Field(0.0, description="loss in the good state")
     loss_bad: Probability = Field(1.0, description="loss in the bad state")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.erasures import GilbertElliott
 
         return GilbertElliott(**self.model_dump(exclude={"kind"}))
 
 
-class InterferenceSpec(Spec):
+class InterferenceSpec(ChannelSpec):
     """AWGN and an interferer: a tone, bursts of noise, or another user's QAM."""
 
     kind: Literal["interference"]
@@ -104,13 +121,13 @@ class InterferenceSpec(Spec):
     duty: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="share of time that bursts take")
     burst: PositiveInt = Field(64, description="symbols of a burst")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.interference import Interference
 
         return Interference(**self.model_dump(exclude={"kind"}))
 
 
-class PhaseNoiseSpec(Spec):
+class PhaseNoiseSpec(ChannelSpec):
     """AWGN behind an oscillator whose phase walks."""
 
     kind: Literal["phase-noise"]
@@ -119,13 +136,13 @@ class PhaseNoiseSpec(Spec):
     def default_waveform(self) -> SingleCarrierSpec:
         return SingleCarrierSpec(linewidth=self.linewidth, pilot_spacing=30, pilot_block=2)
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.phase_noise import PhaseNoise
 
         return PhaseNoise(self.linewidth)
 
 
-class MultipathSpec(Spec):
+class MultipathSpec(ChannelSpec):
     """3GPP TR 38.901 multipath, tapped delay line or clustered, in the time domain; goes with ofdm."""
 
     kind: Literal["tdl", "cdl"]
@@ -138,21 +155,23 @@ class MultipathSpec(Spec):
     def default_waveform(self) -> OfdmSpec:
         return OfdmSpec()
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.multipath_38901 import Cdl, Tdl
 
         return {"tdl": Tdl, "cdl": Cdl}[self.kind](**self.model_dump(exclude={"kind"}))
 
 
-class TensorFlowSpec(Spec):
+class TensorFlowSpec(ChannelSpec):
     """A channel written as a TensorFlow callable, gradients included; needs the extra `tensorflow`."""
+
+    is_foreign: ClassVar[bool] = True
 
     kind: Literal["tensorflow"]
     target: str = Field(pattern=":", description="module:callable or path/to/file.py:callable")
     options: dict[str, Any] = Field({}, description="for its constructor, where the target is a class")
     takes_seed: bool = Field(True, description="whether it is called with a seed")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from importlib.util import find_spec
 
         from semlink.phy.channels.tensorflow_channel import TensorFlowChannel

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from fractions import Fraction
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
-from semlink.spec import Spec, one_of
+from semlink.blocks import CodingBase, RateBoundBase
+from semlink.plugins.specs import one_of
+from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+
+if TYPE_CHECKING:
+    from semlink.phy.coding.link_adaptation import Adaptive, Harq
 
 ModulationName = Literal["bpsk", "qpsk", "16qam", "64qam", "256qam"]
 BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
@@ -35,16 +41,40 @@ class HarqSpec(Spec):
     transmissions: Annotated[int, Field(ge=2, le=16)] = Field(4, description="of one block at most, the first included")
     reserve: Annotated[float, Field(ge=0, lt=1)] = Field(0.2, description="share of the budget kept for repeats")
 
-    def build(self) -> Any:
+    def build(self) -> Harq:
+        """The rules."""
         from semlink.phy.coding.link_adaptation import Harq
 
         return Harq(**self.model_dump())
 
 
+class CodingSpec(Spec):
+    """What the specs of all codings offer."""
+
+    kind: str
+
+    @property
+    def adapts(self) -> bool:
+        """Whether modulation and rate follow a measured SNR."""
+        return False
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodingBase | RateBoundBase:
+        """The coding, or a bound in its place."""
+        raise NotImplementedError
+
+    def codings(self, context: BuildContext = NOTHING_KNOWN) -> Mapping[str, CodingBase | RateBoundBase]:
+        """All that may be agreed on, by name; the one that there is, is called `only`."""
+        return {"only": self.build(context)}
+
+    def feedback(self) -> tuple[Harq | None, Adaptive | None]:
+        """How failed blocks are sent again, and how the MCS follows the channel."""
+        return None, None
+
+
 ADAPTIVE_OPTIONS = ("csi_delay", "target_bler", "backoff_db")
 
 
-class LdpcSpec(Spec):
+class LdpcSpec(CodingSpec):
     """5G NR LDPC in transport blocks; give modulation and rate, or `mcs: best` or `adaptive`."""
 
     kind: Literal["ldpc"]
@@ -86,15 +116,28 @@ class LdpcSpec(Spec):
             raise ValueError(f"{stray[0]} is for mcs: adaptive; got mcs: {self.mcs}")
         return self
 
-    def adaptation(self) -> Any:
-        """How the MCS follows the channel, None where it does not."""
+    @property
+    def adapts(self) -> bool:
+        return self.mcs == "adaptive"
+
+    def feedback(self) -> tuple[Harq | None, Adaptive | None]:
         from semlink.phy.coding.link_adaptation import Adaptive
 
-        if self.mcs != "adaptive":
-            return None
-        return Adaptive(**{name: getattr(self, name) for name in ADAPTIVE_OPTIONS})
+        adaptive = Adaptive(self.csi_delay, self.target_bler, self.backoff_db) if self.adapts else None
+        return None if self.harq is None else self.harq.build(), adaptive
 
-    def build(self) -> Any:
+    def codings(self, context: BuildContext = NOTHING_KNOWN) -> Mapping[str, CodingBase | RateBoundBase]:
+        """The fixed one, or the rows of one MCS table or of all; for `best` every modulation with every rate."""
+        from semlink.phy.coding.ldpc_coding import LdpcCoding
+        from semlink.phy.coding.mcs_tables import mcs_name, mcs_pairs
+
+        if not isinstance(self.mcs, str):
+            return {"only": self.build(context)}
+        pairs = mcs_pairs(self.table, every_rate=self.table is None and self.mcs == "best")
+        own = (self.block_bits, self.iterations, self.backend)
+        return {mcs_name(order, rate): LdpcCoding(order, rate, *own) for order, rate in pairs}
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodingBase:
         from semlink.phy.coding.ldpc_coding import LdpcCoding
         from semlink.phy.coding.mcs_tables import mcs_of
 
@@ -109,7 +152,7 @@ class LdpcSpec(Spec):
         return LdpcCoding(order, rate, self.block_bits, self.iterations, self.backend)
 
 
-class ConvolutionalSpec(Spec):
+class ConvolutionalSpec(CodingSpec):
     """K=7 convolutional code (133, 171), rate 1/2 and punctured 2/3, 3/4; Viterbi decoding."""
 
     kind: Literal["convolutional"]
@@ -117,26 +160,26 @@ class ConvolutionalSpec(Spec):
     rate: CodeRate = Field(0.5, description="1/2, 2/3 or 3/4")
     block_bits: Annotated[int, Field(ge=64, le=65536)] = Field(2048, description="largest block with CRC")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodingBase:
         from semlink.phy.coding.convolutional import ConvolutionalCoding
 
         return ConvolutionalCoding(BITS_PER_SYMBOL[self.modulation], self.rate, self.block_bits)
 
 
-class UncodedSpec(Spec):
+class UncodedSpec(CodingSpec):
     """No channel code: CRC blocks straight onto the constellation."""
 
     kind: Literal["uncoded"]
     modulation: ModulationName = Field("qpsk", description="constellation")
     block_bits: Annotated[int, Field(ge=64, le=65536)] = Field(2048, description="largest block with CRC")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodingBase:
         from semlink.phy.coding.block_coding import UncodedCoding
 
         return UncodedCoding(BITS_PER_SYMBOL[self.modulation], self.block_bits)
 
 
-class CapacitySpec(Spec):
+class CapacitySpec(CodingSpec):
     """Bound: error-free bits at the capacity of the channel, of any input or of one constellation."""
 
     kind: Literal["capacity"]
@@ -151,42 +194,42 @@ class CapacitySpec(Spec):
             raise ValueError("bitwise needs a modulation whose bits are judged")
         return self
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> RateBoundBase:
         from semlink.phy.bounds.rate_bounds import CapacityBound
 
         return CapacityBound(self.modulation and BITS_PER_SYMBOL[self.modulation], self.bitwise)
 
 
-class FiniteBlocklengthSpec(Spec):
+class FiniteBlocklengthSpec(CodingSpec):
     """Bound: the normal approximation of the best code as long as the whole transmission."""
 
     kind: Literal["finite-blocklength"]
     bler: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(1e-3, description="block error rate that it allows")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> RateBoundBase:
         from semlink.phy.bounds.rate_bounds import FiniteBlocklengthBound
 
         return FiniteBlocklengthBound(self.bler)
 
 
-class OutageCapacitySpec(Spec):
+class OutageCapacitySpec(CodingSpec):
     """Bound: the rate that the channel's gain carries in all but a share `outage` of the transmissions."""
 
     kind: Literal["outage-capacity"]
     outage: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.1, description="probability that the gain is too weak")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> RateBoundBase:
         from semlink.phy.bounds.rate_bounds import OutageCapacityBound
 
         return OutageCapacityBound(self.outage)
 
 
-class ErrorFreeSpec(Spec):
-    """Bound: bits that arrive by decree, one for each channel use, so that the cost axis is bits per pixel."""
+class ErrorFreeSpec(CodingSpec):
+    """Bound: bits that are assumed to arrive, one for each channel use, so that the cost axis is bits per pixel."""
 
     kind: Literal["error-free"]
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> RateBoundBase:
         from semlink.phy.bounds.rate_bounds import ErrorFreeBits
 
         return ErrorFreeBits()

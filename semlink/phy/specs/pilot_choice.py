@@ -7,10 +7,9 @@ gain stands still only the channel itself can say.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
+from semlink.blocks import ChannelBase, WaveformBase
 from semlink.errors import ChannelFault, ScenarioError
 from semlink.phy.channels.output import check_channel_output
 from semlink.phy.specs.waveforms import waveform_for_fading
@@ -24,7 +23,7 @@ DRAWS, SYMBOLS, SNR_DB = 16, 256, 60.0
 TURNED_RAD = 0.5
 
 
-def waveform_of_user_channel(channel: Any, kind: str) -> Any:
+def waveform_of_user_channel(channel: ChannelBase, kind: str) -> WaveformBase:
     """No pilots where symbols arrive unturned; else those that suit what the channel says about its gain.
 
     Raises:
@@ -32,7 +31,7 @@ def waveform_of_user_channel(channel: Any, kind: str) -> Any:
     """
     if not turns_symbols(channel):
         return Plain()
-    coherence, doppler = getattr(channel, "coherence", None), getattr(channel, "doppler", None)
+    coherence, doppler = channel.coherence, channel.doppler
     if coherence is None and doppler is None:
         raise ScenarioError(
             f"channel {kind} turns the phase of its symbols, so the receiver needs pilots: give the scenario a "
@@ -41,7 +40,7 @@ def waveform_of_user_channel(channel: Any, kind: str) -> Any:
     return waveform_for_fading(coherence, doppler).build()
 
 
-def turns_symbols(channel: Any) -> bool:
+def turns_symbols(channel: ChannelBase) -> bool:
     """Whether most symbols arrive more than half a radian away from where they were sent."""
     sent = pilot_sequence(SYMBOLS)[None]
     turned = []

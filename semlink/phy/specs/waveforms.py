@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from semlink.spec import Spec, one_of
+from semlink.blocks import WaveformBase
+from semlink.plugins.specs import one_of
+from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 Coherence = Literal["symbol", "block"] | PositiveInt
 
@@ -17,18 +19,28 @@ Estimator = Literal["ls", "lmmse", "genie"]
 Equalizer = Literal["zf", "mmse"]
 
 
-class PlainSpec(Spec):
+class WaveformSpec(Spec):
+    """What the specs of all waveforms offer."""
+
+    kind: str
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> WaveformBase:
+        """The waveform."""
+        raise NotImplementedError
+
+
+class PlainSpec(WaveformSpec):
     """No pilots, no equaliser: the scheme's symbols go to the antenna as they are."""
 
     kind: Literal["plain"] = "plain"
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> WaveformBase:
         from semlink.phy.waveforms.plain import Plain
 
         return Plain()
 
 
-class SingleCarrierSpec(Spec):
+class SingleCarrierSpec(WaveformSpec):
     """One carrier with groups of pilots between the data, paid for, and a one-tap equaliser."""
 
     kind: Literal["single-carrier"] = "single-carrier"
@@ -40,13 +52,13 @@ class SingleCarrierSpec(Spec):
     doppler: float | None = Field(None, description="maximum Doppler shift x symbol time it is designed for")
     linewidth: float | None = Field(None, description="phase-noise linewidth x symbol time it is designed for")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> WaveformBase:
         from semlink.phy.waveforms.single_carrier import SingleCarrier
 
         return SingleCarrier(**self.model_dump(exclude={"kind"}))
 
 
-class OfdmSpec(Spec):
+class OfdmSpec(WaveformSpec):
     """OFDM with cyclic prefix, a pilot grid and a one-tap equaliser; prefix and pilots are paid for."""
 
     kind: Literal["ofdm"] = "ofdm"
@@ -65,7 +77,7 @@ class OfdmSpec(Spec):
     def bandwidth_mhz(self) -> float:
         return self.num_subcarriers * self.spacing_khz / 1000
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> WaveformBase:
         from semlink.phy.waveforms.ofdm import Ofdm
 
         return Ofdm(**self.model_dump(exclude={"kind"}))

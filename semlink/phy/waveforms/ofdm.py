@@ -11,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from semlink.blocks import ChannelBase, WaveformBase
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import ChannelOutput, Received, Symbols
@@ -30,7 +31,7 @@ MAX_ADVANCE = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Ofdm:
+class Ofdm(WaveformBase):
     """A grid of subcarriers; num_subcarriers times spacing_khz is the channel's bandwidth.
 
     Attributes:
@@ -134,13 +135,13 @@ class Ofdm:
         genie = {"csi": gain[:, is_data]} if self.estimator == "genie" else {}
         return Received(symbols[:, is_data], left[:, is_data], genie)
 
-    def check_channel(self, channel: object) -> None:
+    def check_channel(self, channel: ChannelBase | Echoes) -> None:
         """Refuse a channel of another bandwidth, or whose last path outlasts the cyclic prefix.
 
         Raises:
             ValueError: names both values.
         """
-        bandwidth_hz, max_delay_s = getattr(channel, "bandwidth_hz", None), getattr(channel, "max_delay_s", 0.0)
+        bandwidth_hz, max_delay_s = channel.bandwidth_hz, channel.max_delay_s
         if bandwidth_hz is not None and abs(bandwidth_hz / self.bandwidth_hz - 1) > 1e-6:
             raise ValueError(
                 f"Ofdm: got a channel of bandwidth_mhz {bandwidth_hz / 1e6:g}; need num_subcarriers * spacing_khz "

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from semlink.blocks import ChannelBase, WaveformBase
 from semlink.flow import Flow
 from semlink.payload import ChannelOutput, Received, Symbols
 from semlink.phy.channels.awgn import noise_var_at
@@ -33,8 +34,14 @@ def noise_per_symbol(heard: ChannelOutput, snr_db: float) -> torch.Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class Plain:
+class Plain(WaveformBase):
     """No pilots, no equaliser: symbols pass as they are."""
+
+    has_pilots = False
+
+    def check_channel(self, channel: ChannelBase) -> None:
+        """Refuse echoes."""
+        refuse_echoes(self, channel)
 
     def data_uses(self, uses: int) -> int:
         """All of them."""
@@ -49,18 +56,14 @@ class Plain:
         return Received(heard.iq, noise_per_symbol(heard, snr_db))
 
 
-def check_fit(waveform: object, channel: object) -> None:
-    """Refuse a waveform that cannot work on a channel, before anything is sent.
+def refuse_echoes(waveform: WaveformBase, channel: ChannelBase) -> None:
+    """Refuse a channel with echoes, for a waveform without a cyclic prefix.
 
     Raises:
-        ValueError: echoes met by a waveform without a cyclic prefix, another
-            bandwidth, or a last path beyond the prefix.
+        ValueError: names both.
     """
-    own = getattr(waveform, "check_channel", None)
-    if own is not None:
-        own(channel)
-    elif getattr(channel, "max_delay_s", 0.0) > 0 and type(waveform).__module__.startswith("semlink."):
+    if channel.max_delay_s > 0:
         raise ValueError(
-            f"{type(channel).__name__} has echoes up to {channel.max_delay_s * 1e9:.0f} ns; "  # type: ignore[attr-defined]
+            f"{type(channel).__name__} has echoes up to {channel.max_delay_s * 1e9:.0f} ns; "
             f"got waveform {type(waveform).__name__}, need Ofdm"
         )

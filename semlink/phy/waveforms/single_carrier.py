@@ -14,6 +14,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from semlink.blocks import ChannelBase, WaveformBase
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import ChannelOutput, Received, Symbols
@@ -32,14 +33,14 @@ from semlink.phy.waveforms.channel_estimation import (
     wiener_weights,
 )
 from semlink.phy.waveforms.pilots import pilot_sequence
-from semlink.phy.waveforms.plain import noise_per_symbol
+from semlink.phy.waveforms.plain import noise_per_symbol, refuse_echoes
 
 if TYPE_CHECKING:
     import torch
 
 
 @dataclass(frozen=True, slots=True)
-class SingleCarrier:
+class SingleCarrier(WaveformBase):
     """Pilots every `pilot_spacing` data symbols, one-tap equaliser.
 
     Attributes:
@@ -78,9 +79,13 @@ class SingleCarrier:
         need(fits or self.estimator == "genie", "SingleCarrier.coherence", self.coherence, allowed)
 
     @property
-    def continues(self) -> bool:
+    def continues(self) -> bool:  # type: ignore[override]
         """Whether the pattern runs on when more symbols follow: not where a last group ends it."""
         return self._trailing == 0
+
+    def check_channel(self, channel: ChannelBase) -> None:
+        """Refuse echoes."""
+        refuse_echoes(self, channel)
 
     def data_uses(self, uses: int) -> int:
         """Data symbols in a transmission of at most `uses` channel uses."""

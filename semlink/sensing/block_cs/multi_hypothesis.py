@@ -23,6 +23,7 @@ from functools import cache
 import torch
 from torch.nn import functional as F
 
+from semlink.blocks import ReconstructionBase
 from semlink.payload import Frames, Projections
 from semlink.sensing.block_cs.sampler import BLOCK, BlockSampler, grid_of, references
 from semlink.sensing.block_cs.smoothed_projections import BlockTv, Patterns, meet, readings_by_frame, restore
@@ -52,7 +53,7 @@ class Hypotheses:
 
 
 @dataclass(frozen=True, slots=True)
-class MultiHypothesisReconstructor:
+class MultiHypothesisReconstructor(ReconstructionBase):
     """Key frames by smoothed projections, the others predicted from those around them and from their measurements.
 
     What the measurements still tell beyond the prediction is put back: p + Phi^+ (y - Phi p).

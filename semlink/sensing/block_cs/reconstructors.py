@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from semlink.blocks import ReconstructionBase
 from semlink.errors import ModelError
 from semlink.nn.cpu import bf16_pays
 from semlink.payload import Frames, FrameShape, Projections
@@ -23,7 +24,7 @@ __all__ = ["BlockNetworkReconstructor", "LinearBlockReconstructor"]
 
 
 @dataclass(frozen=True, slots=True)
-class LinearBlockReconstructor:
+class LinearBlockReconstructor(ReconstructionBase):
     """Each block by itself: transposed rows of a learned basis, the best linear estimate behind Gaussian patterns."""
 
     sampler: BlockSampler
@@ -48,7 +49,7 @@ class LinearBlockReconstructor:
 
 
 @dataclass(frozen=True, slots=True)
-class BlockNetworkReconstructor:
+class BlockNetworkReconstructor(ReconstructionBase):
     """HIT-VCSNet or the plain network, by the name of its weights, for the sampling that it was trained with."""
 
     sampler: BlockSampler
@@ -56,7 +57,7 @@ class BlockNetworkReconstructor:
     network: str = "hit-vcsnet"
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         return self.network
 
     def check(self) -> None:

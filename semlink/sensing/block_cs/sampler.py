@@ -15,9 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 
+import numpy as np
 import torch
 from torch.nn import functional as F
 
+from semlink.blocks import SensorBase
 from semlink.errors import InterfaceError
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
@@ -29,7 +31,7 @@ KEY, NON_KEY = "key", "non-key"
 
 
 @dataclass(frozen=True, slots=True)
-class BlockSampler:
+class BlockSampler(SensorBase):
     """A sensor of 32 x 32 blocks; a `blocks.Sensor` whose readings are `Projections` of key and of non-key frames.
 
     Args:
@@ -116,6 +118,21 @@ class BlockSampler:
         """`key` or `non-key` for each frame."""
         keys = set(key_frames(shape.t, self.gop))
         return [KEY if number in keys else NON_KEY for number in range(shape.t)]
+
+    def reading_grids(self, shape: FrameShape) -> Sequence[np.ndarray]:
+        """Where readings lie over frames and blocks: patterns of all frames and of key frames alone where those of
+        non-key frames are the first of those of key frames, else each kind of frame by itself."""
+        keys, others = self.split(shape.t)
+        fine, coarse = self.matrices()
+        grid = grid_of(shape)
+        of_keys = np.arange(len(fine) * len(keys) * grid[0] * grid[1]).reshape(len(fine), len(keys), *grid)
+        of_others = of_keys.size + np.arange(len(coarse) * len(others) * grid[0] * grid[1])
+        of_others = of_others.reshape(len(coarse), len(others), *grid)
+        if not (len(coarse) <= len(fine) and torch.equal(fine[: len(coarse)], coarse)):
+            return of_keys, of_others
+        shared = np.empty((len(coarse), shape.t, *grid), np.int64)
+        shared[:, keys], shared[:, others] = of_keys[: len(coarse)], of_others
+        return [rows for rows in (shared, of_keys[len(coarse) :]) if rows.size]
 
     def measurements_per_pixel(self, shape: FrameShape) -> float:
         """Readings of a clip over the pixels of one frame."""

@@ -22,6 +22,7 @@ from typing import Literal
 
 import torch
 
+from semlink.blocks import ReconstructionBase
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
 from semlink.sensing.block_cs.sampler import BLOCK, BlockSampler, from_blocks, grid_of, references, to_blocks
@@ -75,7 +76,7 @@ OVER_TIME = BlockTv(over_time=True, iterations=40, start=0.1)
 
 
 @dataclass(frozen=True, slots=True)
-class BlockTvReconstructor:
+class BlockTvReconstructor(ReconstructionBase):
     """Frames from block measurements; `over_time` lets neighbouring frames help each other."""
 
     sampler: BlockSampler

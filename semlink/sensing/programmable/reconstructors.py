@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch.nn import functional as F
 
+from semlink.blocks import ReconstructionBase
 from semlink.errors import ModelError
 from semlink.nn.cpu import bf16_pays
 from semlink.payload import Frames, Measurement
@@ -26,16 +27,8 @@ from semlink.sensing.programmable.ratio_map import check_map
 PAD_MULTIPLE = 8
 
 
-class Reconstructor(Protocol):
-    """Readings in, frames out."""
-
-    name: str
-
-    def reconstruct(self, measurement: Measurement) -> Frames: ...
-
-
 @dataclass(frozen=True, slots=True)
-class InitialReconstructor:
+class InitialReconstructor(ReconstructionBase):
     """The pseudo-inverse alone; with `fill`, pixels that read nothing take the mean of their neighbours."""
 
     masked: bool = False
@@ -49,7 +42,7 @@ class InitialReconstructor:
 
 
 @dataclass(frozen=True, slots=True)
-class GapTvReconstructor:
+class GapTvReconstructor(ReconstructionBase):
     """Total variation without training; `denoise` plugs in another denoiser."""
 
     noise: ReadNoise = field(default_factory=ReadNoise)
@@ -65,7 +58,7 @@ class GapTvReconstructor:
 
 
 @dataclass(frozen=True, slots=True)
-class DeepReconstructor:
+class DeepReconstructor(ReconstructionBase):
     """A trained decoder by the name of its weights.
 
     `noise` and `masked` are the sensor's; weights made for others are refused.

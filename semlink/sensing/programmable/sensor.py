@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import torch
 
+from semlink.blocks import SensorBase
 from semlink.errors import InterfaceError, ModelError
 from semlink.payload import Frames, FrameShape, Measurement
 from semlink.seeds import Seeds
@@ -59,7 +60,7 @@ class RatioMap:
 
 
 @dataclass(frozen=True, slots=True)
-class ProgrammableSensor:
+class ProgrammableSensor(SensorBase):
     """Pixels that expose for as long as the ratio map says; a `blocks.Sensor`.
 
     Noise comes from the stream "sensor": at one seed all maps, with or without

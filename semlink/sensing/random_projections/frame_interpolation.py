@@ -12,6 +12,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from semlink.blocks import ReconstructionBase
 from semlink.errors import InterfaceError
 from semlink.payload import Frames, Projections
 from semlink.sensing.random_projections.sensor import RandomSensor
@@ -20,7 +21,7 @@ Method = Literal["nearest", "linear"]
 
 
 @dataclass(frozen=True, slots=True)
-class FrameFill:
+class FrameFill(ReconstructionBase):
     """Frames read as they are; those between them filled in.
 
     Raises:
@@ -31,13 +32,13 @@ class FrameFill:
     method: Method = "linear"
 
     def __post_init__(self) -> None:
-        if getattr(self.sensor, "operator", "") != "identity":
+        if self.sensor.operator != "identity":
             raise InterfaceError(
                 "reconstruction fill: needs a sensor of whole frames; allowed: random with operator identity"
             )
 
     @property
-    def name(self) -> str:
+    def name(self) -> str:  # type: ignore[override]
         return f"fill-{self.method}"
 
     def reconstruct(self, measurement: Projections) -> Frames:

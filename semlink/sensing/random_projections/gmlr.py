@@ -11,9 +11,10 @@ from typing import Any, Literal
 
 import torch
 
+from semlink.blocks import ReconstructionBase
 from semlink.errors import InterfaceError
 from semlink.nn.generative.generator_weights import check_side, generator_of
-from semlink.nn.generative.latent_fit import Fit, FitSettings, Tell, check_rank, fit, hidden_dtype
+from semlink.nn.generative.latent_fit import Fit, FitSettings, Progress, check_rank, fit, hidden_dtype
 from semlink.payload import Frames, FrameShape, Projections, Restored
 from semlink.sensing.random_projections.latent_path import filled_in, principal_coordinates
 from semlink.sensing.random_projections.rank_selection import chosen_ranks
@@ -26,7 +27,7 @@ POINTS_OF_LOSS = 40
 
 
 @dataclass(frozen=True, slots=True)
-class GmlrReconstructor:
+class GmlrReconstructor(ReconstructionBase):
     """Codes of a generator, and its weights, fitted to the readings of each clip by itself.
 
     Attributes:
@@ -63,7 +64,7 @@ class GmlrReconstructor:
         """
         return Frames(torch.cat([restored.frames.pixels for restored in self.restore_many([measurement])]))
 
-    def restore_many(self, measurements: Sequence[Projections], progress: Tell | None = None) -> list[Restored]:
+    def restore_many(self, measurements: Sequence[Projections], progress: Progress | None = None) -> list[Restored]:
         """The frames of every clip of `measurements`, all fitted together, with what `told_of` tells of each."""
         shape = self._shape(measurements)
         readings = torch.cat([measurement.parts[0] for measurement in measurements])
@@ -76,7 +77,7 @@ class GmlrReconstructor:
         ]
 
     def fitted(
-        self, readings: torch.Tensor, shape: FrameShape, progress: Tell | None = None
+        self, readings: torch.Tensor, shape: FrameShape, progress: Progress | None = None
     ) -> tuple[Fit, list[int | None]]:
         """Codes and generators of the frames that were read, and the rank that each clip's codes were held to."""
         generator = generator_of(self.weights, self.planes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import torch
 
 from semlink.nn.generative.generator import Generator
-from semlink.nn.generative.latent_fit import FitSettings, Tell, fit
+from semlink.nn.generative.latent_fit import FitSettings, Progress, fit
 from semlink.nn.generative.operators import Operator, PixelsLeft
 from semlink.seeds import Seeds
 
@@ -47,7 +47,7 @@ def chosen_ranks(
     settings: FitSettings,
     *,
     ranks: tuple[int, ...] | None = None,
-    progress: Tell | None = None,
+    progress: Progress | None = None,
 ) -> torch.Tensor:
     """The rank (s,) of each sequence of readings (s, t, m); all candidates are fitted at once."""
     s, t, _ = readings.shape

@@ -26,6 +26,7 @@ from typing import Literal
 import numpy as np
 import torch
 
+from semlink.blocks import SensorBase
 from semlink.errors import InterfaceError
 from semlink.nn.generative.operators import GaussianPatterns, Operator, PixelsLeft
 from semlink.payload import Frames, FrameShape, Projections
@@ -37,7 +38,7 @@ OperatorName = Literal["identity", "gaussian", "missing"]
 
 
 @dataclass(frozen=True, slots=True)
-class RandomSensor:
+class RandomSensor(SensorBase):
     """Identity, Gaussian patterns or missing pixels; a `blocks.Sensor` without noise.
 
     Attributes:

@@ -15,6 +15,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 from PIL import Image
 
+from semlink.blocks import SourceBase
 from semlink.errors import SourceError
 from semlink.seeds import Seeds
 
@@ -98,7 +99,7 @@ class Clip:
         return np.stack(frames)
 
 
-class ClipSource:
+class ClipSource(SourceBase):
     """What file sources share: the numbering of clips that were planned beforehand."""
 
     __slots__ = ()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
+from semlink.blocks import ReconstructionBase, SensorBase
+from semlink.sensing.specs.base import ReconstructionSpec
 from semlink.sensing.specs.block_cs_untrained import sampler_of
-from semlink.spec import Spec
+from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 
 class BlockSensorSpec(Spec):
@@ -29,52 +31,54 @@ class BlockSensorSpec(Spec):
             raise ValueError("matrix gaussian is drawn from seed and takes no weights")
         return self
 
-    def build(self, frames: int, ratio: float | None = None) -> Any:
-        """The sensor; `ratio`, the knob of `rates`, overrides the spec's own."""
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> SensorBase:
+        """The sensor; `rates` are ratios, which go before the spec's own."""
         from semlink.sensing.block_cs.sampler import BlockSampler
 
         weights = None if self.matrix == "gaussian" else self.weights or "blocks"
         own = 0.1 if self.ratio is None else self.ratio
-        sampler = BlockSampler(own if ratio is None else ratio, self.key_ratio, self.gop, weights, self.seed)
-        sampler.split(frames)
+        sampler = BlockSampler(
+            own if context.rate is None else context.rate, self.key_ratio, self.gop, weights, self.seed
+        )
+        sampler.split(context.frames)
         return sampler
 
 
-class LinearSpec(Spec):
+class LinearSpec(ReconstructionSpec):
     """The linear estimate of every block by itself, from which the networks begin."""
 
     kind: Literal["linear"]
 
-    def build(self, sensor: Any) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         from semlink.sensing.block_cs.reconstructors import LinearBlockReconstructor
 
-        return LinearBlockReconstructor(sampler_of(sensor, self.kind))
+        return LinearBlockReconstructor(sampler_of(context, self.kind))
 
 
-class HitVcsNetSpec(Spec):
+class HitVcsNetSpec(ReconstructionSpec):
     """HIT-VCSNet: three scales, features of key frames given to the frames between them."""
 
     kind: Literal["hit-vcsnet"]
     weights: str = Field(description="by name, see `semlink weights`; trained for the sensor's ratio")
 
-    def build(self, sensor: Any) -> Any:
-        return _network(sensor, self)
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
+        return _network(context, self)
 
 
-class VcsNetSpec(Spec):
+class VcsNetSpec(ReconstructionSpec):
     """A plain convolutional network of the family of VCSNet, the baseline of HIT-VCSNet."""
 
     kind: Literal["vcsnet"]
     weights: str = Field(description="by name, see `semlink weights`; trained for the sensor's ratio")
 
-    def build(self, sensor: Any) -> Any:
-        return _network(sensor, self)
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
+        return _network(context, self)
 
 
-def _network(sensor: Any, spec: HitVcsNetSpec | VcsNetSpec) -> Any:
+def _network(context: BuildContext, spec: HitVcsNetSpec | VcsNetSpec) -> ReconstructionBase:
     from semlink.sensing.block_cs.reconstructors import BlockNetworkReconstructor
 
-    made = BlockNetworkReconstructor(sampler_of(sensor, spec.kind), spec.weights, spec.kind)
+    made = BlockNetworkReconstructor(sampler_of(context, spec.kind), spec.weights, spec.kind)
     made.check()
     return made
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
 
-from semlink.spec import Spec
+from semlink.blocks import ReconstructionBase
+from semlink.sensing.specs.base import ReconstructionSpec, sensor_of
+from semlink.spec import NOTHING_KNOWN, BuildContext
+
+if TYPE_CHECKING:
+    from semlink.sensing.block_cs.sampler import BlockSampler
 
 
-class BlockTvSpec(Spec):
+class BlockTvSpec(ReconstructionSpec):
     """Smoothing and meeting the block measurements in turns, no training."""
 
     kind: Literal["block-tv"]
@@ -18,29 +23,29 @@ class BlockTvSpec(Spec):
         "both", description="total variation, thresholded DCT of moving windows, or their mean"
     )
 
-    def build(self, sensor: Any) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         from semlink.sensing.block_cs.smoothed_projections import BlockTvReconstructor
 
-        return BlockTvReconstructor(sampler_of(sensor, self.kind), self.over_time, self.prior)
+        return BlockTvReconstructor(sampler_of(context, self.kind), self.over_time, self.prior)
 
 
-class MultiHypothesisSpec(Spec):
+class MultiHypothesisSpec(ReconstructionSpec):
     """Non-key blocks as mixtures of blocks of the key frames around them, fitted to the measurements; no training."""
 
     kind: Literal["multi-hypothesis"]
     reach: int = Field(15, ge=0, le=48, description="pixels that a block may have moved since its key frames")
     blend: int = Field(8, ge=0, le=16, description="pixels over which neighbouring blocks are mixed; 0 leaves edges")
 
-    def build(self, sensor: Any) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         from semlink.sensing.block_cs.multi_hypothesis import Hypotheses, MultiHypothesisReconstructor
 
         near = min(self.reach, Hypotheses().near)
         settings = Hypotheses(near=near, reach=self.reach, blend=self.blend)
-        return MultiHypothesisReconstructor(sampler_of(sensor, self.kind), settings)
+        return MultiHypothesisReconstructor(sampler_of(context, self.kind), settings)
 
 
-def sampler_of(sensor: Any, kind: str) -> Any:
-    """`sensor`, if it is block sampling.
+def sampler_of(context: BuildContext, kind: str) -> BlockSampler:
+    """The sensor, if it is block sampling.
 
     Raises:
         ScenarioError: it is another.
@@ -48,10 +53,10 @@ def sampler_of(sensor: Any, kind: str) -> Any:
     from semlink.errors import ScenarioError
     from semlink.sensing.block_cs.sampler import BlockSampler
 
+    sensor = sensor_of(context, kind)
     if not isinstance(sensor, BlockSampler):
         raise ScenarioError(
-            f"reconstruction {kind}: takes block measurements, got sensor {getattr(sensor, 'name', 'of yours')}; "
-            "allowed: sensor kind block"
+            f"reconstruction {kind}: takes block measurements, got sensor {sensor.name}; allowed: sensor kind block"
         )
     return sensor
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from semlink.spec import Spec
+from semlink.blocks import ReconstructionBase, SensorBase
+from semlink.sensing.specs.base import ReconstructionSpec, sensor_of
+from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+
+if TYPE_CHECKING:
+    from semlink.sensing.programmable.exposure import ReadNoise
 
 Tile = Annotated[list[list[int]], Field(min_length=1)]
 
@@ -39,15 +44,15 @@ class ProgrammableSpec(Spec):
             raise ValueError("give mean_count or mean_ratio, not both")
         return self
 
-    def build(self, frames: int, mean_count: float | None = None) -> Any:
-        """The sensor for clips of `frames` frames; `mean_count` overrides the spec's own."""
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> SensorBase:
+        """The sensor; `rates` are mean counts, which go before the spec's own."""
         from semlink.errors import ScenarioError
         from semlink.sensing.programmable.exposure import ReadNoise
         from semlink.sensing.programmable.sensor import ProgrammableSensor, RatioMap
 
-        mean = mean_count if mean_count is not None else self.mean_count
+        mean = context.rate if context.rate is not None else self.mean_count
         if mean is None and self.mean_ratio is not None:
-            mean = self.mean_ratio * frames
+            mean = self.mean_ratio * context.frames
         if self.ratio_map in ("fixed", "random", "learned") and mean is None:
             raise ScenarioError(f"sensor: ratio_map {self.ratio_map} needs mean_count, mean_ratio or rates")
         if self.ratio_map == "fixed" and mean != int(mean or 0):
@@ -62,49 +67,53 @@ class ProgrammableSpec(Spec):
         return ProgrammableSensor(ratio_map, ReadNoise(self.shot_noise, self.read_noise), self.mask)
 
 
-def _exposing(sensor: Any, kind: str) -> Any:
-    """`sensor`, if its pixels expose over time.
+def _exposing(context: BuildContext, kind: str) -> tuple[bool, ReadNoise]:
+    """Whether a coded aperture stands before the sensor, and its noise, if its pixels expose over time.
 
     Raises:
         ScenarioError: another kind of sensor.
     """
-    if not hasattr(sensor, "masked"):
-        from semlink.errors import ScenarioError
+    from semlink.errors import ScenarioError
+    from semlink.sensing.programmable.exposure import ReadNoise
 
+    sensor = sensor_of(context, kind)
+    if sensor.masked is None:
         raise ScenarioError(f"reconstruction {kind} takes readings of sensor programmable, not of sensor {sensor.name}")
-    return sensor
+    return sensor.masked, ReadNoise() if sensor.noise is None else ReadNoise(sensor.noise.shot, sensor.noise.read)
 
 
-class InitialSpec(Spec):
+class InitialSpec(ReconstructionSpec):
     """The pseudo-inverse of the sensor, no training."""
 
     kind: Literal["initial"]
     fill: bool = Field(True, description="pixels that read nothing take the mean of their neighbours")
 
-    def build(self, sensor: Any) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         from semlink.sensing.programmable.reconstructors import InitialReconstructor
 
-        return InitialReconstructor(masked=_exposing(sensor, self.kind).masked, fill=self.fill)
+        return InitialReconstructor(masked=_exposing(context, self.kind)[0], fill=self.fill)
 
 
-class GapTvSpec(Spec):
+class GapTvSpec(ReconstructionSpec):
     """Total variation by generalised alternating projection, no training."""
 
     kind: Literal["gap-tv"]
 
-    def build(self, sensor: Any) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         from semlink.sensing.programmable.reconstructors import GapTvReconstructor
 
-        return GapTvReconstructor(masked=_exposing(sensor, self.kind).masked, noise=sensor.noise)
+        masked, noise = _exposing(context, self.kind)
+        return GapTvReconstructor(masked=masked, noise=noise)
 
 
-class DeepSpec(Spec):
+class DeepSpec(ReconstructionSpec):
     """A trained spectral-wise transformer; one decoder serves every ratio map its card covers."""
 
     kind: Literal["deep"]
     weights: str = Field(description="by name, see `semlink weights`")
 
-    def build(self, sensor: Any) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         from semlink.sensing.programmable.reconstructors import DeepReconstructor
 
-        return DeepReconstructor(self.weights, masked=_exposing(sensor, self.kind).masked, noise=sensor.noise)
+        masked, noise = _exposing(context, self.kind)
+        return DeepReconstructor(self.weights, masked=masked, noise=noise)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from semlink.spec import Planes, Rank, Spec
+from semlink.blocks import ReconstructionBase, SensorBase
+from semlink.sensing.specs.base import ReconstructionSpec, sensor_of
+from semlink.spec import NOTHING_KNOWN, BuildContext, Planes, Rank, Spec
+
+if TYPE_CHECKING:
+    from semlink.nn.generative.latent_fit import FitSettings
+    from semlink.sensing.random_projections.sensor import RandomSensor
 
 
 class RandomSensorSpec(Spec):
@@ -29,11 +35,12 @@ class RandomSensorSpec(Spec):
                 raise ValueError(f"{option} is for operator: {operator}; got operator: {self.operator}")
         return self
 
-    def build(self, frames: int, measurements: float | None = None) -> Any:
-        """The sensor; `measurements`, the knob of `rates`, overrides the spec's own."""
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> SensorBase:
+        """The sensor; `rates` are measurements a frame, which go before the spec's own."""
         from semlink.errors import ScenarioError
         from semlink.sensing.random_projections.sensor import RandomSensor
 
+        measurements = context.rate
         if measurements is not None and (self.operator != "gaussian" or measurements != int(measurements)):
             raise ScenarioError(
                 f"rates: got {measurements:g} for sensor random with operator: {self.operator}; "
@@ -43,7 +50,7 @@ class RandomSensorSpec(Spec):
         return RandomSensor(self.operator, own, self.missing, self.seed, self.planes, tuple(self.skip))
 
 
-class GmlrSpec(Spec):
+class GmlrSpec(ReconstructionSpec):
     """A generator as prior: its codes, or codes and weights, fitted to each clip; `rates` are ranks of the codes."""
 
     kind: Literal["gmlr"]
@@ -68,35 +75,51 @@ class GmlrSpec(Spec):
     )
     planes: Planes = Field(1, description="of a frame, stacked as rows: 1 gray, 3 for R, G and B")
 
-    def at_rate(self, rate: float) -> GmlrSpec:
-        """The same at rank `rate`.
+    def takes_rate(self, context: BuildContext = NOTHING_KNOWN) -> bool:
+        return True
 
-        Raises:
-            ScenarioError: no rank.
-        """
-        from semlink.errors import ScenarioError
-
-        if rate < 1 or rate != int(rate):
-            raise ScenarioError(f"rates: got {rate:g} for reconstruction gmlr; allowed: ranks, whole numbers from 1")
-        return self.model_copy(update={"rank": int(rate)})
-
-    def build(self, sensor: Any) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         from semlink.sensing.random_projections.gmlr import GmlrReconstructor
 
+        rank = self.rank if context.rate is None else _rank(context.rate)
+        sensor = random_sensor(context, self.kind)
         return GmlrReconstructor(
-            self.weights, sensor, self.settings(), held_out=self.rank == "held-out", planes=self.planes
+            self.weights, sensor, self._settings(rank), held_out=rank == "held-out", planes=self.planes
         )
 
-    def settings(self) -> Any:
+    def _settings(self, rank: int | Literal["held-out"] | None) -> FitSettings:
         """How to fit."""
         from semlink.nn.generative.early_stopping import EarlyStopping
         from semlink.nn.generative.latent_fit import FitSettings
 
-        rank = None if self.rank == "held-out" else self.rank
+        held_to = None if rank == "held-out" else rank
         stop = EarlyStopping() if self.early_stop else None
         return FitSettings(
-            self.learn, rank, self.projection, self.similarity, self.epochs, stop=stop, precision=self.precision
+            self.learn, held_to, self.projection, self.similarity, self.epochs, stop=stop, precision=self.precision
         )
+
+
+def random_sensor(context: BuildContext, kind: str) -> RandomSensor:
+    """The sensor, if it is one of random inner products.
+
+    Raises:
+        InterfaceError: another kind of sensor.
+    """
+    from semlink.errors import InterfaceError
+    from semlink.sensing.random_projections.sensor import RandomSensor
+
+    sensor = sensor_of(context, kind)
+    if not isinstance(sensor, RandomSensor):
+        raise InterfaceError(f"reconstruction {kind} takes readings of sensor random, not of {sensor.name}")
+    return sensor
+
+
+def _rank(rate: float) -> int:
+    from semlink.errors import ScenarioError
+
+    if rate < 1 or rate != int(rate):
+        raise ScenarioError(f"rates: got {rate:g} for reconstruction gmlr; allowed: ranks, whole numbers from 1")
+    return int(rate)
 
 
 GENERATIVE_SENSORS = (RandomSensorSpec,)

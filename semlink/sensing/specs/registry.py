@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from semlink.plugins.specs import one_of
 from semlink.sensing.specs.block_cs import BLOCK_RECONSTRUCTIONS, BLOCK_SENSORS
 from semlink.sensing.specs.block_cs_untrained import BLOCK_BASELINES
 from semlink.sensing.specs.frame_interpolation import FillSpec
 from semlink.sensing.specs.programmable import DeepSpec, GapTvSpec, InitialSpec, ProgrammableSpec
 from semlink.sensing.specs.random_projections import GENERATIVE_RECONSTRUCTIONS, GENERATIVE_SENSORS
-from semlink.spec import one_of
 
 SENSORS = (
     ProgrammableSpec,

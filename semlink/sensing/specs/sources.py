@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
-from semlink.spec import Spec, one_of
+from semlink.blocks import SourceBase
+from semlink.plugins.specs import one_of
+from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 Size = tuple[PositiveInt, PositiveInt]
 
@@ -23,7 +25,7 @@ class ScenesSpec(Spec):
     objects: tuple[int, int] = Field((1, 3), description="fewest and most moving foregrounds")
     photos: list[str] = Field([], description="built-in names, files, folders or globs; default: the built-in ones")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.synthetic.scenes import SceneSource
 
         return SceneSource(**self.model_dump(exclude={"kind"}))
@@ -52,7 +54,7 @@ class VideoSpec(_FileSpec):
     raw_size: Size | None = Field(None, description="headerless .yuv only: [height, width] as stored")
     planes: Literal[1, 3] = Field(1, description="1: gray; 3: R, G and B one above the other, each of `size`")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.files.video_source import VideoSource
 
         return VideoSource(**self.model_dump(exclude={"kind"}))
@@ -68,7 +70,7 @@ class DatasetSpec(_FileSpec):
     variant: str | None = Field(None, description="such as 480p, 240, or class B of HEVC")
     videos: list[str] = Field([], description="only these videos; default: all")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.files.dataset import DatasetSource
 
         return DatasetSource(**self.model_dump(exclude={"kind"}))
@@ -86,7 +88,7 @@ class DigitsSpec(Spec):
     path: str | None = Field(None, description=".npz with `images`, uint8 (n, 28, 28); `file.npz[0:500]`: a part")
     seed: int = Field(0, ge=0, description="another seed, other digits and paths")
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.synthetic.digits import DigitSource
 
         return DigitSource(**self.model_dump(exclude={"kind"}))
@@ -105,7 +107,7 @@ class WheelSpec(Spec):
         """Of a frame."""
         return 3
 
-    def build(self) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.synthetic.colour_wheel import WheelSource
 
         return WheelSource(**self.model_dump(exclude={"kind"}))

@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from semlink.blocks import Calibration
+from semlink.blocks import Calibration, OneWayBase
 from semlink.caching import Memo, digest_of
 from semlink.codecs.analogue.softcast import LEAST_SIDE_BYTES, SoftCast
 from semlink.codecs.projections.softcast import ProjectionSoftCast
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
-from semlink.link.schemes.coded_header import CodedHeader, rehearsed
+from semlink.link.schemes.coded_header import CodedHeader, calibrated
 from semlink.payload import (
     Agreement,
     Delivered,
@@ -31,6 +31,7 @@ from semlink.payload import (
     Point,
     Received,
     Symbols,
+    Terms,
     as_frames,
     only_clip,
     part_of,
@@ -50,12 +51,26 @@ MOST_FOR_MARGIN = 0.25
 
 
 @dataclass(frozen=True, slots=True)
-class SoftCastScheme:
+class SoftCastTerms(Terms):
+    """Channel uses of a clip, bytes of its header, and the header's margin in dB."""
+
+    uses: int
+    side_bytes: int
+    margin_db: float
+
+    @property
+    def path(self) -> CodedHeader:
+        """How the header is coded."""
+        return CodedHeader(self.margin_db)
+
+
+@dataclass(frozen=True, slots=True)
+class SoftCastScheme(OneWayBase):
     """SoftCast with its metadata sent and paid for.
 
     Attributes:
         metadata: share of the channel uses that the description of the chunks may take.
-        margin_db: between the agreed SNR and what the header is coded for; None to rehearse it.
+        margin_db: between the agreed SNR and what the header is coded for; None to find it by calibration.
     """
 
     codec: SoftCast | ProjectionSoftCast
@@ -65,7 +80,10 @@ class SoftCastScheme:
         default_factory=lambda: Memo(ENCODED_CLIPS_KEPT), repr=False, compare=False
     )
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
+    def group_frames(self, frames: FrameShape) -> int:
+        return self.codec.gop or frames.t
+
+    def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement[SoftCastTerms]:
         """Settle the number of channel uses, the length of the header and its margin.
 
         Raises:
@@ -79,15 +97,15 @@ class SoftCastScheme:
         side_bytes = self._side_bytes(path, uses, point.snr_db)
         if self.margin_db is None:
             most = int(MOST_FOR_MARGIN * uses)
-            path = rehearsed(path, side_bytes, point.snr_db, rehearsal, most_uses=most)
+            path = calibrated(path, side_bytes, point.snr_db, calibration, most_uses=most)
         head = path.uses(side_bytes, point.snr_db)
         if head > uses / 2:
             raise Infeasible(f"{uses} channel uses; the smallest header of SoftCast takes {head} of them")
-        return Agreement(frames, point, {"uses": uses, "side_bytes": side_bytes, "margin_db": path.margin_db})
+        return Agreement(frames, point, SoftCastTerms(uses, side_bytes, path.margin_db))
 
-    def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
-        snr_db, path, side_bytes = _terms(agreement)
-        clip, num_reals = only_clip(frames), 2 * (agreement.terms["uses"] - path.uses(side_bytes, snr_db))
+    def transmit(self, frames: Frames, agreement: Agreement[SoftCastTerms], seeds: Seeds) -> Flow[Symbols]:
+        snr_db, path, side_bytes = agreement.point.snr_db, agreement.terms.path, agreement.terms.side_bytes
+        clip, num_reals = only_clip(frames), 2 * (agreement.terms.uses - path.uses(side_bytes, snr_db))
         side, numbers = self.encoded.get(
             digest_of(clip, num_reals, side_bytes, snr_db),
             lambda: self.codec.encode(
@@ -98,8 +116,8 @@ class SoftCastScheme:
         iq = torch.cat([flow.payload.iq, as_symbols(numbers)], 1)
         return flow.then(Symbols(iq), Charge("codecs/softcast", "payload", len(numbers) // 2))
 
-    def receive(self, received: Received, agreement: Agreement) -> Delivered:
-        snr_db, path, side_bytes = _terms(agreement)
+    def receive(self, received: Received, agreement: Agreement[SoftCastTerms]) -> Delivered:
+        snr_db, path, side_bytes = agreement.point.snr_db, agreement.terms.path, agreement.terms.side_bytes
         shape = agreement.frames
         size = (shape.t, shape.h, shape.w)
         pixels = None
@@ -137,7 +155,3 @@ def _carried(path: CodedHeader, uses: int, snr_db: float) -> int:
         return path.most_bytes(uses, snr_db)
     except Infeasible:
         return 0
-
-
-def _terms(agreement: Agreement) -> tuple[float, CodedHeader, int]:
-    return agreement.point.snr_db, CodedHeader(agreement.terms["margin_db"]), agreement.terms["side_bytes"]

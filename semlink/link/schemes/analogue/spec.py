@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
+from semlink.blocks import Scheme
 from semlink.link.schemes.base import SchemeSpec
+from semlink.link.schemes.behind_sensor import ReconstructedView, behind
+from semlink.link.schemes.camera import camera_of
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
+from semlink.spec import NOTHING_KNOWN, BuildContext
 
 Length = Annotated[int, Field(ge=1, le=4096)]
 KLT_BLOCK = 8
@@ -33,7 +37,8 @@ class SoftCastSpec(SchemeSpec):
         0.06, description="share of the channel uses for the description of the chunks"
     )
     margin_db: Annotated[float, Field(ge=0, le=40)] | None = Field(
-        None, description="between SNR and what the description is coded for; default: rehearsed on the channel"
+        None,
+        description="between SNR and what the description is coded for; default: found by calibration on the channel",
     )
     sensor: AnySensor | None = Field(None, description="the transmitter sees the scene through it")
     reconstruction: AnyReconstruction | None = Field(None, description="video from readings, before it is sent")
@@ -44,11 +49,13 @@ class SoftCastSpec(SchemeSpec):
             raise ValueError("sensor and reconstruction go together: SoftCast takes video, not readings")
         return self
 
-    def scheme(self) -> Any:
-        """One end of the scheme, without its sensor."""
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
         from semlink.codecs.analogue.softcast import SoftCast
         from semlink.link.schemes.analogue.scheme import SoftCastScheme
 
         block = self.block if self.block is not None or self.transform == "dct" else KLT_BLOCK
         codec = SoftCast(self.transform, self.gop, block, self.chunk, self.power, self.whitening)
-        return SoftCastScheme(codec, self.metadata, self.margin_db)
+        scheme = SoftCastScheme(codec, self.metadata, self.margin_db)
+        if self.sensor is None:
+            return scheme
+        return behind(ReconstructedView(camera_of(self.sensor, self.reconstruction, context)), scheme)

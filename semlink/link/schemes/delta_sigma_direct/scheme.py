@@ -16,7 +16,7 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-from semlink.blocks import Calibration
+from semlink.blocks import Calibration, OneWayBase
 from semlink.caching import Memo, digest_of
 from semlink.codecs.delta_sigma.binary_maps import LoadedDeltaSigma, load_delta_sigma
 from semlink.codecs.delta_sigma.codec import check_channels
@@ -25,7 +25,18 @@ from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.link.schemes.interleaver import interleaver
-from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols, as_frames, only_clip
+from semlink.payload import (
+    Agreement,
+    Delivered,
+    Frames,
+    FrameShape,
+    Point,
+    Received,
+    Symbols,
+    Terms,
+    as_frames,
+    only_clip,
+)
 from semlink.phy.qam import demap, map_bits
 from semlink.seeds import Seeds
 
@@ -38,7 +49,15 @@ ROOT = 0xD5
 
 
 @dataclass(frozen=True, slots=True)
-class DeltaSigmaDirect:
+class ChannelCounts(Terms):
+    """Channels of every block, and the first parts that have one more."""
+
+    channels: int
+    richer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class DeltaSigmaDirect(OneWayBase):
     """A trained codec whose bits meet the air as they are.
 
     Attributes:
@@ -65,7 +84,7 @@ class DeltaSigmaDirect:
             check_channels("channels", self.channels, model)
         object.__setattr__(self, "digest", model.digest)
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
+    def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement[ChannelCounts]:
         """Settle the channels of every block: `channels`, and one more in the first `richer` parts.
 
         Raises:
@@ -76,7 +95,7 @@ class DeltaSigmaDirect:
         if point.budget_uses is None:
             assert point.rate is not None
             check_channels("rates", point.rate, model)
-            return Agreement(frames, point, {"channels": int(point.rate), "richer": 0})
+            return Agreement(frames, point, ChannelCounts(int(point.rate)))
         blocks = num_blocks(model, frames)
         whole = point.budget_uses * self.bits_per_symbol // (model.size.group * blocks)
         k = min(whole, model.most) if self.channels is None else self.channels
@@ -90,9 +109,9 @@ class DeltaSigmaDirect:
         richer = 0
         if self.channels is None and k < model.most:
             richer = self._richer(model, frames, k, point.budget_uses)
-        return Agreement(frames, point, {"channels": k, "richer": richer})
+        return Agreement(frames, point, ChannelCounts(k, richer))
 
-    def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
+    def transmit(self, frames: Frames, agreement: Agreement[ChannelCounts], seeds: Seeds) -> Flow[Symbols]:
         model, clip = load_delta_sigma(self.weights), only_clip(frames)
         counts = agreed_counts(model, agreement)
         bits = self.encoded.get(digest_of(clip, counts), lambda: model.bits(clip, counts))
@@ -105,7 +124,7 @@ class DeltaSigmaDirect:
         charges += [Charge(NAME, "header", Fraction(padding, order))] if padding else []
         return Flow(symbols).then(symbols, *charges)
 
-    def receive(self, received: Received, agreement: Agreement) -> Delivered:
+    def receive(self, received: Received, agreement: Agreement[ChannelCounts]) -> Delivered:
         model = load_delta_sigma(self.weights)
         counts = agreed_counts(model, agreement)
         where = sent_bits(model, counts)
@@ -137,9 +156,9 @@ def num_blocks(model: LoadedDeltaSigma, frames: FrameShape) -> int:
     return shape.groups * shape.rows * shape.columns
 
 
-def agreed_counts(model: LoadedDeltaSigma, agreement: Agreement) -> np.ndarray:
+def agreed_counts(model: LoadedDeltaSigma, agreement: Agreement[ChannelCounts]) -> np.ndarray:
     """Channels of every block: (groups, rows, columns)."""
-    shape, k, richer = model.shape(agreement.frames), agreement.terms["channels"], agreement.terms["richer"]
+    shape, k, richer = model.shape(agreement.frames), agreement.terms.channels, agreement.terms.richer
     parts = parts_of(shape.groups, FINEST_FOLD)
     channels = [k + (place < richer) for place in range(len(parts))]
     return even_counts(parts, channels, shape.groups, shape.rows, shape.columns)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
+from semlink.blocks import Scheme
 from semlink.codecs.specs import Channels
 from semlink.link.schemes.base import SchemeSpec
+from semlink.spec import NOTHING_KNOWN, BuildContext
 
 
 class DeltaSigmaDirectSpec(SchemeSpec):
@@ -19,7 +21,7 @@ class DeltaSigmaDirectSpec(SchemeSpec):
     channels: Channels | None = Field(None, description="channels sent of each block; default: the most that fit")
     soft: bool = Field(True, description="the decoder weighs each bit by its likelihood; false: decided bits")
 
-    def build(self, streams: Any = None) -> Any:
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
         from semlink.link.schemes.delta_sigma_direct.scheme import DeltaSigmaDirect
 
         return DeltaSigmaDirect(self.weights, {"bpsk": 1, "qpsk": 2}[self.modulation], self.channels, self.soft)

@@ -3,31 +3,28 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from semlink.blocks import Calibration, Codec
+from semlink.blocks import BoundBase, ChannelBase, CodecBase, PacketStore, RateBoundBase
 from semlink.codecs.packetization import framed_size
 from semlink.errors import Infeasible
 from semlink.ledger import Charge, Ledger
-from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.link.schemes.digital.packets import coded
-from semlink.payload import Agreement, Frames, FrameShape, Point, as_frames, only_clip
+from semlink.payload import Agreement, Frames, FrameShape, as_frames, only_clip
 from semlink.seeds import Seeds
 
 
 @dataclass(frozen=True, slots=True)
-class BoundScheme:
-    """A codec whose bits arrive by decree: an upper bound on what any code could do."""
+class BoundScheme(BoundBase):
+    """A codec whose bits are assumed to arrive: an upper bound on what any code could do."""
 
-    codec: Codec
-    bound: Any
-    streams: StreamStore | None = None
-    is_bound: bool = True
+    codec: CodecBase
+    bound: RateBoundBase
+    streams: PacketStore | None = None
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
-        return Agreement(frames, point)
+    def group_frames(self, frames: FrameShape) -> int:
+        return self.codec.gop or frames.t
 
-    def ideal(self, frames: Frames, agreement: Agreement, channel: Any, seeds: Seeds) -> tuple[Frames, Ledger]:
+    def ideal(self, frames: Frames, agreement: Agreement, channel: ChannelBase, seeds: Seeds) -> tuple[Frames, Ledger]:
         """The frames as coded, and the channel uses that the bound asks for."""
         clip, point = only_clip(frames), agreement.point
         if point.budget_uses is not None:

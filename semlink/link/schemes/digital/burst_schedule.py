@@ -11,14 +11,27 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from semlink.feedback import BurstContext, SentBurst
-from semlink.link.schemes.digital.mcs_ladder import pick
-from semlink.payload import Agreement, FrameShape, Point
+from semlink.link.schemes.digital.mcs_ladder import Ladder, pick
+from semlink.payload import Agreement, FrameShape, Point, Terms
 from semlink.phy.coding.block_coding import efficiency
 from semlink.phy.coding.harq import symbols_of, version
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.coding.link_adaptation import Adaptive, Harq
 
-__all__ = ["Adaptive", "Harq", "Rules", "BurstPlan"]
+__all__ = ["Adaptive", "Harq", "Rules", "BurstPlan", "BurstTerms"]
+
+
+@dataclass(frozen=True, slots=True)
+class BurstTerms(Terms):
+    """What is agreed on: a coding, or where the MCS adapts, the thresholds by which it follows the channel.
+
+    Attributes:
+        ladder: codings with their thresholds.
+        start_snr_db: what both ends take the SNR to be before the first report.
+    """
+
+    ladder: Ladder = ()
+    start_snr_db: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +59,7 @@ class BurstPlan:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """How a scheme talks back; `gop` is the length of a group of frames, None for the whole clip."""
+    """How a scheme listens; `gop` is the length of a group of frames, None for the whole clip."""
 
     harq: Harq | None = None
     adaptive: Adaptive | None = None
@@ -62,7 +75,7 @@ class Rules:
         return 1 if self.adaptive is None or self.gop is None else -(-frames.t // self.gop)
 
     def frames_of(self, group: int, frames: FrameShape) -> tuple[int, int]:
-        """First and last-but-one frame of a group."""
+        """First frame of a group, and one past its last."""
         if self.num_groups(frames) == 1:
             return 0, frames.t
         assert self.gop is not None
@@ -99,7 +112,11 @@ class Rules:
         return 0 if self.harq is None else version(self.harq.kind, turn.sent)
 
     def turn(
-        self, agreement: Agreement, past: Sequence[SentBurst], opening: BurstContext, codings: Mapping[str, LdpcCoding]
+        self,
+        agreement: Agreement[BurstTerms],
+        past: Sequence[SentBurst],
+        opening: BurstContext,
+        codings: Mapping[str, LdpcCoding],
     ) -> BurstPlan | None:
         """What comes after `past`; None when all is sent."""
         openings = [*(p.opening for p in past), opening]
@@ -117,7 +134,7 @@ class Rules:
     def _first(
         self,
         group: int,
-        agreement: Agreement,
+        agreement: Agreement[BurstTerms],
         reports: Sequence[int | None],
         opening: BurstContext,
         codings: Mapping[str, LdpcCoding],
@@ -132,18 +149,19 @@ class Rules:
         room = self.first_uses(agreement.frames, agreement.point)
         return BurstPlan(group, coding, room if opening.room is None else min(room, opening.room))
 
-    def _coding(self, group: int, agreement: Agreement, reports: Sequence[int | None], opening: BurstContext) -> str:
+    def _coding(
+        self, group: int, agreement: Agreement[BurstTerms], reports: Sequence[int | None], opening: BurstContext
+    ) -> str:
         if self.adaptive is None:
-            return agreement.terms["coding"]
+            return agreement.terms.coding
         delay = self.adaptive.csi_delay
         known = opening.snr_ahead_db if delay == 0 else reports[group - delay] if group >= delay else None
-        ladder = agreement.terms["ladder"]
         if known is None:
-            return pick(ladder, agreement.terms["start_snr_db"])
-        return pick(ladder, known - self.adaptive.backoff_db)
+            return pick(agreement.terms.ladder, agreement.terms.start_snr_db)
+        return pick(agreement.terms.ladder, known - self.adaptive.backoff_db)
 
     def _again(
-        self, turn: BurstPlan, agreement: Agreement, burst: SentBurst, opening: BurstContext
+        self, turn: BurstPlan, agreement: Agreement[BurstTerms], burst: SentBurst, opening: BurstContext
     ) -> BurstPlan | None:
         """The next repeat of a group: the blocks that failed, as many as there is room for."""
         if self.harq is None or turn.sent + 1 == self.harq.transmissions:

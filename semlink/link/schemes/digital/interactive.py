@@ -11,20 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import cast
 
 import numpy as np
 
-from semlink.blocks import Calibration, Codec
+from semlink.blocks import Calibration, CodecBase, InteractiveBase, PacketStore
 from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
 from semlink.errors import Infeasible, InterfaceError
 from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
 from semlink.flow import Flow
-from semlink.link.schemes.digital.burst_schedule import BurstPlan, Rules
-from semlink.link.schemes.digital.mcs_ladder import LinkProbe, starting_snr_db, threshold_ladder
+from semlink.link.schemes.digital.burst_schedule import BurstPlan, BurstTerms, Rules
+from semlink.link.schemes.digital.mcs_ladder import threshold_ladder
 from semlink.link.schemes.digital.mcs_search import best_choice
-from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.link.schemes.digital.packets import coded, split_header
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Packet, Point, Symbols, as_frames, only_clip
 from semlink.phy.coding.harq import SoftBlocks, combined, nothing_heard, repeat
@@ -46,40 +44,42 @@ class ReceiverState:
 
 
 @dataclass(frozen=True, slots=True)
-class InteractiveScheme:
+class InteractiveScheme(InteractiveBase):
     """Any codec with 5G LDPC, by the rules of HARQ and adaptation.
 
-    With several `codings` and no adaptation the one that rehearsed best is agreed on.
+    With several `codings` and no adaptation the one that did best in calibration is agreed on.
     """
 
-    codec: Codec
+    codec: CodecBase
     codings: Mapping[str, LdpcCoding]
     rules: Rules
-    streams: StreamStore | None = None
+    streams: PacketStore | None = None
     sent: Memo[tuple[bytes, ...]] = field(default_factory=lambda: Memo(KEPT), repr=False)
     heard: Memo[ReceiverState] = field(default_factory=lambda: Memo(KEPT), repr=False)
     shown: Memo[np.ndarray] = field(default_factory=lambda: Memo(KEPT), repr=False)
 
+    def group_frames(self, frames: FrameShape) -> int:
+        return self.codec.gop or frames.t
+
     def num_groups(self, frames: FrameShape) -> int:
         return self.rules.num_groups(frames)
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
+    def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement:
         """Settle the coding, or the thresholds by which it will follow the channel."""
         first, codings = self.rules.first_uses(frames, point), self.rules.fitted(self.codings, frames, point)
         if self.rules.adaptive is not None:
             adaptive = self.rules.adaptive
             ladder = threshold_ladder(codings, first, adaptive.target_bler)
-            start = starting_snr_db(cast(LinkProbe, rehearsal), first)
-            return Agreement(frames, point, {"ladder": ladder, "start_snr_db": start})
-        agreements = {name: Agreement(frames, point, {"coding": name}) for name in self.codings}
+            return Agreement(frames, point, BurstTerms(ladder, calibration.starting_snr_db(first)))
+        agreements = {name: Agreement(frames, point, BurstTerms(coding=name)) for name in self.codings}
         if len(agreements) == 1:
             return next(iter(agreements.values()))
         name = best_choice(
             codings,
             first,
             point.snr_db,
-            lambda n, _: rehearsal.quality(agreements[n]),
-            rehearsal,
+            lambda n, _: calibration.quality(agreements[n]),
+            calibration,
             deliveries=HARQ_DELIVERIES,
         )
         return agreements[name]
@@ -106,10 +106,10 @@ class InteractiveScheme:
         return 0 if turn is None or turn.blocks else turn.room or 4096
 
     def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
-        return self._ear(bursts, agreement).past[-1].feedback
+        return self._listened(bursts, agreement).past[-1].feedback
 
     def receive(self, bursts: Sequence[Burst], agreement: Agreement) -> Delivered:
-        groups = self._ear(bursts, agreement).groups
+        groups = self._listened(bursts, agreement).groups
         pieces: list[np.ndarray] = []
         for number, soft in enumerate(groups):
             pieces.append(self._shown(join(soft.data), self.rules.shape_of(number, agreement.frames), pieces))
@@ -137,14 +137,14 @@ class InteractiveScheme:
         uses = coding.uses_for(framed_size(packets), per_block=POINTER_BYTES)
         if turn.room is not None:
             uses = min(uses, turn.room) if self.rules.adaptive is None else turn.room
-        flow = coding.send(cut(packets, coding.rooms(uses)), uses)
+        flow = coding.send(cut(packets, coding.block_sizes(uses)), uses)
         return Flow(flow.payload, split_header(flow.ledger, packets, coding.bits_per_symbol))
 
     def _packets(self, clip: np.ndarray, point: Point, turn: BurstPlan) -> tuple[Packet, ...]:
         if turn.room is None:
             return coded(self.codec, clip, self.streams, rate=point.rate)
-        rooms = turn.coding.rooms(turn.room)
-        return coded(self.codec, clip, self.streams, max_bytes=sum(rooms) - POINTER_BYTES * len(rooms))
+        sizes = turn.coding.block_sizes(turn.room)
+        return coded(self.codec, clip, self.streams, max_bytes=sum(sizes) - POINTER_BYTES * len(sizes))
 
     def _blocks(self, clip: np.ndarray, point: Point, turn: BurstPlan) -> tuple[bytes, ...]:
         """The blocks of a group's first burst, which took `turn.first` symbols."""
@@ -154,11 +154,11 @@ class InteractiveScheme:
                 packets = self._packets(clip, point, turn)
             except Infeasible:
                 packets = ()
-            return cut(packets, turn.coding.rooms(turn.first))
+            return cut(packets, turn.coding.block_sizes(turn.first))
 
         return self.sent.get(digest_of(clip, point, turn.coding, turn.room, turn.first), make)
 
-    def _ear(self, bursts: Sequence[Burst], agreement: Agreement) -> ReceiverState:
+    def _listened(self, bursts: Sequence[Burst], agreement: Agreement) -> ReceiverState:
         """The receiver's state after `bursts`, built on that after one burst less."""
         if not bursts:
             return ReceiverState()
@@ -168,7 +168,7 @@ class InteractiveScheme:
         return self.heard.get(key, lambda: self._heard_one_more(bursts, agreement))
 
     def _heard_one_more(self, bursts: Sequence[Burst], agreement: Agreement) -> ReceiverState:
-        before, burst = self._ear(bursts[:-1], agreement), bursts[-1]
+        before, burst = self._listened(bursts[:-1], agreement), bursts[-1]
         turn = self._turn(agreement, before.past, burst.opening)
         if turn is None:
             raise InterfaceError(f"burst {len(bursts)} arrived after all groups of frames were sent")

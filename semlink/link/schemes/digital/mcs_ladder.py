@@ -1,4 +1,4 @@
-"""Modulation and code rate from an SNR: a table of thresholds, and where to begin.
+"""Modulation and code rate from an SNR: a table of thresholds.
 
 A coding's threshold is the lowest SNR in whole decibels at which a transport
 block of the length at hand gets through white noise with an error rate of at
@@ -9,27 +9,16 @@ found once, on noise of its own.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Protocol
 
 from semlink.errors import Infeasible
-from semlink.link.chain.air import over_the_air
-from semlink.link.chain.link import Link
 from semlink.phy.coding.block_coding import efficiency
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.coding.snr_thresholds import threshold_snr_db
-from semlink.phy.effective_snr import quantised, weakest_snr_db
-from semlink.phy.waveforms.pilots import probe
-from semlink.seeds import Seeds
 
-__all__ = ["Ladder", "LinkProbe", "pick", "starting_snr_db", "threshold_ladder", "threshold_snr_db"]
+__all__ = ["Ladder", "pick", "threshold_ladder", "threshold_snr_db"]
 
 Ladder = tuple[tuple[str, int], ...]
 """Codings by rising efficiency, each with its threshold in dB; thresholds rise too."""
-
-DRAWS = 128
-"""Looks at the channel before the run."""
-START_OUTAGE = 0.1
-"""How often the first groups, of which nothing is known, may meet a weaker channel than they are sent for."""
 
 
 def threshold_ladder(codings: Mapping[str, LdpcCoding], uses: int, target_bler: float) -> Ladder:
@@ -56,32 +45,3 @@ def pick(ladder: Ladder, snr_db: float) -> str:
     """The most efficient coding whose threshold `snr_db` meets; the most robust one where none does."""
     met = [name for name, threshold in ladder if threshold <= snr_db]
     return met[-1] if met else ladder[0][0]
-
-
-class LinkProbe(Protocol):
-    """The part of a rehearsal that looks at the channel: the link, a root seed and the mean SNR."""
-
-    @property
-    def link(self) -> Link: ...
-
-    @property
-    def root(self) -> int: ...
-
-    @property
-    def snr_db(self) -> float: ...
-
-
-def starting_snr_db(rehearsal: LinkProbe, uses: int, outage: float = START_OUTAGE) -> int:
-    """The SNR that a burst of `uses` symbols on the scenario's channel falls short of with chance `outage`.
-
-    Both ends know the mean SNR and the channel's law, and nothing else before
-    the first report.
-    """
-    measured = sorted(_measured(rehearsal, uses, draw) for draw in range(DRAWS))
-    return quantised(measured[int(outage * DRAWS)])
-
-
-def _measured(rehearsal: LinkProbe, uses: int, draw: int) -> float:
-    seeds = Seeds(rehearsal.root, (0,), 5000 + draw)
-    received = over_the_air(rehearsal.link, probe(uses), rehearsal.snr_db, seeds)[1]
-    return weakest_snr_db(received.noise_var)

@@ -1,4 +1,4 @@
-"""Which modulation and code rate to agree on, found by rehearsal.
+"""Which modulation and code rate to agree on, found by calibration.
 
 The choice is made before the run, on noise of its own: first each modulation
 sends random bytes at rates found by bisection, which tells the highest rate
@@ -12,7 +12,7 @@ import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 
-from semlink.blocks import Calibration, Coding
+from semlink.blocks import Calibration, CodingBase
 from semlink.errors import Infeasible
 from semlink.phy.coding.block_coding import efficiency
 from semlink.units import from_db
@@ -33,34 +33,34 @@ GAIN_ALLOWED = 4.0
 
 
 def best_choice(
-    codings: Mapping[str, Coding],
+    codings: Mapping[str, CodingBase],
     uses: int,
     snr_db: float,
     quality: Callable[[str, float], float],
-    rehearsal: Calibration,
+    calibration: Calibration,
     *,
     deliveries: Sequence[float] = DELIVERIES,
 ) -> str:
-    """The name of the coding that gives the best rehearsed quality.
+    """The name of the coding that gives the best quality in calibration.
 
     Raises:
         Infeasible: `uses` carries no transport block with any of them.
     """
-    contenders = _contenders(codings, uses, snr_db, rehearsal, deliveries)
+    contenders = _contenders(codings, uses, snr_db, calibration, deliveries)
     if len(contenders) == 1:
         return next(iter(contenders))
     return max(contenders, key=lambda name: quality(name, contenders[name]))
 
 
 def _contenders(
-    codings: Mapping[str, Coding], uses: int, snr_db: float, rehearsal: Calibration, deliveries: Sequence[float]
+    codings: Mapping[str, CodingBase], uses: int, snr_db: float, calibration: Calibration, deliveries: Sequence[float]
 ) -> dict[str, float]:
     """For each share of delivery the most efficient coding, one step below the sure one, and their deliveries."""
     known: dict[tuple[str, int], float] = {}
 
     def delivery(name: str, transmissions: int = SENT_FIRST) -> float:
         if (name, transmissions) not in known:
-            known[name, transmissions] = _delivery(codings[name], uses, transmissions, rehearsal)
+            known[name, transmissions] = _delivery(codings[name], uses, transmissions, calibration)
         return known[name, transmissions]
 
     ladders = _ladders(codings, snr_db)
@@ -89,7 +89,7 @@ def _proven(ladder: Sequence[str], top: int, share: float, delivery: Callable[[s
     return top
 
 
-def _ladders(codings: Mapping[str, Coding], snr_db: float) -> list[list[str]]:
+def _ladders(codings: Mapping[str, CodingBase], snr_db: float) -> list[list[str]]:
     """For each modulation its codings by rising rate, without those far above capacity."""
     ceiling = math.log2(1 + GAIN_ALLOWED * from_db(snr_db))
     lowest = min(codings, key=lambda name: efficiency(codings[name]))
@@ -113,8 +113,8 @@ def _highest(ladder: Sequence[str], share: float, delivery: Callable[[str], floa
     return low if low >= 0 and delivery(ladder[low]) >= share else None
 
 
-def _delivery(coding: Coding, uses: int, transmissions: int, rehearsal: Calibration) -> float:
+def _delivery(coding: CodingBase, uses: int, transmissions: int, calibration: Calibration) -> float:
     try:
-        return rehearsal.delivery(coding, uses, transmissions)
+        return calibration.delivery(coding, uses, transmissions)
     except Infeasible:
         return -1.0

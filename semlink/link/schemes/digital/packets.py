@@ -7,17 +7,16 @@ from importlib.metadata import version
 
 import numpy as np
 
-from semlink.blocks import Codec
+from semlink.blocks import CodecBase, PacketStore
 from semlink.caching import digest_of
 from semlink.ledger import Charge, Ledger, rebook_payload
-from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.payload import Packet
 
 
 def coded(
-    codec: Codec,
+    codec: CodecBase,
     clip: np.ndarray,
-    streams: StreamStore | None,
+    streams: PacketStore | None,
     *,
     max_bytes: int | None = None,
     rate: float | None = None,

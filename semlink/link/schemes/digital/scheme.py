@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
-from semlink.blocks import Calibration, Codec, Coding
+from semlink.blocks import Calibration, CodecBase, CodingBase, OneWayBase, PacketStore
 from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
 from semlink.flow import Flow
 from semlink.link.schemes.digital.mcs_search import best_choice
-from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.link.schemes.digital.packets import coded, split_header
 from semlink.payload import (
     Agreement,
@@ -24,6 +22,7 @@ from semlink.payload import (
     Point,
     Received,
     Symbols,
+    Terms,
     as_frames,
     only_clip,
 )
@@ -33,26 +32,29 @@ DECODED_CLIPS_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
-class DigitalScheme:
+class DigitalScheme(OneWayBase):
     """Any codec with any coding.
 
-    With several `codings` the agreement holds the one that rehearsed best;
+    With several `codings` the agreement holds the one that did best in calibration;
     with one there is nothing to choose.
     """
 
-    codec: Codec
-    codings: Mapping[str, Coding]
-    streams: StreamStore | None = None
+    codec: CodecBase
+    codings: Mapping[str, CodingBase]
+    streams: PacketStore | None = None
     decoded: Memo[np.ndarray] = field(default_factory=lambda: Memo(DECODED_CLIPS_KEPT), repr=False)
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
+    def group_frames(self, frames: FrameShape) -> int:
+        return self.codec.gop or frames.t
+
+    def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement:
         """Choose the coding; everything else follows from the number of symbols."""
-        agreements = {name: Agreement(frames, point, {"coding": name}) for name in self.codings}
+        agreements = {name: Agreement(frames, point, Terms(coding=name)) for name in self.codings}
         if len(agreements) == 1:
             return next(iter(agreements.values()))
         uses = point.budget_uses or 16 * 1024
         name = best_choice(
-            self.codings, uses, point.snr_db, lambda n, share: rehearsal.quality(agreements[n], share), rehearsal
+            self.codings, uses, point.snr_db, lambda n, share: calibration.quality(agreements[n], share), calibration
         )
         return agreements[name]
 
@@ -62,11 +64,11 @@ class DigitalScheme:
         if agreement.point.budget_uses is None:
             packets = self._packets(clip, rate=agreement.point.rate)
         else:
-            rooms = coding.rooms(agreement.point.budget_uses)
-            packets = self._packets(clip, max_bytes=sum(rooms) - POINTER_BYTES * len(rooms))
+            sizes = coding.block_sizes(agreement.point.budget_uses)
+            packets = self._packets(clip, max_bytes=sum(sizes) - POINTER_BYTES * len(sizes))
         uses = coding.uses_for(framed_size(packets), per_block=POINTER_BYTES)
         uses = min(uses, agreement.point.budget_uses or uses)
-        flow = coding.send(cut(packets, coding.rooms(uses)), uses)
+        flow = coding.send(cut(packets, coding.block_sizes(uses)), uses)
         return Flow(flow.payload, split_header(flow.ledger, packets, coding.bits_per_symbol))
 
     def receive(self, received: Received, agreement: Agreement) -> Delivered:
@@ -78,8 +80,10 @@ class DigitalScheme:
         )
         return Delivered(as_frames(frames), len(blocks), sum(block is None for block in blocks))
 
-    def _coding(self, agreement: Agreement) -> Coding:
-        return self.codings[agreement.terms["coding"]]
+    def _coding(self, agreement: Agreement) -> CodingBase:
+        return self.codings[agreement.terms.coding]
 
-    def _packets(self, clip: np.ndarray, **point: Any) -> tuple[Packet, ...]:
-        return coded(self.codec, clip, self.streams, **point)
+    def _packets(
+        self, clip: np.ndarray, *, max_bytes: int | None = None, rate: float | None = None
+    ) -> tuple[Packet, ...]:
+        return coded(self.codec, clip, self.streams, max_bytes=max_bytes, rate=rate)

@@ -6,10 +6,13 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from semlink.blocks import Scheme
 from semlink.codecs.specs import AnyCodec
 from semlink.link.schemes.base import SchemeSpec
+from semlink.link.schemes.camera import camera_of
 from semlink.phy.specs.codings import AnyCoding
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
+from semlink.spec import NOTHING_KNOWN, BuildContext
 
 
 class DigitalSpec(SchemeSpec):
@@ -26,3 +29,16 @@ class DigitalSpec(SchemeSpec):
         if (self.sensor is None) != (self.reconstruction is None):
             raise ValueError("sensor and reconstruction go together: the codec takes video, not readings")
         return self
+
+    @property
+    def adapts(self) -> bool:
+        return self.coding.adapts
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
+        from semlink.link.schemes.digital.build import digital_scheme
+        from semlink.link.schemes.readings_view import seen_by
+
+        codec = self.codec.build(context)
+        scheme = digital_scheme(codec, self.coding, context)
+        camera = None if self.sensor is None else camera_of(self.sensor, self.reconstruction, context)
+        return seen_by(camera, codec, scheme)

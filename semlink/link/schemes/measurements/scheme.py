@@ -8,22 +8,23 @@ over all frames. Readings that did not arrive are those of the gray scene.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 
+from semlink.blocks import SensorBase
 from semlink.caching import Memo, digest_of
 from semlink.codecs.projections.fields import Field, Layout
 from semlink.errors import InterfaceError
-from semlink.link.schemes.behind_sensor import BehindSensor, InteractiveBehindSensor, behind
+from semlink.link.schemes.behind_sensor import S
 from semlink.link.schemes.camera import Camera
 from semlink.payload import Frames, FrameShape, Projections
 from semlink.seeds import Seeds
-from semlink.sensing.block_cs.sampler import BlockSampler, grid_of
 
-__all__ = ["Arrangement", "ProjectionsView", "arranged", "measured"]
+__all__ = ["Arrangement", "ProjectionsView", "arranged"]
 
 GRAY = 0.45
 RECONSTRUCTIONS_KEPT = 16
@@ -67,16 +68,17 @@ class ProjectionsView:
     arrangements: Memo[Arrangement] = field(default_factory=lambda: Memo(2), repr=False, compare=False)
     reconstructed: Memo[Frames] = field(default_factory=lambda: Memo(RECONSTRUCTIONS_KEPT), repr=False, compare=False)
 
-    def fitted(self, inner: Any, shape: FrameShape) -> Any:
+    def fitted(self, inner: S, shape: FrameShape) -> S:
         """`inner` with its codec laid out for scenes of this shape.
 
         Raises:
             InterfaceError: the sensor reads no inner products.
         """
-        return replace(inner, codec=inner.codec.laid_out(self.arrangement(shape).layout))
+        scheme: Any = inner  # of `MeasurementsSpec`: its codec is one of projections
+        return replace(scheme, codec=scheme.codec.laid_out(self.arrangement(shape).layout))
 
     def shown(self, frames: Frames, seeds: Seeds) -> Frames:
-        return self.arrangement(frames.shape).packed(self.camera.sensor.measure(frames, seeds))  # type: ignore[arg-type]
+        return self.arrangement(frames.shape).packed(projected(self.camera.sensor, frames, seeds))
 
     def restored(self, decoded: Frames, shape: FrameShape) -> Frames:
         """Frames reconstructed from decoded values; the same values are not reconstructed twice."""
@@ -89,46 +91,38 @@ class ProjectionsView:
         return self.arrangements.get(shape, lambda: arranged(self.camera.sensor, shape))
 
 
-def measured(camera: Camera, scheme: Any) -> BehindSensor | InteractiveBehindSensor:
-    """`scheme`, whose codec takes readings of inner products, behind a sensor."""
-    return behind(ProjectionsView(camera), scheme)
-
-
-def arranged(sensor: Any, shape: FrameShape) -> Arrangement:
+def arranged(sensor: SensorBase, shape: FrameShape) -> Arrangement:
     """The order that suits a sensor's readings of scenes of this shape.
 
     Raises:
         InterfaceError: the sensor reads no inner products.
     """
-    scene = torch.full((1, shape.t, shape.h, shape.w), GRAY)
-    readings = sensor.measure(Frames(scene), Seeds(0))
-    if not isinstance(readings, Projections):
-        raise InterfaceError(
-            f"scheme kind measurements: sensor {getattr(sensor, 'name', 'of yours')} gives "
-            f"{type(readings).__name__}; allowed: sensors of inner products, such as block and random"
-        )
+    readings = projected(sensor, Frames(torch.full((1, shape.t, shape.h, shape.w), GRAY)), Seeds(0))
     sizes = tuple((part.shape[1], part.shape[2]) for part in readings.parts)
-    layout, order = _of_blocks(sensor, shape) if isinstance(sensor, BlockSampler) else _as_it_is(sizes, shape)
+    grids = sensor.reading_grids(shape)
+    layout, order = _as_it_is(sizes, shape) if grids is None else _related(grids)
     flat = torch.cat([part.reshape(-1) for part in readings.parts]).numpy()
     return Arrangement(layout, order, sizes, flat[order])
 
 
-def _of_blocks(sampler: BlockSampler, shape: FrameShape) -> tuple[Layout, np.ndarray]:
-    """Rows over frames and blocks: patterns of all frames and of key frames alone, or each kind of frame by itself."""
-    keys, others = sampler.split(shape.t)
-    fine, coarse = sampler.matrices()
-    grid = grid_of(shape)
-    of_keys = np.arange(len(fine) * len(keys) * grid[0] * grid[1]).reshape(len(fine), len(keys), *grid)
-    of_others = of_keys.size + np.arange(len(coarse) * len(others) * grid[0] * grid[1])
-    of_others = of_others.reshape(len(coarse), len(others), *grid)
-    if len(coarse) <= len(fine) and torch.equal(fine[: len(coarse)], coarse):
-        shared = np.empty((len(coarse), shape.t, *grid), np.int64)
-        shared[:, keys], shared[:, others] = of_keys[: len(coarse)], of_others
-        fields = [shared, of_keys[len(coarse) :]]
-    else:
-        fields = [of_keys, of_others]
-    fields = [rows for rows in fields if rows.size]
-    return tuple(Field(*rows.shape) for rows in fields), np.concatenate([rows.ravel() for rows in fields])
+def projected(sensor: SensorBase, frames: Frames, seeds: Seeds) -> Projections:
+    """Readings of inner products.
+
+    Raises:
+        InterfaceError: the sensor gives others.
+    """
+    readings = sensor.measure(frames, seeds)
+    if not isinstance(readings, Projections):
+        raise InterfaceError(
+            f"scheme kind measurements: sensor {sensor.name} gives "
+            f"{type(readings).__name__}; allowed: sensors of inner products, such as block and random"
+        )
+    return readings
+
+
+def _related(grids: Sequence[np.ndarray]) -> tuple[Layout, np.ndarray]:
+    """Rows over frames and blocks, as the sensor says that its readings lie."""
+    return tuple(Field(*rows.shape) for rows in grids), np.concatenate([rows.ravel() for rows in grids])
 
 
 def _as_it_is(sizes: tuple[tuple[int, int], ...], shape: FrameShape) -> tuple[Layout, np.ndarray]:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
+from semlink.blocks import Scheme
 from semlink.link.schemes.base import SchemeSpec
+from semlink.link.schemes.behind_sensor import behind
+from semlink.link.schemes.camera import camera_of
 from semlink.phy.specs.codings import AnyCoding
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
-from semlink.spec import Spec
+from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 
 class DigitalTransmissionSpec(Spec):
@@ -18,10 +21,17 @@ class DigitalTransmissionSpec(Spec):
     kind: Literal["digital"]
     coding: AnyCoding = Field(description="channel code and modulation")
 
-    def codec(self) -> Any:
-        from semlink.codecs.projections.codec import ProjectionCodec
+    @property
+    def adapts(self) -> bool:
+        """Whether the MCS follows a measured SNR."""
+        return self.coding.adapts
 
-        return ProjectionCodec()
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
+        """One end of the scheme, without its sensor."""
+        from semlink.codecs.projections.codec import ProjectionCodec
+        from semlink.link.schemes.digital.build import digital_scheme
+
+        return digital_scheme(ProjectionCodec(), self.coding, context)
 
 
 class AnalogueTransmissionSpec(Spec):
@@ -36,10 +46,16 @@ class AnalogueTransmissionSpec(Spec):
         0.06, description="share of the channel uses for the variances"
     )
     margin_db: Annotated[float, Field(ge=0, le=40)] | None = Field(
-        None, description="between SNR and what the variances are coded for; default: rehearsed on the channel"
+        None,
+        description="between SNR and what the variances are coded for; default: found by calibration on the channel",
     )
 
-    def scheme(self) -> Any:
+    @property
+    def adapts(self) -> bool:
+        """Amplitudes follow nothing."""
+        return False
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
         """One end of the scheme, without its sensor."""
         from semlink.codecs.projections.softcast import ProjectionSoftCast
         from semlink.link.schemes.analogue.scheme import SoftCastScheme
@@ -58,3 +74,13 @@ class MeasurementsSpec(SchemeSpec):
         description="{kind: digital, coding}, whose rates are quantiser steps (4 to 1024, in 1/255 of a reading), or "
         "{kind: analogue, power, whitening, metadata, margin_db}, whose rates are channel uses a pixel"
     )
+
+    @property
+    def adapts(self) -> bool:
+        return self.transmission.adapts
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
+        from semlink.link.schemes.measurements.scheme import ProjectionsView
+
+        view = ProjectionsView(camera_of(self.sensor, self.reconstruction, context))
+        return behind(view, self.transmission.build(context))

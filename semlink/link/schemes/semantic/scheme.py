@@ -21,19 +21,41 @@ from typing import Any
 import numpy as np
 import torch
 
-from semlink.blocks import Calibration, Sensor
+from semlink.blocks import (
+    BoundBase,
+    Calibration,
+    ChannelBase,
+    OneWayBase,
+    ReconstructionBase,
+    Scheme,
+    SchemeBase,
+    SensorBase,
+)
 from semlink.codecs.semantic.codec import MOST_PAIRS, SemanticCodec
 from semlink.codecs.semantic.level_choice import Scores, chosen, levels_for_budget
 from semlink.codecs.semantic.level_map import pack_levels, unpack_levels
 from semlink.codecs.semantic.level_search import SEARCHED_PRICES, searched
 from semlink.codecs.semantic.networks import STRIDE
 from semlink.codecs.semantic.rate_allocation import LEVELS, PER_LEVEL, prefix_mask
-from semlink.errors import Infeasible
+from semlink.errors import Infeasible, InterfaceError
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
-from semlink.link.schemes.coded_header import CodedHeader, rehearsed
+from semlink.link.schemes.camera import Camera
+from semlink.link.schemes.coded_header import CodedHeader, calibrated
 from semlink.link.schemes.semantic.symbol_planes import from_planes, pair_counts, to_planes
-from semlink.payload import Agreement, Delivered, Frames, FrameShape, Measurement, Point, Received, Symbols, part_of
+from semlink.payload import (
+    Agreement,
+    Delivered,
+    Frames,
+    FrameShape,
+    Measurement,
+    Point,
+    Received,
+    Symbols,
+    Terms,
+    part_of,
+)
+from semlink.phy.channels.output import check_channel_output
 from semlink.phy.waveforms.plain import Plain
 from semlink.seeds import Seeds
 
@@ -59,46 +81,52 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class SemanticScheme:
-    """A sensor, a semantic codec, a reconstruction.
+class SemanticTerms(Terms):
+    """Symbols that a level adds, and the margin of the header in dB."""
+
+    per_level: int
+    margin_db: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class SemanticBase(SchemeBase):
+    """A sensor, a semantic codec, a reconstruction: what the scheme and its bound have in common.
 
     Attributes:
         allocation: "learned", levels by the rate allocation network; "searched", by trying all of them at
             the transmitter; "uniform", the same rate for all blocks.
         per_level: symbols that a level adds, 6 or 12; None takes 6 where the budget is small.
         side: how the header is coded, and the map unless `map_side` says otherwise.
-        ideal_side: the map arrives by decree, charged as published; makes the scheme a bound.
+        ideal_side: whether the map is assumed error-free and charged as published.
     """
 
-    sensor: Sensor
-    reconstructor: Any
+    sensor: SensorBase
+    reconstructor: ReconstructionBase
     codec: SemanticCodec
     allocation: str = "learned"
     per_level: int | None = None
     side: CodedHeader = CodedHeader()
     map_side: CodedHeader | None = None
-    ideal_side: bool = False
+    ideal_side = False
 
-    @property
-    def is_bound(self) -> bool:
-        return self.ideal_side
+    def camera_at(self, rate: float | None) -> Camera:
+        return Camera(self.sensor, self.reconstructor)
 
-    def measurements_per_pixel(self, agreement: Agreement) -> float:
-        return self.sensor.measurements_per_pixel(agreement.frames)  # type: ignore[attr-defined]
+    def measurements_per_pixel(self, agreement: Agreement[SemanticTerms]) -> float:
+        return self.sensor.measurements_per_pixel(agreement.frames)
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
+    def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement[SemanticTerms]:
         """Settle the robustness of the side information and the symbols of a level.
 
         Raises:
             Infeasible: less than the lowest rate of every block.
         """
         rows, columns = self.codec.blocks(frames.h, frames.w)
-        blocks, terms = rows * columns, {}
+        blocks = rows * columns
         side = self.side
         if not self.ideal_side:
             most = max((point.budget_uses or 8 * blocks) // 5, 64)
-            side = rehearsed(side, HEADER_BYTES, point.snr_db, rehearsal, most_uses=most)
-            terms["margin_db"] = side.margin_db
+            side = calibrated(side, HEADER_BYTES, point.snr_db, calibration, most_uses=most)
         if point.budget_uses is not None:
             left = point.budget_uses - side.uses(HEADER_BYTES, point.snr_db)
             if left < FEWEST_PAIRS * blocks:
@@ -106,9 +134,9 @@ class SemanticScheme:
                     f"{point.budget_uses} channel uses; {rows} x {columns} blocks need at least {FEWEST_PAIRS} each "
                     f"and {point.budget_uses - left} for the header"
                 )
-        terms["per_level"] = self.per_level or (PER_LEVEL[0] if self._is_small(point, blocks) else PER_LEVEL[1])
-        notes = self._notes(frames, point.snr_db)
-        return Agreement(frames, point, terms | ({"note": "; ".join(notes)} if notes else {}))
+        per_level = self.per_level or (PER_LEVEL[0] if self._is_small(point, blocks) else PER_LEVEL[1])
+        note = "; ".join(self._notes(frames, point.snr_db))
+        return Agreement(frames, point, SemanticTerms(per_level, side.margin_db, note=note))
 
     def _notes(self, frames: FrameShape, snr_db: float) -> list[str]:
         """What a reader of the row should know."""
@@ -122,63 +150,44 @@ class SemanticScheme:
     def _is_small(self, point: Point, blocks: int) -> bool:
         return point.budget_uses is not None and point.budget_uses < 0.75 * PER_LEVEL[1] * blocks
 
-    def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
-        snr_db, side, map_side = agreement.point.snr_db, self._side(agreement), self._map_side(agreement)
-        symbols, readings = self._encode(frames, agreement, seeds)
-        pairs, packed = self._allocate(symbols, readings, agreement, seeds)
-        sent = _mask(pairs)
-        scale_code, scale = quantised_scale(symbols, sent)
-        head = ((scale_code << MAP_BITS) | len(packed)).to_bytes(HEADER_BYTES, "big")
-        flows = [path.send(part, snr_db) for path, part in ((side, head), (map_side, packed)) if part]
-        iq = to_planes(symbols / scale, pairs)
-        charges = [charge for flow in flows for charge in flow.ledger.charges]
-        charges.append(Charge("link/semantic", "payload", iq.shape[1]))
-        whole = Symbols(torch.cat([*(flow.payload.iq for flow in flows), iq], 1))
-        return Flow(whole, Ledger()).then(whole, *charges)
+    def with_even_blocks(self) -> Scheme:
+        even: Any = replace(self, allocation="uniform")
+        return even
 
-    def receive(self, received: Received, agreement: Agreement) -> Delivered:
-        """Frames from what arrived; a lost header or map leaves the lowest level, or nothing, to decode."""
-        layout, start, blocks, lost = self._read_side(received, agreement)
-        frames = self._decode(part_of(received, start, received.iq.shape[1]), layout, agreement)
-        return Delivered(frames, blocks, lost)
-
-    def uses_of_blocks(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> np.ndarray:
+    def uses_of_blocks(self, frames: Frames, agreement: Agreement[SemanticTerms], seeds: Seeds) -> np.ndarray:
         """Channel uses of every block of a clip (rows, columns): the picture of where the symbols go."""
         return self._allocate(*self._encode(frames, agreement, seeds), agreement, seeds)[0]
 
-    def ideal(self, frames: Frames, agreement: Agreement, channel: Any, seeds: Seeds) -> tuple[Frames, Ledger]:
-        """The frames with a rate map that arrives by decree, and the uses that are charged for both."""
-        symbols, readings = self._encode(frames, agreement, seeds)
-        pairs, _ = self._allocate(symbols, readings, agreement, seeds)
-        power = (symbols.square() * _mask(pairs)).sum() / (2 * pairs.sum())
-        scale = float(power.sqrt())
-        heard = channel(to_planes(symbols / scale, pairs), agreement.point.snr_db, seeds)
-        received = Plain().demodulate(heard, agreement.point.snr_db)
-        spent = [
-            Charge("link/semantic", "payload", int(pairs.sum())),
-            Charge("link/semantic", "side_info", _map_uses(pairs.size)),
-        ]
-        return self._decode(received, Layout(scale, pairs), agreement), Flow(None).then(None, *spent).ledger
+    def _side(self, agreement: Agreement[SemanticTerms]) -> CodedHeader:
+        return replace(self.side, margin_db=agreement.terms.margin_db)
 
-    def _side(self, agreement: Agreement) -> CodedHeader:
-        return replace(self.side, margin_db=agreement.terms.get("margin_db", self.side.margin_db))
-
-    def _map_side(self, agreement: Agreement) -> CodedHeader:
+    def _map_side(self, agreement: Agreement[SemanticTerms]) -> CodedHeader:
         return self.map_side or self._side(agreement)
 
-    def _counts(self, agreement: Agreement) -> torch.Tensor:
-        return self.sensor.counts(agreement.frames)  # type: ignore[attr-defined]
+    def _counts(self, agreement: Agreement[SemanticTerms]) -> torch.Tensor:
+        counts = self.sensor.counts(agreement.frames)
+        if counts is None:
+            raise InterfaceError(
+                f"scheme semantic: sensor {self.sensor.name} has no counts(shape), the agreed ratio map"
+            )
+        return counts
 
-    def _encode(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> tuple[torch.Tensor, Measurement]:
+    def _encode(
+        self, frames: Frames, agreement: Agreement[SemanticTerms], seeds: Seeds
+    ) -> tuple[torch.Tensor, Measurement]:
         readings = self.sensor.measure(frames, seeds)
+        if not isinstance(readings, Measurement):
+            raise InterfaceError(
+                f"scheme semantic: sensor {self.sensor.name} gives {type(readings).__name__}; need a Measurement"
+            )
         return self.codec.encode(readings.slots, readings.counts, agreement.point.snr_db), readings
 
     def _allocate(
-        self, symbols: torch.Tensor, readings: Measurement, agreement: Agreement, seeds: Seeds
+        self, symbols: torch.Tensor, readings: Measurement, agreement: Agreement[SemanticTerms], seeds: Seeds
     ) -> tuple[np.ndarray, bytes]:
         """Pairs of each block, and the map that says so; empty where all blocks are alike."""
         point, shape = agreement.point, tuple(symbols.shape[2:])
-        per_level = agreement.terms["per_level"]
+        per_level = agreement.terms.per_level
         if self.allocation == "uniform":
             if point.budget_uses is None:
                 kept = max(FEWEST_PAIRS, min(round(point.rate / 2), MOST_PAIRS))  # type: ignore[operator]
@@ -195,10 +204,10 @@ class SemanticScheme:
         return levels * per_level // 2, pack_levels(levels - 1)
 
     def _scores(
-        self, symbols: torch.Tensor, readings: Measurement, agreement: Agreement, seeds: Seeds
+        self, symbols: torch.Tensor, readings: Measurement, agreement: Agreement[SemanticTerms], seeds: Seeds
     ) -> tuple[Scores, tuple[float, float]]:
         """What speaks for each level at a price, and the prices that make sense."""
-        snr_db, per_level = agreement.point.snr_db, agreement.terms["per_level"]
+        snr_db, per_level = agreement.point.snr_db, agreement.terms.per_level
         if self.allocation == "searched":
             noise = seeds.normal("semantic/search", *symbols.shape[1:])
             return searched(self.codec, symbols, readings, noise, snr_db, per_level), SEARCHED_PRICES
@@ -208,12 +217,12 @@ class SemanticScheme:
         )
 
     def _levels_within(
-        self, scores: Scores, prices: tuple[float, float], agreement: Agreement, blocks: int
+        self, scores: Scores, prices: tuple[float, float], agreement: Agreement[SemanticTerms], blocks: int
     ) -> np.ndarray | None:
         """The levels that fill the budget beside their own map; None where the map would take too much of it."""
         best, map_bytes = None, blocks // LEVELS + 1
         for _ in range(3):
-            most = self._room(agreement, map_bytes) // (agreement.terms["per_level"] // 2)
+            most = self._room(agreement, map_bytes) // (agreement.terms.per_level // 2)
             if most < blocks:
                 break
             levels = levels_for_budget(scores, most, prices).numpy()
@@ -226,7 +235,7 @@ class SemanticScheme:
         spent = self._map_side(agreement).uses(len(pack_levels(best - 1)), agreement.point.snr_db)
         return best if spent <= MAP_SHARE * agreement.point.budget_uses else None  # type: ignore[operator]
 
-    def _room(self, agreement: Agreement, map_bytes: int) -> int:
+    def _room(self, agreement: Agreement[SemanticTerms], map_bytes: int) -> int:
         """Pairs that the budget carries beside header and map."""
         budget, snr_db = agreement.point.budget_uses, agreement.point.snr_db
         assert budget is not None
@@ -236,7 +245,43 @@ class SemanticScheme:
         header = self._side(agreement).uses(HEADER_BYTES, snr_db)
         return budget - header - (self._map_side(agreement).uses(map_bytes, snr_db) if map_bytes else 0)
 
-    def _read_side(self, received: Received, agreement: Agreement) -> tuple[Layout, int, int, int]:
+    def _decode(self, received: Received, layout: Layout, agreement: Agreement[SemanticTerms]) -> Frames:
+        counts = self._counts(agreement)
+        symbols, noise_var = from_planes(received, layout.pairs)
+        symbols, noise_var = symbols * layout.scale, noise_var * layout.scale**2
+        snr_db = agreement.point.snr_db
+        slots = self.codec.decode(symbols, _mask(layout.pairs), noise_var, snr_db, counts)
+        return self.reconstructor.reconstruct(Measurement(slots, counts, agreement.frames))
+
+    def _shape(self, agreement: Agreement[SemanticTerms]) -> tuple[int, int]:
+        return self.codec.blocks(agreement.frames.h, agreement.frames.w)
+
+
+@dataclass(frozen=True, slots=True)
+class SemanticScheme(SemanticBase, OneWayBase):
+    """The scheme on the air."""
+
+    def transmit(self, frames: Frames, agreement: Agreement[SemanticTerms], seeds: Seeds) -> Flow[Symbols]:
+        snr_db, side, map_side = agreement.point.snr_db, self._side(agreement), self._map_side(agreement)
+        symbols, readings = self._encode(frames, agreement, seeds)
+        pairs, packed = self._allocate(symbols, readings, agreement, seeds)
+        sent = _mask(pairs)
+        scale_code, scale = quantised_scale(symbols, sent)
+        head = ((scale_code << MAP_BITS) | len(packed)).to_bytes(HEADER_BYTES, "big")
+        flows = [path.send(part, snr_db) for path, part in ((side, head), (map_side, packed)) if part]
+        iq = to_planes(symbols / scale, pairs)
+        charges = [charge for flow in flows for charge in flow.ledger.charges]
+        charges.append(Charge("link/semantic", "payload", iq.shape[1]))
+        whole = Symbols(torch.cat([*(flow.payload.iq for flow in flows), iq], 1))
+        return Flow(whole, Ledger()).then(whole, *charges)
+
+    def receive(self, received: Received, agreement: Agreement[SemanticTerms]) -> Delivered:
+        """Frames from what arrived; a lost header or map leaves the lowest level, or nothing, to decode."""
+        layout, start, blocks, lost = self._read_side(received, agreement)
+        frames = self._decode(part_of(received, start, received.iq.shape[1]), layout, agreement)
+        return Delivered(frames, blocks, lost)
+
+    def _read_side(self, received: Received, agreement: Agreement[SemanticTerms]) -> tuple[Layout, int, int, int]:
         """The layout, where the symbols begin, blocks of side information, and how many were lost."""
         side, snr_db, shape = self._side(agreement), agreement.point.snr_db, self._shape(agreement)
         start, blocks = side.uses(HEADER_BYTES, snr_db), side.blocks(HEADER_BYTES, snr_db)
@@ -251,16 +296,16 @@ class SemanticScheme:
         return self._read_map(received, Layout(scale, nothing.pairs), (start, map_bytes, blocks), agreement)
 
     def _read_map(
-        self, received: Received, layout: Layout, told: tuple[int, int, int], agreement: Agreement
+        self, received: Received, layout: Layout, before_it: tuple[int, int, int], agreement: Agreement
     ) -> tuple[Layout, int, int, int]:
         """The same from the rate map; without it every block sent at least the lowest level."""
         side, snr_db, shape = self._map_side(agreement), agreement.point.snr_db, self._shape(agreement)
-        start, map_bytes, before = told
+        start, map_bytes, before = before_it
         ends, blocks = start + side.uses(map_bytes, snr_db), side.blocks(map_bytes, snr_db)
         if ends > received.iq.shape[1]:  # a header whose damage its checksum did not see
             return layout, start, before + blocks, before + blocks
         packed = side.receive(part_of(received, start, received.iq.shape[1]), map_bytes, snr_db)
-        pairs = agreement.terms["per_level"] // 2
+        pairs = agreement.terms.per_level // 2
         try:
             levels = None if packed is None else unpack_levels(packed, shape)
         except ValueError:  # damage that its checksum did not see
@@ -269,16 +314,29 @@ class SemanticScheme:
             return replace(layout, pairs=np.full(shape, pairs)), ends, before + blocks, blocks
         return replace(layout, pairs=(levels + 1) * pairs), ends, before + blocks, 0
 
-    def _decode(self, received: Received, layout: Layout, agreement: Agreement) -> Frames:
-        counts = self._counts(agreement)
-        symbols, noise_var = from_planes(received, layout.pairs)
-        symbols, noise_var = symbols * layout.scale, noise_var * layout.scale**2
-        snr_db = agreement.point.snr_db
-        slots = self.codec.decode(symbols, _mask(layout.pairs), noise_var, snr_db, counts)
-        return self.reconstructor.reconstruct(Measurement(slots, counts, agreement.frames))
 
-    def _shape(self, agreement: Agreement) -> tuple[int, int]:
-        return self.codec.blocks(agreement.frames.h, agreement.frames.w)
+@dataclass(frozen=True, slots=True)
+class IdealSideScheme(SemanticBase, BoundBase):
+    """The bound whose rate map is assumed error-free."""
+
+    ideal_side = True
+
+    def ideal(
+        self, frames: Frames, agreement: Agreement[SemanticTerms], channel: ChannelBase, seeds: Seeds
+    ) -> tuple[Frames, Ledger]:
+        """The frames with a rate map that is assumed error-free, and the uses that are charged for both."""
+        symbols, readings = self._encode(frames, agreement, seeds)
+        pairs, _ = self._allocate(symbols, readings, agreement, seeds)
+        power = (symbols.square() * _mask(pairs)).sum() / (2 * pairs.sum())
+        scale = float(power.sqrt())
+        sent = to_planes(symbols / scale, pairs)
+        heard = check_channel_output(channel(sent, agreement.point.snr_db, seeds), sent)
+        received = Plain().demodulate(heard, agreement.point.snr_db)
+        spent = [
+            Charge("link/semantic", "payload", int(pairs.sum())),
+            Charge("link/semantic", "side_info", _map_uses(pairs.size)),
+        ]
+        return self._decode(received, Layout(scale, pairs), agreement), Flow(None).then(None, *spent).ledger
 
 
 def quantised_scale(symbols: torch.Tensor, sent: torch.Tensor) -> tuple[int, float]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field, model_validator
 
+from semlink.blocks import Scheme
 from semlink.link.schemes.base import SchemeSpec
+from semlink.link.schemes.camera import camera_of
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
+from semlink.spec import NOTHING_KNOWN, BuildContext
 
 
 class SemanticSpec(SchemeSpec):
@@ -25,7 +28,8 @@ class SemanticSpec(SchemeSpec):
         None, description="symbols that a level adds to a block; default: 6 for small budgets, 12 for others"
     )
     side_info: Literal["coded", "16qam-2/3", "ideal"] = Field(
-        "coded", description="coding of the rate map: by the SNR; fixed; or by decree, charged at 3/4 use a block"
+        "coded",
+        description="coding of the rate map: by the SNR; fixed; or assumed error-free, charged at 3/4 use a block",
     )
 
     @model_validator(mode="after")
@@ -43,21 +47,14 @@ class SemanticSpec(SchemeSpec):
                 raise ValueError(f"rates: got a price of {rate:g}; allowed: above 0, trained at 0.01 to 1")
         return self
 
-    def scheme(self, camera: Any) -> Any:
-        """One end of the scheme behind a sensor and its reconstruction (`link.sensed.Camera`)."""
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
         from semlink.codecs.semantic.codec import SemanticCodec
         from semlink.link.schemes.coded_header import CodedHeader
-        from semlink.link.schemes.semantic.scheme import SemanticScheme
+        from semlink.link.schemes.semantic.scheme import IdealSideScheme, SemanticScheme
         from semlink.phy.coding.ldpc_coding import LdpcCoding
 
         map_side = CodedHeader(fixed=LdpcCoding(4, 2 / 3)) if self.side_info == "16qam-2/3" else None
+        camera = camera_of(self.sensor, self.reconstruction, context)
         codec = SemanticCodec(self.weights).loaded()
-        return SemanticScheme(
-            camera.sensor,
-            camera.reconstructor,
-            codec,
-            self.allocation,
-            self.per_level,
-            map_side=map_side,
-            ideal_side=self.side_info == "ideal",
-        )
+        kind = IdealSideScheme if self.side_info == "ideal" else SemanticScheme
+        return kind(camera.sensor, camera.reconstructor, codec, self.allocation, self.per_level, map_side=map_side)

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from semlink.blocks import Calibration
-from semlink.link.schemes.camera import Camera, Progress
-from semlink.payload import Agreement, Frames, FrameShape, Point, Restored
+from semlink.blocks import Progress, SensingBase
+from semlink.caching import Memo
+from semlink.link.schemes.camera import Camera
+from semlink.payload import Agreement, Frames, FrameShape, Restored
 from semlink.seeds import Seeds
+
+CAMERAS_KEPT = 16
 
 
 @dataclass(frozen=True, slots=True)
-class SensingScheme:
-    """A sensor and its reconstruction; the rate knob is the sensor's, or the reconstruction's where it claims it."""
+class SensingScheme(SensingBase):
+    """A sensor and its reconstruction; the rate knob is the sensor's, or the reconstruction's where it takes it.
 
-    camera_at: Callable[[float | None], Camera]
-    is_sensing: bool = True
+    Attributes:
+        build_at: makes both for one of the rates.
+    """
 
-    def agree(self, frames: FrameShape, point: Point, rehearsal: Calibration) -> Agreement:
-        return Agreement(frames, point)
+    build_at: Callable[[float | None], Camera]
+    cameras: Memo[Camera] = field(default_factory=lambda: Memo(CAMERAS_KEPT), repr=False, compare=False)
+
+    def camera_at(self, rate: float | None) -> Camera:
+        return self.cameras.get(rate, lambda: self.build_at(rate))
 
     def check(self, frames: FrameShape, rate: float | None) -> None:
         """That the reconstruction can serve such clips at this rate, where it tells before it works.
@@ -27,9 +34,7 @@ class SensingScheme:
         Raises:
             SemlinkError: it cannot.
         """
-        check = getattr(self.camera_at(rate).reconstructor, "check_shape", None)
-        if check is not None:
-            check(frames)
+        self.camera_at(rate).reconstructor.check_shape(frames)
 
     def measurements_per_pixel(self, agreement: Agreement) -> float:
         return self.camera_at(agreement.point.rate).cost(agreement.frames)
@@ -39,7 +44,7 @@ class SensingScheme:
 
     def is_certain(self, agreement: Agreement) -> bool:
         """Whether every trial would be the same: a sensor without noise."""
-        return bool(getattr(self.camera_at(agreement.point.rate).sensor, "is_noiseless", False))
+        return self.camera_at(agreement.point.rate).sensor.is_noiseless
 
     def sense(
         self, clips: Sequence[Frames], agreement: Agreement, seeds: Sequence[Seeds], progress: Progress | None = None

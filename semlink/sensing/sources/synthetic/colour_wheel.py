@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from semlink.blocks import SourceBase
 from semlink.errors import SourceError
 from semlink.sensing.sources.clips import whole
 
@@ -24,7 +25,7 @@ RADIUS = 30.0
 
 
 @dataclass(frozen=True, slots=True)
-class WheelSource:
+class WheelSource(SourceBase):
     """One colour clip of `frames` frames, turning by `degrees` a frame, counter-clockwise.
 
     A colour clip is a gray clip of three times the height: the planes R, G, B
@@ -37,6 +38,7 @@ class WheelSource:
     slices: int = 12
     degrees: float = 1.0
     frames: int = 64
+    planes = 3
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "slices", whole("slices", self.slices, least=4))

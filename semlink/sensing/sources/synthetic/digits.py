@@ -19,6 +19,7 @@ from typing import Literal
 
 import numpy as np
 
+from semlink.blocks import SourceBase
 from semlink.errors import SourceError
 from semlink.seeds import Seeds
 from semlink.sensing.sources.clips import choice, whole
@@ -32,7 +33,7 @@ Motion = Literal["rotating", "bouncing"]
 
 
 @dataclass(frozen=True, slots=True)
-class DigitSource:
+class DigitSource(SourceBase):
     """`clips` clips of `frames` frames; clip k does not depend on how many there are.
 
     Args:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from semlink.blocks import SourceBase
 from semlink.errors import SourceError
 from semlink.seeds import Seeds
 from semlink.sensing.sources.clips import pair, whole
@@ -22,7 +23,7 @@ _GOLDEN = (math.sqrt(5) - 1) / 2
 
 
 @dataclass(frozen=True, slots=True)
-class SceneSource:
+class SceneSource(SourceBase):
     """`clips` scenes of `frames` frames of `size` (h, w); clip k does not depend on how many there are.
 
     The camera pans, zooms, turns and shakes over a photograph; objects cut out

@@ -9,7 +9,7 @@ from zlib import crc32
 import numpy as np
 import torch
 
-from semlink.blocks import Coding
+from semlink.blocks import CodingBase
 from semlink.caching import Memo
 from semlink.errors import Infeasible
 from semlink.link.chain.air import over_the_air
@@ -17,10 +17,16 @@ from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.payload import Agreement, Frames
+from semlink.phy.effective_snr import quantised, weakest_snr_db
+from semlink.phy.waveforms.pilots import probe
 from semlink.seeds import Seeds
 
 CLIPS_TRIED = 4
 TRIALS_TRIED = 8
+DRAWS = 128
+"""Looks at the channel before the run."""
+START_OUTAGE = 0.1
+"""How often the first groups, of which nothing is known, may meet a weaker channel than they are sent for."""
 ENOUGH_LOST = 6
 """Transmissions that must fail before their share counts as known."""
 
@@ -33,7 +39,7 @@ def calibration_root(root: int) -> int:
 
 @dataclass(frozen=True, slots=True)
 class LinkCalibration:
-    """A rehearsal with the scenario's own clips, channel and waveform at one SNR.
+    """Calibration with the scenario's own clips, channel and waveform at one SNR.
 
     Deliveries depend on the air alone (`where`), not on what is sent over it:
     `known` keeps them for all schemes.
@@ -76,7 +82,7 @@ class LinkCalibration:
         outcome = run_clip(self.link, clip, agreement, Seeds(self.root, (number,), trial))
         return psnr_db(clip.pixels[0].numpy(), outcome.frames.pixels[0].numpy()), bool(outcome.lost)
 
-    def delivery(self, coding: Coding, uses: int, transmissions: int) -> float:
+    def delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
         """The share of transmissions of random bytes that arrive whole.
 
         It counts as known, and no more are sent, once enough of them failed.
@@ -84,7 +90,20 @@ class LinkCalibration:
         key = (coding, uses, self.snr_db, transmissions)
         return self.known.get((*self.where, *key), lambda: self._delivery(coding, uses, transmissions))
 
-    def _delivery(self, coding: Coding, uses: int, transmissions: int) -> float:
+    def starting_snr_db(self, uses: int, outage: float = START_OUTAGE) -> int:
+        """The SNR that a burst of `uses` symbols on the scenario's channel falls short of with chance `outage`.
+
+        Both ends know the mean SNR and the channel's law, and nothing else before
+        the first report.
+        """
+        measured = sorted(self._measured(uses, draw) for draw in range(DRAWS))
+        return quantised(measured[int(outage * DRAWS)])
+
+    def _measured(self, uses: int, draw: int) -> float:
+        seeds = Seeds(self.root, (0,), 5000 + draw)
+        return weakest_snr_db(over_the_air(self.link, probe(uses), self.snr_db, seeds)[1].noise_var)
+
+    def _delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
         lost = 0
         for sent in range(1, transmissions + 1):
             lost += not self._arrives(coding, uses, Seeds(self.root, (0,), 1000 + sent))
@@ -92,8 +111,8 @@ class LinkCalibration:
                 return 1 - lost / sent
         return 1 - lost / transmissions
 
-    def _arrives(self, coding: Coding, uses: int, seeds: Seeds) -> bool:
+    def _arrives(self, coding: CodingBase, uses: int, seeds: Seeds) -> bool:
         random = seeds.numpy("link/rehearsal")
-        flow = coding.send([random.bytes(room) for room in coding.rooms(uses)], uses)
+        flow = coding.send([random.bytes(size) for size in coding.block_sizes(uses)], uses)
         received = over_the_air(self.link, flow, self.snr_db, seeds)[1]
         return None not in coding.receive(replace(received, iq=received.iq.to(torch.complex64)))

@@ -1,0 +1,110 @@
+"""A user's object behind the base of its interface: what it lacks is supplied, what goes wrong in it is named.
+
+Whatever the object has wins over the base's default, and methods that no interface names stay within reach.
+Every call is guarded: an exception or an output of the wrong type or shape becomes
+one line with file, class and method.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable
+from functools import cache, wraps
+from pathlib import Path
+from typing import Any
+
+from semlink.errors import PluginFault, SemlinkError
+from semlink.plugins.interfaces import OLD_NAMES, Kind, check_methods, check_names, kind_for
+from semlink.plugins.returned import checked
+
+__all__ = ["adapted", "named_fault"]
+
+_PACKAGE = str(Path(__file__).resolve().parents[1])
+
+
+def adapted(interface: str, block: Any, where: str = "") -> Any:
+    """`block` as an instance of its interface's base.
+
+    Args:
+        interface: such as `sensor`, see `semlink.plugins.entry_points.INTERFACES`.
+        block: any object with the required methods; one that inherits from a base of the package is given back.
+        where: what errors call it; default: interface and class. A block named so is always guarded.
+    Raises:
+        InterfaceError: a method is missing, misspelt, or cannot be called as it will be.
+    """
+    kind = kind_for(interface, block)
+    if not where and isinstance(block, kind.base):
+        return block
+    where = where or f"{interface} {type(block).__name__}"
+    check_names(interface, kind, block, where)
+    check_methods(kind, block, where)
+    return _wrapped(interface, block, where)
+
+
+def named_fault(where: str, method: str, fault: Exception) -> PluginFault:
+    """What a user's class raised, as one line with the place in its file."""
+    said = (str(fault).strip().splitlines() or [""])[0]
+    frames = [f for f in traceback.extract_tb(fault.__traceback__) if not f.filename.startswith(_PACKAGE)]
+    place = f" ({frames[0].filename.rsplit('/', 1)[-1]}:{frames[0].lineno})" if frames else ""
+    return PluginFault(f"{where}: {method} raised {type(fault).__name__}: {said}{place}")
+
+
+def _wrapped(interface: str, block: Any, where: str) -> Any:
+    kind = kind_for(interface, block)
+    names = tuple(n for n in kind.names if hasattr(block, n) or hasattr(block, OLD_NAMES.get(n, n)))
+    return _adapter(kind, names)(interface, block, where)
+
+
+@cache
+def _adapter(kind: Kind, names: tuple[str, ...]) -> type:
+    """A subclass of the base that forwards `names`."""
+
+    def __init__(self: Any, interface: str, block: Any, where: str) -> None:
+        for name, value in (("interface", interface), ("block", block), ("where", where)):
+            object.__setattr__(self, f"_{name}", value)
+
+    def __getattr__(self: Any, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        return getattr(self._block, name)
+
+    body: dict[str, Any] = {
+        "__slots__": ("_block", "_interface", "_where"),
+        "__init__": __init__,
+        "__getattr__": __getattr__,
+        "__reduce__": lambda self: (_wrapped, (self._interface, self._block, self._where)),
+        "__repr__": lambda self: repr(self._block),
+        "__eq__": lambda self, other: self._block == getattr(other, "_block", other),
+        "__hash__": lambda self: hash(self._block),
+        "__doc__": f"A user's class as a {kind.base.__name__}.",
+    }
+    if "name" in kind.names and "name" not in names:
+        body["name"] = property(lambda self: type(self._block).__name__.lower())
+    body |= {name: _forward(kind, name) for name in names}
+    return type(f"Adapted{kind.base.__name__}", (kind.base,), body)
+
+
+def _forward(kind: Kind, name: str) -> Any:
+    """A descriptor that reads `name` of the user's object; its methods come back guarded."""
+
+    def read(self: Any) -> Any:
+        found = (
+            getattr(self._block, name, None) if hasattr(self._block, name) else getattr(self._block, OLD_NAMES[name])
+        )
+        return _guarded(self, kind, name, found) if callable(found) else found
+
+    return property(read)
+
+
+def _guarded(adapter: Any, kind: Kind, name: str, method: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(method, assigned=("__doc__",), updated=())
+    def call(*given: Any, **named: Any) -> Any:
+        try:
+            result = method(*given, **named)
+        except SemlinkError:
+            raise
+        except Exception as fault:
+            raise named_fault(adapter._where, name, fault) from fault
+        return checked(adapter._where, kind.base, name, result, given)
+
+    return call

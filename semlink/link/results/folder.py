@@ -115,12 +115,14 @@ class Results:
         computed: int,
         keys: Sequence[str],
         shown: Sequence[str],
+        clips_digest: str,
     ) -> None:
         """Say what made these results, and which points they are.
 
         Args:
             keys: of all points, in the order of `curves.csv`.
             shown: of those that pictures show.
+            clips_digest: of the names and pixels of the clips; keys follow from it and the scenario.
         """
         manifest = {
             "scenario": dict(scenario),
@@ -134,6 +136,7 @@ class Results:
             "wall_s": round(seconds, 1),
             "keys": list(keys),
             "shown": list(shown),
+            "clips_digest": clips_digest,
         }
         write_atomic(self.folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
 

@@ -57,6 +57,7 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
         computed=made.missing,
         keys=made.keys,
         shown=made.middle,
+        clips_digest=made.runner.clips.digest,
     )
     return Report(rows, made.keys, made.missing, seconds)
 

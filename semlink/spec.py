@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -56,9 +56,15 @@ class BlockSpec(Protocol[B]):
 
 
 class Spec(BaseModel):
-    """A frozen, closed set of numbers that describes a block; imports nothing heavy."""
+    """A frozen, closed set of numbers that describes a block; imports nothing heavy.
+
+    Attributes:
+        revision: of the block's code. Raised by whoever changes the numbers that the block gives with the
+            same options, a new default included; points of the earlier code are then computed again.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    revision: ClassVar[int] = 1
 
     def changed(self, option: str) -> bool:
         """Whether an option was given and is not its default, which `manifest.json` writes out."""

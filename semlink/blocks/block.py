@@ -20,15 +20,11 @@ class Block:
 
     A block is built from the options of a scenario, is pickled into other
     processes, and gives the same output for the same input and seeds. Its
-    `repr` names every option that changes its output: results are kept under it.
-
-    Attributes:
-        revision: raised by whoever changes the numbers that this block gives, so that
-            results of the earlier code are computed again.
+    `repr` names every option that changes its output: coded clips are kept under it.
+    Finished points are kept under the options of its spec and the spec's `revision`.
     """
 
     __slots__ = ()
-    revision: int = 1
 
     def __init__(self) -> None:
         """A block without options."""

@@ -42,12 +42,21 @@ def load_class(kind: str, interface: str, *, folder: Path | None = None) -> Any:
     return found
 
 
-def fingerprint(kind: str, *, folder: Path | None = None) -> str:
-    """SHA-256 of the file behind a file plug-in, so that an edit makes its points stale; '' otherwise."""
-    path = kind.rsplit(":", 1)[0]
-    if not path.endswith(".py"):
+def fingerprint(kind: str, *, interface: str = "", folder: Path | None = None) -> str:
+    """SHA-256 of the file that defines a user's class, so that an edit makes its points stale.
+
+    '' for a module that is no file. Arguments as of `load_class`.
+    """
+    entry = None if ":" in kind else entry_point(interface, kind)
+    name = (kind if entry is None else entry.value).rsplit(":", 1)[0]
+    if name.endswith(".py"):
+        return hashlib.sha256(_find_file(name, "plug-in", folder).read_bytes()).hexdigest()
+    try:
+        found = importlib.util.find_spec(name)
+    except (ImportError, ValueError):
         return ""
-    return hashlib.sha256(_find_file(path, "plug-in", folder).read_bytes()).hexdigest()
+    file = None if found is None or found.origin is None else Path(found.origin)
+    return hashlib.sha256(file.read_bytes()).hexdigest() if file is not None and file.is_file() else ""
 
 
 def _module(name: str, interface: str, folder: Path | None) -> ModuleType:

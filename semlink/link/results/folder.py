@@ -15,6 +15,7 @@ import subprocess
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -141,8 +142,12 @@ class Results:
         write_atomic(self.folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
 
 
+@cache
 def commit() -> str | None:
-    """The commit that the package runs from, with '+' if its files differ; None outside a checkout."""
+    """The commit that the package runs from, with '+' if its files differ; None outside a checkout.
+
+    Asked once in a process: code that is changed afterwards is not the code that runs.
+    """
     here = Path(__file__).resolve().parents[3]
     if not (here / ".git").exists():
         return None

@@ -19,11 +19,13 @@ from semlink.link.chain.link import Outcome
 from semlink.link.metrics.intervals import wilson
 from semlink.link.results.clip_record import clip_record, described
 from semlink.link.results.clip_trial import ClipTrial
+from semlink.link.results.folder import commit
 from semlink.link.results.pictures import Picture
 from semlink.link.results.qualities import qualities
 from semlink.link.results.rows import Row, own_columns, to_json
 from semlink.link.scenario.scenario import scheme_name
 from semlink.link.sweep.grid import GridPoint, channel_name, point_name
+from semlink.link.sweep.point_key import revisions, specs_of
 from semlink.link.sweep.point_runner import PointRunner
 from semlink.link.sweep.shown import picture_of
 from semlink.link.sweep.trials import StopRule, repeat
@@ -133,7 +135,8 @@ def _record(
         "clips": record_clips,
         **described(runner.metrics),
         "genie": list(genie),
-        "versions": {"semlink": __version__},
+        "versions": {"semlink": __version__, "commit": commit()},
+        "revisions": revisions(specs_of(scenario, point)),
     }
 
 

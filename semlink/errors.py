@@ -51,7 +51,7 @@ class InterfaceError(SemlinkError, TypeError):
     """Two blocks that do not fit together."""
 
 
-class PluginFault(SemlinkError, RuntimeError):
+class PluginFault(InterfaceError):
     """A user's class that raised in the middle of the work, or returned what its interface does not allow."""
 
 

@@ -67,7 +67,8 @@ KINDS: dict[str, tuple[Kind, ...]] = {
 def kind_for(interface: str, owner: object) -> Kind:
     """The kind that a class or an object fits best: its base's, else the one of which it has the largest share.
 
-    A class that says `is_bound = True` and has `ideal` is a bound, whatever else it has.
+    Of two that it fits as well, the one that asks for more. A class that says
+    `is_bound = True` and has `ideal` is a bound, whatever else it has.
     """
     cls = owner if inspect.isclass(owner) else type(owner)
     for kind in KINDS[interface]:
@@ -76,10 +77,10 @@ def kind_for(interface: str, owner: object) -> Kind:
     if interface == "scheme" and getattr(owner, "is_bound", False) is True and hasattr(owner, "ideal"):
         return KINDS[interface][2]
 
-    def share(kind: Kind) -> float:
-        return sum(kind.has(owner, name) for name in kind.required) / len(kind.required)
+    def fit(kind: Kind) -> tuple[float, int]:
+        return sum(kind.has(owner, name) for name in kind.required) / len(kind.required), len(kind.required)
 
-    return max(KINDS[interface], key=share)
+    return max(KINDS[interface], key=fit)
 
 
 def check_names(interface: str, kind: Kind, owner: object, where: str) -> None:

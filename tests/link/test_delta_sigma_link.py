@@ -17,11 +17,11 @@ from semlink.link.chain.transmit import run_clip
 from semlink.link.results.rows import read_csv
 from semlink.link.scenario.build import build_link
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.schemes.delta_sigma_direct.scheme import ROOT, DeltaSigmaDirect
+from semlink.link.schemes.delta_sigma_direct.scheme import ROOT, ChannelCounts, DeltaSigmaDirect
 from semlink.link.schemes.interleaver import interleaver
 from semlink.link.schemes.registry import AnyScheme
 from semlink.link.sweep.grid import grid
-from semlink.payload import Agreement, Frames, FrameShape, Point, Received
+from semlink.payload import Agreement, Frames, FrameShape, Point, Received, Terms
 from semlink.phy.specs.channels import AwgnSpec
 from semlink.seeds import Seeds
 
@@ -147,7 +147,7 @@ def test_refusals(weights):
     with pytest.raises(ScenarioError, match="channels: got 20 channels"):
         spec_of(weights, channels=20).build()
     fixed = spec_of(weights, channels=6).build()
-    assert fixed.agree(SHAPE, Point(10.0, budget_uses=9 * BITS), None).terms == {"channels": 6, "richer": 0}
+    assert fixed.agree(SHAPE, Point(10.0, budget_uses=9 * BITS), None).terms == ChannelCounts(6, 0)
     with pytest.raises(Infeasible, match="6 channels take"):
         fixed.agree(SHAPE, Point(10.0, budget_uses=2 * BITS), None)
 
@@ -212,4 +212,4 @@ def test_a_scenario_refuses_what_cannot_be(tmp_path):
         path.write_text(yaml.safe_dump(tree))
         with pytest.raises(ScenarioError, match=said):
             load_scenario(path)
-    assert isinstance(Agreement(SHAPE, Point(1.0, rate=2)).terms, dict)
+    assert Agreement(SHAPE, Point(1.0, rate=2)).terms == Terms()

@@ -23,7 +23,7 @@ from semlink.link.scenario.loader import load_scenario
 from semlink.link.schemes.digital.scheme import DigitalScheme
 from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
-from semlink.payload import Frames, Point, Received
+from semlink.payload import Frames, Point, Received, Terms
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.coding.block_coding import UncodedCoding
 from semlink.phy.coding.ldpc_coding import LdpcCoding
@@ -244,7 +244,7 @@ def test_an_agreement_names_no_clip(clip):
     scheme = scheme_of()
     agreement = scheme.agree(clip.shape, Point(10.0, 3000), None)  # type: ignore[arg-type]
     assert len(pickle.dumps(agreement)) < 600
-    assert agreement.terms == {"coding": "only"} and agreement.point == Point(10.0, 3000)
+    assert agreement.terms == Terms() and agreement.point == Point(10.0, 3000)
 
 
 def test_a_budget_below_the_smallest_stream_says_what_would_be_needed(clip):

@@ -61,7 +61,7 @@ class SoftBlocks:
 
 def nothing_heard(coding: LdpcCoding, uses: int) -> SoftBlocks:
     """The state before the first transmission of `uses` symbols."""
-    count = len(coding.rooms(uses))
+    count = len(coding.block_sizes(uses))
     return SoftBlocks(coding, uses, (None,) * count, (None,) * count)
 
 

@@ -32,7 +32,7 @@ class FrameFill(ReconstructionBase):
     method: Method = "linear"
 
     def __post_init__(self) -> None:
-        if self.sensor.operator != "identity":
+        if not isinstance(self.sensor, RandomSensor) or self.sensor.operator != "identity":
             raise InterfaceError(
                 "reconstruction fill: needs a sensor of whole frames; allowed: random with operator identity"
             )

@@ -1,12 +1,19 @@
-"""Files that are there whole or not at all."""
+"""Files that are there whole or not at all, and what is in them."""
 
 from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from semlink.errors import ResultsError
+
+Json = Mapping[str, Any]
+"""A JSON object, as it is read."""
+JsonDict = dict[str, Any]
+"""A JSON object, as it is made."""
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes, *, durable: bool = True) -> None:

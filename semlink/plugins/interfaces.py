@@ -43,7 +43,7 @@ class Kind:
 
     def has(self, owner: object, name: str) -> bool:
         """Whether a class or an object has `name`, of the base or of its own, and not as an unfilled blank."""
-        blanks = owner.__abstractmethods__ if inspect.isabstract(owner) else ()
+        blanks = vars(owner).get("__abstractmethods__", ()) if inspect.isabstract(owner) else ()
         return name not in blanks and (hasattr(owner, name) or hasattr(owner, OLD_NAMES.get(name, name)))
 
 

@@ -170,8 +170,8 @@ PLUGIN_SPECS: dict[str, type[PluginSpec]] = {
 def one_of(interface: str, *specs: type[Spec]) -> Any:
     """The union of `specs` (and plug-ins) for use as a field type, told apart by `kind`."""
     known = {kind: spec for spec in specs for kind in kinds_of(spec)}
-    members = [Annotated[spec, Tag(kind)] for kind, spec in known.items()]
-    union = Union[(*members, Annotated[PLUGIN_SPECS[interface], Tag(PLUGIN)])]
+    tags = [*((spec, kind) for kind, spec in known.items()), (PLUGIN_SPECS[interface], PLUGIN)]
+    union: Any = Union[tuple(Annotated[spec, Tag(tag)] for spec, tag in tags)]  # noqa: UP007 - made at run time
     return Annotated[union, Discriminator(_chooser(interface, frozenset(known)))]
 
 

@@ -38,6 +38,7 @@ class ProjectionSoftCast:
     layout: Layout = ()
     allocation: Allocation = "fourth-root"
     whitening: bool = True
+    gop = None  # all readings together
 
     def laid_out(self, layout: Layout) -> ProjectionSoftCast:
         """The same for readings of this layout."""

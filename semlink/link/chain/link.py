@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from semlink.blocks import ChannelBase, Scheme, WaveformBase, is_bound, is_sensing
 from semlink.errors import InterfaceError, ScenarioError
 from semlink.feedback import Feedback
+from semlink.files import Json
 from semlink.ledger import Ledger
 from semlink.payload import Agreement, ChannelOutput, Frames, FrameShape, Point
 from semlink.plugins import adapted
@@ -104,4 +104,4 @@ class Outcome:
     lost: int = 0
     genie: tuple[str, ...] = ()
     feedback: tuple[Feedback, ...] = ()
-    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    diagnostics: Json = field(default_factory=dict)

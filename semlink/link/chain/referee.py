@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from semlink.errors import BudgetExceeded, InterfaceError, LedgerMismatch
@@ -42,7 +40,7 @@ def check_antenna(air: Flow[Symbols], budget: int | None) -> None:
         raise LedgerMismatch(f"average power at the antenna is {float(power.mean(dim=1).max()):.3f}, allowed is 1")
 
 
-def check_frames(frames: Any, clip: Frames) -> None:
+def check_frames(frames: object, clip: Frames) -> None:
     """Make sure that the receiver answers with frames of the agreed shape.
 
     Raises:

@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from semlink.errors import ResultsError
+from semlink.files import Json
 from semlink.link.metrics.intervals import t_halfwidth
 from semlink.link.metrics.registry import Metric
 from semlink.link.results.finished import FinishedRun
@@ -168,7 +168,7 @@ def _interpolated(
     return (1 - weight) * qualities[0][:shared] + weight * qualities[1][:shared]
 
 
-def _clip(clip: Mapping[str, Any], row: Row, column: str, cost: str) -> ClipScores:
+def _clip(clip: Json, row: Row, column: str, cost: str) -> ClipScores:
     quality = np.array([math.nan if q is None else float(q) for q in clip[column]])
     uses = clip.get("channel_uses") if cost == "channel_uses_per_pixel" else None
     spent = [float(u) for u in uses] if uses else [value(row, cost) or math.nan] * len(quality)

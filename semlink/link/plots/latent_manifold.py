@@ -13,14 +13,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from semlink.files import Json
 from semlink.link.metrics.rank_correlation import rank_correlation
 from semlink.link.plots.style import line_style, new_figure, picture, wrap
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 MOST_ROWS, MOST_COLUMNS = 12, 4
@@ -43,19 +45,19 @@ class Manifold:
         return abs(rank_correlation(along, np.arange(len(along))))
 
 
-def manifold_figure(records: Iterable[Mapping[str, Any]]) -> Figure | None:
+def manifold_figure(records: Iterable[Json]) -> Figure | None:
     """A row for each scheme and a column for each clip, or rows of schemes for one clip; None without codes."""
     found = manifolds(records)
     return picture(lambda: _planes(found)) if found else None
 
 
-def loss_figure(records: Iterable[Mapping[str, Any]]) -> Figure | None:
+def loss_figure(records: Iterable[Json]) -> Figure | None:
     """The loss over epochs, its geometric mean over clips; None where no reconstruction tells of it."""
     curves = losses(records)
     return picture(lambda: _curves(curves)) if curves else None
 
 
-def manifolds(records: Iterable[Mapping[str, Any]]) -> list[Manifold]:
+def manifolds(records: Iterable[Json]) -> list[Manifold]:
     """The codes of all clips in the records of points, scheme by scheme."""
     return [
         Manifold(_title(record), clip["name"], np.array(clip["told"]["plane"], float))
@@ -65,7 +67,7 @@ def manifolds(records: Iterable[Mapping[str, Any]]) -> list[Manifold]:
     ]
 
 
-def losses(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+def losses(records: Iterable[Json]) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Epochs and loss of each point; clips that ended early keep their last value."""
     curves = {}
     for record in records:
@@ -78,7 +80,7 @@ def losses(records: Iterable[Mapping[str, Any]]) -> dict[str, tuple[np.ndarray, 
     return curves
 
 
-def _title(record: Mapping[str, Any]) -> str:
+def _title(record: Json) -> str:
     return record["scheme"] + ("" if record["rate"] is None else f" @ {record['rate']:g}")
 
 
@@ -112,7 +114,7 @@ def _planes(found: Sequence[Manifold]) -> Figure:
     return figure
 
 
-def _square(axis: Any, plane: np.ndarray) -> None:
+def _square(axis: Axes, plane: np.ndarray) -> None:
     """The same scale both ways, so that a line looks like one."""
     middle, half = (plane.max(0) + plane.min(0)) / 2, max(0.55 * np.ptp(plane, axis=0).max(), 1e-3)
     axis.set(xlim=(middle[0] - half, middle[0] + half), ylim=(middle[1] - half, middle[1] + half))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import numpy as np
 
+from semlink.files import Json
 from semlink.link.metrics.registry import PSNR
 from semlink.link.plots.curves import MAX_PANELS, Curve, Panel, Sheet
 from semlink.link.results.finished import FinishedRun
@@ -43,7 +43,7 @@ def time_sheet(run: FinishedRun) -> Sheet | None:
     return Sheet("psnr_over_time", tuple(panels[:MAX_PANELS]), "frame", PSNR.label, (note,), schemes=schemes)
 
 
-def _middle(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def _middle(records: Sequence[Json]) -> list[Json]:
     """One record for each scheme: at the middle SNR, there at the middle budget or rate."""
     snrs = sorted({r["snr_db"] for r in records})
     chosen = []
@@ -54,7 +54,7 @@ def _middle(records: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
     return chosen
 
 
-def _curve(record: Mapping[str, Any], kind: str, schemes: Sequence[str]) -> Curve:
+def _curve(record: Json, kind: str, schemes: Sequence[str]) -> Curve:
     clips = record["clips"][:1] if kind == ONE else record["clips"]
     values = np.mean([clip[kind] for clip in clips], axis=0)
     return Curve(

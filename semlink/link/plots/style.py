@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from semlink.files import write_atomic
+from semlink.files import JsonDict, write_atomic
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ SAVED_DOTS = 200
 """Dots an inch in files."""
 
 
-def line_style(order: int, *, bound: bool = False, genie: bool = False) -> dict[str, Any]:
+def line_style(order: int, *, bound: bool = False, genie: bool = False) -> JsonDict:
     """Colour, marker and line of the scheme at place `order`; bounds dashed with hollow markers.
 
     Colours repeat after seven schemes and markers after twelve; a repeated

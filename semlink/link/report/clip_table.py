@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatch
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from semlink.files import write_atomic
+from semlink.files import Json, write_atomic
 from semlink.link.metrics.intervals import t_halfwidth
 from semlink.link.scenario.published_table import PublishedSpec, TableSpec
 
@@ -53,7 +53,7 @@ class Cell:
         return (self.scheme, self.channel, self.snr_db, self.budget, self.rate)
 
 
-def cells(records: Iterable[Mapping[str, Any]], spec: TableSpec) -> tuple[Cell, ...]:
+def cells(records: Iterable[Json], spec: TableSpec) -> tuple[Cell, ...]:
     """The table of finished points.
 
     Args:
@@ -67,7 +67,7 @@ def cells(records: Iterable[Mapping[str, Any]], spec: TableSpec) -> tuple[Cell, 
     return tuple(_beside(cell, spec) for cell in with_means)
 
 
-def write_table(records: Iterable[Mapping[str, Any]], spec: TableSpec, folder: Path) -> list[Path]:
+def write_table(records: Iterable[Json], spec: TableSpec, folder: Path) -> list[Path]:
     """Write `table.csv` and `table.md` into `folder`."""
     found = cells(records, spec)
     text = io.StringIO()
@@ -134,7 +134,7 @@ def _shown(cell: Cell | None) -> str:
     return text
 
 
-def _of_point(record: Mapping[str, Any], spec: TableSpec) -> Iterator[Cell]:
+def _of_point(record: Json, spec: TableSpec) -> Iterator[Cell]:
     head = {name: record[name] for name in ("scheme", "channel", "snr_db", "budget", "rate")}
     for clip in record["clips"]:
         counted = len(clip["psnr_by_frame"]) if spec.frames is None else min(spec.frames, len(clip["psnr_by_frame"]))
@@ -153,7 +153,7 @@ def _of_point(record: Mapping[str, Any], spec: TableSpec) -> Iterator[Cell]:
             )
 
 
-def _psnr(clip: Mapping[str, Any], chosen: Sequence[int], mean: str) -> float:
+def _psnr(clip: Json, chosen: Sequence[int], mean: str) -> float:
     by_frame = np.array([clip["psnr_by_frame"][n] for n in chosen])
     if mean == "frames":
         return float(by_frame.mean())

@@ -67,7 +67,7 @@ def as_text(rows: Sequence[Row], width: int = 100) -> str:
 
 
 def text_of(content: RenderableType, width: int = 100) -> str:
-    """Any rich content as plain text, without codes for colour, no trailing blanks."""
+    """Rich content as plain text, without codes for colour, no trailing blanks."""
     import io
 
     from rich.console import Console

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
+from semlink.files import JsonDict
 from semlink.link.metrics.intervals import wilson
 from semlink.link.metrics.registry import PSNR, Metric
 from semlink.link.results.clip_trial import ClipTrial
 
 
-def clip_record(name: str, motion: str, trials: Sequence[ClipTrial], metrics: Sequence[Metric]) -> dict[str, Any]:
+def clip_record(name: str, motion: str, trials: Sequence[ClipTrial], metrics: Sequence[Metric]) -> JsonDict:
     """One clip's entry in a point file.
 
     `outage` is the share of trials in which at least one block was lost for
@@ -35,7 +35,7 @@ def clip_record(name: str, motion: str, trials: Sequence[ClipTrial], metrics: Se
     }
 
 
-def described(metrics: Sequence[Metric]) -> dict[str, Any]:
+def described(metrics: Sequence[Metric]) -> JsonDict:
     """What a point file says of a user's metrics, so that tables and plots need not import them."""
     theirs = [
         {"column": m.column, "label": m.label, "decimals": m.decimals, "higher_is_better": m.higher_is_better}
@@ -59,7 +59,7 @@ def _rounded(values: Sequence[float], decimals: int) -> list[float]:
     return [round(float(v), decimals) for v in values]
 
 
-def _losses(trials: Sequence[ClipTrial]) -> dict[str, Any]:
+def _losses(trials: Sequence[ClipTrial]) -> JsonDict:
     """Block and outage statistics; nothing for schemes without blocks."""
     blocks, lost = sum(t.blocks for t in trials), sum(t.lost for t in trials)
     if not blocks:
@@ -75,7 +75,7 @@ def _losses(trials: Sequence[ClipTrial]) -> dict[str, Any]:
     }
 
 
-def _feedback(trials: Sequence[ClipTrial]) -> dict[str, Any]:
+def _feedback(trials: Sequence[ClipTrial]) -> JsonDict:
     """Bursts and feedback bits of each trial, where the receiver answers."""
     if not any(t.feedback for t in trials):
         return {}

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from semlink.files import Json
 
 if TYPE_CHECKING:
     from semlink.feedback import Feedback
@@ -23,7 +25,7 @@ class ClipTrial:
     lost: int
     by_frame: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
     feedback: tuple[Feedback, ...] = ()
-    diagnostics: Mapping[str, Any] = field(default_factory=dict)
+    diagnostics: Json = field(default_factory=dict)
 
     @property
     def channel_uses(self) -> float:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from semlink.errors import ResultsError, ScenarioError
-from semlink.files import reason_of
+from semlink.files import Json, reason_of
 from semlink.link.metrics.registry import METRICS, Metric, generic
 from semlink.link.results.folder import Results
 from semlink.link.results.rows import DECIMALS, Row, from_json, read_folder, value
@@ -29,10 +28,10 @@ class FinishedPoint:
     """One row, with the record of its clips; the record is empty where the folder has none."""
 
     row: Row
-    record: Mapping[str, Any] = field(default_factory=dict)
+    record: Json = field(default_factory=dict)
 
     @property
-    def clips(self) -> Sequence[Mapping[str, Any]]:
+    def clips(self) -> Sequence[Json]:
         """For each clip its name, motion and, by column, one number a trial; empty where nothing was sent."""
         return tuple(self.record.get("clips", ()))
 
@@ -44,14 +43,14 @@ class FinishedRun:
     folder: Path
     points: tuple[FinishedPoint, ...]
     metrics: tuple[Metric, ...]
-    manifest: Mapping[str, Any] = field(default_factory=dict)
+    manifest: Json = field(default_factory=dict)
 
     @property
     def rows(self) -> tuple[Row, ...]:
         return tuple(point.row for point in self.points)
 
     @property
-    def records(self) -> tuple[Mapping[str, Any], ...]:
+    def records(self) -> tuple[Json, ...]:
         """What the point files hold, for the points that have one."""
         return tuple(point.record for point in self.points if point.record)
 
@@ -82,7 +81,7 @@ def read_run(directory: str | Path) -> FinishedRun:
     return FinishedRun(folder, points, metrics_of(rows, told), manifest)
 
 
-def metrics_of(rows: Iterable[Row], told: Iterable[Mapping[str, Any]] = ()) -> tuple[Metric, ...]:
+def metrics_of(rows: Iterable[Row], told: Iterable[Json] = ()) -> tuple[Metric, ...]:
     """The metrics that some row carries: ours, then a user's as its points tell of it.
 
     Args:
@@ -100,7 +99,7 @@ def metrics_of(rows: Iterable[Row], told: Iterable[Mapping[str, Any]] = ()) -> t
     return tuple(m for m in known.values() if any(value(row, m.column) is not None for row in rows))
 
 
-def _described(entry: Mapping[str, Any]) -> Metric:
+def _described(entry: Json) -> Metric:
     column = str(entry["column"])
     plain = generic(column)
     return Metric(
@@ -113,7 +112,7 @@ def _described(entry: Mapping[str, Any]) -> Metric:
     )
 
 
-def _manifest(folder: Path) -> Mapping[str, Any]:
+def _manifest(folder: Path) -> Json:
     path = folder / "manifest.json"
     if not path.is_file():
         return {}
@@ -124,7 +123,7 @@ def _manifest(folder: Path) -> Mapping[str, Any]:
     return found if isinstance(found, dict) else {}
 
 
-def _records(store: Results, keys: Iterable[str] | None) -> Iterator[tuple[Row, Mapping[str, Any]]]:
+def _records(store: Results, keys: Iterable[str] | None) -> Iterator[tuple[Row, Json]]:
     """Records with their rows: those of the run where its manifest names them, else all."""
     for key in store.keys() if keys is None else keys:
         record = store.read(key)
@@ -138,7 +137,7 @@ def _records(store: Results, keys: Iterable[str] | None) -> Iterator[tuple[Row, 
             raise ResultsError(f"{store.point_path(key)}: damaged record of a point ({fault}); delete it") from fault
 
 
-def _record_of(row: Row, records: Iterable[tuple[Row, Mapping[str, Any]]]) -> Mapping[str, Any]:
+def _record_of(row: Row, records: Iterable[tuple[Row, Json]]) -> Json:
     """The record behind a row, {} without one; those of an earlier run are passed over."""
     return next((record for other, record in records if _is_same(row, other)), {})
 

@@ -13,16 +13,15 @@ import platform
 import shutil
 import subprocess
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from semlink import __version__
 from semlink.errors import ResultsError
-from semlink.files import write_atomic
+from semlink.files import Json, JsonDict, write_atomic
 from semlink.link.results.points import Points
 from semlink.link.results.rows import CURVES, Row, from_json, write_csv
 
@@ -88,11 +87,11 @@ class Results:
         """Whether a point is finished and readable."""
         return self.read(key) is not None
 
-    def read(self, key: str) -> dict[str, Any] | None:
+    def read(self, key: str) -> JsonDict | None:
         """A finished point, None if it is missing or damaged."""
         return self.points.read(key)
 
-    def write(self, key: str, record: Mapping[str, Any]) -> None:
+    def write(self, key: str, record: Json) -> None:
         """Keep a finished point.
 
         Raises:
@@ -109,7 +108,7 @@ class Results:
 
     def write_manifest(
         self,
-        scenario: Mapping[str, Any],
+        scenario: Json,
         *,
         seconds: float,
         workers: int,

@@ -20,7 +20,7 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from semlink.files import write_atomic
+from semlink.files import JsonDict, write_atomic
 from semlink.link.results.folder import Results
 
 FORMAT = 1
@@ -118,7 +118,7 @@ class Pictures:
             (self.folder / "pictures").rmdir()
 
 
-def _packed(picture: Picture) -> dict[str, Any]:
+def _packed(picture: Picture) -> JsonDict:
     """A picture as named arrays."""
     words = {
         "format": FORMAT,
@@ -167,7 +167,7 @@ def gap(frame_kinds: Sequence[str]) -> tuple[int, ...]:
 class Shown:
     """A point with its picture: `record` as in `points/`."""
 
-    record: dict[str, Any]
+    record: JsonDict
     picture: Picture
 
     @property
@@ -175,7 +175,7 @@ class Shown:
         return str(self.record["scheme"])
 
     @property
-    def clip(self) -> dict[str, Any] | None:
+    def clip(self) -> JsonDict | None:
         """Values of the first clip, None where the point does not fit."""
         return self.record["clips"][0] if self.record["clips"] else None
 

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from semlink.errors import ResultsError
-from semlink.files import write_atomic
+from semlink.files import Json, JsonDict, write_atomic
 
 TRIES = 5  # to read packs while another run replaces them
 
@@ -41,7 +41,7 @@ class Points:
         """The keys of all points here, finished or damaged."""
         return sorted({path.stem for path in self._loose()} | set(self._packed()))
 
-    def read(self, key: str) -> dict[str, Any] | None:
+    def read(self, key: str) -> JsonDict | None:
         """A finished point, None if it is missing or damaged.
 
         Raises:
@@ -52,7 +52,7 @@ class Points:
         line = self._packed().get(key)
         return None if line is None else _checked(json.loads(line)["record"])
 
-    def write(self, key: str, record: Mapping[str, Any]) -> None:
+    def write(self, key: str, record: Json) -> None:
         """Keep a finished point.
 
         Raises:
@@ -112,7 +112,7 @@ def _lines(path: Path, stamp: tuple[int, int]) -> Mapping[str, str]:
         raise ResultsError(f"{path}: damaged ({fault}); delete it and run again") from fault
 
 
-def _record(path: Path) -> dict[str, Any] | None:
+def _record(path: Path) -> JsonDict | None:
     """The record in a loose file, None if it is damaged."""
     try:
         return _checked(json.loads(path.read_text(encoding="utf-8")))
@@ -122,5 +122,5 @@ def _record(path: Path) -> dict[str, Any] | None:
         return None
 
 
-def _checked(record: Any) -> dict[str, Any] | None:
+def _checked(record: Any) -> JsonDict | None:
     return record if isinstance(record, dict) and "row" in record else None

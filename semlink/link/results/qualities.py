@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from semlink.files import JsonDict
 from semlink.link.metrics.intervals import t_halfwidth
 from semlink.link.metrics.registry import Metric, metrics_named
 from semlink.link.results.clip_trial import ClipTrial
@@ -23,7 +23,7 @@ def scored(names: Iterable[str], folder: Path | None = None) -> tuple[Metric, ..
     return metrics_named(names, folder, taken=(*COLUMNS, "extra"))
 
 
-def qualities(trials: Sequence[Sequence[ClipTrial]], metrics: Sequence[Metric]) -> dict[str, Any]:
+def qualities(trials: Sequence[Sequence[ClipTrial]], metrics: Sequence[Metric]) -> JsonDict:
     """The fields of a `Row` that say how good a point is.
 
     A metric without a column of its own in `Row` goes to `extra`.
@@ -31,7 +31,7 @@ def qualities(trials: Sequence[Sequence[ClipTrial]], metrics: Sequence[Metric]) 
     Args:
         trials: for each trial every clip.
     """
-    own: dict[str, Any] = {}
+    own: JsonDict = {}
     extra: dict[str, float] = {}
     for metric in metrics:
         values = np.array([[clip.metrics[metric.name] for clip in trial] for trial in trials])

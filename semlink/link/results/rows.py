@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from semlink.errors import ResultsError
-from semlink.files import reason_of, write_atomic
+from semlink.files import Json, JsonDict, reason_of, write_atomic
 
 CURVES = "curves.csv"
 TEXTS = ("scheme", "channel", "genie", "note")
@@ -84,7 +84,7 @@ class Row:
     bler_ci95_high: float | None = None
     outage: float | None = None
     bound: bool = False
-    extra: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    extra: Json = field(default_factory=lambda: MappingProxyType({}))
 
     @property
     def point(self) -> tuple[str, float | None, float | None, float | None]:
@@ -173,13 +173,13 @@ def read_folder(directory: str | os.PathLike[str]) -> tuple[Row, ...]:
     return rows
 
 
-def to_json(row: Row) -> dict[str, Any]:
+def to_json(row: Row) -> JsonDict:
     """`row` as plain JSON values; infinities as the words 'inf' and '-inf'."""
     own = {name: _plain(content) for name, content in own_columns(row).items()}
     return own | {"extra": {name: _plain(v) for name, v in row.extra.items()}}
 
 
-def from_json(values: Mapping[str, Any]) -> Row:
+def from_json(values: Json) -> Row:
     """The row that `to_json` made; unknown names are kept as `extra`.
 
     Raises:
@@ -193,7 +193,7 @@ def from_json(values: Mapping[str, Any]) -> Row:
     return Row(**own, extra=extra)
 
 
-def _cell(name: str, content: Any) -> str:
+def _cell(name: str, content: str | float | bool | None) -> str:
     """One cell of the table: fixed precision, no trailing zeros but in qualities, '' for nothing."""
     if content is None or content is False:
         return ""
@@ -240,7 +240,7 @@ def _number_or_text(content: Any) -> Any:
         return content or None
 
 
-def _plain(content: Any) -> Any:
+def _plain(content: str | float | bool | None) -> str | float | bool | None:
     if content is None or isinstance(content, str | bool | int):
         return content
     number = float(content)

@@ -6,11 +6,12 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from semlink.files import Json
 from semlink.plugins.entry_points import INTERFACES, offered
 
 Loc = tuple[int | str, ...]
@@ -21,7 +22,7 @@ class ScenarioText:
     """A scenario as written: its values after `--set`, and the nodes that know their lines."""
 
     path: Path
-    tree: Any
+    tree: object
     node: yaml.Node
     overrides: tuple[str, ...]
 
@@ -57,7 +58,7 @@ def locate(text: ScenarioText, loc: Loc, *, names_key: bool) -> tuple[str, str]:
     return f"{text.path} with --set" if changed else f"{text.path}:{line}", dotted
 
 
-def _inside(here: Any, part: int | str) -> bool:
+def _inside(here: object, part: int | str) -> bool:
     if isinstance(here, dict):
         return part in here
     return isinstance(here, list) and isinstance(part, int) and part < len(here)
@@ -79,7 +80,7 @@ def _covers(key: str, dotted: str, written: bool) -> bool:
     return f"{dotted}.".startswith(f"{key}.") or not written and key.startswith(f"{dotted}.")
 
 
-def say(error: Any) -> str:
+def say(error: ErrorDetails) -> str:
     """One validation error in the words of the scenario."""
     kind, context, got = error["type"], error.get("ctx", {}), error.get("input")
     if kind == "extra_forbidden":
@@ -101,7 +102,7 @@ def say(error: Any) -> str:
     return f"{message}, got {got!r}" if not isinstance(got, dict | list) else message
 
 
-def _unknown_kind(context: Any, got: Any) -> str:
+def _unknown_kind(context: Json, got: object) -> str:
     kinds = [k.strip("' ") for k in context["expected_tags"].split(",")]
     kinds = [k for k in kinds if k != "plug-in"]
     kinds += [k for interface in INTERFACES for k in offered(interface) if context["tag"] == k]
@@ -111,7 +112,7 @@ def _unknown_kind(context: Any, got: Any) -> str:
     )
 
 
-def _is_stray(error: Any) -> bool:
+def _is_stray(error: ErrorDetails) -> bool:
     return bool(error["type"] == "extra_forbidden")
 
 

@@ -13,12 +13,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from semlink.errors import ScenarioError, SemlinkError
+from semlink.files import JsonDict
 from semlink.link.scenario.diagnostics import Loc, ScenarioText, explain, locate
 from semlink.link.scenario.scenario import Scenario
 
@@ -80,7 +80,7 @@ class Origin:
         return f"{place} with --set" if below else place
 
 
-def read_yaml(path: Path) -> tuple[dict[str, Any], yaml.Node]:
+def read_yaml(path: Path) -> tuple[JsonDict, yaml.Node]:
     """The mapping in a YAML file, and its node tree for line numbers.
 
     Raises:
@@ -111,7 +111,7 @@ def read_yaml(path: Path) -> tuple[dict[str, Any], yaml.Node]:
     return tree, node
 
 
-def apply_override(tree: dict[str, Any], override: str) -> None:
+def apply_override(tree: JsonDict, override: str) -> None:
     """Set one value in the tree: `sweep.snr_db=[4, 8]`, `schemes.0.codec.preset=slow`.
 
     Raises:
@@ -125,7 +125,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
     except yaml.YAMLError as fault:
         raise ScenarioError(f"--set {override}: the value is not valid YAML") from fault
     *parents, last = key.split(".")
-    here: Any = tree
+    here: object = tree
     for part in parents:
         here = _step(here, part, override)
     if isinstance(here, list):
@@ -136,7 +136,7 @@ def apply_override(tree: dict[str, Any], override: str) -> None:
         raise ScenarioError(f"--set {override}: nothing can be set below {'.'.join(parents)!r}")
 
 
-def _step(here: Any, part: str, override: str) -> Any:
+def _step(here: object, part: str, override: str) -> object:
     if isinstance(here, list):
         return here[_index(here, part, override)]
     if isinstance(here, dict):
@@ -144,7 +144,7 @@ def _step(here: Any, part: str, override: str) -> Any:
     raise ScenarioError(f"--set {override}: {part!r} leads nowhere")
 
 
-def _index(here: list[Any], part: str, override: str) -> int:
+def _index(here: list, part: str, override: str) -> int:
     if not part.isdigit() or int(part) >= len(here):
         raise ScenarioError(f"--set {override}: {part!r} is not a position in a list of {len(here)} (0 is the first)")
     return int(part)

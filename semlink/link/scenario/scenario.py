@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, field_validator, model_validator
 
@@ -19,7 +19,7 @@ from semlink.spec import Spec
 MetricName = Annotated[str, AfterValidator(check_metric_name), Field(examples=[metric.name for metric in METRICS])]
 
 
-def _as_list(value: Any) -> Any:
+def _as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
@@ -74,7 +74,7 @@ class Scenario(Spec):
 
     @field_validator("schemes")
     @classmethod
-    def _unique(cls, schemes: list[Any]) -> list[Any]:
+    def _unique(cls, schemes: list[AnyScheme]) -> list[AnyScheme]:
         names = [scheme_name(scheme) for scheme in schemes]
         twice = sorted({n for n in names if names.count(n) > 1})
         if twice:

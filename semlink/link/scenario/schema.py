@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from semlink.codecs.specs import CODECS
+from semlink.files import JsonDict
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.schemes.registry import SCHEMES
 from semlink.phy.specs.channels import CHANNELS
@@ -30,7 +31,7 @@ CATALOGUE: dict[str, tuple[type[Spec], ...]] = {
 }
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> JsonDict:
     """The JSON Schema of a scenario file."""
     schema = Scenario.model_json_schema()
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
@@ -59,6 +60,6 @@ def _fields(model: object) -> Mapping[str, FieldInfo]:
     return model.model_fields if isinstance(model, type) and issubclass(model, BaseModel) else {}
 
 
-def _kinds(spec: Any) -> tuple[str, ...]:
+def _kinds(spec: object) -> tuple[str, ...]:
     """The kinds of a spec, none of anything else."""
     return kinds_of(spec) if isinstance(spec, type) and issubclass(spec, Spec) and "kind" in spec.model_fields else ()

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from semlink.link.scenario.scenario import Scenario, rates_of, scheme_name
+from semlink.phy.specs.channels import ChannelSpec
+from semlink.plugins.specs import ChannelPlugin
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def _points(scenario: Scenario) -> Iterator[GridPoint]:
                     yield from (GridPoint(number, channel, snr_db, budget, None) for budget in budgets)
 
 
-def channel_name(spec: Any) -> str:
+def channel_name(spec: ChannelSpec | ChannelPlugin) -> str:
     """A channel as it stands in tables: its kind and what was set, such as `rayleigh(coherence=64)`."""
     options = {k: v for k, v in spec.model_dump(exclude_unset=True).items() if k != "kind"}
     inner = ", ".join(f"{k}={v}" for k, v in options.items())

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from semlink import __version__
 from semlink.errors import Infeasible, SemlinkError
+from semlink.files import JsonDict
 from semlink.ledger import PURPOSES
 from semlink.link.chain.link import Outcome
 from semlink.link.metrics.intervals import wilson
@@ -36,7 +36,7 @@ from semlink.payload import Agreement
 class Finished:
     """A point computed: its record, and what pictures show of it."""
 
-    record: dict[str, Any]
+    record: JsonDict
     picture: Picture
 
 
@@ -102,7 +102,7 @@ def _record(
     genie: tuple[str, ...],
     sensed: float | None,
     note: str,
-) -> dict[str, Any]:
+) -> JsonDict:
     scenario, clips = runner.scenario, runner.clips
     by_clip = [[trial[n] for trial in trials] for n in range(len(clips.names))] if trials else []
     record_clips = [
@@ -140,7 +140,7 @@ def _record(
     }
 
 
-def _costs(trials: Sequence[Sequence[ClipTrial]], num_pixels: int, *, sends: bool) -> dict[str, Any]:
+def _costs(trials: Sequence[Sequence[ClipTrial]], num_pixels: int, *, sends: bool) -> JsonDict:
     if not trials or not sends:
         return {}
     flat = [clip for trial in trials for clip in trial]
@@ -149,7 +149,7 @@ def _costs(trials: Sequence[Sequence[ClipTrial]], num_pixels: int, *, sends: boo
     return {"channel_uses": uses, "channel_uses_per_pixel": uses / num_pixels, **purposes}
 
 
-def _losses(trials: Sequence[Sequence[ClipTrial]]) -> dict[str, Any]:
+def _losses(trials: Sequence[Sequence[ClipTrial]]) -> JsonDict:
     """Block and outage statistics; nothing for schemes without blocks."""
     flat = [clip for trial in trials for clip in trial]
     blocks, lost = sum(c.blocks for c in flat), sum(c.lost for c in flat)

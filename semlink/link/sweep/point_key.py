@@ -12,7 +12,6 @@ import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
@@ -102,7 +101,7 @@ def _plugins(used: Mapping[str, BaseModel]) -> Iterator[PluginSpec]:
     yield from (spec for _, spec in _inside(used) if isinstance(spec, PluginSpec))
 
 
-def _weights(plain: Any) -> Iterator[tuple[str, str]]:
+def _weights(plain: object) -> Iterator[tuple[str, str]]:
     """Names of the weights in a scheme, each with the SHA-256 of its card; untrained ones (`random`) have none."""
     if isinstance(plain, list):
         for part in plain:

@@ -92,8 +92,7 @@ def coherence(probe: Probe) -> Check:
         return Check("coherence", "skip", "echoes: no one gain per symbol")
     if told is None or not probe.fades:
         return Check("coherence", "skip", f"none told; the gain stands still for {_still_for(gains)} symbols")
-    length = {"symbol": 1, "block": probe.symbols}.get(told, told)
-    length = min(int(length), probe.symbols)
+    length = 1 if told == "symbol" else probe.symbols if told == "block" else min(int(told), probe.symbols)
     count = probe.symbols // length
     blocks = gains[:, : count * length].reshape(probe.clips, count, length)
     drift = float((blocks - blocks[..., :1]).abs().max())

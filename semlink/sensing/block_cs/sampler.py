@@ -126,8 +126,8 @@ class BlockSampler(SensorBase):
         fine, coarse = self.matrices()
         grid = grid_of(shape)
         of_keys = np.arange(len(fine) * len(keys) * grid[0] * grid[1]).reshape(len(fine), len(keys), *grid)
-        of_others = of_keys.size + np.arange(len(coarse) * len(others) * grid[0] * grid[1])
-        of_others = of_others.reshape(len(coarse), len(others), *grid)
+        behind = of_keys.size + np.arange(len(coarse) * len(others) * grid[0] * grid[1])
+        of_others = behind.reshape(len(coarse), len(others), *grid)
         if not (len(coarse) <= len(fine) and torch.equal(fine[: len(coarse)], coarse)):
             return of_keys, of_others
         shared = np.empty((len(coarse), shape.t, *grid), np.int64)

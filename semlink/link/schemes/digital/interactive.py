@@ -45,7 +45,7 @@ class ReceiverState:
 
 @dataclass(frozen=True, slots=True)
 class InteractiveScheme(InteractiveBase):
-    """Any codec with 5G LDPC, by the rules of HARQ and adaptation.
+    """A codec with 5G LDPC, by the rules of HARQ and adaptation.
 
     With several `codings` and no adaptation the one that did best in calibration is agreed on.
     """

@@ -33,7 +33,7 @@ DECODED_CLIPS_KEPT = 16
 
 @dataclass(frozen=True, slots=True)
 class DigitalScheme(OneWayBase):
-    """Any codec with any coding.
+    """A codec with a coding.
 
     With several `codings` the agreement holds the one that did best in calibration;
     with one there is nothing to choose.

@@ -16,7 +16,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from fractions import Fraction
-from typing import Any
 
 import numpy as np
 import torch
@@ -150,10 +149,6 @@ class SemanticBase(SchemeBase):
     def _is_small(self, point: Point, blocks: int) -> bool:
         return point.budget_uses is not None and point.budget_uses < 0.75 * PER_LEVEL[1] * blocks
 
-    def with_even_blocks(self) -> Scheme:
-        even: Any = replace(self, allocation="uniform")
-        return even
-
     def uses_of_blocks(self, frames: Frames, agreement: Agreement[SemanticTerms], seeds: Seeds) -> np.ndarray:
         """Channel uses of every block of a clip (rows, columns): the picture of where the symbols go."""
         return self._allocate(*self._encode(frames, agreement, seeds), agreement, seeds)[0]
@@ -261,6 +256,9 @@ class SemanticBase(SchemeBase):
 class SemanticScheme(SemanticBase, OneWayBase):
     """The scheme on the air."""
 
+    def with_even_blocks(self) -> Scheme:
+        return replace(self, allocation="uniform")
+
     def transmit(self, frames: Frames, agreement: Agreement[SemanticTerms], seeds: Seeds) -> Flow[Symbols]:
         snr_db, side, map_side = agreement.point.snr_db, self._side(agreement), self._map_side(agreement)
         symbols, readings = self._encode(frames, agreement, seeds)
@@ -320,6 +318,9 @@ class IdealSideScheme(SemanticBase, BoundBase):
     """The bound whose rate map is assumed error-free."""
 
     ideal_side = True
+
+    def with_even_blocks(self) -> Scheme:
+        return replace(self, allocation="uniform")
 
     def ideal(
         self, frames: Frames, agreement: Agreement[SemanticTerms], channel: ChannelBase, seeds: Seeds

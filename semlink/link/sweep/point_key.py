@@ -16,6 +16,7 @@ from pathlib import Path
 from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
+from semlink.files import Json, JsonDict
 from semlink.link.metrics.registry import metric_key
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.sweep.grid import GridPoint
@@ -67,7 +68,7 @@ def revisions(used: Mapping[str, BaseModel]) -> dict[str, int]:
     return {place: spec.revision for place, spec in _inside(used) if isinstance(spec, Spec)}
 
 
-def chosen(spec: BaseModel, *, without: Collection[str] = ()) -> dict[str, Any]:
+def chosen(spec: BaseModel, *, without: Collection[str] = ()) -> JsonDict:
     """The options of a spec that are not at their default, as plain values; `kind` is always told."""
     told = {}
     for name, field in type(spec).model_fields.items():
@@ -79,7 +80,7 @@ def chosen(spec: BaseModel, *, without: Collection[str] = ()) -> dict[str, Any]:
     return told | extra
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     if isinstance(value, BaseModel):
         return chosen(value)
     if isinstance(value, list | tuple):
@@ -87,7 +88,7 @@ def _plain(value: Any) -> Any:
     return to_jsonable_python(value)
 
 
-def _inside(specs: Mapping[str, Any]) -> Iterator[tuple[str, BaseModel]]:
+def _inside(specs: Json) -> Iterator[tuple[str, BaseModel]]:
     """All specs with those inside them, by place."""
     for place, spec in specs.items():
         if isinstance(spec, BaseModel):

@@ -44,7 +44,7 @@ def digest_of(*parts: object) -> str:
     for part in parts:
         if isinstance(part, np.ndarray):
             digest.update(f"{part.dtype}{part.shape}".encode())
-            digest.update(np.ascontiguousarray(part))
+            digest.update(np.ascontiguousarray(part).data)
         else:
             digest.update(part if isinstance(part, bytes) else repr(part).encode())
         digest.update(b"\0")

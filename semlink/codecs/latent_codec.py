@@ -94,18 +94,19 @@ class LatentCodec(CodecBase):
             Infeasible: not even the coarsest stream fits.
             InterfaceError: frames that are not 64 x 64 in each plane, or a rank above their number.
         """
-        best, reason = None, None
+        best: tuple[float, tuple[Packet, ...]] | None = None
+        reasons = []
         for rank, codes in self._codes(clip, self._ranks(clip)).items():
             try:
                 trial = self._under(codes, rank, max_bytes)
             except Infeasible as too_small:
-                reason = reason or too_small
+                reasons.append(too_small)
                 continue
             error = float(np.square(self.decode(trial.stream, FrameShape(*clip.shape)) - clip).mean())
             if best is None or error < best[0]:
                 best = (error, trial.stream)
         if best is None:
-            raise reason
+            raise reasons[0]
         return best[1]
 
     def encode_at(self, clip: np.ndarray, rate: float) -> tuple[Packet, ...]:

@@ -41,7 +41,7 @@ class Kind:
         optional = [name for name in dir(self.base) if not name.startswith("_") and name not in self.required]
         return (*self.required, *optional)
 
-    def has(self, owner: object, name: str) -> bool:
+    def has(self, owner: Any, name: str) -> bool:
         """Whether a class or an object has `name`, of the base or of its own, and not as an unfilled blank."""
         blanks = vars(owner).get("__abstractmethods__", ()) if inspect.isabstract(owner) else ()
         return name not in blanks and (hasattr(owner, name) or hasattr(owner, OLD_NAMES.get(name, name)))

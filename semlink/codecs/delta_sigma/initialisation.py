@@ -59,7 +59,8 @@ class ChannelPlan:
     @property
     def runs(self) -> tuple[tuple[int, int], ...]:
         """Channels from .. to that can be coded together, since no coefficient comes twice."""
-        starts, seen = [0], set()
+        starts = [0]
+        seen: set[int] = set()
         for place, q in enumerate(self.coefficient):
             if q in seen:
                 starts.append(place)

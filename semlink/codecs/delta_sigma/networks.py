@@ -20,6 +20,7 @@ Source: [sun2020framediff, abstract and supplement]; sizes, context and start ar
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import nn
@@ -139,7 +140,7 @@ class Trunk(nn.Module):
         self.leave = nn.Linear(size.width, outputs)
         if size.linear:
             nn.init.zeros_(self.leave.weight)
-            nn.init.zeros_(self.leave.bias)
+            nn.init.zeros_(cast(torch.Tensor, self.leave.bias))
 
     def forward(self, *parts: torch.Tensor) -> torch.Tensor:
         x = torch.cat([part.movedim(1, -1) for part in parts], -1)  # b n h w c
@@ -159,7 +160,7 @@ class Predictor(nn.Module):
         self.middle = nn.Conv2d(size.width, size.width, 3, padding=1)
         self.leave = nn.Conv2d(size.width, size.group * PIXELS, 1)
         nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        nn.init.zeros_(cast(torch.Tensor, self.leave.bias))
 
     def forward(self, last: torch.Tensor) -> torch.Tensor:
         """(b, 2, h, w) to (b, 64, n, h/8, w/8)."""
@@ -188,6 +189,7 @@ class DeltaSigmaNet(nn.Module):
         self.offset = nn.Parameter(torch.zeros(2, codes, n))
         self.back_spatial = nn.Parameter(torch.zeros(2, codes, PIXELS))
         self.back_temporal = nn.Parameter(torch.zeros(2, codes, n, n))
+        self.chances: torch.Tensor
         self.register_buffer("chances", torch.full((2, codes, n, CONTEXTS), 0.5))
         if size.linear:
             self._start()

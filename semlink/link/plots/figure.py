@@ -10,7 +10,6 @@ from semlink.link.plots.curves import COINCIDENT, Curve, Panel, Sheet, coinciden
 from semlink.link.plots.style import RC, line_style, new_figure, wrap
 
 if TYPE_CHECKING:
-    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -145,10 +144,10 @@ def _uses_per_clip(axes: Axes, sheet: Sheet) -> None:
 
     pixels = sheet.pixels or 1.0
 
-    def per_clip(x: np.ndarray) -> np.ndarray:
+    def per_clip(x: Any) -> Any:
         return x * pixels
 
-    def per_pixel(x: np.ndarray) -> np.ndarray:
+    def per_pixel(x: Any) -> Any:
         return x / pixels
 
     top = axes.secondary_xaxis("top", functions=(per_clip, per_pixel))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -96,7 +96,7 @@ def _planes(found: Sequence[Manifold]) -> Figure:
     figure = new_figure((2.5 * columns + 1.1, 2.5 * rows + 0.3), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     frames = max(len(m.plane) for m in shown)
-    dots = None
+    dots: Any = None
     for axis in axes.flat[len(shown) :]:
         axis.set_visible(False)
     for axis, m in zip(axes.flat, shown):

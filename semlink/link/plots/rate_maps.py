@@ -12,7 +12,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -78,7 +78,7 @@ def _figure(maps: Sequence[NamedMap]) -> Figure:
     figure = new_figure((7.6, 2.5 * len(shown) + 0.5), layout="constrained")
     axes = figure.subplots(len(shown), 3, squeeze=False)
     most = max(int(m.kept.uses.max()) for m in shown)
-    image = None
+    image: Any = None
     for row, m in zip(axes, shown):
         for axis in row:
             axis.set_axis_off()

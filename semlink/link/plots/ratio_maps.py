@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -43,7 +43,7 @@ def _figure(maps: Sequence[tuple[str, np.ndarray]]) -> Figure:
     size = (2.3 * columns + 1.0, 2.6 * rows)
     figure = new_figure(size, layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
-    image = None
+    image: Any = None
     for axis in axes.flat:
         axis.set_axis_off()
     for axis, (title, counts) in zip(axes.flat, maps):

@@ -43,7 +43,7 @@ def build_link(
             transmitter=scheme.build(context),
             receiver=scheme.build(replace(context, streams=None)),
             waveform=build_waveform(waveform, channel, folder),
-            channel=None if channel is None else channel.build(context),
+            channel=None if channel is None else channel.build(context),  # type: ignore[arg-type]
         )
     except (ValueError, TypeError) as fault:
         if isinstance(fault, ScenarioError):

@@ -6,6 +6,7 @@ import difflib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import yaml
 from pydantic import ValidationError
@@ -39,7 +40,8 @@ def explain(text: ScenarioText, fault: ValidationError) -> Iterable[str]:
 
 def locate(text: ScenarioText, loc: Loc, *, names_key: bool) -> tuple[str, str]:
     """Place and dotted name of a location; union tags are passed over, a missing key stays at its parent."""
-    here, node, names = text.tree, text.node, []
+    here: Any = text.tree
+    node, names = text.node, []
     line = node.start_mark.line + 1
     written = True
     for position, part in enumerate(loc):

@@ -9,6 +9,8 @@ from semlink.link.scenario.scenario import Scenario, rates_of, scheme_name
 from semlink.phy.specs.channels import ChannelSpec
 from semlink.plugins.specs import ChannelPlugin
 
+NO_RATE: tuple[None] = (None,)
+
 
 @dataclass(frozen=True, slots=True)
 class GridPoint:
@@ -42,7 +44,7 @@ def _points(scenario: Scenario) -> Iterator[GridPoint]:
     for number, scheme in enumerate(scenario.schemes):
         rates = rates_of(scheme)
         if not scheme.sends or scenario.sweep is None:
-            yield from (GridPoint(number, None, None, None, rate) for rate in rates or [None])
+            yield from (GridPoint(number, None, None, None, rate) for rate in rates or NO_RATE)
             continue
         for channel in range(len(scenario.channel)):
             for snr_db in scenario.sweep.snr_db:

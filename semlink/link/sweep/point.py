@@ -63,6 +63,7 @@ def _run_point(runner: PointRunner, point: GridPoint) -> Finished:
     genie: set[str] = set()
 
     def one_trial(trial: int) -> list[ClipTrial]:
+        assert agreed is not None
         scores = []
         for number, outcome in enumerate(runner.trial(point, agreed, budget, trial)):
             if trial == number == 0:
@@ -123,7 +124,7 @@ def _record(
         measurements_per_pixel=sensed,
         **_costs(trials, clips.frames[0].shape.num_pixels, sends=not runner.link(point).is_sensing),
         **_losses(trials),
-        **({"trials": len(trials)} | qualities(trials, runner.metrics) if trials else {}),
+        **({"trials": len(trials), **qualities(trials, runner.metrics)} if trials else {}),
     )
     own = own_columns(row)
     head = {k: own[k] for k in ("scheme", "channel", "snr_db", "budget", "rate", "bound")}
@@ -145,7 +146,7 @@ def _costs(trials: Sequence[Sequence[ClipTrial]], num_pixels: int, *, sends: boo
         return {}
     flat = [clip for trial in trials for clip in trial]
     uses = float(np.mean([c.channel_uses for c in flat]))
-    purposes = {p: float(np.mean([c.uses[p] for c in flat])) for p in PURPOSES}
+    purposes: dict[str, float] = {p: float(np.mean([c.uses[p] for c in flat])) for p in PURPOSES}
     return {"channel_uses": uses, "channel_uses_per_pixel": uses / num_pixels, **purposes}
 
 

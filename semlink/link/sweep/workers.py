@@ -81,11 +81,11 @@ def _finished(crew: Sequence[Worker], tasks: Iterable[Task]) -> Iterator[Task]:
             line = free.pop()
             busy[line] = waiting.popleft()
             _send(line, busy[line])
-        for line in wait(list(busy)):
-            assert isinstance(line, Connection)
-            _hear(line)
-            yield busy.pop(line)
-            free.append(line)
+        for ready in wait(list(busy)):
+            assert isinstance(ready, Connection)
+            _hear(ready)
+            yield busy.pop(ready)
+            free.append(ready)
 
 
 def _send(line: Connection, task: Task) -> None:

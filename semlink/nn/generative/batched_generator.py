@@ -39,7 +39,7 @@ class GeneratorBatch:
     @classmethod
     def of(cls, generator: Generator, copies: int, dtype: torch.dtype = torch.float32) -> GeneratorBatch:
         """The weights of `generator`, `copies` times."""
-        first, *hidden, last = (layer.weight.detach().to(dtype) for layer in generator.layers)
+        first, *hidden, last = (layer.weight.detach().to(dtype) for layer in generator.convolutions)
         return cls(
             _copied(first.permute(0, 2, 3, 1).flatten(1), copies),
             tuple(_copied(_as_windows(kernel), copies) for kernel in hidden),
@@ -56,7 +56,7 @@ class GeneratorBatch:
         kernels += [_as_kernel(hidden[number]) for hidden in self.hidden]
         kernels += [last.unflatten(1, (-1, 4, 4))]
         with torch.no_grad():
-            for layer, kernel in zip(made.layers, kernels, strict=True):
+            for layer, kernel in zip(made.convolutions, kernels, strict=True):
                 layer.weight.copy_(kernel)
         return made.eval().requires_grad_(False)
 

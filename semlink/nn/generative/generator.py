@@ -10,6 +10,8 @@ Source: [hyder2019gmlr, Fig. 1, Sec. A.3 and Table 4].
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from torch import nn
 
@@ -39,6 +41,11 @@ class Generator(nn.Module):
                 for at, (before, after) in enumerate(zip(widths, widths[1:]))
             ]
         )
+
+    @property
+    def convolutions(self) -> list[nn.ConvTranspose2d]:
+        """The layers, as what they are."""
+        return cast(list[nn.ConvTranspose2d], list(self.layers))
 
     def forward(self, codes: torch.Tensor) -> torch.Tensor:
         x = codes[:, :, None, None]

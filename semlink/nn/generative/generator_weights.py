@@ -73,7 +73,7 @@ def generator_of(weights: str, planes: int) -> Generator:
 def _untrained(planes: int, seed: int = 0) -> Generator:
     """The published architecture with weights U(-b, b), b^-2 = 16 outputs: what a fresh layer has."""
     made = (Generator() if planes == 1 else colour_generator()).requires_grad_(False).eval()
-    for number, layer in enumerate(made.layers):
+    for number, layer in enumerate(made.convolutions):
         drawn = Seeds(seed).uniform(f"generator/random/{number}", *layer.weight.shape)[0]
         layer.weight.copy_((2 * drawn - 1) * (16 * layer.weight.shape[1]) ** -0.5)
     return made

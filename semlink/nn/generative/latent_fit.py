@@ -287,12 +287,12 @@ class _State:
         self.target, self.ranks = self.target[kept], self.ranks[kept]
         self.weights = None if self.weights is None else self.weights[kept]
         if self.adam:
-            self._keep_weights(kept)
+            self._keep_weights(kept, self.adam)
 
-    def _keep_weights(self, kept: torch.Tensor) -> None:
-        before, states = self.generators.tensors, self.adam.state
+    def _keep_weights(self, kept: torch.Tensor, old_adam: torch.optim.Adam) -> None:
+        before, states = self.generators.tensors, old_adam.state
         after = tuple(tensor.detach()[kept].requires_grad_() for tensor in before)
-        adam = torch.optim.Adam(after, lr=self.adam.param_groups[0]["lr"], fused=True)
+        adam = torch.optim.Adam(after, lr=old_adam.param_groups[0]["lr"], fused=True)
         for old, new in zip(before, after, strict=True):
             moments = {name: states[old][name][kept] for name in ("exp_avg", "exp_avg_sq")}
             adam.state[new] = {"step": states[old]["step"], **moments}

@@ -11,8 +11,15 @@ import torch
 class Operator(Protocol):
     """A_t for the frames t that are read; linear, the same for all clips."""
 
-    num_readings: int  # a frame
-    num_pixels: int  # a frame
+    @property
+    def num_readings(self) -> int:
+        """Of a frame."""
+        ...
+
+    @property
+    def num_pixels(self) -> int:
+        """Of a frame."""
+        ...
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
         """Readings (b, t, m) of pixels (b, t, n)."""

@@ -32,8 +32,11 @@ MIN_ROOM_BYTES = 4
 class BlockCode(Protocol):
     """A code for one size of transport block."""
 
-    num_bits: int
-    num_coded: int
+    @property
+    def num_bits(self) -> int: ...
+
+    @property
+    def num_coded(self) -> int: ...
 
     @property
     def num_crc(self) -> int:

@@ -10,6 +10,7 @@ import numpy as np
 from semlink.phy.coding.block_coding import BlockCode, BlockCoding
 from semlink.phy.coding.segmentation import segment
 from semlink.phy.coding.transport_block import TransportBlock
+from semlink.phy.ldpc.decoder import Backend
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +24,7 @@ class LdpcCoding(BlockCoding):
     rate: float
     block_bits: int = 8192
     iterations: int = 20
-    backend: str = "auto"
+    backend: Backend = "auto"
     name = "phy/ldpc"
 
     @property

@@ -17,6 +17,7 @@ depths and the order inside a level are not published.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import nn
@@ -153,7 +154,7 @@ class HitVcsNet(nn.Module):
         """
         features = [F.relu(see(half(detail(key), scale))) for scale, see in enumerate(self.see_key)]
         gifts = []
-        for level in self.levels:
+        for level in self._levels():
             features, given = level.of_keys(features)
             gifts.append(given)
         return key + self.show_key(features).float() / GAIN, gifts
@@ -176,9 +177,12 @@ class HitVcsNet(nn.Module):
         """
         start, entering = (rest, rest) if guide is None else (guide, torch.cat((rest, guide), 1))
         features = [F.relu(see(half(detail(entering), scale))) for scale, see in enumerate(self.see_rest)]
-        for level, given in zip(self.levels, gifts):
+        for level, given in zip(self._levels(), gifts):
             features = level.of_rest(features, given, before, behind)
         return start + self.show_rest(features).float() / GAIN
+
+    def _levels(self) -> list[Level]:
+        return cast(list[Level], list(self.levels))
 
 
 def detail(pixels: torch.Tensor) -> torch.Tensor:

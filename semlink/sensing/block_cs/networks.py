@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import nn
@@ -104,13 +104,16 @@ class SampledNetwork(nn.Module):
         blocks = to_blocks(clips)
         return blocks[:, :: self.sampling.gop] @ key.T, blocks[:, list(chosen)] @ rest.T
 
-    def initial(self, key: torch.Tensor, rest: torch.Tensor, ratio: float, shape: FrameShape):
+    def initial(
+        self, key: torch.Tensor, rest: torch.Tensor, ratio: float, shape: FrameShape
+    ) -> tuple[torch.Tensor, torch.Tensor]:
         """Initial reconstructions of key frames (b, k, h, w) and of the others (b, n, h, w) from their readings."""
         (_, key_lift), (_, rest_lift) = self.matrices(ratio)
-        sizes = (FrameShape(part.shape[1], shape.h, shape.w) for part in (key, rest))
-        return tuple(
-            from_blocks(part @ up.T, size) for part, up, size in zip((key, rest), (key_lift, rest_lift), sizes)
-        )
+
+        def lifted(part: torch.Tensor, up: torch.Tensor) -> torch.Tensor:
+            return from_blocks(part @ up.T, FrameShape(part.shape[1], shape.h, shape.w))
+
+        return lifted(key, key_lift), lifted(rest, rest_lift)
 
     def restore(
         self,
@@ -145,10 +148,11 @@ class SampledNetwork(nn.Module):
             with torch.autocast(device, enabled=False):
                 known = new_keys.detach().clamp(0, 1), rest.detach(), rows.detach()
                 led, doubt = guide(*known, shape.t, self.sampling.gop, list(chosen))
-        before, behind = self._places(*keys.shape[:2], shape.t, chosen, keys.device)
+        before, behind = self._places(keys.shape[0], keys.shape[1], shape.t, chosen, keys.device)
         flat = None if led is None else led.flatten(0, 1)[:, None]
-        new_rests = self.deep.of_rest(rests.flatten(0, 1)[:, None], flat, gifts, before, behind).view(rests.shape)
-        if weighed and doubt is not None:
+        entering = rests.flatten(0, 1)[:, None]
+        new_rests = self.deep.of_rest(entering, flat, cast(Any, gifts), before, behind).view(rests.shape)
+        if weighed and led is not None and doubt is not None:
             new_rests = led + doubt * (new_rests - led)
         return Restored(new_keys, self._agreeing(new_rests, rest, rows), keys, rests, led)
 

@@ -84,7 +84,8 @@ class BlockNetworkReconstructor(ReconstructionBase):
         high, wide = grid_of(measurement.frames)
         whole = FrameShape(measurement.frames.t, high * BLOCK, wide * BLOCK)
         parts = [part.transpose(1, 2).unflatten(1, (-1, high * wide)) for part in measurement.parts]
-        clips = [self._clip(network, *(part[n : n + 1] for part in parts), whole) for n in range(len(parts[0]))]
+        keys, rests = parts
+        clips = [self._clip(network, keys[n : n + 1], rests[n : n + 1], whole) for n in range(len(keys))]
         return Frames(torch.cat(clips)[..., : measurement.frames.h, : measurement.frames.w].clamp(0, 1))
 
     @torch.no_grad()

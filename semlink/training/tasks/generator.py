@@ -137,7 +137,7 @@ def start_weights(generator: Generator) -> Generator:
 
     An output of D1 sums over a code of length 1, one of the others over a quarter of its kernel.
     """
-    for at, layer in enumerate(generator.layers):
+    for at, layer in enumerate(generator.convolutions):
         nn.init.normal_(layer.weight, std=(2 / (4 * layer.weight.shape[0])) ** 0.5 if at else 1.0)
     return generator
 

@@ -56,6 +56,6 @@ class SoftCastSpec(SchemeSpec):
         block = self.block if self.block is not None or self.transform == "dct" else KLT_BLOCK
         codec = SoftCast(self.transform, self.gop, block, self.chunk, self.power, self.whitening)
         scheme = SoftCastScheme(codec, self.metadata, self.margin_db)
-        if self.sensor is None:
+        if self.sensor is None or self.reconstruction is None:
             return scheme
         return behind(ReconstructedView(camera_of(self.sensor, self.reconstruction, context)), scheme)

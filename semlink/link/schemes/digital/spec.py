@@ -40,5 +40,6 @@ class DigitalSpec(SchemeSpec):
 
         codec = self.codec.build(context)
         scheme = digital_scheme(codec, self.coding, context)
-        camera = None if self.sensor is None else camera_of(self.sensor, self.reconstruction, context)
-        return seen_by(camera, codec, scheme)
+        if self.sensor is None or self.reconstruction is None:
+            return seen_by(None, codec, scheme)
+        return seen_by(camera_of(self.sensor, self.reconstruction, context), codec, scheme)

@@ -181,7 +181,7 @@ class SemanticBase(SchemeBase):
         self, symbols: torch.Tensor, readings: Measurement, agreement: Agreement[SemanticTerms], seeds: Seeds
     ) -> tuple[np.ndarray, bytes]:
         """Pairs of each block, and the map that says so; empty where all blocks are alike."""
-        point, shape = agreement.point, tuple(symbols.shape[2:])
+        point, shape = agreement.point, (symbols.shape[2], symbols.shape[3])
         per_level = agreement.terms.per_level
         if self.allocation == "uniform":
             if point.budget_uses is None:

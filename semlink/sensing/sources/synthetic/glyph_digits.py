@@ -75,7 +75,8 @@ def _outline(digit: int, font: str) -> list[np.ndarray]:
     from matplotlib.textpath import TextPath
 
     file = Path(matplotlib.get_data_path()) / "fonts" / "ttf" / f"{font}.ttf"
-    return TextPath((0, 0), str(digit), size=100, prop=FontProperties(fname=str(file))).to_polygons()
+    path = TextPath((0, 0), str(digit), size=100, prop=FontProperties(fname=str(file)))
+    return [np.asarray(polygon) for polygon in path.to_polygons()]
 
 
 def _blurred(image: np.ndarray) -> np.ndarray:

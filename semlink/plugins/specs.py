@@ -109,6 +109,9 @@ class ChannelPlugin(PluginSpec):
     def default_waveform(self) -> None:
         """Not known before it is built."""
 
+    def check_waveform(self, waveform: BaseModel) -> None:
+        """What suits a user's channel shows when both are built."""
+
 
 class WaveformPlugin(PluginSpec):
     """A user's waveform."""

@@ -10,8 +10,8 @@ from semlink.link.metrics.registry import METRICS, check_metric_name
 from semlink.link.scenario.published_table import TableSpec
 from semlink.link.schemes.base import SchemeSpec
 from semlink.link.schemes.registry import AnyScheme
-from semlink.phy.specs.channels import AnyChannel, MultipathSpec
-from semlink.phy.specs.waveforms import AnyWaveform, OfdmSpec
+from semlink.phy.specs.channels import AnyChannel
+from semlink.phy.specs.waveforms import AnyWaveform
 from semlink.plugins.specs import SchemePlugin
 from semlink.sensing.specs.sources import AnySource
 from semlink.spec import Spec
@@ -84,15 +84,9 @@ class Scenario(Spec):
     @model_validator(mode="after")
     def _waveform_suits(self) -> Scenario:
         for channel in self.channel:
-            if isinstance(channel, MultipathSpec):
-                waveform = self.waveform or channel.default_waveform()
-                if not isinstance(waveform, OfdmSpec):
-                    continue
-                if abs(waveform.bandwidth_mhz - channel.bandwidth_mhz) > 1e-6:
-                    raise ValueError(
-                        f"channel {channel.kind} has bandwidth_mhz {channel.bandwidth_mhz:g}, but the ofdm waveform "
-                        f"has {waveform.num_subcarriers} x {waveform.spacing_khz} kHz = {waveform.bandwidth_mhz:g} MHz"
-                    )
+            waveform = self.waveform or channel.default_waveform()
+            if waveform is not None:
+                channel.check_waveform(waveform)
         return self
 
     @model_validator(mode="after")

@@ -11,8 +11,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, PositiveInt, model_validator
 
 from semlink.blocks import ChannelBase
-from semlink.phy.specs.waveforms import Coherence, OfdmSpec, SingleCarrierSpec, waveform_for_fading
-from semlink.plugins.specs import one_of
+from semlink.phy.specs.waveforms import Coherence, OfdmSpec, SingleCarrierSpec, WaveformSpec, waveform_for_fading
+from semlink.plugins.specs import WaveformPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -27,6 +27,13 @@ class ChannelSpec(Spec):
     def default_waveform(self) -> SingleCarrierSpec | OfdmSpec | None:
         """The pilots that it needs where a scenario names no waveform, None where symbols arrive as they are."""
         return None
+
+    def check_waveform(self, waveform: WaveformSpec | WaveformPlugin) -> None:
+        """Refuse a waveform that cannot be meant for it, as far as numbers tell; by default none.
+
+        Raises:
+            ValueError: names both values.
+        """
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         """The channel."""
@@ -154,6 +161,14 @@ class MultipathSpec(ChannelSpec):
 
     def default_waveform(self) -> OfdmSpec:
         return OfdmSpec()
+
+    def check_waveform(self, waveform: WaveformSpec | WaveformPlugin) -> None:
+        """Refuse OFDM of another bandwidth."""
+        if isinstance(waveform, OfdmSpec) and abs(waveform.bandwidth_mhz - self.bandwidth_mhz) > 1e-6:
+            raise ValueError(
+                f"channel {self.kind} has bandwidth_mhz {self.bandwidth_mhz:g}, but the ofdm waveform "
+                f"has {waveform.num_subcarriers} x {waveform.spacing_khz} kHz = {waveform.bandwidth_mhz:g} MHz"
+            )
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.multipath_38901 import Cdl, Tdl

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +12,7 @@ import toys
 from scipy import integrate
 from small_runs import job, records as points_of
 
+from semlink.blocks import ChannelBase
 from semlink.caching import Memo
 from semlink.errors import Infeasible, ResultsError, ScenarioError
 from semlink.feedback import SNR_BITS
@@ -23,12 +23,12 @@ from semlink.link.plots.over_time import time_sheet
 from semlink.link.results.finished import read_run
 from semlink.link.results.rows import Row, from_json, to_json, write_csv
 from semlink.link.scenario.build import build_link
-from semlink.link.schemes.digital.burst_schedule import Rules
+from semlink.link.schemes.digital.burst_schedule import BurstTerms, Rules
 from semlink.link.schemes.digital.interactive import InteractiveScheme
 from semlink.link.schemes.digital.mcs_ladder import pick, threshold_ladder
 from semlink.link.schemes.digital.spec import DigitalSpec
 from semlink.link.sweep.run import run
-from semlink.payload import Agreement, Frames, FrameShape, Packet, Point
+from semlink.payload import Frames, FrameShape, Packet, Point
 from semlink.phy.bounds.rate_bounds import (
     CapacityBound,
     FiniteBlocklengthBound,
@@ -358,8 +358,18 @@ def test_capacity_knows_the_channel():
     assert CapacityBound().bits(uses, snr_db, Erasure(0.25)) == pytest.approx(750 * shannon(10.0))
     assert CapacityBound().bits(uses, snr_db, Interference(3.0)) == pytest.approx(1000 * shannon(10.0))
     assert CapacityBound().bits(uses, snr_db, PhaseNoise(1e-3)) == pytest.approx(1000 * shannon(10.0))
-    with pytest.raises(Infeasible, match="no capacity is known for simplenamespace"):
-        CapacityBound().bits(uses, snr_db, SimpleNamespace())
+    with pytest.raises(Infeasible, match="no capacity is known for silent"):
+        CapacityBound().bits(uses, snr_db, Silent())
+
+
+class Silent(ChannelBase):
+    """A channel that states nothing but a law."""
+
+    def __init__(self, law=None) -> None:
+        self.law = law
+
+    def __call__(self, iq, snr_db, seeds):
+        return iq
 
 
 @pytest.mark.parametrize("channel", [Awgn(), Interference(3.0), PhaseNoise(1e-3)])
@@ -421,12 +431,10 @@ def test_more_blocks_bring_the_outage_capacity_to_the_ergodic_one():
 
 @pytest.mark.parametrize("bound", [OutageCapacityBound(), FiniteBlocklengthBound()])
 def test_one_transmission_needs_to_know_how_the_gain_varies(bound):
-    with pytest.raises(Infeasible, match="how the gain of simplenamespace varies within a transmission is not known"):
-        bound.bits(1000, 10.0, SimpleNamespace(law="rayleigh"))
+    with pytest.raises(Infeasible, match="how the gain of silent varies within a transmission is not known"):
+        bound.bits(1000, 10.0, Silent("rayleigh"))
 
 
 def test_a_plain_agreement_has_no_ladder(clip):
     scheme = InteractiveScheme(toys.Thumbnails(), {"only": LdpcCoding(2, 0.5)}, Rules(Harq()))
-    assert scheme.agree(clip.shape, Point(10.0, 2000), None) == Agreement(
-        clip.shape, Point(10.0, 2000), {"coding": "only"}
-    )
+    assert scheme.agree(clip.shape, Point(10.0, 2000), None).terms == BurstTerms(ladder=(), start_snr_db=0)

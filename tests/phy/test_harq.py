@@ -238,7 +238,7 @@ class Shifty:
 
 
 def test_a_channel_that_changes_the_past_is_refused(clip):
-    with pytest.raises(InterfaceError, match="Shifty delivers other symbols when more of them follow"):
+    with pytest.raises(InterfaceError, match="channel shifty delivers other symbols when more of them follow"):
         talk(clip, Shifty(), Harq(transmissions=3), budget=None)
 
 

@@ -1,7 +1,13 @@
 """semlink: end-to-end simulation of semantic communication for video imaging.
 
+    import semlink
+
+    results = semlink.run("scenarios/quickstart.yaml")
+    print(results)
+    results.plot("cost")
+
 Importing the package loads nothing heavy; the public names below are fetched
-on first use.
+on first use. What `__all__` names is stable, everything else may move.
 """
 
 from __future__ import annotations
@@ -12,8 +18,17 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from semlink import errors as errors
+    from semlink.errors import SemlinkError as SemlinkError
     from semlink.flow import Flow as Flow
     from semlink.ledger import Charge as Charge, Ledger as Ledger
+    from semlink.link.api.air import Air as Air, air as air
+    from semlink.link.api.comparison import Comparison as Comparison
+    from semlink.link.api.module_scheme import ModuleScheme as ModuleScheme
+    from semlink.link.api.results import Results as Results, results as results
+    from semlink.link.api.running import load as load, run as run
+    from semlink.link.metrics.registry import Metric as Metric
+    from semlink.link.scenario.scenario import Scenario as Scenario
     from semlink.payload import (
         ChannelOutput as ChannelOutput,
         Frames as Frames,
@@ -24,21 +39,56 @@ if TYPE_CHECKING:
     from semlink.seeds import Seeds as Seeds
 
 _HOMES = {
+    "Air": "link.api.air",
+    "ChannelOutput": "payload",
     "Charge": "ledger",
+    "Comparison": "link.api.comparison",
     "Flow": "flow",
     "Frames": "payload",
-    "ChannelOutput": "payload",
     "Ledger": "ledger",
     "Measurement": "payload",
+    "Metric": "link.metrics.registry",
+    "ModuleScheme": "link.api.module_scheme",
     "Received": "payload",
+    "Results": "link.api.results",
+    "Scenario": "link.scenario.scenario",
     "Seeds": "seeds",
+    "SemlinkError": "errors",
     "Symbols": "payload",
+    "air": "link.api.air",
+    "load": "link.api.running",
+    "results": "link.api.results",
+    "run": "link.api.running",
 }
 
-__all__ = ["Charge", "Flow", "Frames", "ChannelOutput", "Ledger", "Measurement", "Received", "Seeds", "Symbols"]
+__all__ = [
+    "Air",
+    "ChannelOutput",
+    "Charge",
+    "Comparison",
+    "Flow",
+    "Frames",
+    "Ledger",
+    "Measurement",
+    "Metric",
+    "ModuleScheme",
+    "Received",
+    "Results",
+    "Scenario",
+    "Seeds",
+    "SemlinkError",
+    "Symbols",
+    "air",
+    "errors",
+    "load",
+    "results",
+    "run",
+]
 
 
 def __getattr__(name: str) -> Any:
+    if name == "errors":
+        return import_module("semlink.errors")
     if name not in _HOMES:
         raise AttributeError(f"module 'semlink' has no attribute {name!r}")
     return getattr(import_module(f"semlink.{_HOMES[name]}"), name)

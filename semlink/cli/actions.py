@@ -12,8 +12,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from semlink.link.scenario.loader import Origin, load_scenario
-from semlink.link.scenario.scenario import Scenario
+import semlink
 
 WHOLE_RUN_S = 30 * 86_400.0
 """Points may take minutes: time left is told from the whole run, not from its last half minute."""
@@ -21,41 +20,19 @@ WHOLE_RUN_S = 30 * 86_400.0
 
 def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers: int, fresh: bool) -> None:
     """`semlink run`: sweep, table, plots, frames."""
-    scenario = load_scenario(file, overrides)
-    from semlink.link.plots.registry import draw
-    from semlink.link.report.results_table import results_table, show
-    from semlink.link.results.finished import read_run
-    from semlink.link.sweep.plan import Job
-    from semlink.link.sweep.run import run
-
-    origin = Origin(file, tuple(overrides))
-    job = Job(scenario, out or Path("results") / scenario.name, file.resolve().parent, origin)
-    with _progress(scenario) as tell:
-        report = run(job, workers=workers, fresh=fresh, progress=tell)
-    done = read_run(job.out)
-    show(results_table(done.rows, done.metrics))
-    files = [job.out / "curves.csv", *_from_points(job, done), *draw(done)]
-    reused = report.points - report.computed
-    sys.stdout.write(
-        f"{report.computed} point{'' if report.computed == 1 else 's'} computed, {reused} reused, "
-        f"{report.seconds:.1f} s\n" + "".join(f"  {path}\n" for path in files)
-    )
-
-
-def _from_points(job: Any, done: Any) -> list[Path]:
-    """The table that the scenario asks for, and what maps of rates follow."""
-    from semlink.link.plots.rate_maps import write_correlations
-    from semlink.link.report.clip_table import write_table
-    from semlink.link.results.pictures import shown_points
-
-    table = [] if job.scenario.table is None else write_table(done.records, job.scenario.table, job.out)
-    return [*table, *write_correlations(shown_points(job.out, "middle"), job.out / "rate_maps.csv")]
+    scenario = semlink.load(file, overrides)
+    with _progress(scenario.name) as tell:
+        done = semlink.run(scenario, out, workers=workers, fresh=fresh, progress=tell)
+    done.show()
+    files = [done.folder / "curves.csv", *done.write_tables(), *done.draw()]
+    points, computed, seconds = (done.manifest[name] for name in ("points", "points_computed_in_this_run", "wall_s"))
+    plural = "" if computed == 1 else "s"
+    sys.stdout.write(f"{computed} point{plural} computed, {points - computed} reused, {seconds:.1f} s\n")
+    _list(files)
 
 
 @contextlib.contextmanager
-def _progress(scenario: Scenario) -> Iterator[Any]:
-    from semlink.link.sweep.grid import grid
-
+def _progress(name: str) -> Iterator[Any]:
     console = Console(stderr=True)
     bar = Progress(
         TextColumn("{task.description}"),
@@ -69,7 +46,7 @@ def _progress(scenario: Scenario) -> Iterator[Any]:
         speed_estimate_period=WHOLE_RUN_S,
     )
     with bar:
-        task = bar.add_task(scenario.name, total=len(grid(scenario)))
+        task = bar.add_task(name, total=None)
 
         def tell(name: str, done: int, total: int) -> None:
             bar.update(task, description=name, completed=done, total=total)
@@ -77,59 +54,50 @@ def _progress(scenario: Scenario) -> Iterator[Any]:
         yield tell
 
 
+def draw(folders: Sequence[Path], out: Path | None, metric: str, kinds: Sequence[str]) -> None:
+    """`semlink plot`: figures of one folder, or of several over each other."""
+    done = semlink.results(*folders)
+    _list(done.draw(metric, kinds, out or (None if len(folders) == 1 else Path("."))), indent="")
+
+
 def print_comparison(folder: Path, reference: str, metric: str) -> None:
     """`semlink compare`: tables in the terminal, `compare.csv` in the folder."""
-    from semlink.link.compare.compare import compare
-    from semlink.link.report.comparison_table import tables, write_compare_csv
-    from semlink.link.report.results_table import show
-    from semlink.link.results.finished import read_run
+    comparison = semlink.results(folder).compare(reference, metric)
+    comparison.show()
+    _list([comparison.write(folder / "compare.csv")])
 
-    comparison = compare(read_run(folder), reference, metric)
-    show(tables(comparison))
-    write_compare_csv(comparison, folder / "compare.csv")
-    sys.stdout.write(f"  {folder / 'compare.csv'}\n")
+
+def write_report(folders: Sequence[Path], out: Path | None, reference: str | None, metric: str) -> None:
+    """`semlink report`: one page for one folder, or for several together."""
+    _list([semlink.results(*folders).report(out, reference=reference, metric=metric)], indent="")
+
+
+def _list(files: Sequence[Path], indent: str = "  ") -> None:
+    sys.stdout.write("".join(f"{indent}{path}\n" for path in files))
 
 
 def citations(file: Path) -> str:
     """`semlink cite`: BibTeX of the blocks that a scenario uses."""
     from semlink.link.citations.bibtex import cite_scenario
 
-    return cite_scenario(load_scenario(file), file.resolve().parent)
+    scenario = semlink.load(file)
+    return cite_scenario(scenario, scenario.folder)
 
 
 def check_channel(kind: str, options: Sequence[str], seed: int) -> bool:
     """`semlink check-channel`: print the conformance report; True if every check passed."""
-    channel = _channel(kind, options)
+    from semlink.link.api.channels import channel_of
+    from semlink.link.scenario.loader import apply_override
+
+    tree: dict[str, Any] = {"kind": kind}
+    for option in options:
+        apply_override(tree, option)
+    channel = channel_of(tree)
     from semlink.phy.conformance.examine import check, render
 
     report = replace(check(channel, seed=seed), channel=" ".join([kind, *options]))
     sys.stdout.write(render(report).rstrip() + "\n")
     return report.passed
-
-
-def _channel(kind: str, options: Sequence[str]) -> Any:
-    """The channel that a kind and `key=value` options name."""
-    from pydantic import TypeAdapter, ValidationError
-
-    from semlink.errors import ScenarioError
-    from semlink.link.scenario.diagnostics import say
-    from semlink.link.scenario.loader import apply_override
-    from semlink.phy.specs.channels import AnyChannel
-
-    tree: dict[str, Any] = {"kind": kind}
-    for option in options:
-        apply_override(tree, option)
-    try:
-        spec = TypeAdapter(AnyChannel).validate_python(tree)
-    except ValidationError as fault:
-        first, *others = fault.errors()
-        said = dict.fromkeys([say(first), *(say(other) for other in others if other["loc"][:2] == first["loc"][:2])])
-        option = "".join(f"{key}: " for key in first["loc"][1:2])
-        raise ScenarioError(f"channel {kind}: {option}{', or '.join(said)}") from fault
-    try:
-        return spec.build()
-    except (ValueError, TypeError) as fault:
-        raise fault if isinstance(fault, ScenarioError) else ScenarioError(f"channel {kind}: {fault}") from fault
 
 
 def train_recipe(

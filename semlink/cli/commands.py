@@ -27,6 +27,10 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a value, such as sweep.snr_db=[4,8]")
 ]
 
+Metric = Annotated[str, typer.Option(help="psnr, ssim or another quality of the results, by name or column")]
+KINDS = "cost, snr, time, frames, ratio_maps, rate_maps, strip, manifold or fit_loss"
+"""What `semlink.link.plots.registry` offers; written out so that --help imports nothing heavy."""
+
 
 def example(text: str) -> str:
     return f"Example: {text}"
@@ -97,30 +101,42 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=1))
 
 
-@app.command(epilog=example("semlink plot results/cliff results/codecs --out figures"))
+@app.command(epilog=example("semlink plot results/cliff results/codecs --kind cost --out figures"))
 def plot(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="results folders")],
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="where figures go [the folder itself]")] = None,
-    metric: Annotated[str, typer.Option(help="psnr_db or ssim")] = "psnr_db",
+    kind: Annotated[list[str] | None, typer.Option(metavar="KIND", help=f"{KINDS} [all]")] = None,
+    metric: Metric = "psnr",
 ) -> None:
-    """Draw curves again; several folders are overlaid."""
-    from semlink.link.plots.registry import draw, overlay
+    """Draw figures again; several folders are overlaid."""
+    from semlink.cli.actions import draw
 
-    one = len(folders) == 1 and out is None
-    for path in draw(overlay(folders), folders[0] if one else out or Path("."), metric):
-        typer.echo(str(path))
+    draw(folders, out, metric, kind or [])
 
 
 @app.command(epilog=example('semlink compare results/codecs --reference "H.264"'))
 def compare(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="results folder")],
     reference: Annotated[str, typer.Option(metavar="NAME", help="the scheme to compare with")],
-    metric: Annotated[str, typer.Option(help="psnr_db or ssim")] = "psnr_db",
+    metric: Metric = "psnr",
 ) -> None:
     """BD-PSNR, BD-rate and paired differences against one scheme."""
     from semlink.cli.actions import print_comparison
 
     print_comparison(folder, reference, metric)
+
+
+@app.command(epilog=example('semlink report results/codecs --reference "H.264"'))
+def report(
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="results folders")],
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="the page [report.html in the folder]")] = None,
+    reference: Annotated[str | None, typer.Option(metavar="NAME", help="also compare with this scheme")] = None,
+    metric: Metric = "psnr",
+) -> None:
+    """One HTML page with table and figures."""
+    from semlink.cli.actions import write_report
+
+    write_report(folders, out, reference, metric)
 
 
 @app.command("check-channel", epilog=example("semlink check-channel rician --set k_db=6 --set coherence=64"))

@@ -6,11 +6,13 @@ any other kind that is not ours is looked up among installed packages.
 
 from __future__ import annotations
 
+import copy
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Union
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
+from pydantic.json_schema import SkipJsonSchema
 
 from semlink.blocks import CodingBase, RateBoundBase
 from semlink.errors import ScenarioError, SemlinkError
@@ -28,12 +30,16 @@ GIVEN = {"sensor": ("frames", "rate"), "reconstruction": ("frames", "rate", "sen
 
 
 class PluginSpec(BaseModel):
-    """A user's class; every further key goes to its constructor."""
+    """A user's class; every further key goes to its constructor.
+
+    `live` is set by Python callers who give the class itself, or an object that is copied for each use.
+    """
 
     model_config = ConfigDict(extra="allow", frozen=True)
     interface: ClassVar[str] = ""
 
     kind: str = Field(description="`module:Class`, `path/to/file.py:Class`, or a kind that an installed plug-in offers")
+    live: SkipJsonSchema[Any] = Field(None, exclude=True, repr=False)
 
     def options(self) -> dict[str, Any]:
         """The keys meant for the constructor."""
@@ -55,6 +61,9 @@ class PluginSpec(BaseModel):
             InterfaceError: the class lacks a method, or one looks misspelt.
         """
         cls, where = self._class(context), f"{self.interface} {self.kind}"
+        if self.live is not None and self.live is not cls:
+            _check_options({}, self.options(), where)
+            return adapted(self.interface, copy.deepcopy(self.live), where)
         parameters = _parameters(cls)
         options = self._given(parameters, context) | self._options_for(parameters)
         _check_options(parameters, options, where)
@@ -67,6 +76,8 @@ class PluginSpec(BaseModel):
         return adapted(self.interface, block.at_rate(context.rate), where)
 
     def _class(self, context: BuildContext) -> type:
+        if self.live is not None:
+            return self.live if inspect.isclass(self.live) else type(self.live)
         found = load_class(self.kind, self.interface, folder=context.folder)
         if not inspect.isclass(found):
             raise ScenarioError(f"{self.interface} {self.kind}: is a {type(found).__name__}; need a class")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -76,6 +77,22 @@ def test_light_commands_load_nothing_heavy(arguments):
     assert not set(HEAVY) & modules_after(*arguments)
 
 
+def test_loading_a_scenario_and_reading_results_load_nothing_heavy(tmp_path):
+    (tmp_path / "curves.csv").write_text("scheme,channel_uses_per_pixel,psnr_db\na,0.1,30\nb,0.1,31\n")
+    code = (
+        "import sys, semlink; semlink.load('scenarios/quickstart.yaml', {'seed': 2});"
+        f"print(semlink.results({str(tmp_path)!r}).table(pandas=False)[0]['psnr_db']);"
+        "print(*sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.startswith("30.0") and not set(HEAVY) & set(done.stdout.split())
+
+
+def test_types_are_shipped():
+    shipped = re.search(r"package_data\]\nsemlink =\n((?:    .*\n)*)", (ROOT / "setup.cfg").read_text())
+    assert (PACKAGE / "py.typed").is_file() and shipped and "py.typed" in shipped[1].split()
+
+
 def test_start_up_is_quick():
     """Half a second of processor time, however busy the machine is."""
     spent = []
@@ -91,6 +108,6 @@ def test_public_names_are_there():
     import semlink
 
     for name in semlink.__all__:
-        assert getattr(semlink, name).__name__ == name
+        assert getattr(semlink, name).__name__.removeprefix("semlink.") == name
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         semlink.nothing  # noqa: B018

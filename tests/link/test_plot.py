@@ -14,11 +14,12 @@ from fake_results import BUDGETS, Law, make
 from matplotlib import colors
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 
+from semlink import results
 from semlink.errors import ResultsError, ScenarioError
 from semlink.link.plots import figure as plot
 from semlink.link.plots.curves import MAX_PANELS, coincident, cost_sheet, snr_sheets
 from semlink.link.plots.frame_panels import frames_figure, telling_crop
-from semlink.link.plots.registry import draw, folder_names, overlay
+from semlink.link.plots.registry import draw, folder_names
 from semlink.link.plots.style import COLOURS, RC, line_style, save
 from semlink.link.results.finished import read_run
 from semlink.link.results.rows import Row, write_csv
@@ -217,12 +218,12 @@ def test_sensing_alone_is_drawn_over_readings(tmp_path):
 def test_several_folders_are_overlaid_under_their_names(tmp_path):
     for name in ("x/run", "y/run", "z"):
         make(tmp_path / name, [BEST])
-    files = draw(overlay([tmp_path / "x/run", tmp_path / "z"]), tmp_path / "out")
+    files = results(tmp_path / "x/run", tmp_path / "z").draw(out=tmp_path / "out")
     assert [p.parent.name for p in files] == ["out", "out"]
     assert folder_names([tmp_path / "x/run", tmp_path / "z"]) == ["run", "z"]
     assert folder_names([tmp_path / "x/run", tmp_path / "y/run"]) == ["x/run", "y/run"]
     with pytest.raises(ResultsError, match="no such folder"):
-        overlay([tmp_path / "z", tmp_path / "absent"])
+        results(tmp_path / "z", tmp_path / "absent")
 
 
 def test_axes_carry_names_and_units(cliff):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 
-from semlink.blocks import OneWayBase
+from semlink.blocks import ChannelBase, OneWayBase, WaveformBase
 from semlink.flow import Flow
 from semlink.link.chain.link import Link
 from semlink.link.chain.referee import check_antenna
@@ -16,12 +16,29 @@ from semlink.seeds import Seeds
 def over_the_air(
     link: Link, flow: Flow[Symbols], snr_db: float, seeds: Seeds, budget: int | None = None
 ) -> tuple[Flow[Symbols], Received]:
-    """Data symbols through waveform and channel: what the antenna sent, and what the receiver works on."""
-    air = link.waveform.modulate(flow)
+    """Data symbols through the link's waveform and channel; see `through`."""
+    return through(link.waveform, link.channel, flow, snr_db, seeds, budget)
+
+
+def through(
+    waveform: WaveformBase,
+    channel: ChannelBase,
+    flow: Flow[Symbols],
+    snr_db: float,
+    seeds: Seeds,
+    budget: int | None = None,
+) -> tuple[Flow[Symbols], Received]:
+    """Data symbols through waveform and channel: what the antenna sent, and what the receiver works on.
+
+    Raises:
+        LedgerMismatch, BudgetExceeded: the antenna and the ledger disagree, or the power is too high.
+        ChannelFault: the channel's output cannot be true.
+    """
+    air = waveform.modulate(flow)
     check_antenna(air, budget)
     sent = air.payload.iq
-    heard = check_channel_output(link.channel(sent.clone(), snr_db, seeds), sent)
-    return air, part_of(link.waveform.demodulate(heard, snr_db), 0, flow.payload.iq.shape[1])
+    heard = check_channel_output(channel(sent.clone(), snr_db, seeds), sent)
+    return air, part_of(waveform.demodulate(heard, snr_db), 0, flow.payload.iq.shape[1])
 
 
 def receive_alone(receiver: OneWayBase, received: Received, agreement: Agreement) -> Delivered:

@@ -121,6 +121,24 @@ def spread(panels: Iterable[Panel]) -> float:
     return max(max(found) - min(found), 1e-9) if found else 1.0
 
 
+def quality_range(panels: Iterable[Panel]) -> tuple[float, float] | None:
+    """Limits of the quality axis where bands would leave no room for the curves; None where all fits.
+
+    A band may reach beyond the curves by as much as the curves themselves span.
+    """
+    points = [(y, h) for panel in panels for c in panel.curves for y, h in zip(c.y, c.half)]
+    if not points:
+        return None
+    low, high = min(y for y, _ in points), max(y for y, _ in points)
+    reach = [h if math.isfinite(h) else 0.0 for _, h in points]
+    lowest = min(y - h for (y, _), h in zip(points, reach))
+    highest = max(y + h for (y, _), h in zip(points, reach))
+    span = high - low
+    if span <= 0 or (low - lowest <= span and highest - high <= span):
+        return None
+    return max(lowest, low - 0.5 * span), min(highest, high + 0.5 * span)
+
+
 def _budget_sheet(rows: Sequence[Row], here: Sequence[Row], metric: Metric) -> Sheet:
     keys = list(dict.fromkeys((r.channel, r.budget) for r in here))
     kept = _thin(sorted(keys, key=_snr_within_channel(keys)))
@@ -206,7 +224,10 @@ def _notes(rows: Sequence[Row], panels: Sequence[Panel], metric: Metric, availab
     notes = [_conditions(rows)]
     halves = [h for panel in panels for curve in panel.curves for h in curve.half if math.isfinite(h) and h > 0]
     if halves:
-        notes.append("Bands and bars: 95 % confidence interval of the mean over trials.")
+        cut = "" if quality_range(panels) is None else ", cut off where they leave the axis"
+        notes.append(f"Bands and bars: 95 % confidence interval of the mean over trials{cut}.")
+    if not metric.higher_is_better:
+        notes.append("Lower is better.")
     if available > len(panels):
         notes.append(f"{len(panels)} of {available} panels ({what}) are shown; the others are in curves.csv.")
     notes += _left_out(rows, metric)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from semlink.link.plots.curves import COINCIDENT, Curve, Panel, Sheet, coincident, spread
+from semlink.link.plots.curves import COINCIDENT, Curve, Panel, Sheet, coincident, quality_range, spread
 from semlink.link.plots.style import RC, line_style, new_figure, wrap
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ __all__ = ["sheet_figure"]
 
 Box = tuple[float, float, float, float]  # left, bottom, width, height in parts of the figure
 # inches
-MARGIN, LEFT, RIGHT, SCALE, GAP, TITLE, TICKS, LINE = 0.14, 0.62, 0.24, 1.1, 0.2, 0.26, 0.5, 0.155
+MARGIN, LEFT, RIGHT, SCALE, GAP, TITLE, TICKS, LINE = 0.14, 0.72, 0.24, 1.1, 0.2, 0.26, 0.5, 0.155
 LETTER = 0.076  # width of a legend letter
 
 PANEL_SIZES = {1: (5.6, 3.5), 2: (3.7, 2.9), 3: (2.95, 2.5)}
@@ -120,6 +120,9 @@ def _limits(axes: Axes, sheet: Sheet) -> None:
     xs = [x for panel in sheet.panels for curve in panel.curves for x in curve.x]
     if not xs:
         return
+    limits = quality_range(sheet.panels)
+    if limits is not None:
+        axes.set_ylim(*limits)
     low, high = min(xs), max(xs)
     if sheet.log_x:
         axes.set_xscale("log")

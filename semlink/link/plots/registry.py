@@ -6,10 +6,10 @@ their file; none where the run has nothing of the kind to show.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from semlink.errors import ScenarioError
 from semlink.link.metrics.registry import Metric
@@ -22,13 +22,13 @@ from semlink.link.plots.rate_maps import rate_map_figure
 from semlink.link.plots.ratio_maps import ratio_map_figure
 from semlink.link.plots.skipped_frames import strip_figure
 from semlink.link.plots.style import save
-from semlink.link.results.finished import FinishedPoint, FinishedRun, metrics_of, read_run
+from semlink.link.results.finished import FinishedPoint, FinishedRun, metrics_of
 from semlink.link.results.pictures import shown_points
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["PLOTS", "Plot", "draw", "overlay", "plot_named"]
+__all__ = ["PLOTS", "Plot", "draw", "folder_names", "merged", "plot_named"]
 
 Named = tuple[str, "Figure"]
 
@@ -74,7 +74,7 @@ def _of_pictures(name: str, figure_of: Callable, which: Literal["points", "middl
     """One figure made of the pictures that a run kept."""
 
     def figures(run: FinishedRun, metric: Metric) -> Iterator[Named]:
-        figure = figure_of(shown_points(run.folder, which))
+        figure = figure_of(shown_points(run.folder, which)) if run.manifest else None
         if figure is not None:
             yield name, figure
 
@@ -133,20 +133,14 @@ def draw(
     ]
 
 
-def overlay(directories: Sequence[str | Path]) -> FinishedRun:
-    """Several results folders as one run; schemes carry their folder's name.
-
-    Raises:
-        ResultsError: a folder holds no results.
-    """
-    if len(directories) == 1:
-        return read_run(directories[0])
+def merged(runs: Mapping[str, FinishedRun]) -> FinishedRun:
+    """Several runs as one; schemes carry the name of their run."""
     points: list[FinishedPoint] = []
-    told: list = []
-    for name, directory in zip(folder_names(directories), directories):
-        for point in read_run(directory).points:
+    told: list[Mapping[str, Any]] = []
+    for name, run in runs.items():
+        for point in run.points:
             scheme = f"{name}: {point.row.scheme}"
-            record = dict(point.record) | {"scheme": scheme} if point.record else point.record
+            record = {**point.record, "scheme": scheme} if point.record else point.record
             points.append(FinishedPoint(replace(point.row, scheme=scheme), record))
             told += point.record.get("metrics", ())
     return FinishedRun(Path("."), tuple(points), metrics_of([point.row for point in points], told))

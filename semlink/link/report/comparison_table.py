@@ -59,6 +59,11 @@ def as_text(comparison: Comparison, width: int = 100) -> str:
     return text_of(tables(comparison), width)
 
 
+def comparison_records(comparison: Comparison) -> list[dict]:
+    """A dict for each number; names that have nothing to say are left out."""
+    return [*_curve_lines(comparison), *_point_lines(comparison)]
+
+
 def write_compare_csv(comparison: Comparison, path: str | Path) -> None:
     """Write one tidy row per number.
 
@@ -68,7 +73,7 @@ def write_compare_csv(comparison: Comparison, path: str | Path) -> None:
     out = io.StringIO()
     writer = csv.DictWriter(out, HEADER, restval="", lineterminator="\n")
     writer.writeheader()
-    for line in (*_curve_lines(comparison), *_point_lines(comparison)):
+    for line in comparison_records(comparison):
         writer.writerow({name: _cell(found) for name, found in line.items()})
     write_atomic(path, out.getvalue().encode())
 

@@ -61,24 +61,27 @@ def results_table(rows: Sequence[Row], metrics: Sequence[Metric] = METRICS) -> T
     return table
 
 
-def as_text(rows: Sequence[Row], width: int = 100) -> str:
-    """The table as plain text of `width` columns."""
-    return text_of(results_table(rows), width)
+def as_text(rows: Sequence[Row], width: int = 100, metrics: Sequence[Metric] = METRICS) -> str:
+    """The table as plain text of `width` columns, or of as many as it needs."""
+    return text_of(results_table(rows, metrics), width)
 
 
 def text_of(content: RenderableType, width: int = 100) -> str:
-    """Rich content as plain text, without codes for colour, no trailing blanks."""
+    """Any rich content as plain text, without colour or trailing blanks; wider than `width` if it must be."""
     import io
 
     from rich.console import Console
 
     out = io.StringIO()
-    Console(file=out, width=width, color_system=None, force_terminal=False, legacy_windows=False).print(content)
+    wide = Console(file=out, width=10 * width, color_system=None, force_terminal=False, legacy_windows=False)
+    needed = wide.measure(content).minimum
+    wide.width = max(width, needed)
+    wide.print(content)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def show(content: RenderableType) -> None:
-    """Rich content on standard output: styled in a terminal, plain text of 100 columns in a pipe or file."""
+    """Rich content on standard output: styled in a terminal, plain text of 100 columns or more in a pipe or file."""
     from rich.console import Console
 
     console = Console()

@@ -116,6 +116,7 @@ class Results:
         keys: Sequence[str],
         shown: Sequence[str],
         clips_digest: str,
+        files: Path | None = None,
     ) -> None:
         """Say what made these results, and which points they are.
 
@@ -123,6 +124,7 @@ class Results:
             keys: of all points, in the order of `curves.csv`.
             shown: of those that pictures show.
             clips_digest: of the names and pixels of the clips; keys follow from it and the scenario.
+            files: where the scenario's files were looked up; kept relative to this folder.
         """
         manifest = {
             "scenario": dict(scenario),
@@ -134,6 +136,7 @@ class Results:
             "points": len(keys),
             "points_computed_in_this_run": computed,
             "wall_s": round(seconds, 1),
+            **({} if files is None else {"scenario_folder": os.path.relpath(files.resolve(), self.folder.resolve())}),
             "keys": list(keys),
             "shown": list(shown),
             "clips_digest": clips_digest,

@@ -124,29 +124,38 @@ def apply_override(tree: JsonDict, override: str) -> None:
         value = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as fault:
         raise ScenarioError(f"--set {override}: the value is not valid YAML") from fault
+    set_value(tree, key, value, f"--set {override}")
+
+
+def set_value(tree: JsonDict, key: str, value: object, said: str) -> None:
+    """Set the value at a dotted key such as `schemes.0.codec.preset`; `said` is what errors call it.
+
+    Raises:
+        ScenarioError: a path that leads nowhere.
+    """
     *parents, last = key.split(".")
     here: object = tree
     for part in parents:
-        here = _step(here, part, override)
+        here = _step(here, part, said)
     if isinstance(here, list):
-        here[_index(here, last, override)] = value
+        here[_index(here, last, said)] = value
     elif isinstance(here, dict):
         here[last] = value
     else:
-        raise ScenarioError(f"--set {override}: nothing can be set below {'.'.join(parents)!r}")
+        raise ScenarioError(f"{said}: nothing can be set below {'.'.join(parents)!r}")
 
 
-def _step(here: object, part: str, override: str) -> object:
+def _step(here: object, part: str, said: str) -> object:
     if isinstance(here, list):
-        return here[_index(here, part, override)]
+        return here[_index(here, part, said)]
     if isinstance(here, dict):
         return here.setdefault(part, {})
-    raise ScenarioError(f"--set {override}: {part!r} leads nowhere")
+    raise ScenarioError(f"{said}: {part!r} leads nowhere")
 
 
-def _index(here: list, part: str, override: str) -> int:
+def _index(here: list, part: str, said: str) -> int:
     if not part.isdigit() or int(part) >= len(here):
-        raise ScenarioError(f"--set {override}: {part!r} is not a position in a list of {len(here)} (0 is the first)")
+        raise ScenarioError(f"{said}: {part!r} is not a position in a list of {len(here)} (0 is the first)")
     return int(part)
 
 

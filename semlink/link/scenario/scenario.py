@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from pathlib import Path
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, PrivateAttr, field_validator, model_validator
 
 from semlink.link.metrics.registry import METRICS, check_metric_name
 from semlink.link.scenario.published_table import TableSpec
@@ -71,6 +72,24 @@ class Scenario(Spec):
     metrics: list[MetricName] = Field(["psnr", "ssim"], min_length=1)
     trials: Trials = Field(Trials())
     table: TableSpec | None = Field(None, description="also write clips against schemes, beside published numbers")
+    _folder: Path | None = PrivateAttr(None)
+    _origin: Any = PrivateAttr(None)
+
+    @property
+    def folder(self) -> Path | None:
+        """Where files that it names are looked up first; None for the working directory."""
+        return self._folder
+
+    @property
+    def origin(self) -> Any:
+        """The file it came from, so that errors can name its lines; None for one made in Python."""
+        return self._origin
+
+    def at(self, folder: Path | None, origin: Any = None) -> Scenario:
+        """The same scenario, its files looked up in `folder` first."""
+        moved = self.model_copy()
+        moved._folder, moved._origin = folder, origin
+        return moved
 
     @field_validator("schemes")
     @classmethod

@@ -58,6 +58,7 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
         keys=made.keys,
         shown=made.middle,
         clips_digest=made.runner.clips.digest,
+        files=job.folder,
     )
     return Report(rows, made.keys, made.missing, seconds)
 

@@ -1,0 +1,82 @@
+"""A channel or a waveform from a kind with options, outside a scenario."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from semlink.errors import ScenarioError
+from semlink.link.scenario.diagnostics import say
+from semlink.spec import BuildContext
+
+__all__ = ["spec_of"]
+
+
+def spec_of(interface: str, adapter: TypeAdapter, given: str | Mapping[str, Any]) -> Any:
+    """The checked spec of a block given as its kind, or as a mapping with `kind` and options.
+
+    Raises:
+        ScenarioError: an unknown kind or option, or a value that is not allowed.
+    """
+    tree = {"kind": given} if isinstance(given, str) else dict(given)
+    try:
+        return adapter.validate_python(tree)
+    except ValidationError as fault:
+        first, *others = fault.errors()
+        said = dict.fromkeys([say(first), *(say(other) for other in others if other["loc"][:2] == first["loc"][:2])])
+        option = "".join(f"{key}: " for key in first["loc"][1:2])
+        raise ScenarioError(f"{interface} {tree.get('kind', '')}: {option}{', or '.join(said)}") from fault
+
+
+def channel_of(given: str | Mapping[str, Any], folder: Path | None = None) -> Any:
+    """A channel, checked and built.
+
+    Raises:
+        ScenarioError: what is given names no channel, or one that cannot be built so.
+    """
+    return _channel(_channel_spec(given), folder)
+
+
+def channel_and_waveform(given: Any, waveform: Any, folder: Path | None = None) -> tuple[Any, Any]:
+    """A channel and the waveform before it, each from a kind, a mapping, or an object.
+
+    Args:
+        waveform: None for what the channel needs.
+    Raises:
+        ScenarioError: either cannot be built so, or they don't fit.
+    """
+    from semlink.link.scenario.build import build_waveform
+    from semlink.phy.specs.pilot_choice import waveform_of_user_channel
+    from semlink.phy.specs.waveforms import AnyWaveform
+    from semlink.plugins import adapted
+
+    spec = _channel_spec(given) if isinstance(given, str | Mapping) else None
+    channel = adapted("channel", given) if spec is None else _channel(spec, folder)
+    kind = type(given).__name__ if spec is None else spec.kind
+    if isinstance(waveform, str | Mapping):
+        waveform = build_waveform(spec_of("waveform", TypeAdapter(AnyWaveform), waveform), spec, folder)
+    elif waveform is not None:
+        waveform = adapted("waveform", waveform)
+    else:
+        waveform = waveform_of_user_channel(channel, kind) if spec is None else build_waveform(None, spec, folder)
+    try:
+        waveform.check_channel(channel)
+    except ValueError as fault:
+        raise ScenarioError(f"waveform on {kind}: {fault}") from fault
+    return channel, waveform
+
+
+def _channel_spec(given: str | Mapping[str, Any]) -> Any:
+    from semlink.phy.specs.channels import AnyChannel
+
+    return spec_of("channel", TypeAdapter(AnyChannel), given)
+
+
+def _channel(spec: Any, folder: Path | None) -> Any:
+    try:
+        return spec.build(BuildContext(folder=folder))
+    except (ValueError, TypeError) as fault:
+        raise fault if isinstance(fault, ScenarioError) else ScenarioError(f"channel {spec.kind}: {fault}") from fault

@@ -1,0 +1,231 @@
+"""Results in the hands of a user: tables, per-clip numbers, comparisons, figures, a report, decoded frames."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from semlink.errors import ScenarioError
+from semlink.link.api.records import clip_columns, clips_of, per_trial, rows_as_records
+from semlink.link.metrics.registry import Metric
+from semlink.link.plots.registry import draw, folder_names, merged, plot_named
+from semlink.link.report.results_table import as_text, results_table, show
+from semlink.link.results.finished import FinishedRun, read_run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from semlink.link.api.comparison import Comparison
+    from semlink.link.api.sender import Sender
+    from semlink.link.scenario.scenario import Scenario
+
+__all__ = ["Results", "results"]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a run left in its folder, read when it is made; nothing but `frames` computes anything.
+
+    Attributes:
+        folder: where `curves.csv` and the points are.
+        manifest: scenario, version, commit, packages, wall time.
+    """
+
+    folder: Path
+    run: FinishedRun = field(repr=False)
+    origin: Scenario | None = field(default=None, repr=False)
+    _senders: dict[str, Sender] = field(default_factory=dict, repr=False, compare=False)
+
+    def __str__(self) -> str:
+        """The table that a run ends with, as plain text."""
+        return as_text(self.run.rows, metrics=self.run.metrics)
+
+    @property
+    def manifest(self) -> Mapping[str, Any]:
+        return self.run.manifest
+
+    @property
+    def metrics(self) -> tuple[Metric, ...]:
+        """The qualities that the points carry."""
+        return self.run.metrics
+
+    @property
+    def schemes(self) -> tuple[str, ...]:
+        """Names of the schemes, in the order of the scenario."""
+        return tuple(dict.fromkeys(row.scheme for row in self.run.rows))
+
+    def show(self) -> None:
+        """Print the table, styled where standard output is a terminal."""
+        show(results_table(self.run.rows, self.run.metrics))
+
+    def table(self, pandas: bool | None = None) -> Any:
+        """The rows of `curves.csv`, with the columns of `docs/results.md`; None where there is nothing to say.
+
+        Args:
+            pandas: True for a DataFrame, False for a list of dicts, None for
+                a DataFrame where pandas is installed.
+        """
+        return _framed(rows_as_records(self.run), pandas)
+
+    def clips(self, pandas: bool | None = None) -> Any:
+        """One entry for each clip and trial: where it stands, `clip`, `motion`, `trial`, `channel_uses`, qualities.
+
+        Args:
+            pandas: True for a DataFrame, False for a dict of equally long
+                arrays, None for a DataFrame where pandas is installed. Both
+                answer `clips["psnr_db"]`.
+        """
+        columns = clip_columns(self.run)
+        return _pandas().DataFrame(columns) if _wanted(pandas) else columns
+
+    def per_clip(self, metric: str = "psnr", *, scheme: str | None = None, **place: Any) -> np.ndarray:
+        """A quality at one point: float (clip, trial); see `frames` for how a point is named.
+
+        Raises:
+            ScenarioError: no such metric, or no single point.
+        """
+        return per_trial(self.run, self.run.metric(metric).column, scheme, place)
+
+    @property
+    def clip_names(self) -> tuple[str, ...]:
+        """Names of the clips, in the order of the arrays."""
+        return clips_of(self.run)
+
+    def compare(self, reference: str, metric: str = "psnr") -> Comparison:
+        """Every scheme against `reference`: BD figures over curves, paired differences at points; print it.
+
+        Args:
+            metric: by its name or its column.
+        Raises:
+            ScenarioError: no such scheme or metric, or nothing to compare.
+        """
+        from semlink.link.api.comparison import compared
+
+        return compared(self.run, reference, metric)
+
+    def plot(self, kind: str = "cost", metric: str = "psnr") -> Figure:
+        """A figure: `cost`, `snr`, `time` or another kind that `semlink plot --help` lists.
+
+        Raises:
+            ScenarioError: no such kind or metric, or nothing of the kind to show.
+        """
+        plot = plot_named(kind)
+        figures = list(plot.figures(self.run, self.run.metric(metric)))
+        if not figures:
+            raise ScenarioError(f"plot {kind}: these results have nothing to show ({plot.shows})")
+        return figures[0][1]
+
+    def draw(self, metric: str = "psnr", kinds: Sequence[str] = (), out: str | Path | None = None) -> list[Path]:
+        """Write figures, all kinds by default, into the folder or into `out`.
+
+        Raises:
+            ScenarioError: no such kind or metric.
+            ResultsError: the folder cannot be written.
+        """
+        return draw(self.run, out or self.folder, metric, kinds)
+
+    def write_tables(self) -> list[Path]:
+        """Write `table.csv` and `.md` where the scenario asks for a table, `rate_maps.csv` where rate is allocated.
+
+        Returns:
+            The files written.
+        """
+        from semlink.link.plots.rate_maps import write_correlations
+        from semlink.link.report.clip_table import write_table
+        from semlink.link.results.pictures import shown_points
+        from semlink.link.scenario.published_table import TableSpec
+
+        spec = dict(self.manifest.get("scenario") or {}).get("table")
+        table = [] if spec is None else write_table(self.run.records, TableSpec.model_validate(spec), self.folder)
+        return [*table, *write_correlations(shown_points(self.folder, "middle"), self.folder / "rate_maps.csv")]
+
+    def report(self, path: str | Path | None = None, *, reference: str | None = None, metric: str = "psnr") -> Path:
+        """Write one HTML page with the table, the figures and what made them; it needs no other file.
+
+        Args:
+            path: `report.html` in the folder by default.
+            reference: also compare with this scheme.
+            metric: of the figures and the comparison.
+        Raises:
+            ScenarioError: no such reference or metric.
+            ResultsError: the file cannot be written.
+        """
+        from semlink.link.api.page import write_page
+
+        comparison = None if reference is None else self.compare(reference, metric)
+        return write_page(self.run, Path(path or self.folder / "report.html"), self.run.metric(metric), comparison)
+
+    def frames(
+        self,
+        *,
+        scheme: str | None = None,
+        channel: str | None = None,
+        snr_db: float | None = None,
+        budget: float | None = None,
+        rate: float | None = None,
+        clip: int | str = 0,
+        trial: int = 0,
+    ) -> np.ndarray:
+        """What one transmission delivered: float32 (t, h, w), just as the run scored it.
+
+        The clip is sent once more with the same noise. What is left out must
+        be the same for all points that are meant.
+
+        Args:
+            channel: as in the table, such as `awgn`.
+            clip: its number, or its name.
+        Raises:
+            ScenarioError: no single point, no such clip, or the scenario is not at hand.
+            Infeasible: nothing was sent at this point.
+        """
+        place = {"scheme": scheme, "channel": channel, "snr_db": snr_db, "budget": budget, "rate": rate}
+        return self._sender().frames(place, clip, trial)
+
+    def source(self, clip: int | str = 0) -> np.ndarray:
+        """The frames of a clip before anything happened to them: float32 (t, h, w)."""
+        return self._sender().source(clip)
+
+    def _sender(self) -> Sender:
+        """What sends clips again; its clips are loaded and its blocks built once."""
+        if "here" not in self._senders:
+            from semlink.link.api.sender import sender_for
+
+            self._senders["here"] = sender_for(self.run, self.origin)
+        return self._senders["here"]
+
+
+def results(folder: str | Path, *more: str | Path, scenario: Scenario | None = None) -> Results:
+    """What `semlink run` left in a folder; several folders are overlaid, schemes named after theirs.
+
+    Args:
+        scenario: for `frames`, where the folder's manifest does not lead to the scenario's files any more.
+    Raises:
+        ResultsError: there is no such folder, or it holds no results.
+    """
+    if not more:
+        return Results(Path(folder), read_run(folder), scenario)
+    folders = [folder, *more]
+    return Results(Path("."), merged(dict(zip(folder_names(folders), map(read_run, folders)))), scenario)
+
+
+def _framed(records: list[dict[str, Any]], pandas: bool | None) -> Any:
+    return _pandas().DataFrame.from_records(records) if _wanted(pandas) else records
+
+
+def _wanted(pandas: bool | None) -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("pandas") is not None if pandas is None else pandas
+
+
+def _pandas() -> Any:
+    from importlib import import_module
+
+    try:
+        return import_module("pandas")
+    except ImportError as fault:
+        raise ScenarioError("pandas is not installed; `pip install pandas`, or leave pandas=True out") from fault

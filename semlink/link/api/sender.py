@@ -1,0 +1,125 @@
+"""Clips of a finished run sent once more, with the noise that they met then."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from pydantic import ValidationError
+
+from semlink.errors import ResultsError, ScenarioError
+from semlink.link.api.records import PLACE, the_one
+from semlink.link.chain.transmit import run_clip
+from semlink.link.metrics.psnr_ssim import psnr_db
+from semlink.link.results.finished import FinishedRun
+from semlink.link.scenario.scenario import Scenario, scheme_name
+from semlink.link.sweep.clips import load_clips
+from semlink.link.sweep.grid import GridPoint, channel_name, grid
+from semlink.link.sweep.point_runner import PointRunner
+from semlink.nn.cpu import one_thread
+from semlink.seeds import Seeds
+
+__all__ = ["Sender", "sender_for"]
+
+SAME_DB = 0.01
+"""A clip sent again may differ by so much in PSNR, between machines; by more, something else was sent."""
+
+
+@dataclass(frozen=True)
+class Sender:
+    """The clips and blocks of a scenario, ready to send."""
+
+    runner: PointRunner
+    run: FinishedRun
+
+    def source(self, clip: int | str) -> np.ndarray:
+        """Frames of a clip as the source has them: float32 (t, h, w)."""
+        return self.runner.clips.frames[self._number(clip)].pixels[0].numpy().copy()
+
+    def frames(self, wanted: Mapping[str, Any], clip: int | str, trial: int) -> np.ndarray:
+        """What arrived of a clip in one trial: float32 (t, h, w).
+
+        Raises:
+            ScenarioError: no single point, or no such clip.
+            ResultsError: it is not what the run scored.
+        """
+        places = {self._place(point): point for point in grid(self.runner.scenario)}
+        place = the_one(places, wanted)
+        number = self._number(clip)
+        with one_thread():
+            pixels = self._sent(places[place], number, trial)
+        self._check(place, number, trial, pixels)
+        return pixels
+
+    def _sent(self, point: GridPoint, number: int, trial: int) -> np.ndarray:
+        """One clip over the link; clips that are only sensed go together, as in the run."""
+        agreed, budget = self.runner.agree(point)
+        link = self.runner.link(point)
+        if link.is_sensing:
+            outcome = list(self.runner.trial(point, agreed, budget, trial))[number]
+        else:
+            seeds = Seeds(self.runner.scenario.seed, (number,), trial)
+            outcome = run_clip(link, self.runner.clips.frames[number], agreed, seeds, budget=budget)
+        return outcome.frames.pixels[0].numpy().astype(np.float32)
+
+    def _check(self, place: tuple[Any, ...], number: int, trial: int, pixels: np.ndarray) -> None:
+        """Compare with what the run scored, where its record has this trial."""
+        found = [p for p in self.run.points if tuple(getattr(p.row, name) for name in PLACE) == place and p.clips]
+        scored = found[0].clips[number]["psnr_db"] if found else []
+        if trial >= len(scored):
+            return
+        now = psnr_db(self.source(number), pixels)
+        if abs(now - scored[trial]) > SAME_DB:
+            raise ResultsError(
+                f"{self.run.folder}: the clip now arrives with {now:.2f} dB, and was scored with {scored[trial]:.2f}; "
+                "the source, a plug-in or the version of semlink has changed since the run"
+            )
+
+    def _place(self, point: GridPoint) -> tuple[Any, ...]:
+        scenario = self.runner.scenario
+        channel = "" if point.channel is None else channel_name(scenario.channel[point.channel])
+        return scheme_name(scenario.schemes[point.scheme]), channel, point.snr_db, point.budget, point.rate
+
+    def _number(self, clip: int | str) -> int:
+        names = self.runner.clips.names
+        if isinstance(clip, str) and clip in names:
+            return names.index(clip)
+        if isinstance(clip, int) and -len(names) <= clip < len(names):
+            return clip % len(names)
+        raise ScenarioError(f"no clip {clip!r}; there are {len(names)}: {_some(names)}")
+
+
+def sender_for(run: FinishedRun, scenario: Scenario | None) -> Sender:
+    """What sends the clips of a run again.
+
+    Args:
+        scenario: None for the one that the manifest holds.
+    Raises:
+        ScenarioError: the manifest holds none that can be used, or one with a live object.
+        SourceError: the clips are not there any more.
+    """
+    if scenario is None:
+        scenario = _from_manifest(run)
+    clips = load_clips(scenario, scenario.folder)
+    return Sender(PointRunner.of(scenario, clips, run.folder / ".cache", scenario.folder), run)
+
+
+def _from_manifest(run: FinishedRun) -> Scenario:
+    again = "give it as semlink.results(folder, scenario=semlink.load(...))"
+    kept = run.manifest.get("scenario")
+    if not isinstance(kept, dict):
+        raise ScenarioError(f"{run.folder}: holds no manifest with a scenario; {again}")
+    try:
+        scenario = Scenario.model_validate(kept)
+    except ValidationError as fault:
+        raise ScenarioError(
+            f"{run.folder}: its scenario was written by another version or names a live object; {again}"
+        ) from fault
+    home = run.manifest.get("scenario_folder")
+    return scenario if home is None else scenario.at(run.folder / home)
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join(names[:6]) + (", ..." if len(names) > 6 else "")

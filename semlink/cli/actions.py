@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -86,18 +85,15 @@ def citations(file: Path) -> str:
 
 def check_channel(kind: str, options: Sequence[str], seed: int) -> bool:
     """`semlink check-channel`: print the conformance report; True if every check passed."""
-    from semlink.link.api.channels import channel_of
+    from semlink.link.api.channels import examined
     from semlink.link.scenario.loader import apply_override
 
     tree: dict[str, Any] = {"kind": kind}
     for option in options:
         apply_override(tree, option)
-    channel = channel_of(tree)
-    from semlink.phy.conformance.examine import check, render
-
-    report = replace(check(channel, seed=seed), channel=" ".join([kind, *options]))
-    sys.stdout.write(render(report).rstrip() + "\n")
-    return report.passed
+    text, passed = examined(tree, " ".join([kind, *options]), seed)
+    sys.stdout.write(text.rstrip() + "\n")
+    return passed
 
 
 def train_recipe(

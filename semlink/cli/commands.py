@@ -73,9 +73,9 @@ def show(file: Scenario, set_: Overrides = None) -> None:
     """Print the scenario with every default filled in."""
     import yaml
 
-    from semlink.link.scenario.loader import load_scenario
+    import semlink
 
-    scenario = load_scenario(file, set_ or [])
+    scenario = semlink.load(file, set_ or [])
     typer.echo(
         yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100), nl=False
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,10 @@ from semlink.errors import ScenarioError
 from semlink.link.scenario.diagnostics import say
 from semlink.spec import BuildContext
 
-__all__ = ["spec_of"]
+__all__ = ["channel_and_waveform", "channel_of", "examined"]
 
 
-def spec_of(interface: str, adapter: TypeAdapter, given: str | Mapping[str, Any]) -> Any:
+def _spec_of(interface: str, adapter: TypeAdapter, given: str | Mapping[str, Any]) -> Any:
     """The checked spec of a block given as its kind, or as a mapping with `kind` and options.
 
     Raises:
@@ -57,7 +58,7 @@ def channel_and_waveform(given: Any, waveform: Any, folder: Path | None = None) 
     channel = adapted("channel", given) if spec is None else _channel(spec, folder)
     kind = type(given).__name__ if spec is None else spec.kind
     if isinstance(waveform, str | Mapping):
-        waveform = build_waveform(spec_of("waveform", TypeAdapter(AnyWaveform), waveform), spec, folder)
+        waveform = build_waveform(_spec_of("waveform", TypeAdapter(AnyWaveform), waveform), spec, folder)
     elif waveform is not None:
         waveform = adapted("waveform", waveform)
     else:
@@ -69,10 +70,22 @@ def channel_and_waveform(given: Any, waveform: Any, folder: Path | None = None) 
     return channel, waveform
 
 
+def examined(given: Mapping[str, Any], title: str, seed: int = 1) -> tuple[str, bool]:
+    """The conformance report of a channel as text, and whether it passed every check.
+
+    Raises:
+        ScenarioError: what is given names no channel.
+    """
+    from semlink.phy.conformance.examine import check, render
+
+    report = replace(check(channel_of(given), seed=seed), channel=title)
+    return render(report), report.passed
+
+
 def _channel_spec(given: str | Mapping[str, Any]) -> Any:
     from semlink.phy.specs.channels import AnyChannel
 
-    return spec_of("channel", TypeAdapter(AnyChannel), given)
+    return _spec_of("channel", TypeAdapter(AnyChannel), given)
 
 
 def _channel(spec: Any, folder: Path | None) -> Any:

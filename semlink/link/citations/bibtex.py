@@ -117,7 +117,9 @@ def _places(target: Any, folder: Path | None) -> Iterator[tuple[Path, str | None
     elif isinstance(target, list | tuple | set | frozenset):
         yield from _each(target, folder)
     else:
-        if isinstance(target, PluginSpec):
+        if isinstance(target, PluginSpec) and target.live is not None:
+            yield from _defined(target.live if isinstance(target.live, type) else type(target.live))
+        elif isinstance(target, PluginSpec):
             yield locate(_plugin_name(target.kind), folder)
         else:
             yield from _defined(type(target))

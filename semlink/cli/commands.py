@@ -152,6 +152,17 @@ def check_channel(
         raise typer.Exit(1)
 
 
+@app.command(epilog=example("semlink new channel rain_fade.py"))
+def new(
+    kind: Annotated[str, typer.Argument(metavar="KIND", help="what to make, such as channel, codec or scheme")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="where it goes; rain_fade.py will hold RainFade")],
+) -> None:
+    """Write a working skeleton of a block, and print how a scenario names it."""
+    from semlink.cli.new import write_skeleton
+
+    typer.echo(write_skeleton(kind, file), nl=False)
+
+
 @app.command(epilog=example("semlink train scenarios/train/sensor.yaml --profile cpu --out runs/sensor"))
 def train(
     recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="training recipe in YAML")],

@@ -146,7 +146,9 @@ def _parts(measurement: Measurement, masked: bool):
     shape = measurement.frames
     counts = check_map(measurement.counts, shape)
     mask = binary_aperture(shape.t, shape.h, shape.w).to(counts.device) if masked else None
-    return measurement.slots, counts, mask
+    empty = counts_on_offer(shape.t)[-1] - measurement.slots.shape[1]
+    slots = F.pad(measurement.slots, (0, 0, 0, 0, 0, empty)) if empty > 0 else measurement.slots
+    return slots, counts, mask
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Skeletons of the four kinds of scheme."""

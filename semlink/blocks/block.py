@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 
 Progress = Callable[[int, int], None]
@@ -22,12 +23,19 @@ class Block:
     processes, and gives the same output for the same input and seeds. Its
     `repr` names every option that changes its output: coded clips are kept under it.
     Finished points are kept under the options of its spec and the spec's `revision`.
+
+    Attributes:
+        file_digest: of the file that a user's class stands in; '' for ours.
     """
 
     __slots__ = ()
+    file_digest: str = ""
 
     def __init__(self) -> None:
         """A block without options."""
+
+    def __repr__(self) -> str:
+        return spelled(self)
 
 
 class NamedBlock(Block):
@@ -39,3 +47,16 @@ class NamedBlock(Block):
 
     __slots__ = ()
     name: str = ClassName()  # type: ignore[assignment]
+
+
+def spelled(block: object) -> str:
+    """A block as the call that makes it, from the attributes that have the names of the constructor's arguments.
+
+    Where an argument is not kept under its own name, all that the block keeps is named instead: the text
+    still differs between blocks that differ.
+    """
+    arguments = [name for name in inspect.signature(type(block)).parameters if not name.startswith("_")]
+    kept = {name: getattr(block, name) for name in arguments if hasattr(block, name)}
+    if len(kept) < len(arguments):
+        kept = dict(sorted(getattr(block, "__dict__", {}).items()))
+    return f"{type(block).__name__}({', '.join(f'{name}={value!r}' for name, value in kept.items())})"

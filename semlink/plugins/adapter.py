@@ -13,7 +13,9 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import Any
 
+from semlink.blocks.block import spelled
 from semlink.errors import PluginFault, SemlinkError
+from semlink.plugins.files import file_digest
 from semlink.plugins.interfaces import OLD_NAMES, Kind, check_methods, check_names, kind_for
 from semlink.plugins.returned import checked
 
@@ -73,7 +75,7 @@ def _adapter(kind: Kind, names: tuple[str, ...]) -> type:
         "__init__": __init__,
         "__getattr__": __getattr__,
         "__reduce__": lambda self: (_wrapped, (self._interface, self._block, self._where)),
-        "__repr__": lambda self: repr(self._block),
+        "__repr__": lambda self: _named(self._block),
         "__eq__": lambda self, other: self._block == getattr(other, "_block", other),
         "__hash__": lambda self: hash(self._block),
         "__doc__": f"A user's class as a {kind.base.__name__}.",
@@ -81,7 +83,13 @@ def _adapter(kind: Kind, names: tuple[str, ...]) -> type:
     if "name" in kind.names and "name" not in names:
         body["name"] = property(lambda self: type(self._block).__name__.lower())
     body |= {name: _forward(kind, name) for name in names}
+    body["file_digest"] = property(lambda self: file_digest(type(self._block)))
     return type(f"Adapted{kind.base.__name__}", (kind.base,), body)
+
+
+def _named(block: object) -> str:
+    """The block's own `repr`; a plain class without one is spelled out, since results are kept under it."""
+    return spelled(block) if type(block).__repr__ is object.__repr__ else repr(block)
 
 
 def _forward(kind: Kind, name: str) -> Any:

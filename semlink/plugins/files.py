@@ -59,6 +59,12 @@ def fingerprint(kind: str, *, interface: str = "", folder: Path | None = None) -
     return hashlib.sha256(file.read_bytes()).hexdigest() if file is not None and file.is_file() else ""
 
 
+def file_digest(cls: type) -> str:
+    """SHA-256 of the file that a class stands in; '' where there is none."""
+    path = Path(getattr(sys.modules.get(cls.__module__), "__file__", None) or "")
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
+
+
 def _module(name: str, interface: str, folder: Path | None) -> ModuleType:
     try:
         return importlib.import_module(name)
@@ -85,7 +91,8 @@ def _find_file(name: str, interface: str, folder: Path | None) -> Path:
 
 def _file_module(name: str, interface: str, folder: Path | None) -> ModuleType:
     path = _find_file(name, interface, folder)
-    module_name = f"semlink_user_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}_{path.stem}"
+    content = hashlib.sha256(str(path).encode() + path.read_bytes()).hexdigest()
+    module_name = f"semlink_user_{content[:12]}_{path.stem}"  # an edited file is another module
     if module_name in sys.modules:
         return sys.modules[module_name]
     spec = importlib.util.spec_from_file_location(module_name, path)

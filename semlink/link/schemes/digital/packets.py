@@ -31,7 +31,8 @@ def coded(
 
     if streams is None:
         return make()
-    return streams.get(digest_of(repr(codec), version("av"), clip, max_bytes, rate), make)
+    made_by = (repr(codec), codec.file_digest, version("av"))
+    return streams.get(digest_of(*made_by, clip, max_bytes, rate), make)
 
 
 def split_header(ledger: Ledger, packets: tuple[Packet, ...], bits_per_symbol: int) -> Ledger:

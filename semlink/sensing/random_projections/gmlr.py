@@ -45,7 +45,7 @@ class GmlrReconstructor(ReconstructionBase):
     settings: FitSettings = field(default_factory=FitSettings)
     held_out: bool = False
     planes: int = 1
-    name: str = field(default="gmlr", init=False)
+    name: str = field(default="gmlr", init=False, repr=False)
 
     def __post_init__(self) -> None:
         if not isinstance(self.sensor, RandomSensor):

@@ -58,8 +58,8 @@ class RandomSensor(SensorBase):
     seed: int = 0
     planes: int = 1
     skip: tuple[int, ...] = ()
-    name: str = field(default="random", init=False)
-    is_noiseless: bool = field(default=True, init=False)
+    name: str = field(default="random", init=False, repr=False)
+    is_noiseless: bool = field(default=True, init=False, repr=False)
 
     def __post_init__(self) -> None:
         if self.operator == "gaussian" and self.measurements < 1:

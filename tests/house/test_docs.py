@@ -6,6 +6,7 @@ import csv
 import re
 import shlex
 from configparser import ConfigParser
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -112,6 +113,41 @@ def test_commands_in_the_docs_parse(words):
 def test_links_lead_somewhere(page):
     for target in re.findall(r"\]\((?!http)([^)#]+)(?:#[^)]*)?\)", page.read_text()):
         assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_files_that_a_page_names_are_there(page):
+    """As they stand, or below the package; `my_...` is a file that the reader writes."""
+    named = set(re.findall(r"`((?:\w+/)*\w+\.py)[:`]", page.read_text()))
+    ours = {name for name in named if not name.startswith(("my_", "path/", "file.py", "rain_"))}
+    known = [
+        f"/{path.relative_to(ROOT)}"
+        for top in ("semlink", "docs", "tests", "benchmarks")
+        for path in (ROOT / top).rglob("*.py")
+    ]
+    assert not [name for name in ours if not any(path.endswith(f"/{name}") for path in known)]
+
+
+DOTTED = re.compile(r"`(?:semlink\.([a-z]\w*(?:\.\w+)*)|((?:phy|sensing|codecs|link|nn)(?:\.\w+)+))")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_names_of_the_package_on_a_page_can_be_imported(page):
+    for own, room in DOTTED.findall(page.read_text()):
+        assert found_in_package(own or room), f"{page.name} names {own or room}"
+
+
+def found_in_package(name: str) -> bool:
+    """Whether a dotted name is a module of the package, or something in one."""
+    place: object = import_module("semlink")
+    for part in name.split("."):
+        if not hasattr(place, part):
+            try:
+                import_module(f"{getattr(place, '__name__', '')}.{part}")
+            except ImportError:
+                return False
+        place = getattr(place, part)
+    return True
 
 
 def readme_channel() -> str:

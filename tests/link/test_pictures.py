@@ -13,8 +13,8 @@ from semlink.link.chain import transmit
 from semlink.link.plots.frames import outputs_figure
 from semlink.link.plots.style import save
 from semlink.link.results.pictures import Picture, Pictures, RateMap, in_8_bits, shown_points
-from semlink.link.sweep import shown
 from semlink.link.sweep.grid import grid, middle_points
+from semlink.link.sweep.point_runner import PointRunner
 from semlink.link.sweep.run import run
 
 
@@ -36,11 +36,11 @@ def test_a_run_taken_up_shows_what_a_whole_run_shows(tmp_path, monkeypatch):
     """Half of the points come from a run before, with their pictures; those are not sent again."""
     whole = job(tmp_path, "whole")
     run(whole)
-    middle = middle_points(whole.scenario)
+    middle = middle_points(grid(whole.scenario))
     assert len(middle) == 2
     half = job(tmp_path, "half")
     run(replace(half, scenario=half.scenario.model_copy(update={"schemes": half.scenario.schemes[:1]})))
-    monkeypatch.setattr(shown, "picture_again", lambda *args: pytest.fail("sent again"))
+    monkeypatch.setattr(PointRunner, "picture", lambda *args: pytest.fail("sent again"))
     assert run(half).computed == 4
     assert drawn(tmp_path / "half") == drawn(tmp_path / "whole")
 

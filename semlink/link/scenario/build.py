@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from semlink.blocks import PacketStore, WaveformBase
+from semlink.blocks import ChannelBase, PacketStore, WaveformBase
 from semlink.errors import ScenarioError
 from semlink.link.chain.link import Link
 from semlink.link.scenario.scenario import scheme_name
@@ -36,23 +38,50 @@ def build_link(
     Raises:
         ScenarioError: an option that only shows to be wrong when the block is built.
     """
-    where = "no channel" if channel is None else channel.kind
     context = BuildContext(frames=frames, folder=folder, streams=streams)
-    try:
+    with _named(scheme, channel):
+        air = build_waveform(waveform, channel, folder), None if channel is None else channel.build(context)
+    return join(scheme, channel, context, *air)
+
+
+def join(
+    scheme: OneScheme,
+    channel: OneChannel | None,
+    context: BuildContext,
+    waveform: WaveformBase | None = None,
+    built: ChannelBase | None = None,
+) -> Link:
+    """Two instances of a scheme, built, with the air between them.
+
+    Args:
+        channel, built: the spec and the channel that it describes; None for a scheme that sends nothing.
+        waveform: on that channel, plain by default.
+    Raises:
+        ScenarioError: as `build_link`.
+    """
+    with _named(scheme, channel):
         link = Link(
             transmitter=scheme.build(context),
             receiver=scheme.build(replace(context, streams=None)),
-            waveform=build_waveform(waveform, channel, folder),
-            channel=None if channel is None else channel.build(context),  # type: ignore[arg-type]
+            waveform=waveform or Plain(),
+            channel=built,
         )
-    except (ValueError, TypeError) as fault:
-        if isinstance(fault, ScenarioError):
-            raise
-        raise ScenarioError(f"scheme {scheme_name(scheme)!r} on {where}: {fault}") from fault
     if channel is not None:
         _check_pilots(scheme, channel, link.waveform)
         _check_fit(link, channel.kind)
     return link
+
+
+@contextmanager
+def _named(scheme: OneScheme, channel: OneChannel | None) -> Iterator[None]:
+    """A wrong value inside is put down to this scheme on this channel."""
+    try:
+        yield
+    except (ValueError, TypeError) as fault:
+        if isinstance(fault, ScenarioError):
+            raise
+        where = "no channel" if channel is None else channel.kind
+        raise ScenarioError(f"scheme {scheme_name(scheme)!r} on {where}: {fault}") from fault
 
 
 def _check_fit(link: Link, kind: str) -> None:

@@ -23,15 +23,36 @@ class GridPoint:
     rate: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A point to work on.
+
+    Attributes:
+        key: the name of its record.
+        name: in words, for progress.
+        channel: in words, for errors; '' without one.
+        is_shown: pictures show it.
+        only_picture: its record is there; only its picture is missing.
+    """
+
+    key: str
+    point: GridPoint
+    name: str
+    channel: str = ""
+    is_shown: bool = False
+    only_picture: bool = False
+
+
 def grid(scenario: Scenario) -> tuple[GridPoint, ...]:
     """All points in the order of `curves.csv`: scheme, channel, SNR, budget or rate. A value given twice is one."""
     return tuple(dict.fromkeys(_points(scenario)))
 
 
-def middle_points(scenario: Scenario) -> tuple[GridPoint, ...]:
+def middle_points(points: Sequence[GridPoint]) -> tuple[GridPoint, ...]:
     """For each scheme, what pictures show: the middle SNR with the middle budget or rate, on the first channel."""
-    points = [p for p in grid(scenario) if p.channel in (0, None)]
-    return tuple(_middle([p for p in points if p.scheme == scheme]) for scheme in range(len(scenario.schemes)))
+    points = [p for p in points if p.channel in (0, None)]
+    schemes = dict.fromkeys(p.scheme for p in points)
+    return tuple(_middle([p for p in points if p.scheme == scheme]) for scheme in schemes)
 
 
 def _middle(points: Sequence[GridPoint]) -> GridPoint:

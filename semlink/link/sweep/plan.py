@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-from semlink.errors import ScenarioError, SemlinkError
+from semlink.files import Json
 from semlink.link.results.folder import Results
-from semlink.link.results.pictures import Pictures
-from semlink.link.scenario.build import build_waveform
+from semlink.link.results.pictures import Picture, Pictures
 from semlink.link.scenario.loader import Origin
 from semlink.link.scenario.scenario import Scenario
+from semlink.link.sweep.check import check_blocks
 from semlink.link.sweep.clips import Clips, load_clips
-from semlink.link.sweep.grid import GridPoint, grid, middle_points
+from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_points, point_name
 from semlink.link.sweep.point_key import point_key
 from semlink.link.sweep.point_runner import PointRunner
-from semlink.spec import BuildContext
 
 FRAMES = "frames.png"
+SURELY_DEAD_S = 3600.0
+"""Age of a half-written file that no run beside this one is still writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +48,31 @@ class Job:
         """What computes points in this process."""
         return PointRunner.of(self.scenario, clips, self.out / ".cache", self.folder)
 
+    def prepare(self, *, fresh: bool) -> None:
+        """Make the folder; forget what it holds, or only what killed writers left.
+
+        Raises:
+            ResultsError: it cannot be written.
+        """
+        self.results.prepare(fresh=fresh)
+        if fresh:
+            self.pictures.forget()
+        else:
+            self.pictures.tidy(older_than_s=SURELY_DEAD_S)
+
+    def keep(self, key: str, record: Json | None, picture: Picture) -> None:
+        """Keep a point, its picture first, so that a kept point always has it; None where its record is kept already.
+
+        Raises:
+            ResultsError: the disk does not take it.
+        """
+        self.pictures.write(key, picture)
+        if record is not None:
+            self.results.write(key, record)
+
     def error_context(self, *loc: int | str) -> AbstractContextManager[None]:
         """Errors inside are put down to this place of the scenario."""
         return nullcontext() if self.origin is None else self.origin.error_context(*loc)
-
-
-@dataclass(frozen=True, slots=True)
-class Task:
-    """A point to work on; only its picture is to be made if its record is there already."""
-
-    key: str
-    point: GridPoint
-    only_picture: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,43 +107,24 @@ def plan(job: Job, *, fresh: bool = False, clip_file: Path | None = None) -> Pla
     """
     with job.error_context("source"):
         clips = load_clips(job.scenario, job.folder, clip_file)
-    runner = job.runner(clips)
-    check_blocks(job, runner)
-    job.results.prepare(fresh=fresh)
-    job.pictures.forget() if fresh else job.pictures.tidy(older_than_s=3600)
-    keys = {point: point_key(job.scenario, point, clips.digest, job.folder) for point in grid(job.scenario)}
-    middle = {point: keys[point] for point in middle_points(job.scenario)}
-    return Plan(job, tuple(keys.values()), tuple(middle.values()), _tasks(job, keys, middle), runner)
+    runner, points = job.runner(clips), grid(job.scenario)
+    check_blocks(runner, points, job.error_context)
+    job.prepare(fresh=fresh)
+    keys = {point: point_key(job.scenario, point, clips.digest, job.folder) for point in points}
+    middle = middle_points(points)
+    tasks = [_task(job.scenario, point, key, point in middle) for point, key in keys.items()]
+    return Plan(job, tuple(keys.values()), tuple(keys[p] for p in middle), _to_do(job, tasks), runner)
 
 
-def _tasks(job: Job, keys: dict[GridPoint, str], middle: dict[GridPoint, str]) -> tuple[Task, ...]:
+def _task(scenario: Scenario, point: GridPoint, key: str, is_shown: bool) -> Task:
+    channel = "" if point.channel is None else channel_name(scenario.channel[point.channel])
+    return Task(key, point, point_name(scenario, point), channel, is_shown)
+
+
+def _to_do(job: Job, tasks: Sequence[Task]) -> tuple[Task, ...]:
     """The missing points; where anything is drawn anew, also the pictures that points of an earlier version lack."""
-    missing = tuple(Task(key, point) for point, key in keys.items() if not job.results.has(key))
+    missing = tuple(task for task in tasks if not job.results.has(task.key))
     if not missing and (job.out / FRAMES).exists():
         return ()
-    known = {task.key for task in missing}
-    lacking = [(k, p) for p, k in middle.items() if k not in known and job.pictures.read(k) is None]
-    return missing + tuple(Task(key, point, only_picture=True) for key, point in lacking)
-
-
-def check_blocks(job: Job, runner: PointRunner) -> None:
-    """Build every block, so that a wrong option is said before the work starts."""
-    scenario = job.scenario
-    for number, spec in enumerate(scenario.channel):
-        with job.error_context("channel", number):
-            channel = _checked(f"channel {spec.kind}", lambda: spec.build(BuildContext(folder=job.folder)))  # noqa: B023
-        with job.error_context(*(("channel", number) if scenario.waveform is None else ("waveform",))):
-            waveform = _checked("waveform", lambda: build_waveform(scenario.waveform, spec, job.folder))  # noqa: B023
-            _checked("waveform", lambda: waveform.check_channel(channel))  # noqa: B023
-    for point in grid(scenario):
-        with job.error_context("schemes", point.scheme):
-            scheme = runner.link(point).transmitter
-            scheme.check(runner.clips.frames[0].shape, point.rate)
-
-
-def _checked(what: str, make: Callable[[], Any]) -> Any:
-    """What `make` gives; a wrong value is the scenario's fault."""
-    try:
-        return make()
-    except (ValueError, TypeError) as fault:
-        raise fault if isinstance(fault, SemlinkError) else ScenarioError(f"{what}: {fault}") from fault
+    lacking = [t for t in tasks if t.is_shown and t not in missing and job.pictures.read(t.key) is None]
+    return missing + tuple(replace(task, only_picture=True) for task in lacking)

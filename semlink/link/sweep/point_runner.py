@@ -1,30 +1,54 @@
-"""What a process computes points with: clips, links and what it remembers of them."""
+"""One point of the grid computed, with clips and links that a process has once."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
+from semlink.blocks import ChannelBase, WaveformBase
 from semlink.caching import Memo, digest_of
-from semlink.errors import Infeasible
+from semlink.errors import Infeasible, SemlinkError
+from semlink.files import JsonDict
 from semlink.link.chain.calibration import LinkCalibration, calibration_root
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.transmit import run_clip, sense_clips
 from semlink.link.metrics.registry import Metric
 from semlink.link.results.clip_trial import ClipTrial
+from semlink.link.results.pictures import Picture
 from semlink.link.results.qualities import scored
-from semlink.link.scenario.build import build_link
+from semlink.link.scenario.build import build_waveform, join
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.link.sweep.clips import Clips
-from semlink.link.sweep.grid import GridPoint
+from semlink.link.sweep.grid import GridPoint, Task
+from semlink.link.sweep.record import note_of, record_of
+from semlink.link.sweep.shown import picture_of
+from semlink.link.sweep.trials import StopRule, repeat
 from semlink.payload import Agreement
 from semlink.seeds import Seeds
+from semlink.spec import BuildContext
 
 SCORES_KEPT = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """A point computed: its record, and what pictures show of it."""
+
+    record: JsonDict
+    picture: Picture
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """All trials of a point: for each its clips' values; the genie's words; the first clip in the first trial."""
+
+    trials: list[Sequence[ClipTrial]]
+    genie: set[str]
+    first: Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +64,8 @@ class PointRunner:
     folder: Path | None
     metrics: tuple[Metric, ...]
     tell: Callable[[int, int], None] | None = None
+    channels: dict[int, ChannelBase] = field(default_factory=dict)
+    waveforms: dict[int, WaveformBase] = field(default_factory=dict)
     links: dict[tuple[int, int | None], Link] = field(default_factory=dict)
     deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
     scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
@@ -55,6 +81,19 @@ class PointRunner:
         """
         return cls(scenario, clips, StreamStore(cache), folder, scored(scenario.metrics, folder))
 
+    def channel(self, number: int) -> ChannelBase:
+        """A channel of the scenario, built once."""
+        if number not in self.channels:
+            self.channels[number] = self.scenario.channel[number].build(BuildContext(folder=self.folder))
+        return self.channels[number]
+
+    def waveform(self, number: int) -> WaveformBase:
+        """The waveform on a channel, built once."""
+        if number not in self.waveforms:
+            spec = self.scenario.channel[number]
+            self.waveforms[number] = build_waveform(self.scenario.waveform, spec, self.folder)
+        return self.waveforms[number]
+
     def link(self, point: GridPoint) -> Link:
         """The scheme's two ends and the air between them, built once."""
         ends = (point.scheme, point.channel)
@@ -63,23 +102,81 @@ class PointRunner:
         return self.links[ends]
 
     def _build_link(self, scheme: int, channel: int | None) -> Link:
-        scenario = self.scenario
-        return build_link(
-            scenario.schemes[scheme],
-            None if channel is None else scenario.channel[channel],
-            scenario.waveform,
-            streams=self.streams,
-            folder=self.folder,
-            frames=self.clips.frames[0].shape.t,
-        )
+        context = BuildContext(frames=self.clips.frames[0].shape.t, folder=self.folder, streams=self.streams)
+        spec = self.scenario.schemes[scheme]
+        if channel is None:
+            return join(spec, None, context)
+        return join(spec, self.scenario.channel[channel], context, self.waveform(channel), self.channel(channel))
 
-    def agree(self, point: GridPoint) -> tuple[Agreement, int | None]:
+    def run(self, task: Task) -> Finished:
+        """A point computed: trials until the stop rule is met, or the reason why not.
+
+        Raises:
+            SemlinkError: names the point.
+        """
+        try:
+            return self._run(task)
+        except SemlinkError as fault:
+            where = f"{task.name}, {task.channel}" if task.channel else task.name
+            raise type(fault)(f"{where}: {fault}") from fault
+
+    def _run(self, task: Task) -> Finished:
+        link = self.link(task.point)
+        about = (self.scenario, self.clips, self.metrics, link, task.point)
+        sensed: float | None = None
+        try:
+            agreed, budget = self.agree(link, task.point)
+            sensed = link.measurements_per_pixel(agreed)
+            sent = self._sent(link, agreed, budget)
+        except Infeasible as reason:
+            return Finished(record_of(*about, [], sensed=sensed, note=f"infeasible: {reason}"), self._shown(task))
+        note = "" if link.is_bound else note_of(agreed, sent.trials)
+        record = record_of(*about, sent.trials, genie=sorted(sent.genie), sensed=sensed, note=note)
+        return Finished(record, self._shown(task, agreed, sent.first))
+
+    def _sent(self, link: Link, agreed: Agreement, budget: int | None) -> Sent:
+        """Trials until the stop rule is met; one where all would be the same.
+
+        Raises:
+            Infeasible: a clip finds no room.
+        """
+        rule = self.scenario.trials
+        genie: set[str] = set()
+        first: list[Outcome] = []
+
+        def one_trial(trial: int) -> list[ClipTrial]:
+            scores = []
+            for number, outcome in enumerate(self.trial(link, agreed, budget, trial)):
+                if trial == number == 0:
+                    first.append(outcome)
+                genie.update(outcome.genie)
+                scores.append(self.score(number, outcome))
+            return scores
+
+        certain = link.is_certain(agreed)
+        stop = StopRule(1, 1, 1.0) if certain else StopRule(rule.min, rule.max, rule.ci_halfwidth_db)
+        return Sent(repeat(one_trial, stop), genie, first[0])
+
+    def picture(self, task: Task) -> Picture:
+        """What a point shows whose record is kept and whose picture is not: the first clip is sent once more."""
+        link, seeds = self.link(task.point), Seeds(self.scenario.seed, (0,), 0)
+        try:
+            agreed, budget = self.agree(link, task.point)
+            first = run_clip(link, self.clips.frames[0], agreed, seeds, budget=budget)
+        except Infeasible:
+            return self._shown(task)
+        return self._shown(task, agreed, first)
+
+    def _shown(self, task: Task, agreed: Agreement | None = None, first: Outcome | None = None) -> Picture:
+        return picture_of(self.link(task.point), self.clips, task, self.scenario.seed, agreed, first)
+
+    def agree(self, link: Link, point: GridPoint) -> tuple[Agreement, int | None]:
         """The agreement at a point, and the antenna's budget in channel uses.
 
         Raises:
             Infeasible: the scheme finds no room there.
         """
-        link, shape = self.link(point), self.clips.frames[0].shape
+        shape = self.clips.frames[0].shape
         budget = None if point.budget is None else int(point.budget * shape.num_pixels + 1e-9)
         if budget == 0:
             raise Infeasible(f"a budget of {point.budget:g} is less than one channel use a clip")
@@ -87,16 +184,15 @@ class PointRunner:
         calibration = LinkCalibration(
             link, self.clips.frames, calibration_root(self.scenario.seed), snr_db, self.deliveries, (point.channel,)
         )
-        agreed = link.transmitter.agree(shape, link.point(snr_db, budget, point.rate), calibration)
-        return agreed, budget
+        return link.transmitter.agree(shape, link.point(snr_db, budget, point.rate), calibration), budget
 
-    def trial(self, point: GridPoint, agreed: Agreement, budget: int | None, trial: int) -> Iterator[Outcome]:
+    def trial(self, link: Link, agreed: Agreement, budget: int | None, trial: int) -> Iterator[Outcome]:
         """Every clip sent once, in their order.
 
         Raises:
             Infeasible: a clip finds no room.
         """
-        link, frames = self.link(point), self.clips.frames
+        frames = self.clips.frames
         seeds = [Seeds(self.scenario.seed, (number,), trial) for number in range(len(frames))]
         if link.is_sensing:
             yield from sense_clips(link, frames, agreed, seeds, self.tell)

@@ -8,15 +8,12 @@ change nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from semlink.link.results.rows import Row
 from semlink.link.sweep.clips import clip_file
-from semlink.link.sweep.grid import point_name
-from semlink.link.sweep.plan import Job, Plan, plan
-from semlink.link.sweep.workers import Progress, work, work_in_processes
-from semlink.nn.cpu import one_thread
+from semlink.link.sweep.plan import Job, plan
+from semlink.link.sweep.workers import Progress, work_on
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +43,7 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
     started = time.monotonic()
     with clip_file(wanted=workers > 1) as file:
         made = plan(job, fresh=fresh, clip_file=file)
-        _work(made, workers, progress or (lambda name, done, total: None))
+        work_on(made, workers, progress or (lambda name, done, total: None))
     rows = job.results.write_curves(made.keys)
     job.results.points.pack()
     seconds = time.monotonic() - started
@@ -61,31 +58,3 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
         files=job.folder,
     )
     return Report(rows, made.keys, made.missing, seconds)
-
-
-def _work(made: Plan, workers: int, tell: Progress) -> None:
-    """Work on all tasks; after a failure nothing half-written stays."""
-    tell(made.job.scenario.name, 0, len(made.tasks))
-    try:
-        if min(workers, len(made.tasks)) > 1:
-            work_in_processes(made, min(workers, len(made.tasks)), tell)
-        else:
-            _work_here(made, tell)
-    except BaseException:
-        made.job.pictures.tidy()
-        made.job.results.tidy()
-        raise
-
-
-def _work_here(made: Plan, tell: Progress) -> None:
-    with one_thread():
-        for done, task in enumerate(made.tasks, start=1):
-            name = point_name(made.job.scenario, task.point)
-            runner = replace(made.runner, tell=_within(tell, name, done - 1, len(made.tasks)))
-            work(made.job, runner, task)
-            tell(name, done, len(made.tasks))
-
-
-def _within(tell: Progress, name: str, done: int, total: int) -> Callable[[int, int], None]:
-    """What a long fit tells of itself, as progress of the run."""
-    return lambda part, whole: tell(f"{name}, {part} of {whole}", done, total)

@@ -2,70 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
 
+from semlink.blocks.scheme import Camera
 from semlink.errors import Infeasible
-from semlink.link.chain.link import Outcome
+from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.transmit import run_clip
 from semlink.link.results.pictures import Picture, RateMap, gap, in_8_bits
-from semlink.link.sweep.grid import GridPoint, middle_points
-from semlink.link.sweep.point_runner import PointRunner
-from semlink.payload import Agreement
+from semlink.link.sweep.clips import Clips
+from semlink.link.sweep.grid import Task
+from semlink.payload import Agreement, FrameShape
 from semlink.seeds import Seeds
 
 CORNER = 16
 """Pixels a side that are shown of a sensor's map."""
 
 
-def picture_of(runner: PointRunner, point: GridPoint, agreed: Agreement | None, first: Outcome | None) -> Picture:
-    """The picture of a point: frames at the middle point of a scheme only, maps at every point.
+def picture_of(
+    link: Link, clips: Clips, task: Task, seed: int, agreed: Agreement | None, first: Outcome | None
+) -> Picture:
+    """The picture of a point: maps of its sensor, and frames where pictures show the point.
 
     Args:
+        seed: root of all chance.
         agreed, first: what the first clip became in the first trial; None where the point does not fit.
     """
-    picture = _with_map(Picture(), runner, point)
-    if point not in middle_points(runner.scenario):
+    shape, rate = clips.frames[0].shape, task.point.rate
+    picture = _with_map(Picture(), link.transmitter.camera_at(rate), shape)
+    if not task.is_shown:
         return picture
-    numbers, middle = frames_shown(runner, point)
-    source = in_8_bits(runner.clips.frames[0].pixels[0].numpy()[list(numbers)])
-    picture = replace(picture, numbers=numbers, middle=middle, source=source, planes=runner.clips.planes)
+    numbers, middle = frames_shown(shape.t, link.frame_kinds(shape, rate))
+    source = in_8_bits(clips.frames[0].pixels[0].numpy()[list(numbers)])
+    picture = replace(picture, numbers=numbers, middle=middle, source=source, planes=clips.planes)
     if agreed is None or first is None:
         return picture
     received = in_8_bits(first.frames.pixels[0].numpy()[list(numbers)])
-    return replace(picture, received=received, rate_maps=tuple(rate_maps(runner, point, agreed)))
+    return replace(picture, received=received, rate_maps=tuple(rate_maps(link, clips, seed, agreed)))
 
 
-def picture_again(runner: PointRunner, point: GridPoint) -> Picture:
-    """The picture of a point whose record is kept and whose picture is not: the first clip is sent once more."""
-    try:
-        agreed, budget = runner.agree(point)
-        first = run_clip(
-            runner.link(point), runner.clips.frames[0], agreed, Seeds(runner.scenario.seed, (0,), 0), budget=budget
-        )
-    except Infeasible:
-        return picture_of(runner, point, None, None)
-    return picture_of(runner, point, agreed, first)
-
-
-def frames_shown(runner: PointRunner, point: GridPoint) -> tuple[tuple[int, ...], int]:
+def frames_shown(frames: int, frame_kinds: Sequence[str]) -> tuple[tuple[int, ...], int]:
     """The middle frame, the one before it and those around a gap that the sensor leaves; and which is the middle."""
-    shape = runner.clips.frames[0].shape
-    middle = shape.t // 2
-    around = gap(runner.link(point).frame_kinds(shape, point.rate))
-    return tuple(sorted({max(middle - 1, 0), middle, *around})), middle
+    middle = frames // 2
+    return tuple(sorted({max(middle - 1, 0), middle, *gap(frame_kinds)})), middle
 
 
-def rate_maps(runner: PointRunner, point: GridPoint, agreed: Agreement) -> Iterator[RateMap]:
+def rate_maps(link: Link, clips: Clips, seed: int, agreed: Agreement) -> Iterator[RateMap]:
     """The maps of all clips whose blocks do not get the same; the same cost spread evenly tells what they follow."""
-    link = runner.link(point)
     even = link.transmitter.with_even_blocks()
     if even is None:
         return
-    for number, clip in enumerate(runner.clips.frames):
-        seeds = Seeds(runner.scenario.seed, (number,), 0)
+    for number, clip in enumerate(clips.frames):
+        seeds = Seeds(seed, (number,), 0)
         uses = link.transmitter.uses_of_blocks(clip, agreed, seeds)
         if uses is None or uses.max() - uses.min() <= 1:  # all blocks alike, but for what does not divide
             continue
@@ -77,7 +67,7 @@ def rate_maps(runner: PointRunner, point: GridPoint, agreed: Agreement) -> Itera
         error = ((left.frames.pixels[0].numpy() - pixels) ** 2).mean(0)
         middle, stride = pixels[len(pixels) // 2], -(-pixels.shape[1] // uses.shape[0])
         texture = by_block(middle**2, stride) - by_block(middle, stride) ** 2
-        yield RateMap(runner.clips.names[number], in_8_bits(middle), uses, texture, by_block(error, stride))
+        yield RateMap(clips.names[number], in_8_bits(middle), uses, texture, by_block(error, stride))
 
 
 def _evenly(agreed: Agreement, uses: np.ndarray) -> Agreement:
@@ -95,10 +85,9 @@ def by_block(image: np.ndarray, stride: int) -> np.ndarray:
     return sums / ones
 
 
-def _with_map(picture: Picture, runner: PointRunner, point: GridPoint) -> Picture:
+def _with_map(picture: Picture, camera: Camera | None, shape: FrameShape) -> Picture:
     """`picture` with the sensor's map, if that is not the same everywhere."""
-    camera = runner.link(point).transmitter.camera_at(point.rate)
-    agreed = None if camera is None else camera.sensor.counts(runner.clips.frames[0].shape)
+    agreed = None if camera is None else camera.sensor.counts(shape)
     if agreed is None or bool(agreed.min() == agreed.max()):
         return picture
     counts = agreed.numpy()

@@ -1,6 +1,6 @@
-"""Points computed in several processes.
+"""Points computed, in this process or in several.
 
-The parent hands each worker one point after the other through a pipe. Workers
+With several, the parent hands each worker one point after the other through a pipe. Workers
 are forked from a server that has imported torch once and has done nothing else,
 so that a worker starts at once; where there is no such server, each imports
 for itself. They get the plan's clips by the name of a file that all map.
@@ -18,7 +18,7 @@ import traceback
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -26,11 +26,10 @@ import torch
 
 from semlink.errors import SemlinkError
 from semlink.link.sweep.clips import Clips
-from semlink.link.sweep.grid import point_name
-from semlink.link.sweep.plan import Job, Plan, Task
-from semlink.link.sweep.point import run_point
+from semlink.link.sweep.grid import Task
+from semlink.link.sweep.plan import Job, Plan
 from semlink.link.sweep.point_runner import PointRunner
-from semlink.link.sweep.shown import picture_again
+from semlink.nn.cpu import one_thread
 
 Progress = Callable[[str, int, int], None]
 """What is told when a point is finished: its name, how many are done, how many there are to do."""
@@ -41,14 +40,45 @@ PATIENCE_S = 5.0
 """How long a worker may take to die."""
 
 
-def work(job: Job, runner: PointRunner, task: Task) -> None:
-    """Compute a point and keep it; its picture first, so that a kept point always has it."""
+def work_on(plan: Plan, workers: int, tell: Progress) -> None:
+    """Work on all tasks of a plan; after a failure nothing half-written stays.
+
+    Raises:
+        SemlinkError: the first point that failed, or a process that died; finished points are kept.
+    """
+    tell(plan.job.scenario.name, 0, len(plan.tasks))
+    workers = min(workers, len(plan.tasks))
+    try:
+        if workers > 1:
+            _in_processes(plan, workers, tell)
+        else:
+            _here(plan, tell)
+    except BaseException:
+        plan.job.pictures.tidy()
+        plan.job.results.tidy()
+        raise
+
+
+def _here(plan: Plan, tell: Progress) -> None:
+    with one_thread():
+        for done, task in enumerate(plan.tasks, start=1):
+            runner = replace(plan.runner, tell=_within(tell, task.name, done - 1, len(plan.tasks)))
+            _work(plan.job, runner, task)
+            tell(task.name, done, len(plan.tasks))
+
+
+def _within(tell: Progress, name: str, done: int, total: int) -> Callable[[int, int], None]:
+    """What a long fit tells of itself, as progress of the run."""
+    return lambda part, whole: tell(f"{name}, {part} of {whole}", done, total)
+
+
+def _work(job: Job, runner: PointRunner, task: Task) -> None:
+    """Compute a point and keep it."""
     if task.only_picture:
-        job.pictures.write(task.key, picture_again(runner, task.point))
+        job.keep(task.key, None, runner.picture(task))
         return
-    finished = run_point(runner, task.point)
-    job.pictures.write(task.key, finished.picture)
-    job.results.write(task.key, finished.record)
+    finished = runner.run(task)
+    job.keep(task.key, finished.record, finished.picture)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +89,11 @@ class Worker:
     line: Connection
 
 
-def work_in_processes(plan: Plan, workers: int, tell: Progress) -> None:
-    """Work on the tasks of a plan in several processes.
-
-    Raises:
-        SemlinkError: the first point that failed, or a process that died; finished points are kept.
-    """
+def _in_processes(plan: Plan, workers: int, tell: Progress) -> None:
     plan.runner.links.clear()  # this process computes nothing
     with _crew(plan.job, plan.runner.clips, workers) as crew:
         for done, task in enumerate(_finished(crew, plan.tasks), start=1):
-            tell(point_name(plan.job.scenario, task.point), done, len(plan.tasks))
+            tell(task.name, done, len(plan.tasks))
 
 
 def _finished(crew: Sequence[Worker], tasks: Iterable[Task]) -> Iterator[Task]:
@@ -169,7 +194,7 @@ def _serve(line: Connection, job: Job, clips: Clips, environment: dict[str, str]
 def _fault(job: Job, runner: PointRunner, task: Task) -> BaseException | None:
     """What went wrong with a task, in a form that reaches the parent; None if nothing did."""
     try:
-        work(job, runner, task)
+        _work(job, runner, task)
     except Exception as fault:  # noqa: BLE001 - whatever it is, the parent raises it
         if isinstance(fault, SemlinkError):
             with suppress(Exception):

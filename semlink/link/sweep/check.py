@@ -1,0 +1,41 @@
+"""Every block of a scenario built once, so that what is wrong is said before any work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import TypeVar
+
+from semlink.errors import ScenarioError, SemlinkError
+from semlink.link.sweep.grid import GridPoint
+from semlink.link.sweep.point_runner import PointRunner
+
+T = TypeVar("T")
+
+
+def check_blocks(
+    runner: PointRunner, points: Iterable[GridPoint], error_context: Callable[..., AbstractContextManager[None]]
+) -> None:
+    """Build every block that `runner` will work with.
+
+    Args:
+        error_context: puts errors down to a place of the scenario, such as ("channel", 0).
+    Raises:
+        SemlinkError: an option that only shows to be wrong when the block is built.
+    """
+    for number, spec in enumerate(runner.scenario.channel):
+        with error_context("channel", number):
+            channel = _said(f"channel {spec.kind}", lambda: runner.channel(number))  # noqa: B023
+        with error_context(*(("channel", number) if runner.scenario.waveform is None else ("waveform",))):
+            _said("waveform", lambda: runner.waveform(number).check_channel(channel))  # noqa: B023
+    for point in points:
+        with error_context("schemes", point.scheme):
+            runner.link(point).transmitter.check(runner.clips.frames[0].shape, point.rate)
+
+
+def _said(what: str, make: Callable[[], T]) -> T:
+    """What `make` gives; a wrong value is the scenario's fault."""
+    try:
+        return make()
+    except (ValueError, TypeError) as fault:
+        raise fault if isinstance(fault, SemlinkError) else ScenarioError(f"{what}: {fault}") from fault

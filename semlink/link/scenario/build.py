@@ -9,7 +9,7 @@ from pathlib import Path
 
 from semlink.blocks import ChannelBase, PacketStore, WaveformBase
 from semlink.errors import ScenarioError
-from semlink.link.chain.link import Link
+from semlink.link.chain.link import Link, NoChannel
 from semlink.link.scenario.scenario import scheme_name
 from semlink.link.schemes.base import SchemeSpec
 from semlink.phy.specs.channels import ChannelSpec
@@ -63,8 +63,8 @@ def join(
         link = Link(
             transmitter=scheme.build(context),
             receiver=scheme.build(replace(context, streams=None)),
-            waveform=waveform or Plain(),
-            channel=built,
+            waveform=Plain() if waveform is None else waveform,
+            channel=NoChannel() if built is None else built,
         )
     if channel is not None:
         _check_pilots(scheme, channel, link.waveform)

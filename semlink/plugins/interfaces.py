@@ -78,7 +78,8 @@ def kind_for(interface: str, owner: object) -> Kind:
         return KINDS[interface][2]
 
     def fit(kind: Kind) -> tuple[float, int]:
-        return sum(kind.has(owner, name) for name in kind.required) / len(kind.required), len(kind.required)
+        found = sum(kind.has(owner, name) for name in kind.required)
+        return found / len(kind.required), found
 
     return max(KINDS[interface], key=fit)
 

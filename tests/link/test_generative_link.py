@@ -115,7 +115,7 @@ def test_random_weights_are_the_published_architecture_and_always_the_same():
         ({"sensor": {"operator": "identity", "skip": [9]}}, r"frames \[9\] are not there"),
         ({"sensor": {"operator": "identity", "planes": 3}}, "planes is 1, the sensor's 3"),
         ({"weights": "nothing"}, "weights 'nothing': no such file"),
-        ({"sensor": {"kind": "programmable", "mean_count": 1}}, "takes readings of sensor random, not of Programmable"),
+        ({"sensor": {"kind": "programmable", "mean_count": 1}}, "takes readings of sensor random, not of programmable"),
     ],
 )
 def test_bad_input_says_what_is_allowed(tmp_path, weights, changes, says):

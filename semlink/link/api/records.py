@@ -10,9 +10,9 @@ import numpy as np
 
 from semlink.errors import ScenarioError
 from semlink.link.results.finished import FinishedPoint, FinishedRun
-from semlink.link.results.rows import COLUMNS
+from semlink.link.results.rows import Row, own_columns
 
-__all__ = ["PLACE", "clip_columns", "clips_of", "matches", "per_trial", "rows_as_records", "the_one"]
+__all__ = ["PLACE", "clip_columns", "clips_of", "matches", "per_trial", "place_of", "rows_as_records", "the_one"]
 
 PLACE = ("scheme", "channel", "snr_db", "budget", "rate")
 """What names a point."""
@@ -21,10 +21,7 @@ PLACE = ("scheme", "channel", "snr_db", "budget", "rate")
 def rows_as_records(run: FinishedRun) -> list[dict[str, Any]]:
     """A dict for each row: the columns of `curves.csv` in their order, then those of users' metrics."""
     extras = list(dict.fromkeys(name for row in run.rows for name in row.extra))
-    return [
-        {name: getattr(row, name) for name in COLUMNS} | {name: row.extra.get(name) for name in extras}
-        for row in run.rows
-    ]
+    return [own_columns(row) | {name: row.extra.get(name) for name in extras} for row in run.rows]
 
 
 def clip_columns(run: FinishedRun) -> dict[str, np.ndarray]:
@@ -33,7 +30,7 @@ def clip_columns(run: FinishedRun) -> dict[str, np.ndarray]:
     names = (*PLACE, "clip", "motion", "trial", "channel_uses", *columns)
     gathered: dict[str, list[Any]] = {name: [] for name in names}
     for point in run.points:
-        place = {name: getattr(point.row, name) for name in PLACE}
+        place = dict(zip(PLACE, place_of(point.row)))
         for clip in point.clips:
             for trial in range(len(clip[run.metrics[0].column])):
                 numbers = {name: _at(clip, name, trial) for name in ("channel_uses", *columns)}
@@ -41,6 +38,12 @@ def clip_columns(run: FinishedRun) -> dict[str, np.ndarray]:
                 for name in names:
                     gathered[name].append(entry[name])
     return {name: _array(name, values) for name, values in gathered.items()}
+
+
+def place_of(row: Row) -> tuple[Any, ...]:
+    """Scheme, channel, SNR, budget and rate of a row."""
+    own = own_columns(row)
+    return tuple(own[name] for name in PLACE)
 
 
 def clips_of(run: FinishedRun) -> tuple[str, ...]:
@@ -55,7 +58,7 @@ def per_trial(run: FinishedRun, column: str, scheme: str | None, place: Mapping[
         ScenarioError: no single point, or nothing was sent there.
     """
     wanted = {"scheme": scheme, **place}
-    points = {tuple(getattr(p.row, name) for name in PLACE): p for p in run.points}
+    points = {place_of(p.row): p for p in run.points}
     point: FinishedPoint = points[the_one(points, wanted)]
     if not point.clips:
         raise ScenarioError(f"nothing was sent at this point: {point.row.note or 'it has no record of its clips'}")

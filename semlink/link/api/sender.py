@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from semlink.errors import ResultsError, ScenarioError
-from semlink.link.api.records import PLACE, the_one
+from semlink.link.api.records import place_of, the_one
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.results.finished import FinishedRun
@@ -66,7 +66,7 @@ class Sender:
 
     def _check(self, place: tuple[Any, ...], number: int, trial: int, pixels: np.ndarray) -> None:
         """Compare with what the run scored, where its record has this trial."""
-        found = [p for p in self.run.points if tuple(getattr(p.row, name) for name in PLACE) == place and p.clips]
+        found = [p for p in self.run.points if place_of(p.row) == place and p.clips]
         scored = found[0].clips[number]["psnr_db"] if found else []
         if trial >= len(scored):
             return

@@ -128,7 +128,7 @@ def _packed(picture: Picture) -> JsonDict:
         "mean_count": picture.mean_count,
         "clips": [m.clip for m in picture.rate_maps],
     }
-    arrays = {name: getattr(picture, name) for name in ("source", "received", "counts")}
+    arrays = {"source": picture.source, "received": picture.received, "counts": picture.counts}
     for number, found in enumerate(picture.rate_maps):
         arrays |= {f"{name}_{number}": getattr(found, name) for name in ("frame", "uses", "texture", "error")}
     return {"words": np.array(json.dumps(words))} | {name: a for name, a in arrays.items() if a is not None}

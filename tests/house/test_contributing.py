@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -61,10 +63,15 @@ def test_every_kind_has_its_example():
     assert listed and re.findall(r"`([a-z-]+)`", listed[1]) == list(TEMPLATES)
 
 
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory) -> Callable[[str], list[dict[str, str]]]:
+    """The rows of an example as printed, by its file; each is run once."""
+    return cache(lambda file: run(EXAMPLES[file], EXAMPLES[file].code, tmp_path_factory.mktemp("printed")))
+
+
 @pytest.mark.parametrize("file", EXAMPLES)
-def test_an_example_runs_as_printed(file, tmp_path):
-    example = EXAMPLES[file]
-    rows = run(example, example.code, tmp_path)
+def test_an_example_runs_as_printed(file, printed):
+    rows = printed(file)
     assert all(float(row["psnr_db"]) > 12 and not row["note"].startswith("infeasible") for row in rows), rows
     if file in RATES:
         assert [float(row["measurements_per_pixel"]) for row in rows] == [1, 2, 4]
@@ -72,13 +79,18 @@ def test_an_example_runs_as_printed(file, tmp_path):
 
 
 @pytest.mark.parametrize("file", BASES)
-def test_a_base_class_changes_no_number(file, tmp_path):
+def test_a_base_class_changes_no_number(file, printed, tmp_path):
     """The methods are the same; what the base adds are defaults that a plain class gets as well."""
-    example = EXAMPLES[file]
-    for name in ("plain", "based"):
-        (tmp_path / name).mkdir()
-    plain = run(example, example.code, tmp_path / "plain")
-    assert run(example, example.with_base(), tmp_path / "based") == plain
+    assert run(EXAMPLES[file], EXAMPLES[file].with_base(), tmp_path) == printed(file)
+
+
+def test_a_scheme_that_sends_nothing_needs_no_channel(printed, tmp_path):
+    example = EXAMPLES["my_sensing.py"]
+    (tmp_path / example.file).write_text(example.code)
+    alone = {name: part for name, part in around(example.scenario).items() if name not in ("channel", "sweep")}
+    rows = rows_of(alone, tmp_path)
+    assert [row["psnr_db"] for row in rows] == [row["psnr_db"] for row in printed(example.file)]
+    assert {row["channel"] for row in rows} == {""}
 
 
 def test_the_channel_of_the_page_passes_its_examination(tmp_path):
@@ -87,8 +99,8 @@ def test_the_channel_of_the_page_passes_its_examination(tmp_path):
     assert done.code == 0, done.out
 
 
-def test_a_column_of_the_page_is_in_the_table(tmp_path):
-    (row,) = run(EXAMPLES["my_errors.py"], EXAMPLES["my_errors.py"].code, tmp_path)
+def test_a_column_of_the_page_is_in_the_table(printed):
+    (row,) = printed("my_errors.py")
     assert 5 < float(row["worst_pixel"]) < 255 and float(row["worst_pixel_ci95"]) >= 0
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
 from semlink.blocks import CodecBase
-from semlink.plugins.specs import one_of
+from semlink.plugins.specs import CodecPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Planes, Rank, Spec
 
 
-class TaskAwareSpec(Spec):
+class CodecSpec(Spec):
+    """What the specs of all codecs offer."""
+
+    kind: str
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
+        """The codec."""
+        raise NotImplementedError
+
+
+class TaskAwareSpec(CodecSpec):
     """Learned compression of a sensor's readings for the sake of the frames; `rates` and the budget turn its q."""
 
     kind: Literal["task-aware"]
@@ -29,7 +39,7 @@ class TaskAwareSpec(Spec):
         return TaskAwareCodec(self.weights, self.slices, self.thrift)
 
 
-class CompressAISpec(Spec):
+class CompressAISpec(CodecSpec):
     """An image model of CompressAI, each frame by itself (extra `compressai`); `rates` are its qualities."""
 
     kind: Literal["compressai"]
@@ -51,7 +61,7 @@ LEARNED_CODECS = (TaskAwareSpec, CompressAISpec)
 Channels = Annotated[int, Field(ge=1, le=255)]
 
 
-class DeltaSigmaSpec(Spec):
+class DeltaSigmaSpec(CodecSpec):
     """Groups of frames as binary maps, one model for all rates; `rates` are numbers of channels."""
 
     kind: Literal["delta-sigma"]
@@ -65,7 +75,7 @@ class DeltaSigmaSpec(Spec):
         return DeltaSigmaCodec(self.weights, self.channels, self.entropy)
 
 
-class LatentCodecSpec(Spec):
+class LatentCodecSpec(CodecSpec):
     """Codes of a generator that the receiver holds, at rank r, 64 x 64 pixels; the budget turns the quantiser."""
 
     kind: Literal["gmlr"]
@@ -86,7 +96,7 @@ class LatentCodecSpec(Spec):
 GENERATIVE_CODECS = (LatentCodecSpec,)
 
 
-class VideoCodecSpec(Spec):
+class VideoCodecSpec(CodecSpec):
     """H.264 (libx264), H.265 (libx265) or AV1 (SVT-AV1) through PyAV, raw elementary stream."""
 
     kind: Literal["h264", "h265", "av1"]
@@ -114,4 +124,7 @@ class VideoCodecSpec(Spec):
 CODECS = (VideoCodecSpec, *LEARNED_CODECS, DeltaSigmaSpec, *GENERATIVE_CODECS)
 
 
-AnyCodec = one_of("codec", *CODECS)
+if TYPE_CHECKING:
+    AnyCodec = CodecSpec | CodecPlugin
+else:
+    AnyCodec = one_of("codec", *CODECS)

@@ -8,12 +8,12 @@ What comes back has been equalised; the noise that is left on each symbol stands
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from semlink.errors import InterfaceError
+from semlink.files import Json
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import Received, Symbols
@@ -82,8 +82,8 @@ class Air:
 
 
 def air(
-    channel: str | Mapping[str, Any] | Channel,
-    waveform: str | Mapping[str, Any] | Waveform | None = None,
+    channel: str | Json | Channel,
+    waveform: str | Json | Waveform | None = None,
     *,
     folder: str | Path | None = None,
 ) -> Air:

@@ -9,14 +9,18 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from semlink.blocks import Channel, ChannelBase, Waveform, WaveformBase
 from semlink.errors import ScenarioError
+from semlink.files import Json
 from semlink.link.scenario.diagnostics import say
+from semlink.phy.specs.channels import ChannelSpec
+from semlink.plugins.specs import ChannelPlugin
 from semlink.spec import BuildContext
 
 __all__ = ["channel_and_waveform", "channel_of", "examined"]
 
 
-def _spec_of(interface: str, adapter: TypeAdapter, given: str | Mapping[str, Any]) -> Any:
+def _spec_of(interface: str, adapter: TypeAdapter, given: str | Json) -> Any:
     """The checked spec of a block given as its kind, or as a mapping with `kind` and options.
 
     Raises:
@@ -32,7 +36,7 @@ def _spec_of(interface: str, adapter: TypeAdapter, given: str | Mapping[str, Any
         raise ScenarioError(f"{interface} {tree.get('kind', '')}: {option}{', or '.join(said)}") from fault
 
 
-def channel_of(given: str | Mapping[str, Any], folder: Path | None = None) -> Any:
+def channel_of(given: str | Json, folder: Path | None = None) -> ChannelBase:
     """A channel, checked and built.
 
     Raises:
@@ -41,7 +45,9 @@ def channel_of(given: str | Mapping[str, Any], folder: Path | None = None) -> An
     return _channel(_channel_spec(given), folder)
 
 
-def channel_and_waveform(given: Any, waveform: Any, folder: Path | None = None) -> tuple[Any, Any]:
+def channel_and_waveform(
+    given: str | Json | Channel, waveform: str | Json | Waveform | None, folder: Path | None = None
+) -> tuple[ChannelBase, WaveformBase]:
     """A channel and the waveform before it, each from a kind, a mapping, or an object.
 
     Args:
@@ -58,19 +64,19 @@ def channel_and_waveform(given: Any, waveform: Any, folder: Path | None = None) 
     channel = adapted("channel", given) if spec is None else _channel(spec, folder)
     kind = type(given).__name__ if spec is None else spec.kind
     if isinstance(waveform, str | Mapping):
-        waveform = build_waveform(_spec_of("waveform", TypeAdapter(AnyWaveform), waveform), spec, folder)
+        made = build_waveform(_spec_of("waveform", TypeAdapter(AnyWaveform), waveform), spec, folder)
     elif waveform is not None:
-        waveform = adapted("waveform", waveform)
+        made = adapted("waveform", waveform)
     else:
-        waveform = waveform_of_user_channel(channel, kind) if spec is None else build_waveform(None, spec, folder)
+        made = waveform_of_user_channel(channel, kind) if spec is None else build_waveform(None, spec, folder)
     try:
-        waveform.check_channel(channel)
+        made.check_channel(channel)
     except ValueError as fault:
         raise ScenarioError(f"waveform on {kind}: {fault}") from fault
-    return channel, waveform
+    return channel, made
 
 
-def examined(given: Mapping[str, Any], title: str, seed: int = 1) -> tuple[str, bool]:
+def examined(given: Json, title: str, seed: int = 1) -> tuple[str, bool]:
     """The conformance report of a channel as text, and whether it passed every check.
 
     Raises:
@@ -82,13 +88,13 @@ def examined(given: Mapping[str, Any], title: str, seed: int = 1) -> tuple[str, 
     return render(report), report.passed
 
 
-def _channel_spec(given: str | Mapping[str, Any]) -> Any:
+def _channel_spec(given: str | Json) -> ChannelSpec | ChannelPlugin:
     from semlink.phy.specs.channels import AnyChannel
 
     return _spec_of("channel", TypeAdapter(AnyChannel), given)
 
 
-def _channel(spec: Any, folder: Path | None) -> Any:
+def _channel(spec: ChannelSpec | ChannelPlugin, folder: Path | None) -> ChannelBase:
     try:
         return spec.build(BuildContext(folder=folder))
     except (ValueError, TypeError) as fault:

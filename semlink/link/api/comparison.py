@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any
 
+from semlink.files import JsonDict
 from semlink.link.compare.compare import Comparison as Gaps, compare
 from semlink.link.report.comparison_table import as_text, comparison_records, tables, write_compare_csv
 from semlink.link.report.results_table import show
@@ -25,7 +25,7 @@ class Comparison(Gaps):
         """Print the tables, styled where standard output is a terminal."""
         show(tables(self))
 
-    def records(self) -> list[dict[str, Any]]:
+    def records(self) -> list[JsonDict]:
         """A dict for each number, as `compare.csv` has them: what it is, its value and its interval."""
         return comparison_records(self)
 

@@ -31,7 +31,7 @@ def with_names(tree: Any) -> Any:
     return tree
 
 
-def live_blocks(spec: Any) -> list[Any]:
+def live_blocks(spec: object) -> list[object]:
     """The live objects of a scenario."""
     if isinstance(spec, list | tuple):
         return [block for part in spec for block in live_blocks(part)]
@@ -40,12 +40,12 @@ def live_blocks(spec: Any) -> list[Any]:
     return live_blocks(list(dict(spec).values())) if isinstance(spec, BaseModel) else []
 
 
-def works_elsewhere(block: Any) -> bool:
+def works_elsewhere(block: object) -> bool:
     """Whether another process can import what a live object is made of."""
     return (block if isinstance(block, type) else type(block)).__module__ != "__main__"
 
 
-def _name(block: Any) -> str:
+def _name(block: object) -> str:
     """`live:Class@digest`: what it is and, since results are kept under it, all that is in it."""
     cls = block if isinstance(block, type) else type(block)
     digest = hashlib.sha256(_source(cls).encode())
@@ -65,7 +65,7 @@ def _source(cls: type) -> str:
     return "\n".join(parts)
 
 
-def _bytes(block: Any) -> bytes:
+def _bytes(block: object) -> bytes:
     try:
         return pickle.dumps(block)
     except (pickle.PicklingError, AttributeError, TypeError) as fault:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from semlink.files import write_atomic
+from semlink.files import Json, write_atomic
 from semlink.link.metrics.registry import Metric
 from semlink.link.plots.registry import PLOTS, Plot
 from semlink.link.plots.style import rendered
@@ -53,7 +53,7 @@ def write_page(run: FinishedRun, path: Path, metric: Metric, comparison: Compari
 
 def page(run: FinishedRun, metric: Metric, comparison: Comparison | None = None) -> str:
     """The page as HTML; names and notes are escaped, figures are inside."""
-    scenario: Mapping[str, Any] = run.manifest.get("scenario") or {}
+    scenario: Json = run.manifest.get("scenario") or {}
     name = str(scenario.get("name") or run.folder.resolve().name or "results")
     parts = [f"<h1>{escape(name)}</h1>", *_described(scenario)]
     parts += [f"<p class=quiet>{escape(_made_by(run))}</p>"]
@@ -73,7 +73,7 @@ def page(run: FinishedRun, metric: Metric, comparison: Comparison | None = None)
     )
 
 
-def _described(scenario: Mapping[str, Any]) -> list[str]:
+def _described(scenario: Json) -> list[str]:
     words = str(scenario.get("description") or "")
     return [f"<p>{escape(words)}</p>"] if words else []
 

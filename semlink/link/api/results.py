@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from semlink.errors import ScenarioError
+from semlink.files import Json, JsonDict
 from semlink.link.api.records import clip_columns, clips_of, per_trial, rows_as_records
 from semlink.link.metrics.registry import Metric
 from semlink.link.plots.registry import draw, folder_names, merged, plot_named
@@ -45,7 +46,7 @@ class Results:
         return as_text(self.run.rows, metrics=self.run.metrics)
 
     @property
-    def manifest(self) -> Mapping[str, Any]:
+    def manifest(self) -> Json:
         return self.run.manifest
 
     @property
@@ -212,7 +213,7 @@ def results(folder: str | Path, *more: str | Path, scenario: Scenario | None = N
     return Results(Path("."), merged(dict(zip(folder_names(folders), map(read_run, folders)))), scenario)
 
 
-def _framed(records: list[dict[str, Any]], pandas: bool | None) -> Any:
+def _framed(records: list[JsonDict], pandas: bool | None) -> Any:
     return _pandas().DataFrame.from_records(records) if _wanted(pandas) else records
 
 

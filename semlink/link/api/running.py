@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
 from semlink.errors import ScenarioError
+from semlink.files import Json
 from semlink.link.api.live import live_blocks, with_names, works_elsewhere
 from semlink.link.api.results import Results
 from semlink.link.results.finished import read_run
@@ -23,7 +23,7 @@ __all__ = ["load", "run"]
 Progress = Callable[[str, int, int], None]
 
 
-def load(source: str | Path | Mapping[str, Any], changes: Sequence[str] | Mapping[str, Any] = ()) -> Scenario:
+def load(source: str | Path | Json, changes: Sequence[str] | Json = ()) -> Scenario:
     """A scenario from a YAML file or from a dict of the same form, checked; nothing heavy is imported.
 
     In a dict, a `kind` may also be a class or an object of your own; a class
@@ -53,7 +53,7 @@ def load(source: str | Path | Mapping[str, Any], changes: Sequence[str] | Mappin
 
 
 def run(
-    scenario: Scenario | str | Path | Mapping[str, Any],
+    scenario: Scenario | str | Path | Json,
     out: str | Path | None = None,
     *,
     workers: int = 1,
@@ -96,7 +96,7 @@ def _refuse_to_move(scenario: Scenario, workers: int) -> None:
         )
 
 
-def _as_text(changes: Mapping[str, Any]) -> Iterable[str]:
+def _as_text(changes: Json) -> Iterable[str]:
     """Changes as they are written after `--set`."""
     for key, value in changes.items():
         yield f"{key}={json.dumps(value)}"

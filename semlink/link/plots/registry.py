@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from semlink.errors import ScenarioError
+from semlink.files import Json
 from semlink.link.metrics.registry import Metric
 from semlink.link.plots.curves import Sheet, cost_sheet, snr_sheets
 from semlink.link.plots.figure import sheet_figure
@@ -136,7 +137,7 @@ def draw(
 def merged(runs: Mapping[str, FinishedRun]) -> FinishedRun:
     """Several runs as one; schemes carry the name of their run."""
     points: list[FinishedPoint] = []
-    told: list[Mapping[str, Any]] = []
+    told: list[Json] = []
     for name, run in runs.items():
         for point in run.points:
             scheme = f"{name}: {point.row.scheme}"

@@ -130,7 +130,12 @@ def _packed(picture: Picture) -> JsonDict:
     }
     arrays = {"source": picture.source, "received": picture.received, "counts": picture.counts}
     for number, found in enumerate(picture.rate_maps):
-        arrays |= {f"{name}_{number}": getattr(found, name) for name in ("frame", "uses", "texture", "error")}
+        arrays |= {
+            f"frame_{number}": found.frame,
+            f"uses_{number}": found.uses,
+            f"texture_{number}": found.texture,
+            f"error_{number}": found.error,
+        }
     return {"words": np.array(json.dumps(words))} | {name: a for name, a in arrays.items() if a is not None}
 
 

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from semlink.link.schemes.analogue.spec import SoftCastSpec
+from semlink.link.schemes.base import SchemeSpec
 from semlink.link.schemes.delta_sigma_direct.spec import DeltaSigmaDirectSpec
 from semlink.link.schemes.digital.spec import DigitalSpec
 from semlink.link.schemes.measurements.spec import MeasurementsSpec
 from semlink.link.schemes.semantic.spec import SemanticSpec
 from semlink.link.schemes.sensing_only.spec import SensingSpec
-from semlink.plugins.specs import one_of
+from semlink.plugins.specs import SchemePlugin, one_of
 
 SCHEMES = (DigitalSpec, SensingSpec, SemanticSpec, SoftCastSpec, MeasurementsSpec, DeltaSigmaDirectSpec)
-AnyScheme = one_of("scheme", *SCHEMES)
+if TYPE_CHECKING:
+    AnyScheme = SchemeSpec | SchemePlugin
+else:
+    AnyScheme = one_of("scheme", *SCHEMES)

@@ -6,13 +6,13 @@ its statistics: those are long-term knowledge, the gain itself never is.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
 from semlink.blocks import ChannelBase
 from semlink.phy.specs.waveforms import Coherence, OfdmSpec, SingleCarrierSpec, WaveformSpec, waveform_for_fading
-from semlink.plugins.specs import WaveformPlugin, one_of
+from semlink.plugins.specs import ChannelPlugin, WaveformPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -207,4 +207,7 @@ CHANNELS = (
     MultipathSpec,
     TensorFlowSpec,
 )
-AnyChannel = one_of("channel", *CHANNELS)
+if TYPE_CHECKING:
+    AnyChannel = ChannelSpec | ChannelPlugin
+else:
+    AnyChannel = one_of("channel", *CHANNELS)

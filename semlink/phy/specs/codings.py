@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import BeforeValidator, Field, PositiveInt, model_validator
 
 from semlink.blocks import CodingBase, RateBoundBase
-from semlink.plugins.specs import one_of
+from semlink.plugins.specs import CodingPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 if TYPE_CHECKING:
@@ -244,4 +244,7 @@ CODINGS = (
     OutageCapacitySpec,
     ErrorFreeSpec,
 )
-AnyCoding = one_of("coding", *CODINGS)
+if TYPE_CHECKING:
+    AnyCoding = CodingSpec | CodingPlugin
+else:
+    AnyCoding = one_of("coding", *CODINGS)

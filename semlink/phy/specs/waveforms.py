@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
 from semlink.blocks import WaveformBase
-from semlink.plugins.specs import one_of
+from semlink.plugins.specs import WaveformPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 Coherence = Literal["symbol", "block"] | PositiveInt
@@ -99,4 +99,7 @@ def waveform_for_fading(coherence: Coherence | None, doppler: float | None) -> S
 WAVEFORMS = (PlainSpec, SingleCarrierSpec, OfdmSpec)
 
 
-AnyWaveform = one_of("waveform", *WAVEFORMS)
+if TYPE_CHECKING:
+    AnyWaveform = WaveformSpec | WaveformPlugin
+else:
+    AnyWaveform = one_of("waveform", *WAVEFORMS)

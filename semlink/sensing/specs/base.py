@@ -1,10 +1,20 @@
-"""What the specs of all reconstructions offer."""
+"""What the specs of all sensors and of all reconstructions offer."""
 
 from __future__ import annotations
 
 from semlink.blocks import ReconstructionBase, SensorBase
 from semlink.errors import ScenarioError
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+
+
+class SensorSpec(Spec):
+    """Light to readings."""
+
+    kind: str
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> SensorBase:
+        """The sensor, at `context.rate` if one is given."""
+        raise NotImplementedError
 
 
 class ReconstructionSpec(Spec):

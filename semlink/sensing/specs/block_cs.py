@@ -7,12 +7,12 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from semlink.blocks import ReconstructionBase, SensorBase
-from semlink.sensing.specs.base import ReconstructionSpec
+from semlink.sensing.specs.base import ReconstructionSpec, SensorSpec
 from semlink.sensing.specs.block_cs_untrained import sampler_of
-from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+from semlink.spec import NOTHING_KNOWN, BuildContext
 
 
-class BlockSensorSpec(Spec):
+class BlockSensorSpec(SensorSpec):
     """Blocks of 32 x 32 pixels against known patterns: key frames finely, the frames between them coarsely."""
 
     kind: Literal["block"]

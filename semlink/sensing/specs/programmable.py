@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from semlink.blocks import ReconstructionBase, SensorBase
-from semlink.sensing.specs.base import ReconstructionSpec, sensor_of
-from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+from semlink.sensing.specs.base import ReconstructionSpec, SensorSpec, sensor_of
+from semlink.spec import NOTHING_KNOWN, BuildContext
 
 if TYPE_CHECKING:
     from semlink.sensing.programmable.exposure import ReadNoise
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Tile = Annotated[list[list[int]], Field(min_length=1)]
 
 
-class ProgrammableSpec(Spec):
+class ProgrammableSpec(SensorSpec):
     """Pixels that expose for different times: 0, 1, 2, 4 or 8 readings in 16 frames, with shot and read noise."""
 
     kind: Literal["programmable"]

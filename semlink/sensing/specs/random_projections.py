@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import Field, model_validator
 
 from semlink.blocks import ReconstructionBase, SensorBase
-from semlink.sensing.specs.base import ReconstructionSpec, sensor_of
-from semlink.spec import NOTHING_KNOWN, BuildContext, Planes, Rank, Spec
+from semlink.sensing.specs.base import ReconstructionSpec, SensorSpec, sensor_of
+from semlink.spec import NOTHING_KNOWN, BuildContext, Planes, Rank
 
 if TYPE_CHECKING:
     from semlink.nn.generative.latent_fit import FitSettings
     from semlink.sensing.random_projections.sensor import RandomSensor
 
 
-class RandomSensorSpec(Spec):
+class RandomSensorSpec(SensorSpec):
     """Random inner products of each frame, without noise: all pixels, Gaussian patterns, or some pixels missing."""
 
     kind: Literal["random"]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from semlink.plugins.specs import one_of
+from typing import TYPE_CHECKING
+
+from semlink.plugins.specs import ReconstructionPlugin, SensorPlugin, one_of
+from semlink.sensing.specs.base import ReconstructionSpec, SensorSpec
 from semlink.sensing.specs.block_cs import BLOCK_RECONSTRUCTIONS, BLOCK_SENSORS
 from semlink.sensing.specs.block_cs_untrained import BLOCK_BASELINES
 from semlink.sensing.specs.frame_interpolation import FillSpec
@@ -27,7 +30,13 @@ RECONSTRUCTIONS = (
 )
 
 
-AnySensor = one_of("sensor", *SENSORS)
+if TYPE_CHECKING:
+    AnySensor = SensorSpec | SensorPlugin
+else:
+    AnySensor = one_of("sensor", *SENSORS)
 
 
-AnyReconstruction = one_of("reconstruction", *RECONSTRUCTIONS)
+if TYPE_CHECKING:
+    AnyReconstruction = ReconstructionSpec | ReconstructionPlugin
+else:
+    AnyReconstruction = one_of("reconstruction", *RECONSTRUCTIONS)

@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
 from semlink.blocks import SourceBase
-from semlink.plugins.specs import one_of
+from semlink.plugins.specs import SourcePlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 Size = tuple[PositiveInt, PositiveInt]
 
 
-class ScenesSpec(Spec):
+class SourceSpec(Spec):
+    """What the specs of all sources offer."""
+
+    kind: str
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
+        """The source."""
+        raise NotImplementedError
+
+
+class ScenesSpec(SourceSpec):
     """Built-in photographs under camera motion, with moving, occluding foregrounds; needs no file."""
 
     kind: Literal["scenes"] = "scenes"
@@ -31,7 +41,7 @@ class ScenesSpec(Spec):
         return SceneSource(**self.model_dump(exclude={"kind"}))
 
 
-class _FileSpec(Spec):
+class _FileSpec(SourceSpec):
     path: str | Annotated[list[str], Field(min_length=1)] = Field(
         description="file, folder, glob with {a,b}, or a list"
     )
@@ -76,7 +86,7 @@ class DatasetSpec(_FileSpec):
         return DatasetSource(**self.model_dump(exclude={"kind"}))
 
 
-class DigitsSpec(Spec):
+class DigitsSpec(SourceSpec):
     """Digits that turn or bounce about, 64 x 64 pixels, drawn from fonts or taken from a file such as MNIST's."""
 
     kind: Literal["digits"]
@@ -94,7 +104,7 @@ class DigitsSpec(Spec):
         return DigitSource(**self.model_dump(exclude={"kind"}))
 
 
-class WheelSpec(Spec):
+class WheelSpec(SourceSpec):
     """A turning wheel of colours, 64 x 64 pixels; the planes R, G, B of a frame stand one above the other."""
 
     kind: Literal["wheel"]
@@ -114,4 +124,7 @@ class WheelSpec(Spec):
 
 
 SOURCES = (ScenesSpec, VideoSpec, DatasetSpec, DigitsSpec, WheelSpec)
-AnySource = one_of("source", *SOURCES)
+if TYPE_CHECKING:
+    AnySource = SourceSpec | SourcePlugin
+else:
+    AnySource = one_of("source", *SOURCES)

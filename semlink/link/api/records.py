@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 
 from semlink.errors import ScenarioError
+from semlink.files import Json, JsonDict
 from semlink.link.results.finished import FinishedPoint, FinishedRun
 from semlink.link.results.rows import Row, own_columns
 
@@ -18,7 +19,7 @@ PLACE = ("scheme", "channel", "snr_db", "budget", "rate")
 """What names a point."""
 
 
-def rows_as_records(run: FinishedRun) -> list[dict[str, Any]]:
+def rows_as_records(run: FinishedRun) -> list[JsonDict]:
     """A dict for each row: the columns of `curves.csv` in their order, then those of users' metrics."""
     extras = list(dict.fromkeys(name for row in run.rows for name in row.extra))
     return [own_columns(row) | {name: row.extra.get(name) for name in extras} for row in run.rows]
@@ -51,7 +52,7 @@ def clips_of(run: FinishedRun) -> tuple[str, ...]:
     return tuple(clip["name"] for clip in next((p.clips for p in run.points if p.clips), ()))
 
 
-def per_trial(run: FinishedRun, column: str, scheme: str | None, place: Mapping[str, Any]) -> np.ndarray:
+def per_trial(run: FinishedRun, column: str, scheme: str | None, place: Json) -> np.ndarray:
     """A quality at one point: (clip, trial).
 
     Raises:
@@ -65,7 +66,7 @@ def per_trial(run: FinishedRun, column: str, scheme: str | None, place: Mapping[
     return np.array([clip[column] for clip in point.clips], float)
 
 
-def the_one(places: Iterable[tuple[Any, ...]], wanted: Mapping[str, Any]) -> tuple[Any, ...]:
+def the_one(places: Iterable[tuple[Any, ...]], wanted: Json) -> tuple[Any, ...]:
     """The only place (scheme, channel, SNR, budget, rate) that has all that is `wanted`.
 
     Raises:
@@ -85,7 +86,7 @@ def the_one(places: Iterable[tuple[Any, ...]], wanted: Mapping[str, Any]) -> tup
     raise ScenarioError(f"{f'{len(found)} points' if found else 'no point'} for {asked}; {told}")
 
 
-def matches(place: tuple[Any, ...], wanted: Mapping[str, Any]) -> bool:
+def matches(place: tuple[Any, ...], wanted: Json) -> bool:
     """Whether a place has all that is wanted; None is wanted by nobody, numbers may differ by rounding."""
     for name, has in zip(PLACE, place):
         want = wanted.get(name)
@@ -96,7 +97,7 @@ def matches(place: tuple[Any, ...], wanted: Mapping[str, Any]) -> bool:
     return True
 
 
-def _at(clip: Mapping[str, Any], name: str, trial: int) -> float:
+def _at(clip: Json, name: str, trial: int) -> float:
     values = clip.get(name)
     if not values:
         return math.nan

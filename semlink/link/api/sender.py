@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from pydantic import ValidationError
 
 from semlink.errors import ResultsError, ScenarioError
+from semlink.files import Json
 from semlink.link.api.records import place_of, the_one
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
@@ -38,7 +39,7 @@ class Sender:
         """Frames of a clip as the source has them: float32 (t, h, w)."""
         return self.runner.clips.frames[self._number(clip)].pixels[0].numpy().copy()
 
-    def frames(self, wanted: Mapping[str, Any], clip: int | str, trial: int) -> np.ndarray:
+    def frames(self, wanted: Json, clip: int | str, trial: int) -> np.ndarray:
         """What arrived of a clip in one trial: float32 (t, h, w).
 
         Raises:
@@ -55,10 +56,10 @@ class Sender:
 
     def _sent(self, point: GridPoint, number: int, trial: int) -> np.ndarray:
         """One clip over the link; clips that are only sensed go together, as in the run."""
-        agreed, budget = self.runner.agree(point)
         link = self.runner.link(point)
+        agreed, budget = self.runner.agree(link, point)
         if link.is_sensing:
-            outcome = list(self.runner.trial(point, agreed, budget, trial))[number]
+            outcome = list(self.runner.trial(link, agreed, budget, trial))[number]
         else:
             seeds = Seeds(self.runner.scenario.seed, (number,), trial)
             outcome = run_clip(link, self.runner.clips.frames[number], agreed, seeds, budget=budget)

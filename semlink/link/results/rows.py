@@ -42,10 +42,6 @@ DECIMALS = {
 SIGNIFICANT = 8  # digits of every other number
 
 
-Place = tuple[str, str, float | None, float | None, float | None]
-"""Scheme, channel, SNR, budget and rate of a point."""
-
-
 @dataclass(frozen=True, slots=True)
 class Row:
     """One operating point of one scheme; None where there is nothing to say.
@@ -91,18 +87,11 @@ class Row:
     extra: Json = field(default_factory=lambda: MappingProxyType({}))
 
     @property
-    def place(self) -> Place:
-        """What names its point, see `PLACE`."""
-        return self.scheme, self.channel, self.snr_db, self.budget, self.rate
-
-    @property
     def point(self) -> tuple[str, float | None, float | None, float | None]:
         """Where the row stands: channel, SNR, budget, rate (the rate only without a budget)."""
         return self.channel, self.snr_db, self.budget, self.rate if self.budget is None else None
 
 
-PLACE = ("scheme", "channel", "snr_db", "budget", "rate")
-"""What names a point."""
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "extra")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 from pydantic import Field, model_validator
@@ -36,10 +37,12 @@ class DigitalSpec(SchemeSpec):
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
         from semlink.link.schemes.digital.build import digital_scheme
+        from semlink.link.schemes.digital.packet_store import store_of
         from semlink.link.schemes.readings_view import seen_by
 
         codec = self.codec.build(context)
-        scheme = digital_scheme(codec, self.coding, context)
+        keeping = replace(context, streams=store_of(self.codec, context.streams))
+        scheme = digital_scheme(codec, self.coding, keeping)
         if self.sensor is None or self.reconstruction is None:
             return seen_by(None, codec, scheme)
         return seen_by(camera_of(self.sensor, self.reconstruction, context), codec, scheme)

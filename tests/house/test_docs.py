@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import re
 import shlex
+import sys
 from configparser import ConfigParser
 from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import typer
@@ -204,6 +206,45 @@ def test_python_in_the_docs_runs(page, text, tmp_path, monkeypatch):
     text = text.replace("clips/*.mkv", "clips/*.png").replace("(256, 256)", "(64, 64)")
     monkeypatch.chdir(tmp_path)
     exec(compile(text, str(page), "exec"), {})
+
+
+def test_the_page_on_python_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
+    """As a notebook written from the page alone: its blocks in order, in one namespace."""
+    blocks = [p.values[1] for p in fenced("python") if p.values[0].stem == "api"]
+    monkeypatch.chdir(tmp_path)
+    notebook = ModuleType("notebook")
+    monkeypatch.setitem(sys.modules, "notebook", notebook)
+    here = vars(notebook)
+    for number, text in enumerate(blocks):
+        exec(compile(text, f"api.md, block {number}", "exec"), here)
+    said = capsys.readouterr().out
+    assert "SoftCast" in said and "less that of H.264, QPSK 1/2" in said and "did you mean 'softcast'" in said
+    assert (tmp_path / "report.html").stat().st_size > 50_000 and (tmp_path / "figures/ssim_vs_cost.svg").exists()
+    assert here["heard"].iq.shape == (8, 500) and here["air"].uses(500) == 536
+    assert float(here["symbols"].grad.abs().min()) > 0
+
+
+def test_every_public_name_and_plot_is_explained():
+    import semlink
+    from semlink.link.metrics.registry import METRICS
+    from semlink.link.plots.registry import PLOTS
+
+    text = explained("api.md")
+    everywhere = "".join(page.read_text() for page in PAGES)
+    words = {"`semlink." + name for name in ("load", "run", "results", "air", "ModuleScheme", "Metric", "errors")}
+    assert not [word for word in words if word not in text]
+    assert not [name for name in semlink.__all__ if not re.search(rf"\b{name}\b", everywhere)]
+    assert not [plot.name for plot in PLOTS if f"`{plot.name}`" not in text]
+    methods = [name for name, found in vars(semlink.Results).items() if callable(found) and not name.startswith("_")]
+    assert not [name for name in methods if not re.search(rf"\b{name}\b", text)]
+    assert not [metric.name for metric in METRICS if f"`{metric.name}`" not in explained("scenarios.md")]
+
+
+def test_the_help_of_plot_names_every_kind():
+    from semlink.cli.commands import KINDS
+    from semlink.link.plots.registry import PLOTS
+
+    assert sorted(re.findall(r"\b(?!or\b)\w+", KINDS)) == sorted(plot.name for plot in PLOTS)
 
 
 @pytest.mark.parametrize("page, text", fenced("python"))

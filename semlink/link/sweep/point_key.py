@@ -74,7 +74,7 @@ def chosen(spec: BaseModel, *, without: Collection[str] = ()) -> JsonDict:
     for name, field in type(spec).model_fields.items():
         value = getattr(spec, name)
         is_default = not field.is_required() and value == field.get_default(call_default_factory=True)
-        if name not in without and (name == "kind" or not is_default):
+        if name not in without and not field.exclude and (name == "kind" or not is_default):
             told[name] = _plain(value)
     extra = {name: _plain(value) for name, value in (spec.model_extra or {}).items() if name not in without}
     return told | extra

@@ -157,7 +157,7 @@ def new(
     kind: Annotated[str, typer.Argument(metavar="KIND", help="what to make, such as channel, codec or scheme")],
     file: Annotated[Path, typer.Argument(metavar="FILE", help="where it goes; rain_fade.py will hold RainFade")],
 ) -> None:
-    """Write a working skeleton of a block, and print how a scenario names it."""
+    """Write a working skeleton of a block."""
     from semlink.cli.new import write_skeleton
 
     typer.echo(write_skeleton(kind, file), nl=False)

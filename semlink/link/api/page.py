@@ -6,7 +6,7 @@ from base64 import b64encode
 from collections.abc import Iterable, Iterator, Sequence
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 
@@ -21,6 +21,8 @@ from semlink.link.results.labels import COST_NAMES
 from semlink.link.results.rows import Row, cost_column, value
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from semlink.link.compare.compare import Comparison
 
 __all__ = ["page", "write_page"]
@@ -138,7 +140,7 @@ def _figures(run: FinishedRun, metric: Metric) -> Iterator[str]:
             yield f"<figure>{_image(plot, figure)}<figcaption>{escape(plot.shows)}</figcaption></figure>"
 
 
-def _image(plot: Plot, figure: Any) -> str:
+def _image(plot: Plot, figure: Figure) -> str:
     kind = "svg" if "svg" in plot.formats else "png"
     data = b64encode(rendered(figure, kind)).decode()
     return f'<img alt="{escape(plot.shows)}" src="data:{TYPES[kind]};base64,{data}">'

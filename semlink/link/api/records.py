@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import numpy as np
 
@@ -12,6 +11,9 @@ from semlink.errors import ScenarioError
 from semlink.files import Json, JsonDict
 from semlink.link.results.finished import FinishedPoint, FinishedRun
 from semlink.link.results.rows import Row, own_columns
+
+Place = tuple[str, str, float | None, float | None, float | None]
+"""Scheme, channel, SNR, budget and rate of a point."""
 
 __all__ = ["PLACE", "clip_columns", "clips_of", "matches", "per_trial", "place_of", "rows_as_records", "the_one"]
 
@@ -29,7 +31,7 @@ def clip_columns(run: FinishedRun) -> dict[str, np.ndarray]:
     """Equally long arrays, an entry for each point, clip and trial."""
     columns = [metric.column for metric in run.metrics]
     names = (*PLACE, "clip", "motion", "trial", "channel_uses", *columns)
-    gathered: dict[str, list[Any]] = {name: [] for name in names}
+    gathered: dict[str, list] = {name: [] for name in names}
     for point in run.points:
         place = dict(zip(PLACE, place_of(point.row)))
         for clip in point.clips:
@@ -41,10 +43,9 @@ def clip_columns(run: FinishedRun) -> dict[str, np.ndarray]:
     return {name: _array(name, values) for name, values in gathered.items()}
 
 
-def place_of(row: Row) -> tuple[Any, ...]:
+def place_of(row: Row) -> Place:
     """Scheme, channel, SNR, budget and rate of a row."""
-    own = own_columns(row)
-    return tuple(own[name] for name in PLACE)
+    return row.scheme, row.channel, row.snr_db, row.budget, row.rate
 
 
 def clips_of(run: FinishedRun) -> tuple[str, ...]:
@@ -66,7 +67,7 @@ def per_trial(run: FinishedRun, column: str, scheme: str | None, place: Json) ->
     return np.array([clip[column] for clip in point.clips], float)
 
 
-def the_one(places: Iterable[tuple[Any, ...]], wanted: Json) -> tuple[Any, ...]:
+def the_one(places: Iterable[Place], wanted: Json) -> Place:
     """The only place (scheme, channel, SNR, budget, rate) that has all that is `wanted`.
 
     Raises:
@@ -86,7 +87,7 @@ def the_one(places: Iterable[tuple[Any, ...]], wanted: Json) -> tuple[Any, ...]:
     raise ScenarioError(f"{f'{len(found)} points' if found else 'no point'} for {asked}; {told}")
 
 
-def matches(place: tuple[Any, ...], wanted: Json) -> bool:
+def matches(place: Place, wanted: Json) -> bool:
     """Whether a place has all that is wanted; None is wanted by nobody, numbers may differ by rounding."""
     for name, has in zip(PLACE, place):
         want = wanted.get(name)
@@ -105,7 +106,7 @@ def _at(clip: Json, name: str, trial: int) -> float:
     return math.nan if found is None else float(found)
 
 
-def _array(name: str, values: list[Any]) -> np.ndarray:
+def _array(name: str, values: list) -> np.ndarray:
     if name in ("scheme", "channel", "clip", "motion"):
         return np.array(values, dtype=object)
     if name == "trial":
@@ -113,5 +114,5 @@ def _array(name: str, values: list[Any]) -> np.ndarray:
     return np.array([math.nan if value is None else value for value in values], float)
 
 
-def _listed(values: Iterable[Any]) -> str:
+def _listed(values: Iterable[object]) -> str:
     return ", ".join("none" if value is None else repr(value) for value in values)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from pydantic import ValidationError
 
 from semlink.errors import ResultsError, ScenarioError
 from semlink.files import Json
-from semlink.link.api.records import place_of, the_one
+from semlink.link.api.records import Place, place_of, the_one
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.results.finished import FinishedRun
@@ -65,7 +64,7 @@ class Sender:
             outcome = run_clip(link, self.runner.clips.frames[number], agreed, seeds, budget=budget)
         return outcome.frames.pixels[0].numpy().astype(np.float32)
 
-    def _check(self, place: tuple[Any, ...], number: int, trial: int, pixels: np.ndarray) -> None:
+    def _check(self, place: Place, number: int, trial: int, pixels: np.ndarray) -> None:
         """Compare with what the run scored, where its record has this trial."""
         found = [p for p in self.run.points if place_of(p.row) == place and p.clips]
         scored = found[0].clips[number]["psnr_db"] if found else []
@@ -78,7 +77,7 @@ class Sender:
                 "the source, a plug-in or the version of semlink has changed since the run"
             )
 
-    def _place(self, point: GridPoint) -> tuple[Any, ...]:
+    def _place(self, point: GridPoint) -> Place:
         scenario = self.runner.scenario
         channel = "" if point.channel is None else channel_name(scenario.channel[point.channel])
         return scheme_name(scenario.schemes[point.scheme]), channel, point.snr_db, point.budget, point.rate

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -31,7 +31,7 @@ REFERENCES = ROOT / "references.bib"
 ALWAYS = "semlink"
 
 
-def cite(targets: Iterable[Any], folder: Path | None = None) -> str:
+def cite(targets: Iterable[object], folder: Path | None = None) -> str:
     """The BibTeX entries of all references behind `targets`, each with where it is used.
 
     Args:
@@ -104,7 +104,7 @@ def _used(key: str, found: Iterable[Citation]) -> str:
     return "\n".join(f"% {key} in {place}" for place in places)
 
 
-def _places(target: Any, folder: Path | None) -> Iterator[tuple[Path, str | None]]:
+def _places(target: object, folder: Path | None) -> Iterator[tuple[Path, str | None]]:
     """Files and names behind one target, and behind the blocks it holds."""
     if isinstance(target, str):
         yield locate(target, folder)
@@ -126,14 +126,14 @@ def _places(target: Any, folder: Path | None) -> Iterator[tuple[Path, str | None
             yield from _each(_held(target), folder)
 
 
-def _each(targets: Iterable[Any], folder: Path | None) -> Iterator[tuple[Path, str | None]]:
+def _each(targets: Iterable[object], folder: Path | None) -> Iterator[tuple[Path, str | None]]:
     """Places behind what is held; plain values stand for nothing."""
     for held in targets:
         if held is not None and not isinstance(held, str | bytes | int | float | complex | Path):
             yield from _places(held, folder)
 
 
-def _held(target: Any) -> Iterable[Any]:
+def _held(target: object) -> Iterable[object]:
     """The field values of a spec or a block."""
     if dataclasses.is_dataclass(target):
         return [getattr(target, f.name, None) for f in dataclasses.fields(target)]
@@ -142,7 +142,7 @@ def _held(target: Any) -> Iterable[Any]:
     return ()
 
 
-def _defined(target: Any) -> Iterator[tuple[Path, str]]:
+def _defined(target: type | Callable) -> Iterator[tuple[Path, str]]:
     """The file and top-level name of a class or function, if it has a file."""
     module = inspect.getmodule(target)
     path = None if module is None else vars(module).get("__file__")

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from semlink.link.plots.curves import COINCIDENT, Curve, Panel, Sheet, coincident, quality_range, spread
 from semlink.link.plots.style import RC, line_style, new_figure, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.backend_bases import RendererBase
+    from matplotlib.colors import Normalize
     from matplotlib.figure import Figure
+    from matplotlib.legend import Legend
+    from matplotlib.typing import ColorType
 
 __all__ = ["sheet_figure"]
 
@@ -62,7 +66,7 @@ def _figure(sheet: Sheet) -> Figure:
 
 def _panels(figure: Figure, sheet: Sheet, boxes: Sequence[Box], titles: Sequence[str]) -> None:
     """Axes in their boxes, labels on the outer ones only."""
-    first: Any = None
+    first: Axes | None = None
     norm, columns = _shades(sheet), _columns(sheet)
     for place, (panel, box) in enumerate(zip(sheet.panels, boxes)):
         axes = figure.add_axes(box, sharex=first, sharey=first)
@@ -73,6 +77,7 @@ def _panels(figure: Figure, sheet: Sheet, boxes: Sequence[Box], titles: Sequence
         axes.set_xlabel("" if below else sheet.xlabel)
         axes.set_ylabel(sheet.ylabel if place % columns == 0 else "")
         axes.set_title(titles[place], loc="left")
+    assert first is not None  # a sheet has panels
     _limits(first, sheet)
     if _clip_axis(sheet):
         _uses_per_clip(first, sheet)
@@ -80,7 +85,7 @@ def _panels(figure: Figure, sheet: Sheet, boxes: Sequence[Box], titles: Sequence
         _colour_bar(figure, sheet, boxes, norm)
 
 
-def _panel(axes: Axes, panel: Panel, sheet: Sheet, norm: Any) -> None:
+def _panel(axes: Axes, panel: Panel, sheet: Sheet, norm: Normalize | None) -> None:
     """Bands first, then lines; coinciding curves as nested rings, the first one outermost."""
     import matplotlib
 
@@ -100,7 +105,7 @@ def _panel(axes: Axes, panel: Panel, sheet: Sheet, norm: Any) -> None:
         axes.text(0.5, 0.5, "nothing could be sent here", transform=axes.transAxes, ha="center", color="#555555")
 
 
-def _interval(axes: Axes, curve: Curve, colour: Any) -> None:
+def _interval(axes: Axes, curve: Curve, colour: ColorType) -> None:
     """A band along a line, a bar at a lone point."""
     halves = [h if math.isfinite(h) else 0.0 for h in curve.half]
     if not any(halves):
@@ -147,10 +152,10 @@ def _uses_per_clip(axes: Axes, sheet: Sheet) -> None:
 
     pixels = sheet.pixels or 1.0
 
-    def per_clip(x: Any) -> Any:
+    def per_clip(x):
         return x * pixels
 
-    def per_pixel(x: Any) -> Any:
+    def per_pixel(x):
         return x / pixels
 
     top = axes.secondary_xaxis("top", functions=(per_clip, per_pixel))
@@ -161,7 +166,7 @@ def _uses_per_clip(axes: Axes, sheet: Sheet) -> None:
     axes.spines["top"].set_visible(False)
 
 
-def _legend(figure: Figure, sheet: Sheet) -> tuple[Any, float]:
+def _legend(figure: Figure, sheet: Sheet) -> tuple[Legend | None, float]:
     """A legend below the panels, in as many columns as fit, and its height in inches."""
     from matplotlib.lines import Line2D
 
@@ -191,7 +196,7 @@ def _legend(figure: Figure, sheet: Sheet) -> tuple[Any, float]:
     return legend, box.height / figure.dpi + 0.12
 
 
-def _renderer(figure: Figure) -> Any:
+def _renderer(figure: Figure) -> RendererBase:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     return FigureCanvasAgg(figure).get_renderer()
@@ -203,7 +208,7 @@ def _label(curve: Curve) -> str:
     return curve.label + (f" ({'; '.join(marks)})" if marks else "")
 
 
-def _shades(sheet: Sheet) -> Any:
+def _shades(sheet: Sheet) -> Normalize | None:
     """The scale from cost to colour, logarithmic over a factor of three; None without one."""
     from matplotlib.colors import LogNorm, Normalize
 
@@ -216,7 +221,7 @@ def _shades(sheet: Sheet) -> Any:
     return (LogNorm if low > 0 and high > 3 * low else Normalize)(low, high)
 
 
-def _colour_bar(figure: Figure, sheet: Sheet, boxes: Sequence[Box], norm: Any) -> None:
+def _colour_bar(figure: Figure, sheet: Sheet, boxes: Sequence[Box], norm: Normalize) -> None:
     import matplotlib
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import LinearSegmentedColormap

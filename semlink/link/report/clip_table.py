@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from fnmatch import fnmatch
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -209,7 +208,7 @@ def _belongs(theirs: PublishedSpec, cell: Cell) -> bool:
     return same and rate and theirs.frames == cell.frames and fnmatch(cell.clip, theirs.clip)
 
 
-def _plain(value: Any, name: str) -> str:
+def _plain(value: object, name: str) -> str:
     if value is None or value == "":
         return ""
     if isinstance(value, float):

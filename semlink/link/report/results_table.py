@@ -67,7 +67,7 @@ def as_text(rows: Sequence[Row], width: int = 100, metrics: Sequence[Metric] = M
 
 
 def text_of(content: RenderableType, width: int = 100) -> str:
-    """Any rich content as plain text, without colour or trailing blanks; wider than `width` if it must be."""
+    """Rich content as plain text, without colour or trailing blanks; wider than `width` if it must be."""
     import io
 
     from rich.console import Console

@@ -12,10 +12,10 @@ import io
 import json
 import shutil
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 from zipfile import BadZipFile
 
 import numpy as np
@@ -139,7 +139,7 @@ def _packed(picture: Picture) -> JsonDict:
     return {"words": np.array(json.dumps(words))} | {name: a for name, a in arrays.items() if a is not None}
 
 
-def _unpacked(kept: Any) -> Picture:
+def _unpacked(kept: Mapping[str, np.ndarray]) -> Picture:
     words = json.loads(str(kept["words"]))
     if words["format"] != FORMAT:
         raise ValueError("another format")

@@ -19,7 +19,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
 from semlink.errors import ResultsError
 from semlink.files import Json, JsonDict, write_atomic
@@ -122,5 +121,5 @@ def _record(path: Path) -> JsonDict | None:
         return None
 
 
-def _checked(record: Any) -> JsonDict | None:
+def _checked(record: object) -> JsonDict | None:
     return record if isinstance(record, dict) and "row" in record else None

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -40,7 +39,7 @@ class Clips:
     planes: int = 1
     file: Path | None = None
 
-    def __reduce__(self) -> tuple[Any, ...]:
+    def __reduce__(self) -> tuple[object, ...]:
         """Clips in a file travel as its name: whoever unpickles them maps the same pixels."""
         if self.file is None:
             return Clips, (self.names, self.motion, self.frames, self.digest, self.planes)
@@ -113,7 +112,7 @@ def _frames(pixels: Sequence[np.ndarray]) -> tuple[Frames, ...]:
     return tuple(Frames(torch.from_numpy(clip[None])) for clip in pixels)
 
 
-def check_clip(clip: Any, kind: str) -> np.ndarray:
+def check_clip(clip: np.typing.ArrayLike, kind: str) -> np.ndarray:
     """A source's clip as contiguous float32 (t, h, w).
 
     Raises:

@@ -82,6 +82,18 @@ def test_clips_are_the_numbers_behind_the_rows(done):
     assert done.clip_names == ("ramp0", "ramp1") == tuple(dict.fromkeys(clips["clip"]))
 
 
+def test_a_data_frame_is_given_where_pandas_is(done, monkeypatch):
+    class Frames:
+        """What `results` asks of pandas."""
+
+        class DataFrame(dict):
+            from_records = staticmethod(lambda records: ("records", len(records)))
+
+    monkeypatch.setattr("semlink.link.api.results._pandas", lambda: Frames)
+    assert done.table(pandas=True) == ("records", 6)
+    assert list(done.clips(pandas=True)) == list(done.clips(pandas=False))
+
+
 @pytest.mark.parametrize("scheme", ["direct", "coded", "networks"])
 @pytest.mark.parametrize("clip, trial", [(0, 0), ("ramp1", 1)])
 def test_frames_are_those_that_were_scored(done, scheme, clip, trial):

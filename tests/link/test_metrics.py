@@ -186,3 +186,17 @@ def test_an_edit_of_a_metric_makes_its_points_stale(tmp_path):
     before = metric_key("mine.py:sharpness", tmp_path)
     (tmp_path / "mine.py").write_text(MINE + "\n# edited\n")
     assert metric_key("mine.py:sharpness", tmp_path) != before and metric_key("psnr") == "psnr"
+
+
+def test_an_installed_package_offers_a_metric(tmp_path, monkeypatch):
+    """Under the entry point `metric.<name>`; found by name, scored, and named in the list of what is allowed."""
+    (tmp_path / "lab_metrics.py").write_text(MINE)
+    info = tmp_path / "lab-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: lab\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[semlink.blocks]\nmetric.gray-error = lab_metrics:mae\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    psnr, ours = metrics_named(["gray-error"])
+    assert psnr.name == "psnr" and ours.column == "mae" and ours.score(np.zeros((1, 4, 4)), np.ones((1, 4, 4))) == 1.0
+    with pytest.raises(ScenarioError, match="expected one of .*'gray-error'.* did you mean 'psnr'"):
+        semlink.load(yaml.safe_load(TOY), {"metrics": ["psnrr"]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import yaml
@@ -38,6 +40,13 @@ def test_the_first_gap_and_its_neighbours_are_shown(tmp_path):
 def test_nothing_is_drawn_where_all_frames_are_read(tmp_path):
     made(tmp_path, {"kind": "random", "operator": "identity"})
     assert strip_figure(shown_points(tmp_path / "out", "middle")) is None
+
+
+def test_records_of_earlier_versions_say_nothing_of_skipped_frames(tmp_path):
+    made(tmp_path, SKIPPING)
+    shown = shown_points(tmp_path / "out", "middle")
+    old = [replace(p, record={k: v for k, v in p.record.items() if k != "frame_kinds"}) for p in shown]
+    assert strip_figure(old) is None
 
 
 def test_frames_that_are_read_are_exact_and_skipped_ones_stand_apart(tmp_path):

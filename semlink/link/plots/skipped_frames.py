@@ -31,12 +31,12 @@ class Row:
 
 def strip_figure(shown: Sequence[Shown]) -> Figure | None:
     """The frames around the gap; None where no sensor leaves one out."""
-    gaps = [(point, numbers) for point in shown if (numbers := gap(point.record["frame_kinds"]))]
+    gaps = [(point, numbers) for point in shown if (numbers := gap(_kinds(point)))]
     gaps = [(point, numbers) for point, numbers in gaps if point.picture.received is not None]
     if not gaps:
         return None
     first, numbers = gaps[0]
-    kinds = first.record["frame_kinds"]
+    kinds = _kinds(first)
     words = tuple(f"frame {t + 1}{', missing' if kinds[t] == SKIPPED else ''}" for t in numbers)
     rows = [Row("source", _pictures(first.picture, first.picture.source, numbers), words)]
     for point, _ in gaps:
@@ -44,6 +44,11 @@ def strip_figure(shown: Sequence[Shown]) -> Figure | None:
         marks = tuple(f"{psnr[t]:.1f} dB" for t in numbers)
         rows.append(Row(point.scheme, _pictures(point.picture, point.picture.received, numbers), marks))
     return picture(lambda: _figure(rows))
+
+
+def _kinds(point: Shown) -> Sequence[str]:
+    """Whether each frame was read; records of earlier versions do not say, and nothing was skipped then."""
+    return point.record.get("frame_kinds", ())
 
 
 def _pictures(kept: Picture, frames: np.ndarray | None, numbers: Sequence[int]) -> tuple[np.ndarray, ...]:

@@ -58,11 +58,13 @@ class CodecBase(NamedBlock, Codec):
     Attributes:
         gop: frames from one point where decoding can begin to the next; None: the whole clip.
         takes_readings: it codes a sensor's readings, `Measurement.slots` of one clip, in the place of frames.
+        gives_frames: where it takes readings, it decodes to frames at once, so the reconstruction is not asked.
     """
 
     __slots__ = ()
     gop: int | None = None
     takes_readings: bool = False
+    gives_frames: bool = False
 
     def check_sensor(self, sensor: SensorBase, shape: FrameShape) -> None:
         """Refuse a sensor whose readings it cannot code, where it takes readings; by default all can be.

@@ -97,7 +97,13 @@ def check_channel(kind: str, options: Sequence[str], seed: int) -> bool:
 
 
 def train_recipe(
-    recipe: Path, profile: str, out: Path | None, data: Path | None, steps: int | None, fresh: bool
+    recipe: Path,
+    profile: str,
+    out: Path | None,
+    data: Path | None,
+    steps: int | None,
+    minutes: float | None,
+    fresh: bool,
 ) -> None:
     """`semlink train`: run a recipe, or go on with it."""
     from semlink.training.loop import train
@@ -110,7 +116,10 @@ def train_recipe(
         def report(at: Any) -> None:
             bar.update(task, completed=at.step, total=at.steps, description=f"{recipe.stem}, loss {at.loss:.5f}")
 
-        path = train(recipe, profile=profile, out=out, steps=steps, data=data, resume=not fresh, report=report)
+        resume = not fresh
+        path = train(
+            recipe, profile=profile, out=out, steps=steps, minutes=minutes, data=data, resume=resume, report=report
+        )
     sys.stdout.write(f"  {path}\n")
 
 

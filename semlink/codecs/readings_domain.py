@@ -10,7 +10,14 @@ Source: follows from [zhang2024crl, eq. (3)], A A^T = L; the mean is this projec
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import torch
+
+from semlink.blocks import SensorBase
+from semlink.errors import InterfaceError
+from semlink.payload import FrameShape
 
 MEAN_INTENSITY = 0.45
 
@@ -36,3 +43,26 @@ def taken(counts: torch.Tensor, num_slots: int) -> torch.Tensor:
 def exposure_length(counts: torch.Tensor, num_slots: int) -> torch.Tensor:
     """Frames that one reading of each pixel sums: 2 num_slots / count, (h, w)."""
     return 2 * num_slots / counts.clamp_min(1)
+
+
+def check_trained_sensor(
+    weights: str, facts: Mapping[str, Any], want: torch.Tensor, sensor: SensorBase, shape: FrameShape
+) -> None:
+    """Refuse a sensor whose readings the networks of `weights` were not trained for.
+
+    Args:
+        facts: what their card says of clips and sensor.
+        want: the ratio map (h, w) that they were trained for.
+    Raises:
+        InterfaceError: another ratio map, another number of frames, or an aperture.
+    """
+    if shape.t != facts["num_frames"]:
+        raise InterfaceError(f"codec {weights!r}: clips of {shape.t} frames; allowed: {facts['num_frames']}")
+    have = sensor.counts(shape)
+    if have is None or sensor.masked:
+        raise InterfaceError(f"codec {weights!r}: takes readings of a programmable sensor without aperture")
+    if not torch.equal(have, want):
+        raise InterfaceError(
+            f"codec {weights!r}: the sensor's ratio map has mean {float(have.float().mean()):g} measurements; "
+            f"allowed: the one it was trained for, {facts['sensor']}"
+        )

@@ -26,17 +26,21 @@ class TaskAwareSpec(CodecSpec):
 
     kind: Literal["task-aware"]
     weights: str = Field(description="by name, see `semlink weights`")
+    architecture: Literal["tokens", "published"] | None = Field(None, description="default: that of the weights")
     slices: Annotated[int, Field(ge=1, le=16)] | None = Field(
-        None, description="bands of rows that decode alone; default: one to four, more at finer q"
+        None, description="bands of rows that decode alone; default: one; published: one to four, more at finer q"
     )
     thrift: Annotated[float, Field(ge=0, le=1)] = Field(
-        0.0, description="squared error, in quantiser steps, that saving a bit is worth; 0 rounds to the nearest"
+        0.0, description="published: squared error, in quantiser steps, that saving a bit is worth; 0 rounds"
+    )
+    search: Annotated[int, Field(ge=0, le=1000)] = Field(
+        0, description="tokens: steps in which the transmitter looks for better latents"
     )
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
-        from semlink.codecs.task_aware.codec import TaskAwareCodec
+        from semlink.codecs.tokens.choice import task_aware_codec
 
-        return TaskAwareCodec(self.weights, self.slices, self.thrift)
+        return task_aware_codec(self.weights, self.architecture, self.slices, self.thrift, self.search)
 
 
 class CompressAISpec(CodecSpec):

@@ -23,7 +23,7 @@ from semlink.training.loss_curves import Curves
 from semlink.training.model_card import load_into, save_weights
 from semlink.training.recipe import Profile, Recipe, load_recipe
 from semlink.training.state import RunState
-from semlink.training.task import Task, build_task, sampler_of, shipped_part, trained_part
+from semlink.training.task import Task, begin, build_task, sampler_of, shipped_part, trained_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +43,7 @@ def train(
     profile: str = "cpu",
     out: str | Path | None = None,
     steps: int | None = None,
+    minutes: float | None = None,
     data: str | Path | None = None,
     resume: bool = True,
     device: str | None = None,
@@ -54,6 +55,8 @@ def train(
         profile: which of the recipe's profiles.
         out: folder of the run; default `runs/<recipe name>`.
         steps: instead of the profile's; the schedule follows.
+        minutes: the run ends after so much time, all its sessions together, if not after its steps; the schedule
+            ends then too, so the last weights are good ones.
         data: data root, a folder of clips or stills, or a pack; default the
             environment's SEMLINK_DATA, then ../shared/data.
         resume: go on from a checkpoint in `out`; False starts anew.
@@ -70,17 +73,27 @@ def train(
     folder = Path(out) if out is not None else Path("runs") / recipe.name
     task = build_task(recipe.task, recipe.model, recipe.options)
     pack = find_material(recipe.data, data)
-    run = _Run(recipe, chosen, task, pack, folder, _device(device))
+    run = _Run(recipe, chosen, task, pack, folder, _device(device), math.inf if minutes is None else 60 * minutes)
     return run.go(resume=resume, report=report or (lambda progress: None))
 
 
 class _Run:
     """One run: what `train` holds while it works."""
 
-    def __init__(self, recipe: Recipe, profile: Profile, task: Task, pack: Pack, folder: Path, device: torch.device):
+    def __init__(
+        self,
+        recipe: Recipe,
+        profile: Profile,
+        task: Task,
+        pack: Pack,
+        folder: Path,
+        device: torch.device,
+        seconds: float,
+    ) -> None:
+        self.seconds = seconds
         self.recipe, self.profile, self.task, self.folder, self.device = recipe, profile, task, folder, device
         self.pack = pack
-        self.sampler = sampler_of(task, pack, replace(recipe.clips, crop=profile.crop), recipe.seed)
+        self.sampler = sampler_of(task, pack, replace(recipe.clips, crop=profile.crop), recipe.seed, device)
         self.held_out = self.sampler.held_out(profile.validation_crop).to(device)
         self.facts = {"recipe": recipe.digest, "profile": _profile_facts(profile), "data": pack.digest}
         self.state = self._fresh()
@@ -90,17 +103,18 @@ class _Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         resumed = resume and self.state.load(self.folder, self.facts)
         curves = Curves(self.folder, keep_below=self.state.step if resumed else 0)
-        first, started = self.state.step, time.monotonic()
-        while self.state.step < self.profile.steps:
+        last = self.state.step >= self.profile.steps
+        while not last:
+            started = time.monotonic()
             loss, figures = self._step()
-            done, step = self.state.step - first, self.state.step
-            last = step == self.profile.steps
+            step = self.state.step
+            self.state.seconds += time.monotonic() - started
+            last = step == self.profile.steps or self.state.seconds >= self.seconds
             if last or step % self.profile.validate_every == 0:
                 figures |= self._validate()
             if last or step % self.profile.log_every == 0 or step % self.profile.validate_every == 0:
                 curves.add(step, loss, figures)
-                left = (time.monotonic() - started) / done * (self.profile.steps - step)
-                report(Progress(step, self.profile.steps, loss, left, figures))
+                report(Progress(step, self.profile.steps, loss, self._left(), figures))
             if last or step % self.profile.checkpoint_every == 0:
                 curves.save()
                 self.state.save(self.folder, self.facts)
@@ -123,7 +137,7 @@ class _Run:
                 f"{self.folder}: loss {loss.item():.4g}, gradient norm {norm.item():.4g} at step {step}; "
                 "the last good checkpoint is kept; lower optimiser.learning_rate"
             )
-        rate = _schedule(step, self.profile.steps, spec.warmup, spec.final_share)
+        rate = _schedule(step, self.profile.steps, spec.warmup, spec.final_share, self.state.seconds / self.seconds)
         for optimiser in self.state.optimisers:
             for group in optimiser.param_groups:
                 group["lr"] = rate * group["initial_lr"]
@@ -131,6 +145,11 @@ class _Run:
         _move_average(self.state.average, self.state.model, min(spec.average, (1 + step) / (10 + step)))
         self.state.step += 1
         return loss.item(), figures
+
+    def _left(self) -> float:
+        """Seconds to the end, at the mean pace so far."""
+        step = max(1, self.state.step)
+        return min(self.state.seconds / step * (self.profile.steps - step), self.seconds - self.state.seconds)
 
     @torch.no_grad()
     def _validate(self) -> dict[str, float]:
@@ -144,6 +163,8 @@ class _Run:
             torch.manual_seed(self.recipe.seed)
             shipped = self.task.build()
             model = trained_part(self.task, shipped)
+        if not self.recipe.start.weights:
+            begin(self.task, shipped, self.sampler)
         if self.recipe.start.weights:
             load_into(shipped, self.recipe.start.weights, skip=self.recipe.start.skip)
         model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -167,18 +188,22 @@ class _Run:
         )
 
 
-def _schedule(step: int, steps: int, warmup: int, final_share: float) -> float:
-    """Linear warm-up, then half a cosine down to `final_share`."""
+def _schedule(step: int, steps: int, warmup: int, final_share: float, spent: float = 0.0) -> float:
+    """Linear warm-up, then half a cosine down to `final_share` when the steps or the time, of which `spent`, end."""
     rising = min(1.0, (step + 1) / max(1, min(warmup, steps // 4)))
-    along = min(1.0, step / max(1, steps))
+    along = min(1.0, max(step / max(1, steps), spent))
     return rising * (final_share + (1 - final_share) * 0.5 * (1 + math.cos(math.pi * along)))
 
 
 @torch.no_grad()
 def _move_average(average: nn.Module, model: nn.Module, keep: float) -> None:
     as_is = getattr(model, "unaveraged", ())  # parts whose average would mean nothing
-    for (name, slow), fast in zip(average.named_parameters(), model.parameters()):
-        slow.lerp_(fast, 1.0 if as_is and name.startswith(as_is) else 1 - keep)
+    pairs = list(zip(average.named_parameters(), model.parameters()))
+    copied = [(slow, fast) for (name, slow), fast in pairs if as_is and name.startswith(as_is)]
+    moved = [(slow, fast) for (name, slow), fast in pairs if not (as_is and name.startswith(as_is))]
+    for slow, fast in copied:
+        slow.copy_(fast)
+    torch._foreach_lerp_([slow for slow, _ in moved], [fast for _, fast in moved], 1 - keep)
     for kept, newest in zip(average.buffers(), model.buffers()):
         kept.copy_(newest)
 

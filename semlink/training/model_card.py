@@ -19,8 +19,9 @@ from safetensors.torch import save_file
 from torch import nn
 
 from semlink.errors import ModelError
-from semlink.training.task import Task, build_task
+from semlink.training.task import Task, build_task, stored_narrow
 from semlink.weights.cards import card_path, file_digest, find_weights, read_card, shipped_names
+from semlink.weights.narrow import SCALE, narrow
 from semlink.weights.tensors import fill, load_verified, probe_facts, read_tensors
 
 if TYPE_CHECKING:
@@ -39,8 +40,9 @@ def save_weights(
     steps: int,
     last: Mapping[str, float],
 ) -> Path:
-    """Write `model` as half-precision safetensors with its card; `model` itself takes on the stored values."""
-    save_file({key: _half(value) for key, value in model.state_dict().items()}, str(path))
+    """Write `model` in half precision, or a byte a weight, with its card; `model` itself takes on the stored values."""
+    tensors = narrow(model.state_dict()) if stored_narrow(task) else model.state_dict()
+    save_file({key: _stored(key, value) for key, value in tensors.items()}, str(path))
     fill(model, read_tensors(path), path)
     card = {
         "name": recipe.name,
@@ -132,9 +134,9 @@ def _probe(task: Task, model: nn.Module) -> torch.Tensor:
     return task.probe(model)
 
 
-def _half(value: torch.Tensor) -> torch.Tensor:
+def _stored(name: str, value: torch.Tensor) -> torch.Tensor:
     value = value.detach().cpu().contiguous()
-    return value.half() if value.is_floating_point() else value
+    return value.half() if value.is_floating_point() and not name.endswith(SCALE) else value
 
 
 def _versions() -> dict[str, str]:

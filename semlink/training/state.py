@@ -31,6 +31,7 @@ class RunState:
     average: nn.Module
     optimisers: Sequence[torch.optim.Optimizer]
     step: int = 0
+    seconds: float = 0.0  # spent in steps, by all sessions of the run
 
     def save(self, folder: Path, facts: Mapping[str, Any]) -> None:
         """Write step and tensors; an interrupted write leaves the previous state whole."""
@@ -41,7 +42,7 @@ class RunState:
                 for key, value in entries.items():
                     if value is not None:
                         tensors[f"optimiser.{number}.{index}.{key}"] = torch.as_tensor(value)
-        meta = {"step": self.step, **facts}
+        meta = {"step": self.step, "seconds": self.seconds, **facts}
         written = folder / f"{_FILE}.new"
         copies = {
             key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()
@@ -72,7 +73,7 @@ class RunState:
         self.average.load_state_dict(_below(tensors, "average."))
         for number, optimiser in enumerate(self.optimisers):
             _load_optimiser(optimiser, _below(tensors, f"optimiser.{number}."))
-        self.step = int(meta["step"])
+        self.step, self.seconds = int(meta["step"]), float(meta.get("seconds", 0.0))
         return True
 
 

@@ -29,6 +29,7 @@ TASKS: Mapping[str, str] = {
     "semantic": "semlink.training.tasks.semantic:SemanticTask",
     "delta_sigma": "semlink.training.tasks.delta_sigma:DeltaSigmaTask",
     "generator": "semlink.training.tasks.generator:GeneratorTask",
+    "token_compression": "semlink.training.tokens.task:TokenCompressionTask",
 }
 
 
@@ -39,6 +40,8 @@ class Task(Protocol):
 
     - `sampler(pack, settings, seed)`: an own `Sampler` instead of the one of clips; `loss` and `validate` then get
       what it draws;
+    - `begin(model, sampler)`: sets what a fresh model begins with from what the sampler draws;
+    - `stored_narrow`, true: weights are stored in a byte each, see `semlink.weights.narrow`;
     - `with_helpers(model)`: a module around the model of `build` that the loop trains instead, for what is learned
       beside the model and not shipped; its attribute `shipped` is the model.
     """
@@ -87,11 +90,18 @@ class Sampler(Protocol):
         ...
 
 
-def sampler_of(task: Any, pack: Pack, settings: ClipSettings, seed: int) -> Sampler:
-    """The task's own sampler, or the one of clips."""
+def sampler_of(task: Any, pack: Pack, settings: ClipSettings, seed: int, device: torch.device) -> Sampler:
+    """The task's own sampler, or the one of clips; where it can draw on the device, it does."""
     from semlink.training.data.clip_sampler import ClipSampler
 
-    return getattr(task, "sampler", ClipSampler)(pack, settings, seed)
+    sampler = getattr(task, "sampler", ClipSampler)(pack, settings, seed)
+    return sampler.on(device) if hasattr(sampler, "on") else sampler
+
+
+def begin(task: Any, model: nn.Module, sampler: Sampler) -> None:
+    """What the task sets from its material before the first step, if anything."""
+    if hasattr(task, "begin"):
+        task.begin(model, sampler)
 
 
 def trained_part(task: Any, model: nn.Module) -> nn.Module:
@@ -102,6 +112,11 @@ def trained_part(task: Any, model: nn.Module) -> nn.Module:
 def shipped_part(trained: Any) -> nn.Module:
     """The model within what the loop trains."""
     return getattr(trained, "shipped", trained)
+
+
+def stored_narrow(task: Any) -> bool:
+    """Whether the task's weights take a byte each in their file."""
+    return bool(getattr(task, "stored_narrow", False))
 
 
 def build_task(name: str, model: Mapping[str, Any], options: Mapping[str, Any]) -> Task:

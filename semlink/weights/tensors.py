@@ -19,6 +19,7 @@ from torch import nn
 
 from semlink.errors import ModelError
 from semlink.weights.cards import file_digest
+from semlink.weights.narrow import widen
 
 PROBE_TOLERANCE = 5e-3
 
@@ -34,7 +35,7 @@ def read_tensors(path: Path, card: Mapping[str, Any] | None = None) -> dict[str,
     if card is not None and file_digest(path) != card["weights_sha256"]:
         raise ModelError(f"{path}: the weights are not those of the card; fetch both again")
     try:
-        return load_file(str(path))
+        return widen(load_file(str(path)))
     except (SafetensorError, OSError) as why:
         raise ModelError(f"{path}: cannot be read as safetensors ({why})") from why
 

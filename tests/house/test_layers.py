@@ -39,13 +39,20 @@ ORDER = {
     "semlink.sensing": ("total_variation | sources", "block_cs | programmable | random_projections", "specs"),
     "semlink.sensing.sources": ("clips, motion", "files", "synthetic"),
     "semlink.codecs": (
-        "entropy, rate_search, readings_domain, readings_klt",
+        "entropy, rate_search, readings_domain, readings_klt, token_readings",
         "packetization",
         "analogue | delta_sigma | latent_codec | semantic | task_aware | video",
-        "projections",
+        "projections | tokens",
         "specs",
     ),
-    "semlink.training": ("data", "recipe", "task", "tasks", "loop, evaluate, loss_curves, state, model_card"),
+    "semlink.training": (
+        "data, muon",
+        "recipe",
+        "task",
+        "tasks",
+        "tokens",
+        "loop, evaluate, loss_curves, state, model_card, compact_pack",
+    ),
     "semlink.link": (
         "metrics",
         "citations | results",

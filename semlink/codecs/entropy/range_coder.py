@@ -18,7 +18,7 @@ from functools import cache
 import constriction
 import numpy as np
 
-__all__ = ["ModelTable", "Reader", "Writer", "gaussian_tables", "table_bits"]
+__all__ = ["FAIR", "ModelTable", "Reader", "Writer", "gamma_code", "gaussian_tables", "read_gamma", "table_bits"]
 
 SCALE_BOTTOM = 0.11
 SCALES_PER_OCTAVE = 5.5
@@ -26,8 +26,8 @@ NUM_SCALES = 64  # up to 0.11 * 2^(63 / 5.5) = 308
 LEAST = 2.0**-22  # probability of any table entry
 GRAIN = 2.0**30  # probabilities are rounded to multiples of its inverse, away from the last bits of erf
 FARTHEST = 2**15  # magnitude of a value; larger ones are cut
-_GAMMA_BITS = 17
-_FAIR = constriction.stream.model.Uniform(2)
+GAMMA_BITS = 17
+FAIR = constriction.stream.model.Uniform(2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ class Writer:
             index = _indices(values[here], model)
             self._coder.encode(index.astype(np.int32), _categorical(model.probabilities.tobytes()))
             for value in values[here][index == model.escape]:
-                self._coder.encode(_gamma(int(value)), _FAIR)
+                self._coder.encode(gamma_code(int(value)), FAIR)
 
     def bytes(self) -> bytes:
         """All that was coded."""
@@ -93,7 +93,7 @@ class Reader:
         index = self._coder.decode(_categorical(model.probabilities.tobytes()), count).astype(np.int64)
         found = index + model.low
         for place in np.flatnonzero(index == model.escape):
-            found[place] = _read_gamma(lambda: int(self._coder.decode(_FAIR)))
+            found[place] = read_gamma(lambda: int(self._coder.decode(FAIR)))
         return found
 
 
@@ -105,7 +105,7 @@ def table_bits(values: np.ndarray, tables: np.ndarray, models: Sequence[ModelTab
         model = models[number]
         index = _indices(values[here], model)
         total -= float(np.log2(model.probabilities[index]).sum())
-        total += sum(len(_gamma(int(value))) for value in values[here][index == model.escape])
+        total += sum(len(gamma_code(int(value))) for value in values[here][index == model.escape])
     return total
 
 
@@ -141,16 +141,16 @@ def _categorical(probabilities: bytes) -> constriction.stream.model.Categorical:
     return constriction.stream.model.Categorical(np.frombuffer(probabilities, np.float64), perfect=False)
 
 
-def _gamma(value: int) -> np.ndarray:
+def gamma_code(value: int) -> np.ndarray:
     """Elias gamma of a whole number, positive and negative in turn: so many zeros, then the number with its bits."""
     whole = 2 * value if value > 0 else 1 - 2 * value
     bits = [int(bit) for bit in f"{whole:b}"]
     return np.array([0] * (len(bits) - 1) + bits, np.int32)
 
 
-def _read_gamma(bit: Callable[[], int]) -> int:
+def read_gamma(bit: Callable[[], int]) -> int:
     zeros = 0
-    while zeros < _GAMMA_BITS and not bit():
+    while zeros < GAMMA_BITS and not bit():
         zeros += 1
     whole = 1
     for _ in range(zeros):

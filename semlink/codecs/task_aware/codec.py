@@ -24,7 +24,7 @@ from semlink.blocks import CodecBase, SensorBase
 from semlink.codecs.entropy.range_coder import FARTHEST, Reader, Writer, gaussian_tables
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.rate_search import Knob, best_under
-from semlink.codecs.readings_domain import denormalise_readings, normalise_readings
+from semlink.codecs.readings_domain import check_trained_sensor, denormalise_readings, normalise_readings
 from semlink.codecs.task_aware.integer_hyperprior import ExactHyper, Expected, channel_tables
 from semlink.codecs.task_aware.latent_context import Stage
 from semlink.codecs.task_aware.networks import KNOB_STEPS, CodecSizes, TaskAwareNet, probe
@@ -81,18 +81,7 @@ class TaskAwareCodec(CodecBase):
         Raises:
             InterfaceError: another ratio map, another number of frames, or an aperture.
         """
-        if shape.t != self.facts["num_frames"]:
-            raise InterfaceError(
-                f"codec {self.weights!r}: clips of {shape.t} frames; allowed: {self.facts['num_frames']}"
-            )
-        have, want = sensor.counts(shape), self.counts(shape)
-        if have is None or sensor.masked:
-            raise InterfaceError(f"codec {self.weights!r}: takes readings of a programmable sensor without aperture")
-        if not torch.equal(have, want):
-            raise InterfaceError(
-                f"codec {self.weights!r}: the sensor's ratio map has mean {float(have.float().mean()):g} measurements; "
-                f"allowed: the one it was trained for, {self.facts['sensor']}"
-            )
+        check_trained_sensor(self.weights, self.facts, self.counts(shape), sensor, shape)
 
     def encode(self, slots: np.ndarray, *, max_bytes: int) -> tuple[Packet, ...]:
         """The best packets for readings (T/2, h, w) whose framed size is at most `max_bytes`.

@@ -51,14 +51,25 @@ class ReadingsView:
         return self.camera.reconstructor.reconstruct(Measurement(decoded.pixels, counts, shape))
 
 
+@dataclass(frozen=True, slots=True)
+class ReadingsToFramesView(ReadingsView):
+    """The transmitter codes readings; the codec's decoder writes frames itself."""
+
+    def restored(self, decoded: Frames, shape: FrameShape) -> Frames:
+        return decoded
+
+
 def seen_by(camera: Camera | None, codec: CodecBase, scheme: Scheme) -> Scheme:
     """`scheme` behind its sensor, if it has one: on readings if its codec takes them, else on reconstructed frames.
 
     Raises:
         ScenarioError: its codec takes readings, and there is no sensor.
     """
+    if camera is not None and not codec.takes_readings:
+        return behind(ReconstructedView(camera), scheme)
     if camera is not None:
-        return behind(ReadingsView(camera, codec) if codec.takes_readings else ReconstructedView(camera), scheme)
+        view = ReadingsToFramesView if codec.gives_frames else ReadingsView
+        return behind(view(camera, codec), scheme)
     if codec.takes_readings:
         raise ScenarioError("codec: takes the readings of a sensor; give the scheme a sensor and a reconstruction")
     return scheme

@@ -18,6 +18,7 @@ import numpy as np
 
 from semlink.errors import SourceError, TrainingError
 from semlink.sensing.sources.files.image_stack import is_stack, read_stack
+from semlink.training.data.jpeg_frames import pixels_of
 
 VIDEO_SUFFIXES = frozenset({".mkv", ".mp4", ".avi", ".mov", ".webm", ".y4m"})
 STILL_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
@@ -75,7 +76,7 @@ def save_pack(pack: Pack, path: str | Path) -> None:
 
 
 def load_pack(path: str | Path) -> Pack:
-    """Read what `save_pack` wrote.
+    """Read what `save_pack` wrote, or `save_compact`.
 
     Raises:
         TrainingError: not a pack.
@@ -84,7 +85,8 @@ def load_pack(path: str | Path) -> Pack:
         with np.load(path, allow_pickle=False) as file:
             shapes = tuple(_shape(row) for row in file["shapes"])
             names, held_out = tuple(map(str, file["names"])), tuple(map(bool, file["held_out"]))
-            return Pack(names, shapes, held_out, file["pixels"], str(file["terms"]))
+            pixels = pixels_of(file["jpeg"].tobytes(), file["sizes"]) if "jpeg" in file else file["pixels"]
+            return Pack(names, shapes, held_out, pixels, str(file["terms"]))
     except (OSError, KeyError, ValueError) as why:
         raise TrainingError(f"{path}: not a training pack ({why}); allowed: a file written by packing") from why
 

@@ -1,0 +1,95 @@
+"""Whole latents to bytes and back, each under the table of its scale and of the fraction of its mean.
+
+Latents of one scale are coded together, each with its own row of probabilities;
+a value beyond its table follows as the Elias gamma code of `range_coding`.
+
+Source: constriction's range coder.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import constriction
+import numpy as np
+
+from semlink.codecs.entropy.range_coder import FAIR, FARTHEST, gamma_code, read_gamma
+from semlink.codecs.tokens.logistic_tables import reach, split_means, tables
+
+_ROWS = constriction.stream.model.Categorical(perfect=False)  # a row of probabilities for every value
+
+
+class LatentWriter:
+    """Takes latents and gives bytes."""
+
+    def __init__(self) -> None:
+        self._coder = constriction.stream.queue.RangeEncoder()
+
+    def put(self, values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> None:
+        """Code whole `values` with means in 1/32 step and numbers of scales, all of one shape."""
+        whole, fraction = split_means(mean.ravel())
+        residual = values.ravel().astype(np.int64) - whole
+        for number, here in scale_groups(scale):
+            index = _indices(residual[here], number)
+            self._coder.encode(index.astype(np.int32), _ROWS, tables(number)[fraction[here]])
+            for value in residual[here][index == _escape(number)]:
+                self._coder.encode(gamma_code(int(value)), FAIR)
+
+    def bytes(self) -> bytes:
+        """All that was coded."""
+        return self._coder.get_compressed().astype(">u4").tobytes().rstrip(b"\0")
+
+
+class LatentReader:
+    """Takes bytes and gives the latents back; from damaged bytes others, never an error."""
+
+    def __init__(self, data: bytes) -> None:
+        words = np.frombuffer(data + bytes(-len(data) % 4), ">u4").astype(np.uint32)
+        self._coder = constriction.stream.queue.RangeDecoder(words)
+
+    def take(self, mean: np.ndarray, scale: np.ndarray) -> np.ndarray:
+        """The next whole values, of the shape of `mean`."""
+        whole, fraction = split_means(mean.ravel())
+        residual = np.zeros(whole.shape, np.int64)
+        try:
+            for number, here in scale_groups(scale):
+                residual[here] = self._residuals(number, fraction[here])
+        except AssertionError:  # how constriction says that no encoder wrote this
+            pass
+        return np.clip(residual + whole, -FARTHEST, FARTHEST).reshape(mean.shape)
+
+    def _residuals(self, number: int, fraction: np.ndarray) -> np.ndarray:
+        index = self._coder.decode(_ROWS, tables(number)[fraction]).astype(np.int64)
+        found = index - reach(number)
+        for place in np.flatnonzero(index == _escape(number)):
+            found[place] = read_gamma(lambda: int(self._coder.decode(FAIR)))
+        return found
+
+
+def coded_bits(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> float:
+    """Bits that a writer should take, but for its last word: -sum log2 p."""
+    whole, fraction = split_means(mean.ravel())
+    residual = values.ravel().astype(np.int64) - whole
+    total = 0.0
+    for number, here in scale_groups(scale):
+        index = _indices(residual[here], number)
+        total -= float(np.log2(tables(number)[fraction[here], index]).sum())
+        total += sum(len(gamma_code(int(value))) for value in residual[here][index == _escape(number)])
+    return total
+
+
+def scale_groups(scale: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
+    """(scale, places of the values that it codes), in the order of coding."""
+    flat = scale.ravel()
+    order = np.argsort(flat, kind="stable")
+    numbers, starts = np.unique(flat[order], return_index=True)
+    return zip(map(int, numbers), np.split(order, starts[1:]))
+
+
+def _escape(number: int) -> int:
+    return 2 * reach(number) + 1
+
+
+def _indices(residual: np.ndarray, number: int) -> np.ndarray:
+    index = residual + reach(number)
+    return np.where((index < 0) | (index >= _escape(number)), _escape(number), index)

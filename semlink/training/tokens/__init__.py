@@ -1,0 +1,1 @@
+"""Training the code of tokens: its clips, its linear beginning, what is minimised."""

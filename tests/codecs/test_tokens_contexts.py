@@ -17,6 +17,7 @@ from semlink.codecs.tokens.latent_coding import LatentReader, LatentWriter, code
 from semlink.codecs.tokens.loaded import log_gains
 from semlink.codecs.tokens.logistic_tables import (
     BOTTOM,
+    GRAIN,
     MEAN_ONE,
     NUM_SCALES,
     SCALES_PER_FACTOR,
@@ -231,3 +232,20 @@ def test_any_latents_come_back():
     data = writer.bytes()
     assert np.array_equal(LatentReader(data).take(mean, scale), values)
     assert 8 * len(data) == pytest.approx(coded_bits(values, mean, scale), rel=0.01)
+
+
+def test_no_table_hangs_on_the_last_bits_of_exp():
+    """Every entry is further from a tie than a hundred units in the last place of what it is made of."""
+    nearest = np.inf
+    for number in range(NUM_SCALES):
+        far, width = reach(number), scale_of(number)
+        offsets = np.arange(-far, far + 1) - ((np.arange(32.0) - 16) / 32)[:, None]
+        off = np.abs(offsets)
+        above = 1 / (1 + np.exp(((off - 0.5) / width).clip(None, 700)))
+        mass = above - 1 / (1 + np.exp(((off + 0.5) / width).clip(None, 700)))
+        other = (1 - mass.sum(1, keepdims=True)).clip(2.0**-22)
+        whole = np.concatenate((mass.clip(2.0**-22), other), 1)
+        scaled = whole / whole.sum(1, keepdims=True) * GRAIN
+        unit = 1.1e-16 * GRAIN * np.concatenate((above, np.ones((32, 1))), 1)
+        nearest = min(nearest, float((np.abs(scaled - np.floor(scaled) - 0.5) / unit).min()))
+    assert nearest > 100

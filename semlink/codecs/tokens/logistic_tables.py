@@ -21,7 +21,7 @@ NUM_SCALES = 77  # up to ln 5.5, 245
 TAIL = 11.0  # how many scales a table reaches from the mean; what is beyond is coded as another value
 MOST_REACH = 255
 LEAST = 2.0**-22
-GRAIN = 2.0**30  # probabilities are rounded to multiples of its inverse, away from the last bits of exp
+GRAIN = 2.0**28  # probabilities are rounded to multiples of its inverse; no entry is near a tie, see the tests
 
 
 def scale_numbers(log_scale: np.ndarray) -> np.ndarray:

@@ -11,8 +11,8 @@ from semlink.codecs.tokens.loaded import LoadedTokens
 from semlink.codecs.tokens.networks import MOST_KNOB
 from semlink.codecs.tokens.search import searched
 
-SEARCH_GAIN = 5  # steps of the knob that searched latents are usually worth
-MOST_SEARCHES = 3
+SEARCH_STEP = 1  # how much finer than plain rounding the search begins
+MOST_SEARCHES = 2
 
 
 class Scene:
@@ -52,7 +52,7 @@ class Scene:
         knob = finest_under(lambda at: self._bytes(self.rounded(at), at, bands), num_bytes, MOST_KNOB, start)
         if not self.search:
             return knob
-        start = min(knob + SEARCH_GAIN, MOST_KNOB)
+        start = min(knob + SEARCH_STEP, MOST_KNOB)
         size = lambda at: self._bytes(self.latents(at), at, bands)  # noqa: E731
         return finest_under(size, num_bytes, MOST_KNOB, start, most_looks=MOST_SEARCHES)
 

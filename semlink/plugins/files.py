@@ -35,10 +35,10 @@ def load_class(kind: str, interface: str, *, folder: Path | None = None) -> Any:
     module = (_file_module if module_name.endswith(".py") else _module)(module_name, interface, folder)
     found = vars(module).get(class_name)
     if found is None:
-        classes = sorted(n for n, v in vars(module).items() if inspect.isclass(v) and v.__module__ == module.__name__)
-        raise UnknownBlock(
-            f"{interface}: {module_name} has no {class_name!r}; it defines {', '.join(classes) or 'no class'}"
-        )
+        sort = inspect.isroutine if interface == "metric" else inspect.isclass
+        own = sorted(n for n, v in vars(module).items() if sort(v) and v.__module__ == module.__name__)
+        none = "no function" if interface == "metric" else "no class"
+        raise UnknownBlock(f"{interface}: {module_name} has no {class_name!r}; it defines {', '.join(own) or none}")
     return found
 
 

@@ -304,7 +304,11 @@ def test_a_disk_that_fills_up_leaves_no_half_written_point(place):
     )
     line = refused(Done(done.returncode, done.stdout, done.stderr))
     assert line.startswith("semlink: results/bad/") and "cannot be written (file too large)" in line
-    assert not list(place.glob("results/**/*.json")) and not list(place.glob("results/**/*.npz")) and not list(place.glob("results/**/*.tmp"))
+    assert (
+        not list(place.glob("results/**/*.json"))
+        and not list(place.glob("results/**/*.npz"))
+        and not list(place.glob("results/**/*.tmp"))
+    )
 
 
 def test_frames_of_a_size_that_the_codec_pads_come_back_in_their_own(place):

@@ -161,7 +161,8 @@ def test_an_edited_user_class_is_computed_again(tmp_path, monkeypatch, form):
 def test_a_record_carries_commit_and_revisions(tmp_path):
     made = job(tmp_path)
     run(made)
-    records = [made.results.read(key) for key in made.results.keys()]
+    kept = made.results.keys()
+    records = [made.results.read(key) for key in kept]
     assert {record["versions"]["commit"] for record in records} == {commit()}
     told = [record["revisions"] for record in records]
     assert all(found["channel"] == 1 for found in told)

@@ -48,6 +48,7 @@ class Sender:
         places = {self._place(point): point for point in grid(self.runner.scenario)}
         place = the_one(places, wanted)
         number = self._number(clip)
+        self._check_trial(place, trial)
         with one_thread():
             pixels = self._sent(places[place], number, trial)
         self._check(place, number, trial, pixels)
@@ -76,6 +77,13 @@ class Sender:
                 f"{self.run.folder}: the clip now arrives with {now:.2f} dB, and was scored with {scored[trial]:.2f}; "
                 "the source, a plug-in or the version of semlink has changed since the run"
             )
+
+    def _check_trial(self, place: Place, trial: int) -> None:
+        """Refuse a trial that the run did not make."""
+        made = [p.row.trials for p in self.run.points if place_of(p.row) == place and p.clips]
+        trials = made[0] if made else 0
+        if not isinstance(trial, int) or not 0 <= trial < (trials or 0):
+            raise ScenarioError(f"trial: got {trial!r}; the run has trials 0 to {(trials or 0) - 1} of this point")
 
     def _place(self, point: GridPoint) -> Place:
         scenario = self.runner.scenario

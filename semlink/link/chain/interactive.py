@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from semlink.link.chain.link import Link, Outcome
 
 MOST_BURSTS = 1000
+MOST_SILENCES = 16
 TAIL = 32
 """Symbols at the end of a burst that the echoes of the next one may still change."""
 SAME = 1e-3
@@ -110,6 +111,7 @@ def run_bursts(
             break
         if len(past) == MOST_BURSTS:
             raise InterfaceError(f"{scheme.name} wants more than {MOST_BURSTS} bursts for one clip")
+        _refuse_endless_silence(scheme, past, flow)
         air, received = air.carry(flow, budget)
         bursts.append(Burst(_marked(received, opening), opening))
         past.append(SentBurst(_length(flow), opening, _answer(receiver, bursts, agreement)))
@@ -120,6 +122,15 @@ def run_bursts(
     genie = sorted({name for burst in bursts for name in burst.received.genie})
     ledger, said = air.samples.ledger, tuple(p.feedback for p in past)
     return Outcome(delivered.frames, ledger, delivered.blocks, delivered.lost, tuple(genie), said)
+
+
+def _refuse_endless_silence(scheme: InteractiveBase, past: Sequence[SentBurst], flow: Flow[Symbols]) -> None:
+    """Empty bursts one after the other tell nobody anything: the scheme has lost its end."""
+    recent = [burst.symbols for burst in past[-MOST_SILENCES:]] + [_length(flow)]
+    if len(recent) > MOST_SILENCES and not any(recent):
+        raise InterfaceError(
+            f"{scheme.name}.next_burst sent {len(recent)} empty bursts in a row; return None when all is said"
+        )
 
 
 def check_same_beginning(now: torch.Tensor, before: torch.Tensor, channel: str) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Real
 
 from semlink.blocks import BoundBase, ChannelBase, CodecBase, PacketStore, RateBoundBase
 from semlink.codecs.packetization import framed_size
-from semlink.errors import Infeasible
+from semlink.errors import Infeasible, InterfaceError
 from semlink.ledger import Charge, Ledger
 from semlink.link.schemes.digital.packets import coded
 from semlink.payload import Agreement, Frames, FrameShape, as_frames, only_clip
@@ -36,4 +39,11 @@ class BoundScheme(BoundBase):
             packets = coded(self.codec, clip, self.streams, rate=point.rate)
         uses = self.bound.uses(framed_size(packets) * 8, point.snr_db, channel)
         decoded = self.codec.decode(packets, agreement.frames)
-        return as_frames(decoded), Ledger().spend(Charge("link/bound", "payload", uses))
+        return as_frames(decoded), Ledger().spend(Charge("link/bound", "payload", _exact(uses, self.bound.name)))
+
+
+def _exact(uses: float | Fraction, bound: str) -> Fraction:
+    """Channel uses as the ledger counts them; a bound may give any real number."""
+    if not (isinstance(uses, Real) and math.isfinite(uses) and uses >= 0):
+        raise InterfaceError(f"bound {bound}: uses(bits, snr_db, channel) gave {uses!r}; need a finite number >= 0")
+    return uses if isinstance(uses, Fraction) else Fraction(float(uses))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from fractions import Fraction
 from importlib.metadata import version
 
@@ -9,6 +10,7 @@ import numpy as np
 
 from semlink.blocks import CodecBase, PacketStore
 from semlink.caching import digest_of
+from semlink.errors import InterfaceError
 from semlink.ledger import Charge, Ledger, rebook_payload
 from semlink.payload import Packet
 
@@ -45,3 +47,18 @@ def split_header(ledger: Ledger, packets: tuple[Packet, ...], bits_per_symbol: i
             Charge("codecs/packets", "header", charge.symbols - data),
         ),
     )
+
+
+def check_blocks(blocks: Sequence[bytes | None], sizes: Sequence[int], coding: str) -> None:
+    """Make sure that a coding hands on every transport block, each of its size or lost.
+
+    Raises:
+        InterfaceError: it does not.
+    """
+    if len(blocks) != len(sizes):
+        raise InterfaceError(
+            f"coding {coding}: receive gave {len(blocks)} blocks; need {len(sizes)}, None for lost ones"
+        )
+    for number, (block, size) in enumerate(zip(blocks, sizes)):
+        if block is not None and len(block) != size:
+            raise InterfaceError(f"coding {coding}: block {number} of receive has {len(block)} bytes; need {size}")

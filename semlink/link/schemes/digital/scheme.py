@@ -12,7 +12,7 @@ from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
 from semlink.flow import Flow
 from semlink.link.schemes.digital.mcs_search import best_choice
-from semlink.link.schemes.digital.packets import coded, split_header
+from semlink.link.schemes.digital.packets import check_blocks, coded, split_header
 from semlink.payload import (
     Agreement,
     Delivered,
@@ -72,7 +72,9 @@ class DigitalScheme(OneWayBase):
         return Flow(flow.payload, split_header(flow.ledger, packets, coding.bits_per_symbol))
 
     def receive(self, received: Received, agreement: Agreement) -> Delivered:
-        blocks = self._coding(agreement).receive(received)
+        coding = self._coding(agreement)
+        blocks = coding.receive(received)
+        check_blocks(blocks, coding.block_sizes(received.iq.shape[1]), coding.name)
         arrived = join(blocks)
         frames = self.decoded.get(
             digest_of(*[p.data for p in arrived], [p.time for p in arrived], agreement.frames),

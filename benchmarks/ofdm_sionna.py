@@ -7,7 +7,7 @@ resource grid, its frequency-domain channel, its LS estimator with linear
 interpolation (or perfect CSI), its LMMSE equaliser, demapper, LDPC encoder and
 decoder (20 iterations of its default rule). Ours is bits to bits: transport
 block with CRC, LDPC, QAM, samples with cyclic prefix through the delay line,
-LS or LMMSE estimate from the same pilots, one-tap equaliser, max-log demapper,
+LS or LMMSE estimate from the same pilots, one-tap equaliser, demapper,
 layered decoder. The code words have the same length and the same information
 bits, CRC included; both links meet the same paths, slot by slot. Prints block
 error rates, and the SNR at 0.1 by interpolation with a 95 % bootstrap

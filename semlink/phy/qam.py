@@ -10,14 +10,16 @@ Source: [3gpp38211, 5.1].
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 from numba import njit
 
 from semlink.errors import ChannelFault
+from semlink.phy.soft_demapping import demap_bpsk, demap_exact, demap_max_log
 
+Demapper = Literal["exact", "max-log"]
 MODULATIONS = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8, "1024qam": 10}
-_BLOCK = 64  # symbols worked on side by side
 
 
 def map_bits(bits: np.ndarray, bits_per_symbol: int) -> np.ndarray:
@@ -31,7 +33,9 @@ def map_bits(bits: np.ndarray, bits_per_symbol: int) -> np.ndarray:
     return iq.reshape(*bits.shape[:-1], -1)
 
 
-def demap(iq: np.ndarray, noise_var: np.ndarray | float, bits_per_symbol: int, *, exact: bool = False) -> np.ndarray:
+def demap(
+    iq: np.ndarray, noise_var: np.ndarray | float, bits_per_symbol: int, *, demapper: Demapper = "exact"
+) -> np.ndarray:
     """LLRs of the sent bits: complex64 (..., n) to float32 (..., n * bits_per_symbol).
 
     Args:
@@ -39,7 +43,8 @@ def demap(iq: np.ndarray, noise_var: np.ndarray | float, bits_per_symbol: int, *
         noise_var: E|w|^2 of each symbol, broadcast to `iq`; where it is
             infinite nothing arrived and the LLRs are 0.
         bits_per_symbol: of the constellation, see `MODULATIONS`.
-        exact: sum over all symbols instead of taking the nearest (max-log).
+        demapper: `exact` sums over all symbols, which is what an LLR means; `max-log` compares the nearest
+            symbol of either kind, half the work, and 0.1 to 0.6 dB worse at low rates from 16-QAM on.
     Raises:
         ValueError: a noise variance that is negative or NaN.
         ChannelFault: a symbol that is not a number.
@@ -49,10 +54,10 @@ def demap(iq: np.ndarray, noise_var: np.ndarray | float, bits_per_symbol: int, *
     flat = np.ascontiguousarray(iq, np.complex64).reshape(-1)
     llr = np.empty((flat.size, bits_per_symbol), np.float32)
     if bits_per_symbol == 1:
-        _demap_bpsk(flat, weight, llr)
+        demap_bpsk(flat, weight, llr)
     else:
-        levels = pam_levels(bits_per_symbol // 2)
-        (_demap_exact if exact else _demap_max_log)(flat.view(np.float32).reshape(-1, 2), weight, levels, llr)
+        kernel = demap_exact if demapper == "exact" and bits_per_symbol > 2 else demap_max_log
+        kernel(flat.view(np.float32).reshape(-1, 2), weight, pam_levels(bits_per_symbol // 2), llr)
     if not np.isfinite(llr.sum(dtype=np.float64)):
         raise ChannelFault(f"symbol {_first_fault(llr)} to demap is not finite; the channel must return numbers")
     return llr.reshape(*iq.shape[:-1], -1)
@@ -111,63 +116,3 @@ def _map(labels, points, iq):
         for i in range(labels.shape[1]):
             label = label << 1 | labels[s, i]
         iq[s] = points[label]
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _demap_bpsk(iq, weight, llr):
-    for s in range(len(iq)):
-        scale = weight[s] * np.float32(2 * np.sqrt(2.0))
-        llr[s, 0] = scale * (iq[s].real + iq[s].imag) if scale > 0 else np.float32(0)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _demap_max_log(parts, weight, levels, llr):
-    """Nearest level with the bit 1 against nearest with 0, |y|^2 dropped from both distances."""
-    num_bits = llr.shape[1] // 2
-    zero, one, y = np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32), np.empty(_BLOCK, np.float32)
-    for s0 in range(0, len(parts), _BLOCK):
-        n = min(_BLOCK, len(parts) - s0)
-        for part in range(2):
-            for i in range(n):
-                y[i] = parts[s0 + i, part]
-            for j in range(num_bits):
-                zero[:] = np.float32(np.inf)
-                one[:] = np.float32(np.inf)
-                for label in range(len(levels)):
-                    slope = np.float32(-2) * levels[label]
-                    offset = levels[label] * levels[label]
-                    side = one if label >> (num_bits - 1 - j) & 1 else zero
-                    for i in range(_BLOCK):
-                        side[i] = min(side[i], offset + slope * y[i])
-                for i in range(n):
-                    w = weight[s0 + i]
-                    llr[s0 + i, 2 * j + part] = w * (one[i] - zero[i]) if w > 0 else np.float32(0)
-
-
-@njit(cache=True, nogil=True, error_model="numpy")
-def _demap_exact(parts, weight, levels, llr):
-    """Sums of likelihoods, each taken relative to the nearest level."""
-    num_bits = llr.shape[1] // 2
-    metric = np.empty(len(levels), np.float64)
-    for s in range(len(parts)):
-        w = np.float64(weight[s])
-        for part in range(2):
-            y = np.float64(parts[s, part])
-            for label in range(len(levels)):
-                metric[label] = -w * (y - levels[label]) ** 2
-            for j in range(num_bits):
-                mask = 1 << (num_bits - 1 - j)
-                best0 = best1 = -np.inf
-                for label in range(len(levels)):
-                    if label & mask:
-                        best1 = max(best1, metric[label])
-                    else:
-                        best0 = max(best0, metric[label])
-                sum0 = sum1 = 0.0
-                for label in range(len(levels)):
-                    if label & mask:
-                        sum1 += np.exp(metric[label] - best1)
-                    else:
-                        sum0 += np.exp(metric[label] - best0)
-                value = best0 - best1 + np.log(sum0) - np.log(sum1)
-                llr[s, 2 * j + part] = np.float32(value) if w > 0 else np.float32(0)

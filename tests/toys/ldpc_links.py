@@ -11,7 +11,7 @@ from semlink.phy.coding.rate_matching import sent_positions
 from semlink.phy.ldpc.base_graph import choose_base_graph
 from semlink.phy.ldpc.code import LdpcCode
 from semlink.phy.ldpc.encoder import encode
-from semlink.phy.qam import demap, map_bits
+from semlink.phy.qam import Demapper, demap, map_bits
 from semlink.units import noise_var_from_snr
 
 
@@ -51,11 +51,11 @@ class CodedLink:
         np.add.at(out, (slice(None), self.positions), llr)
         return out
 
-    def heard(self, num: int, snr_db: float, rng: np.random.Generator, *, exact: bool = False):
+    def heard(self, num: int, snr_db: float, rng: np.random.Generator, *, demapper: Demapper = "exact"):
         """Random information and the soft buffers of its blocks after white noise."""
         bits, wire = self.coded(num, rng)
         noise_var = noise_var_from_snr(snr_db)
         iq = map_bits(wire, self.bits_per_symbol)
         pairs = rng.standard_normal((*iq.shape, 2), dtype=np.float32) * np.float32(math.sqrt(noise_var / 2))
-        llr = demap(iq + pairs.view(np.complex64)[..., 0], noise_var, self.bits_per_symbol, exact=exact)
+        llr = demap(iq + pairs.view(np.complex64)[..., 0], noise_var, self.bits_per_symbol, demapper=demapper)
         return bits, self.buffers(llr)

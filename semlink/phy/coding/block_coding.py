@@ -24,7 +24,7 @@ from semlink.ledger import Charge
 from semlink.payload import Received, Symbols
 from semlink.phy.coding.crc import attach_crc, check_crc, crc_length
 from semlink.phy.coding.scrambling import gold_sequence, scrambling_state
-from semlink.phy.qam import demap, map_bits
+from semlink.phy.qam import Demapper, demap, map_bits
 
 MIN_ROOM_BYTES = 4
 
@@ -64,11 +64,12 @@ class Cut:
 class BlockCoding(CodingBase):
     """What all digital codings share; a subclass says rate, overhead and code.
 
-    Subclasses are frozen dataclasses with `bits_per_symbol` and `block_bits`.
+    Subclasses are frozen dataclasses with `bits_per_symbol`, `block_bits` and `demapper`.
     """
 
     __slots__ = ()
     block_bits: int
+    demapper: Demapper
 
     def block_size_of(self, symbols: int) -> int:
         """Data bytes in a block of `symbols` channel uses."""
@@ -126,6 +127,10 @@ class BlockCoding(CodingBase):
             Charge(self.name, "parity", uses - payload - crc),
         )
 
+    def soft_bits(self, iq: np.ndarray, noise_var: np.ndarray | float) -> np.ndarray:
+        """LLRs of the coded bits, positive for 0: complex64 (..., n) to float32 (..., n * bits_per_symbol)."""
+        return demap(iq, noise_var, self.bits_per_symbol, demapper=self.demapper)
+
     def receive(self, received: Received) -> tuple[bytes | None, ...]:
         """The blocks that passed their CRC, None for the others."""
         iq = received.iq.detach().cpu().numpy()
@@ -135,7 +140,7 @@ class BlockCoding(CodingBase):
         for cut in self.cuts(iq.shape[-1]):
             stop = start + cut.count * cut.symbols
             shape = (cut.count, cut.symbols)
-            llr = demap(iq[0, start:stop].reshape(shape), noise[0, start:stop].reshape(shape), self.bits_per_symbol)
+            llr = self.soft_bits(iq[0, start:stop].reshape(shape), noise[0, start:stop].reshape(shape))
             code = self.code_for(cut.room, cut.symbols)
             bits, good = code.decide(llr)
             rows = np.packbits(bits, axis=1)
@@ -171,6 +176,7 @@ class UncodedCoding(BlockCoding):
 
     bits_per_symbol: int
     block_bits: int = 2048
+    demapper: Demapper = "exact"
     name = "phy/uncoded"
     code_rate = 1.0
 

@@ -19,6 +19,7 @@ import numpy as np
 
 from semlink.phy.coding.block_coding import CRC_BITS, BlockCode, BlockCoding, pad_to, scrambled
 from semlink.phy.coding.crc import attach_crc, check_crc
+from semlink.phy.qam import Demapper
 
 MEMORY = 6
 GENERATORS = (0o133, 0o171)
@@ -41,6 +42,7 @@ class ConvolutionalCoding(BlockCoding):
     bits_per_symbol: int
     rate: float = 0.5
     block_bits: int = 2048
+    demapper: Demapper = "exact"
     name = "phy/convolutional"
 
     def __post_init__(self) -> None:

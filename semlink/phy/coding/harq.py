@@ -25,7 +25,7 @@ from semlink.ledger import Charge
 from semlink.payload import Received, Symbols
 from semlink.phy.coding.block_coding import Cut, looks_all_zero
 from semlink.phy.coding.ldpc_coding import LdpcCoding
-from semlink.phy.qam import demap, map_bits
+from semlink.phy.qam import map_bits
 
 __all__ = ["Combining", "SoftBlocks", "combined", "nothing_heard", "repeat", "symbols_of", "version"]
 
@@ -101,7 +101,7 @@ def combined(soft: SoftBlocks, received: Received, blocks: Sequence[int], rv: in
         part = iq[0, start:stop], noise[0, start:stop]
         if part[0].size != shape[0] * shape[1]:
             break
-        llr = demap(part[0].reshape(shape), part[1].reshape(shape), soft.coding.bits_per_symbol)
+        llr = soft.coding.soft_bits(part[0].reshape(shape), part[1].reshape(shape))
         block = soft.coding.transport_block(cut.room, cut.symbols)
         known = [buffer for n in numbers if (buffer := buffers[n]) is not None]
         onto = np.stack(known) if known else None  # blocks of one repeat share their past

@@ -11,6 +11,7 @@ from semlink.phy.coding.block_coding import BlockCode, BlockCoding
 from semlink.phy.coding.segmentation import segment
 from semlink.phy.coding.transport_block import TransportBlock
 from semlink.phy.ldpc.decoder import Backend
+from semlink.phy.qam import Demapper
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,7 @@ class LdpcCoding(BlockCoding):
     block_bits: int = 8192
     iterations: int = 20
     backend: Backend = "auto"
+    demapper: Demapper = "exact"
     name = "phy/ldpc"
 
     @property

@@ -12,7 +12,7 @@ from semlink.feedback import HIGHEST_DB, LOWEST_DB
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.coding.block_coding import efficiency
 from semlink.phy.coding.ldpc_coding import LdpcCoding
-from semlink.phy.qam import demap, map_bits
+from semlink.phy.qam import map_bits
 from semlink.seeds import Seeds
 from semlink.units import noise_var_from_snr, to_db
 
@@ -46,10 +46,10 @@ def block_error_rate(coding: LdpcCoding, symbols: int, snr_db: float, blocks: in
     block = coding.transport_block(room, symbols)
     data = np.frombuffer(seeds.numpy("link/thresholds").bytes(blocks * room), np.uint8).reshape(blocks, room)
     coded = block.encode(np.unpackbits(data, axis=1))
-    return 1 - float(block.decode(_noisy_llr(coded, coding.bits_per_symbol, snr_db, seeds)).ok.mean())
+    return 1 - float(block.decode(_noisy_llr(coded, coding, snr_db, seeds)).ok.mean())
 
 
-def _noisy_llr(coded: np.ndarray, bits_per_symbol: int, snr_db: float, seeds: Seeds) -> np.ndarray:
-    iq = map_bits(coded, bits_per_symbol)
+def _noisy_llr(coded: np.ndarray, coding: LdpcCoding, snr_db: float, seeds: Seeds) -> np.ndarray:
+    iq = map_bits(coded, coding.bits_per_symbol)
     heard = Awgn()(torch.from_numpy(iq.reshape(1, -1)), snr_db, seeds).iq.numpy().reshape(iq.shape)
-    return demap(heard, noise_var_from_snr(snr_db), bits_per_symbol)
+    return coding.soft_bits(heard, noise_var_from_snr(snr_db))

@@ -165,9 +165,9 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """What a scheme fixed before the run; a scheme with more to fix has a subclass of its own.
+    """What a scheme fixed before the run; a scheme with more to fix has a subclass of its own, a frozen dataclass.
 
-    Plain picklable values, never a clip.
+    Plain data, as `semlink.plain_data` says, and never anything of a clip.
 
     Attributes:
         note: what a reader of the row should know, written into its `note`.
@@ -257,6 +257,11 @@ def is_per_symbol(value: Any, total: int) -> bool:
     import torch
 
     return isinstance(value, torch.Tensor) and value.ndim == 2 and value.shape[1] == total
+
+
+def copy_of(frames: Frames) -> Frames:
+    """The same pixels, which may be changed without changing these."""
+    return Frames(frames.pixels.clone())
 
 
 def only_clip(frames: Frames) -> np.ndarray:

@@ -8,7 +8,6 @@ whole decibels.
 
 from __future__ import annotations
 
-import pickle
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -16,16 +15,18 @@ from typing import TYPE_CHECKING
 import torch
 
 from semlink.blocks import InteractiveBase, is_interactive
-from semlink.errors import BoundaryError, InterfaceError
-from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
+from semlink.errors import InterfaceError
+from semlink.feedback import Burst, BurstContext, SentBurst
 from semlink.flow import Flow
 from semlink.ledger import ledger_of
-from semlink.link.chain.air import as_delivered
-from semlink.link.chain.referee import check_antenna, check_frames
-from semlink.payload import Agreement, ChannelOutput, Delivered, Frames, Received, Symbols, part_of
+from semlink.link.chain.air import made_of, said_by
+from semlink.link.chain.boundary.audit import audit_interactive, decoy_for
+from semlink.link.chain.referee import check_antenna, check_frames, check_plain
+from semlink.payload import Agreement, ChannelOutput, Frames, Received, Symbols, copy_of, part_of
 from semlink.phy.channels.output import check_channel_output
 from semlink.phy.effective_snr import whole_db
 from semlink.phy.waveforms.pilots import probe
+from semlink.plain_data import from_bytes, to_bytes
 from semlink.seeds import Seeds
 
 if TYPE_CHECKING:
@@ -93,12 +94,20 @@ class Air:
 
 
 def run_bursts(
-    link: Link, clip: Frames, agreement: Agreement, seeds: Seeds, *, budget: int | None = None, audit: bool = False
+    link: Link,
+    clip: Frames,
+    agreement: Agreement,
+    seeds: Seeds,
+    *,
+    budget: int | None = None,
+    audit: bool = False,
+    decoy: Frames | None = None,
 ) -> Outcome:
     """Send one clip with a feedback scheme; arguments and errors as `chain.run_clip`."""
     from semlink.link.chain.link import Outcome
 
     silence = Flow(Symbols(torch.zeros(1, 0, dtype=torch.complex64)))
+    agreed = to_bytes(agreement, "Agreement")
     air = Air(link, agreement.point.snr_db, seeds, silence, silence)
     past: list[SentBurst] = []
     bursts: list[Burst] = []
@@ -106,21 +115,22 @@ def run_bursts(
     assert is_interactive(scheme) and is_interactive(receiver)
     while True:
         opening = _opening(air, scheme, agreement, past, budget)
-        flow = scheme.next_burst(clip, agreement, seeds, tuple(past), opening)
+        flow = scheme.next_burst(copy_of(clip), from_bytes(agreed), replace(seeds), tuple(past), opening)
         if flow is None:
             break
+        check_plain(flow)
         if len(past) == MOST_BURSTS:
             raise InterfaceError(f"{scheme.name} wants more than {MOST_BURSTS} bursts for one clip")
         _refuse_endless_silence(scheme, past, flow)
         air, received = air.carry(flow, budget)
         bursts.append(Burst(_marked(received, opening), opening))
-        past.append(SentBurst(_length(flow), opening, _answer(receiver, bursts, agreement)))
-    delivered = _decoded(receiver, bursts, agreement)
+        past.append(SentBurst(_length(flow), opening, said_by(receiver, bursts, agreement)))
+    delivered = made_of(receiver, bursts, agreement)
     check_frames(delivered.frames, clip)
-    if audit:
-        _audit_receiver_independence(link, clip, agreement, seeds, past, bursts, delivered)
-    genie = sorted({name for burst in bursts for name in burst.received.genie})
     ledger, said = air.samples.ledger, tuple(p.feedback for p in past)
+    if audit:
+        audit_interactive(link, decoy_for(clip, decoy), bursts, said, agreed, seeds, delivered)
+    genie = sorted({name for burst in bursts for name in burst.received.genie})
     return Outcome(delivered.frames, ledger, delivered.blocks, delivered.lost, tuple(genie), said)
 
 
@@ -165,42 +175,6 @@ def _marked(received: Received, opening: BurstContext) -> Received:
     if opening.snr_ahead_db is None:
         return received
     return replace(received, genie={**received.genie, "snr_ahead": opening.snr_ahead_db})
-
-
-def _answer(receiver: InteractiveBase, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
-    """Feedback made from copies, and itself a copy."""
-    feedback = receiver.listen(*pickle.loads(pickle.dumps((tuple(bursts), agreement))))
-    if not isinstance(feedback, Feedback):
-        raise InterfaceError(f"{receiver.name}.listen returned {type(feedback).__name__}; need Feedback")
-    acks = tuple(bool(ack) for ack in feedback.acks)
-    return Feedback(acks, None if feedback.snr_db is None else int(feedback.snr_db))
-
-
-def _decoded(receiver: InteractiveBase, bursts: Sequence[Burst], agreement: Agreement) -> Delivered:
-    return as_delivered(receiver.receive(*pickle.loads(pickle.dumps((tuple(bursts), agreement)))))
-
-
-def _audit_receiver_independence(
-    link: Link,
-    clip: Frames,
-    agreement: Agreement,
-    seeds: Seeds,
-    past: Sequence[SentBurst],
-    bursts: Sequence[Burst],
-    first: Delivered,
-) -> None:
-    """Begin to send a decoy, then let a fresh receiver answer and decode the same bursts again."""
-    transmitter, fresh = link.transmitter, pickle.loads(pickle.dumps(link.receiver))
-    assert is_interactive(transmitter) and is_interactive(fresh)
-    decoy = Frames(1.0 - clip.pixels.flip(-1))
-    transmitter.next_burst(decoy, agreement, seeds, (), past[0].opening if past else BurstContext())
-    answers = [_answer(fresh, bursts[: number + 1], agreement) for number in range(len(bursts))]
-    again = _decoded(fresh, bursts, agreement)
-    if answers != [p.feedback for p in past] or not torch.equal(again.frames.pixels, first.frames.pixels):
-        raise BoundaryError(
-            "the receiver gave other answers or frames for the same bursts after another clip was begun; "
-            "it uses something that did not reach its antenna"
-        )
 
 
 def _joined(before: Flow[Symbols], after: Flow[Symbols]) -> Flow[Symbols]:

@@ -10,6 +10,7 @@ from semlink.errors import InterfaceError, ScenarioError
 from semlink.feedback import Feedback
 from semlink.files import Json
 from semlink.ledger import Ledger
+from semlink.link.chain.boundary.fresh_end import FreshEnd
 from semlink.payload import Agreement, ChannelOutput, Frames, FrameShape, Point
 from semlink.plugins import adapted
 from semlink.seeds import Seeds
@@ -35,6 +36,8 @@ class Link:
     Blocks that inherit from no base of `semlink.blocks` are fitted to theirs.
     A scheme that sends nothing may do without a channel.
 
+    Attributes:
+        fresh: the receiver's end as it was before anything was sent.
     Raises:
         InterfaceError: a block lacks a method.
     """
@@ -43,6 +46,7 @@ class Link:
     receiver: Scheme
     waveform: WaveformBase
     channel: ChannelBase
+    fresh: FreshEnd = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         fitted = {
@@ -53,6 +57,7 @@ class Link:
         }
         for part, block in fitted.items():
             object.__setattr__(self, part, block)
+        object.__setattr__(self, "fresh", FreshEnd.of(self.receiver, self.waveform))
         if self.channel.name == NoChannel.name and not self.is_sensing:
             raise ScenarioError(f"scheme {self.transmitter.name} sends symbols, and no channel is given")
 

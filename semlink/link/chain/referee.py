@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import torch
 
 from semlink.errors import BudgetExceeded, InterfaceError, LedgerMismatch
 from semlink.flow import Flow
+from semlink.ledger import Charge, Ledger
 from semlink.payload import Frames, Symbols
 
 POWER_SIGMAS = 6.0
@@ -38,6 +41,37 @@ def check_antenna(air: Flow[Symbols], budget: int | None) -> None:
     allowed = 1 + POWER_SIGMAS * POWER_SPREAD / max(sent, 1) ** 0.5 + POWER_SLACK
     if bool((power.mean(dim=1) > allowed).any()):
         raise LedgerMismatch(f"average power at the antenna is {float(power.mean(dim=1).max()):.3f}, allowed is 1")
+
+
+def check_plain(flow: Flow[Symbols]) -> None:
+    """Make sure that symbols and ledger are what they say: a class of a user's own could say and carry anything.
+
+    Raises:
+        InterfaceError: an envelope, a tensor, a ledger or a charge of another class.
+    """
+    check_tensor(flow.payload.iq, "symbols")
+    parts: list[tuple[object, tuple[type, ...]]] = [
+        (flow, (Flow,)),
+        (flow.payload, (Symbols,)),
+        (flow.ledger, (Ledger,)),
+        *((charge, (Charge,)) for charge in flow.ledger.charges),
+        *((charge.symbols, (int, Fraction)) for charge in flow.ledger.charges),
+    ]
+    for part, allowed in parts:
+        if type(part) not in allowed:
+            raise InterfaceError(
+                f"the transmitter gave {type(part).__name__}; need {' or '.join(k.__name__ for k in allowed)} itself"
+            )
+
+
+def check_tensor(tensor: object, what: str) -> None:
+    """Make sure that a tensor is of torch's own class, which carries numbers and nothing else.
+
+    Raises:
+        InterfaceError: it is not.
+    """
+    if type(tensor) is not torch.Tensor:
+        raise InterfaceError(f"{what} as {type(tensor).__name__}; need a torch.Tensor itself")
 
 
 def check_frames(frames: object, clip: Frames) -> None:

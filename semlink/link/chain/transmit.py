@@ -1,27 +1,37 @@
 """One clip from the source to the receiver's frames.
 
 The transmitter and the receiver are separate instances. What passes between
-them goes through the channel or was agreed on before; the boundary is crossed
-as a pickle, so that no object can be shared by accident.
+them goes through the channel or was agreed on before. Each is given its own
+copies of clip, agreement and seeds, so nothing that one of them changes reaches the other,
+the channel or the score.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from semlink.blocks import Progress, is_bound, is_interactive, is_one_way, is_sensing
 from semlink.ledger import Ledger
-from semlink.link.chain.air import over_the_air, receive_alone
-from semlink.link.chain.audit import audit_receiver_independence
+from semlink.link.chain.air import arrived, receive_alone
+from semlink.link.chain.boundary.audit import audit_one_way, decoy_for
 from semlink.link.chain.interactive import run_bursts
 from semlink.link.chain.link import Link, Outcome
-from semlink.link.chain.referee import check_frames
-from semlink.payload import Agreement, Frames
+from semlink.link.chain.referee import check_frames, check_plain
+from semlink.payload import Agreement, Frames, copy_of
+from semlink.plain_data import from_bytes, to_bytes
 from semlink.seeds import Seeds
 
 
 def run_clip(
-    link: Link, clip: Frames, agreement: Agreement, seeds: Seeds, *, budget: int | None = None, audit: bool = False
+    link: Link,
+    clip: Frames,
+    agreement: Agreement,
+    seeds: Seeds,
+    *,
+    budget: int | None = None,
+    audit: bool = False,
+    decoy: Frames | None = None,
 ) -> Outcome:
     """Send one clip over the link.
 
@@ -29,6 +39,7 @@ def run_clip(
         clip: (1, t, h, w).
         budget: channel uses that may reach the antenna, pilots included.
         audit: also prove that the receiver depends on nothing but what it received.
+        decoy: the clip that is sent for that; default: the negative, mirrored.
     Raises:
         LedgerMismatch, BudgetExceeded: the antenna and the ledger disagree.
         ChannelFault: the channel's output cannot be true.
@@ -38,25 +49,29 @@ def run_clip(
     if is_sensing(scheme):
         return sense_clips(link, [clip], agreement, [seeds])[0]
     if is_bound(scheme):
-        return Outcome(*scheme.ideal(clip, agreement, link.channel, seeds))
+        return Outcome(*scheme.ideal(copy_of(clip), agreement, link.channel, seeds))
     if is_interactive(scheme):
-        return run_bursts(link, clip, agreement, seeds, budget=budget, audit=audit)
-    return _send_once(link, clip, agreement, seeds, budget=budget, audit=audit)
+        return run_bursts(link, clip, agreement, seeds, budget=budget, audit=audit, decoy=decoy)
+    return _send_once(link, clip, agreement, seeds, budget, decoy_for(clip, decoy) if audit else None)
 
 
 def _send_once(
-    link: Link, clip: Frames, agreement: Agreement, seeds: Seeds, *, budget: int | None, audit: bool
+    link: Link, clip: Frames, agreement: Agreement, seeds: Seeds, budget: int | None, decoy: Frames | None
 ) -> Outcome:
     """The way of most schemes: symbols, channel, frames."""
     transmitter, receiver = link.transmitter, link.receiver
     assert is_one_way(transmitter) and is_one_way(receiver)
-    flow = transmitter.transmit(clip, agreement, seeds)
-    air, received = over_the_air(link, flow, agreement.point.snr_db, seeds, budget)
-    delivered = receive_alone(receiver, received, agreement)
+    agreed, snr_db = to_bytes(agreement, "Agreement"), agreement.point.snr_db
+    flow = transmitter.transmit(copy_of(clip), from_bytes(agreed), replace(seeds))
+    check_plain(flow)
+    arrival = arrived(link.waveform, link.channel, flow, snr_db, seeds, budget)
+    delivered = receive_alone(receiver, arrival.received, agreement)
     check_frames(delivered.frames, clip)
-    if audit:
-        audit_receiver_independence(link, clip, received, agreement, seeds, delivered)
-    return Outcome(delivered.frames, air.ledger, delivered.blocks, delivered.lost, tuple(received.genie))
+    if decoy is not None:
+        audit_one_way(link, decoy, arrival.heard, flow.payload.iq.shape[1], agreed, seeds, delivered)
+    return Outcome(
+        delivered.frames, arrival.air.ledger, delivered.blocks, delivered.lost, tuple(arrival.received.genie)
+    )
 
 
 def sense_clips(
@@ -69,5 +84,5 @@ def sense_clips(
     """What a scheme that sends nothing makes of clips (1, t, h, w), each with its own seeds."""
     scheme = link.transmitter
     assert is_sensing(scheme)
-    sensed = scheme.sense(clips, agreement, seeds, progress)
+    sensed = scheme.sense([copy_of(clip) for clip in clips], agreement, seeds, progress)
     return [Outcome(clip.frames, Ledger(), diagnostics=clip.diagnostics) for clip in sensed]

@@ -23,7 +23,7 @@ from semlink.files import Json, JsonDict, reason_of, write_atomic
 
 CURVES = "curves.csv"
 TEXTS = ("scheme", "channel", "genie", "note")
-COUNTS = ("trials", "clips", "seed")
+COUNTS = ("trials", "clips", "seed", "agreement_bytes")
 DECIMALS = {
     "channel_uses": 2,
     "payload": 2,
@@ -52,6 +52,8 @@ class Row:
     over trials with the clips held fixed (noise), `psnr_clips_ci95` that of
     the mean over clips (content). `genie` names the knowledge that no
     receiver could have, comma-separated; `bound` marks an idealised curve.
+    `agreement_bytes` is the size of what both ends knew beforehand, `choice_bits`
+    what of it the clips had a part in.
     """
 
     scheme: str
@@ -84,6 +86,8 @@ class Row:
     bler_ci95_high: float | None = None
     outage: float | None = None
     bound: bool = False
+    agreement_bytes: int | None = None
+    choice_bits: float | None = None
     extra: Json = field(default_factory=lambda: MappingProxyType({}))
 
     @property

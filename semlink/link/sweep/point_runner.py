@@ -12,6 +12,7 @@ from semlink.blocks import ChannelBase, WaveformBase
 from semlink.caching import Memo, digest_of
 from semlink.errors import Infeasible, SemlinkError
 from semlink.files import JsonDict
+from semlink.link.chain.boundary.settle import Question, Settled, settled
 from semlink.link.chain.calibration import LinkCalibration, calibration_root
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.transmit import run_clip, sense_clips
@@ -28,6 +29,7 @@ from semlink.link.sweep.record import note_of, record_of
 from semlink.link.sweep.shown import picture_of
 from semlink.link.sweep.trials import StopRule, repeat
 from semlink.payload import Agreement
+from semlink.plain_data import to_bytes
 from semlink.seeds import Seeds
 from semlink.spec import BuildContext
 
@@ -124,14 +126,17 @@ class PointRunner:
         link = self.link(task.point)
         about = (self.scenario, self.clips, self.metrics, link, task.point)
         sensed: float | None = None
+        made: Settled | None = None
         try:
-            agreed, budget = self.agree(link, task.point)
+            made, budget = self.settle(link, task.point)
+            agreed = made.agreement
             sensed = link.measurements_per_pixel(agreed)
             sent = self._sent(link, agreed, budget)
         except Infeasible as reason:
-            return Finished(record_of(*about, [], sensed=sensed, note=f"infeasible: {reason}"), self._shown(task))
+            note = f"infeasible: {reason}"
+            return Finished(record_of(*about, [], sensed=sensed, note=note, settled=made), self._shown(task))
         note = "" if link.is_bound else note_of(agreed, sent.trials)
-        record = record_of(*about, sent.trials, genie=sorted(sent.genie), sensed=sensed, note=note)
+        record = record_of(*about, sent.trials, genie=sorted(sent.genie), sensed=sensed, note=note, settled=made)
         return Finished(record, self._shown(task, agreed, sent.first))
 
     def _sent(self, link: Link, agreed: Agreement, budget: int | None) -> Sent:
@@ -146,7 +151,7 @@ class PointRunner:
 
         def one_trial(trial: int) -> list[ClipTrial]:
             scores = []
-            for number, outcome in enumerate(self.trial(link, agreed, budget, trial)):
+            for number, outcome in enumerate(self.trial(link, agreed, budget, trial, audited)):
                 if trial == number == 0:
                     first.append(outcome)
                 genie.update(outcome.genie)
@@ -154,6 +159,7 @@ class PointRunner:
             return scores
 
         certain = link.is_certain(agreed)
+        audited = self._audited(agreed, 1 if certain else rule.min)
         stop = StopRule(1, 1, 1.0) if certain else StopRule(rule.min, rule.max, rule.ci_halfwidth_db)
         return Sent(repeat(one_trial, stop), genie, first[0])
 
@@ -176,6 +182,16 @@ class PointRunner:
         Raises:
             Infeasible: the scheme finds no room there.
         """
+        made, budget = self.settle(link, point)
+        return made.agreement, budget
+
+    def settle(self, link: Link, point: GridPoint) -> tuple[Settled, int | None]:
+        """The agreement with what it takes from the clips, and the antenna's budget in channel uses.
+
+        Raises:
+            Infeasible: the scheme finds no room there.
+            BoundaryError, InterfaceError: it holds what an agreement may not hold.
+        """
         shape = self.clips.frames[0].shape
         budget = None if point.budget is None else int(point.budget * shape.num_pixels + 1e-9)
         if budget == 0:
@@ -184,11 +200,22 @@ class PointRunner:
         calibration = LinkCalibration(
             link, self.clips.frames, calibration_root(self.scenario.seed), snr_db, self.deliveries, (point.channel,)
         )
-        return link.transmitter.agree(shape, link.point(snr_db, budget, point.rate), calibration), budget
+        question = Question(shape, link.point(snr_db, budget, point.rate))
+        return settled(link, question, calibration), budget
 
-    def trial(self, link: Link, agreed: Agreement, budget: int | None, trial: int) -> Iterator[Outcome]:
+    def _audited(self, agreed: Agreement, trials: int) -> tuple[int, ...]:
+        """For each clip one of the first `trials`, drawn, in which the boundary is put to the proof."""
+        name = f"link/audit {digest_of(to_bytes(agreed))}"
+        draws = [Seeds(self.scenario.seed, (number,)).numpy(name) for number in range(len(self.clips.frames))]
+        return tuple(int(draw.integers(trials)) for draw in draws)
+
+    def trial(
+        self, link: Link, agreed: Agreement, budget: int | None, trial: int, audited: Sequence[int] = ()
+    ) -> Iterator[Outcome]:
         """Every clip sent once, in their order.
 
+        Args:
+            audited: for each clip the trial in which the boundary is put to the proof.
         Raises:
             Infeasible: a clip finds no room.
         """
@@ -198,9 +225,10 @@ class PointRunner:
             yield from sense_clips(link, frames, agreed, seeds, self.tell)
             return
         for number, clip in enumerate(frames):
-            audit = trial == 0 and number == 0
+            proof = bool(audited) and audited[number] == trial
+            other = frames[(number + 1) % len(frames)]
             try:
-                outcome = run_clip(link, clip, agreed, seeds[number], budget=budget, audit=audit)
+                outcome = run_clip(link, clip, agreed, seeds[number], budget=budget, audit=proof, decoy=other)
             except Infeasible as reason:
                 raise Infeasible(f"{self.clips.names[number]}: {reason}") from reason
             yield outcome

@@ -13,6 +13,7 @@ import numpy as np
 from semlink import __version__
 from semlink.files import JsonDict
 from semlink.ledger import PURPOSES
+from semlink.link.chain.boundary.settle import Settled
 from semlink.link.chain.link import Link
 from semlink.link.metrics.intervals import wilson
 from semlink.link.metrics.registry import Metric
@@ -50,6 +51,7 @@ def record_of(
     genie: Sequence[str] = (),
     sensed: float | None = None,
     note: str = "",
+    settled: Settled | None = None,
 ) -> JsonDict:
     """What is kept of a point.
 
@@ -58,6 +60,7 @@ def record_of(
         genie: the knowledge that no receiver could have.
         sensed: readings a pixel.
         note: what was agreed on, or why the point does not fit.
+        settled: the agreement; None where there is none.
     """
     shape = clips.frames[0].shape
     by_clip = [[trial[n] for trial in trials] for n in range(len(clips.names))] if trials else []
@@ -76,6 +79,8 @@ def record_of(
         genie=", ".join(genie),
         note=note,
         measurements_per_pixel=sensed,
+        agreement_bytes=None if settled is None else len(settled.data),
+        choice_bits=None if settled is None else settled.choice_bits,
         **_costs(trials, shape.num_pixels, sends=not link.is_sensing),
         **_losses(trials),
         **({"trials": len(trials), **qualities(trials, metrics)} if trials else {}),

@@ -1,0 +1,1 @@
+"""What makes sure that a receiver knows nothing but the agreement and what arrived."""

@@ -1,0 +1,96 @@
+"""Proof that a receiver depends on nothing but the agreement and what arrived.
+
+After a transmission the transmitter sends a decoy, which leaves its own traces wherever the transmitter leaves any.
+Then a receiver that was put aside before anything was sent makes its frames from the same arrival: they must
+be the same to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, TypeVar
+
+import torch
+
+from semlink.blocks import is_interactive, is_one_way
+from semlink.errors import BoundaryError, Infeasible
+from semlink.feedback import Burst, BurstContext, Feedback
+from semlink.payload import ChannelOutput, Delivered, Frames
+from semlink.plain_data import from_bytes
+from semlink.seeds import Seeds
+
+if TYPE_CHECKING:
+    from semlink.link.chain.link import Link
+
+R = TypeVar("R")
+
+
+def decoy_for(clip: Frames, other: Frames | None = None) -> Frames:
+    """Another clip of the shape of `clip`: `other` if it is one, else the negative, mirrored."""
+    if other is not None and other.pixels.shape == clip.pixels.shape and not torch.equal(other.pixels, clip.pixels):
+        return Frames(other.pixels.clone())
+    return Frames(1.0 - clip.pixels.flip(-1))
+
+
+def audit_one_way(
+    link: Link, decoy: Frames, heard: ChannelOutput, length: int, agreement: bytes, seeds: Seeds, first: Delivered
+) -> None:
+    """Send a decoy, then let a receiver of before decode the first reception again.
+
+    Args:
+        heard: the channel's output, of which `length` symbols are data.
+    Raises:
+        BoundaryError: the frames differ.
+    """
+    agreed = from_bytes(agreement)
+    transmitter = link.transmitter
+    assert is_one_way(transmitter)
+    with suppress(Infeasible):
+        link.waveform.modulate(transmitter.transmit(decoy, agreed, seeds))
+    again = _again(lambda: link.fresh.receive(heard, length, agreed.point.snr_db, agreement))
+    if not torch.equal(again.frames.pixels, first.frames.pixels):
+        raise BoundaryError(
+            "the receiver gave other frames for the same reception after another clip was sent; "
+            "it uses something that did not reach its antenna"
+        )
+
+
+def audit_interactive(
+    link: Link,
+    decoy: Frames,
+    bursts: Sequence[Burst],
+    said: Sequence[Feedback],
+    agreement: bytes,
+    seeds: Seeds,
+    first: Delivered,
+) -> None:
+    """Begin to send a decoy, then let a receiver of before answer and decode the same bursts again.
+
+    Raises:
+        BoundaryError: answers or frames differ.
+    """
+    transmitter = link.transmitter
+    assert is_interactive(transmitter)
+    with suppress(Infeasible):
+        opening = bursts[0].opening if bursts else BurstContext()
+        transmitter.next_burst(decoy, from_bytes(agreement), seeds, (), opening)
+    answers, again = _again(lambda: link.fresh.answers(bursts, agreement))
+    if answers != list(said) or not torch.equal(again.frames.pixels, first.frames.pixels):
+        raise BoundaryError(
+            "the receiver gave other answers or frames for the same bursts after another clip was begun; "
+            "it uses something that did not reach its antenna"
+        )
+
+
+def _again(receive: Callable[[], R]) -> R:
+    """What a receiver makes of it that never was beside a transmitter; a failure is an answer too."""
+    try:
+        return receive()
+    except BoundaryError:
+        raise
+    except Exception as fault:
+        raise BoundaryError(
+            f"the receiver fails where no clip was sent before ({fault}); "
+            "it uses something that did not reach its antenna"
+        ) from fault

@@ -1,0 +1,119 @@
+"""The receiver's end as it was before anything was sent, and what it is asked to do again.
+
+It is kept as bytes from the moment a link is put together. A user's classes work in another process, which
+never held a clip and never sent one (`witness`); classes of semlink work in this one.
+"""
+
+from __future__ import annotations
+
+import io
+import pickle
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from semlink.blocks import Calibration, Scheme, WaveformBase, is_interactive, is_one_way
+from semlink.errors import InterfaceError
+from semlink.feedback import Burst, Feedback
+from semlink.link.chain.air import made_of, receive_alone, said_by
+from semlink.link.chain.boundary.settle import Invented, Question, Story, story_of
+from semlink.link.chain.boundary.witness import Journey, ask
+from semlink.payload import ChannelOutput, Delivered, part_of
+from semlink.plain_data import from_bytes
+
+__all__ = ["TASKS", "FreshEnd"]
+
+OURS = sys.stdlib_module_names | {"semlink", "torch", "numpy", "scipy", "numba", "av", "safetensors"}
+"""Packages whose classes are no user's."""
+
+
+@dataclass(frozen=True, slots=True)
+class FreshEnd:
+    """A receiver and the waveform in front of it, before anything was sent.
+
+    Attributes:
+        journey: both in bytes, and the user's modules that they need; None where they cannot be copied.
+        fault: why they cannot.
+    """
+
+    journey: Journey | None
+    fault: str = ""
+
+    @classmethod
+    def of(cls, receiver: Scheme, waveform: WaveformBase) -> FreshEnd:
+        """That of a link that is being put together."""
+        try:
+            data = pickle.dumps((receiver, waveform))
+            reader = _Reader(io.BytesIO(data))
+            reader.load()
+        except Exception as fault:  # noqa: BLE001 - whatever a user's class says to being copied
+            return cls(None, f"{receiver.name}: cannot be copied for a receiver of its own ({fault})")
+        modules = sorted(name for name in reader.modules if name.split(".")[0] not in OURS)
+        files = tuple((name, getattr(sys.modules.get(name), "__file__", None) or "") for name in modules)
+        return cls(Journey(data, files, time.time_ns()))
+
+    def receive(self, heard: ChannelOutput, length: int, snr_db: float, agreement: bytes) -> Delivered:
+        """What is made of the channel's output, of which `length` symbols are data."""
+        return self._done("receive", heard, length, snr_db, agreement)
+
+    def answers(self, bursts: Sequence[Burst], agreement: bytes) -> tuple[list[Feedback], Delivered]:
+        """What is answered to each burst, and what is made of all."""
+        return self._done("answers", tuple(bursts), agreement)
+
+    def settle(self, question: Question, invented: Invented, calibration: Calibration) -> Story:
+        """The agreement settled here; of `calibration`, what has no part in the clips."""
+        return self._done("settle", question, invented, calibration=calibration)
+
+    def _done(self, task: str, *given: Any, calibration: Calibration | None = None) -> Any:
+        if self.journey is None:
+            raise InterfaceError(self.fault)
+        if self.journey.leads_abroad:
+            return ask(self.journey, task, given, calibration)
+        return TASKS[task](*pickle.loads(self.journey.data), calibration, *given)
+
+
+class _Reader(pickle.Unpickler):
+    """Remembers the modules of all classes and functions that it meets."""
+
+    def __init__(self, data: io.BytesIO) -> None:
+        super().__init__(data)
+        self.modules: set[str] = set()
+
+    def find_class(self, module: str, name: str) -> Any:
+        self.modules.add(module)
+        return super().find_class(module, name)
+
+
+def _receive(
+    receiver: Scheme,
+    waveform: WaveformBase,
+    calibration: None,
+    heard: ChannelOutput,
+    length: int,
+    snr_db: float,
+    agreement: bytes,
+) -> Delivered:
+    assert is_one_way(receiver)
+    received = part_of(waveform.demodulate(heard, snr_db), 0, length)
+    return receive_alone(receiver, received, from_bytes(agreement))
+
+
+def _answers(
+    receiver: Scheme, waveform: WaveformBase, calibration: None, bursts: Sequence[Burst], agreement: bytes
+) -> tuple[list[Feedback], Delivered]:
+    assert is_interactive(receiver)
+    agreed = from_bytes(agreement)
+    said = [said_by(receiver, bursts[: number + 1], agreed) for number in range(len(bursts))]
+    return said, made_of(receiver, bursts, agreed)
+
+
+def _settle(
+    receiver: Scheme, waveform: WaveformBase, calibration: Calibration, question: Question, invented: Invented
+) -> Story:
+    return story_of(receiver, question, calibration, invented)
+
+
+TASKS: dict[str, Callable[..., Any]] = {"receive": _receive, "answers": _answers, "settle": _settle}
+"""What a receiver's end does, given itself, its waveform, a calibration or None, and what it is asked."""

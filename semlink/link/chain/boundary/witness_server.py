@@ -1,0 +1,141 @@
+"""The server's side of `witness`: a process without clips, and a child of it for each receiver's end."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import os
+import pickle
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, BinaryIO
+
+import torch
+
+from semlink.blocks import CodingBase
+from semlink.errors import BoundaryError, SemlinkError
+from semlink.link.chain.boundary.file_watch import Watch
+from semlink.link.chain.boundary.fresh_end import TASKS
+from semlink.link.chain.boundary.witness import Journey, read_message, write_message
+from semlink.payload import Agreement
+
+__all__ = ["main"]
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """The way back to the process that asks."""
+
+    inlet: BinaryIO
+    outlet: BinaryIO
+
+    def hear(self) -> Any:
+        return read_message(self.inlet)
+
+    def say(self, word: str, value: Any = None) -> None:
+        write_message(self.outlet, (word, value))
+
+
+@dataclass(frozen=True, slots=True)
+class DistantCalibration:
+    """What of a calibration no clip has a part in, asked of the process that has the channel."""
+
+    post: Post
+
+    def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
+        raise BoundaryError("calibration: there are no clips here")
+
+    def delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
+        return self._asked("delivery", coding, uses, transmissions)
+
+    def starting_snr_db(self, uses: int, outage: float = 0.1) -> int:
+        return self._asked("starting_snr_db", uses, outage)
+
+    def _asked(self, word: str, *given: Any) -> Any:
+        self.post.say(word, given)
+        answer, value = self.post.hear()
+        if answer == "raise":
+            raise value
+        return value
+
+
+def main() -> None:
+    """Serve until the other process hangs up."""
+    torch.set_num_threads(1)
+    post = Post(os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "wb"))
+    _look_away()
+    try:
+        while True:
+            word, *given = post.hear()
+            if word == "open":
+                _in_a_child(post, *given)
+    except EOFError:
+        return
+
+
+def _look_away() -> None:
+    """What a user's class reads or prints is nobody's message."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nowhere, number)
+
+
+def _in_a_child(post: Post, journey: Journey, path: list[str]) -> None:
+    """Serve one end; where the system cannot fork, in this process."""
+    child = os.fork() if sys.platform != "win32" else 0
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        _serve(post, journey, path)
+    except EOFError:
+        pass
+    finally:
+        if sys.platform != "win32":
+            os._exit(0)
+
+
+def _serve(post: Post, journey: Journey, path: list[str]) -> None:
+    """Make an end and answer its tasks until it is closed."""
+    sys.path[:] = path
+    try:
+        for name, file in journey.modules:
+            _load(name, file)
+        receiver, waveform = pickle.loads(journey.data)
+    except Exception as fault:  # noqa: BLE001 - told to the process that asks
+        post.say("fault", f"{type(fault).__name__}: {fault}")
+        while post.hear()[0] != "close":
+            post.say("fault", BoundaryError("the receiver could not be made"))
+        return
+    post.say("done")
+    watch = Watch(journey.made_ns)
+    while (message := post.hear())[0] == "task":
+        _, task, given = message
+        with _told(post, watch):
+            post.say("done", watch.over(lambda: TASKS[task](receiver, waveform, DistantCalibration(post), *given)))  # noqa: B023
+
+
+@contextmanager
+def _told(post: Post, watch: Watch) -> Iterator[None]:
+    """What is raised inside reaches the process that asks."""
+    try:
+        yield
+    except EOFError:
+        raise
+    except Exception as fault:  # noqa: BLE001
+        post.say(
+            "fault", fault if isinstance(fault, SemlinkError) else BoundaryError(f"{type(fault).__name__}: {fault}")
+        )
+
+
+def _load(name: str, file: str) -> None:
+    """Import a user's module, by its file where its name leads nowhere."""
+    try:
+        importlib.import_module(name)
+    except ModuleNotFoundError:
+        spec = importlib.util.spec_from_file_location(name, file)
+        assert spec is not None and spec.loader is not None
+        sys.modules[name] = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(sys.modules[name])

@@ -36,7 +36,12 @@ SchemeKind = Literal["one-way", "interactive", "bound", "sensing"]
 
 
 class Calibration(Protocol):
-    """What a scheme may try out before the run, on noise that it is not scored on."""
+    """What a scheme may try out before the run, on noise that it is not scored on; it ends with `agree`.
+
+    It gives numbers. `quality` depends on clips, so an agreement may be chosen by it and may not tell it: `agree` runs
+    again without clips, with invented qualities, and must ask about the same agreements and agree on one
+    of them.
+    """
 
     def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
         """Mean PSNR in dB over a few clips under a would-be agreement; -inf if infeasible.
@@ -139,6 +144,9 @@ class SchemeBase(NamedBlock):
 
     def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement:
         """Settle what both ends know, in `Agreement.terms`; by default nothing but shape and operating point.
+
+        Plain data of at most 64 KiB that follows from `frames`, `point`, the scheme's options and what the
+        channel is like; of the clips, no more than which of the agreements asked about did best.
 
         Raises:
             Infeasible: the point leaves no room for anything.

@@ -19,7 +19,7 @@ PACKAGE = ROOT / "semlink"
 ORDER = {
     "semlink": (
         "errors, units, seeds, caching, spec",
-        "payload, ledger, files, weights",
+        "payload, ledger, files, weights, plain_data",
         "feedback, flow",
         "blocks",
         "plugins",

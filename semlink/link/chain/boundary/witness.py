@@ -17,7 +17,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 from semlink.blocks import Calibration
 from semlink.errors import BoundaryError
@@ -154,14 +154,14 @@ def hang_up() -> None:
             line.close()
 
 
-def write_message(pipe: BinaryIO, message: object) -> None:
+def write_message(pipe: IO[bytes], message: object) -> None:
     """An object behind its length."""
     data = pickle.dumps(message)
     pipe.write(struct.pack(">Q", len(data)) + data)
     pipe.flush()
 
 
-def read_message(pipe: BinaryIO) -> Any:
+def read_message(pipe: IO[bytes]) -> Any:
     """The next object, read to its last byte and no further.
 
     Raises:
@@ -171,7 +171,7 @@ def read_message(pipe: BinaryIO) -> Any:
     return pickle.loads(_exactly(pipe, size))
 
 
-def _exactly(pipe: BinaryIO, size: int) -> bytes:
+def _exactly(pipe: IO[bytes], size: int) -> bytes:
     parts = []
     while size:
         part = os.read(pipe.fileno(), min(size, 1 << 20))

@@ -25,8 +25,8 @@ MEMORY = 6
 GENERATORS = (0o133, 0o171)
 PUNCTURED = {
     Fraction(1, 2): ((1,), (1,)),
-    Fraction(2, 3): ((1, 0), (1, 1)),
-    Fraction(3, 4): ((1, 0, 1), (1, 1, 0)),
+    Fraction(2, 3): ((1, 1), (1, 0)),
+    Fraction(3, 4): ((1, 1, 0), (1, 0, 1)),
 }
 """Kept outputs of the two generators over one puncturing period, by code rate."""
 

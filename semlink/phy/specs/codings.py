@@ -164,7 +164,7 @@ class ConvolutionalSpec(CodingSpec):
     rate: CodeRate = Field(0.5, description="1/2, 2/3 or 3/4")
     block_bits: Annotated[int, Field(ge=64, le=65536)] = Field(2048, description="largest block with CRC")
     demapper: DemapperName = Field("exact", description=DEMAPPER)
-    revision: ClassVar[int] = 2
+    revision: ClassVar[int] = 3
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodingBase:
         from semlink.phy.coding.convolutional import ConvolutionalCoding

@@ -5,7 +5,7 @@ Which spec a scenario's `kind` names is told by `semlink.plugins.specs.one_of`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeVar
 
@@ -27,6 +27,7 @@ class BuildContext:
         sensor: whose readings a reconstruction gets.
         folder: where files that a scenario names are looked for first.
         streams: where coded clips are kept.
+        files: takes the files that users' classes declare, by what they are called; None: nobody asks.
     """
 
     frames: int = 16
@@ -34,6 +35,7 @@ class BuildContext:
     sensor: SensorBase | None = None
     folder: Path | None = None
     streams: PacketStore | None = None
+    files: set[tuple[str, Path]] | None = field(default=None, compare=False)
 
 
 NOTHING_KNOWN = BuildContext()
@@ -61,10 +63,18 @@ class Spec(BaseModel):
     Attributes:
         revision: of the block's code. Raised by whoever changes the numbers that the block gives with the
             same options, a new default included; points of the earlier code are then computed again.
+        names_files: options that name files (or hold others that do); points depend on what is in them.
+            `weights` need not be named.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
     revision: ClassVar[int] = 1
+    names_files: ClassVar[tuple[str, ...]] = ()
+
+    @property
+    def users_code(self) -> tuple[str, ...]:
+        """`module:name` or `file.py:name` of code that the options name."""
+        return ()
 
     def changed(self, option: str) -> bool:
         """Whether an option was given and is not its default, which `manifest.json` writes out."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 
 Progress = Callable[[int, int], None]
 """Called with how much of a long piece of work is done, and how much there is."""
@@ -20,16 +21,18 @@ class Block:
     """Base of every block: immutable, without memory of earlier calls.
 
     A block is built from the options of a scenario, is pickled into other
-    processes, and gives the same output for the same input and seeds. Its
-    `repr` names every option that changes its output: coded clips are kept under it.
-    Finished points are kept under the options of its spec and the spec's `revision`.
+    processes, and gives the same output for the same input and seeds. What it
+    made is kept under the options of its spec and, for ours, the spec's
+    `revision`, for a user's class its source text, what that imports from
+    beside it, and the contents of the files that options or strings in the text name.
 
     Attributes:
-        file_digest: of the file that a user's class stands in; '' for ours.
+        files: paths of further files and folders that a user's class reads, relative to the scenario's folder,
+            the working directory or the class's own file; an edit of one makes the points stale.
     """
 
     __slots__ = ()
-    file_digest: str = ""
+    files: Sequence[str | os.PathLike[str]] = ()
 
     def __init__(self) -> None:
         """A block without options."""

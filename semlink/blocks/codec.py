@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from semlink.blocks.block import NamedBlock
@@ -53,7 +53,9 @@ class PacketStore(Protocol):
 
 
 class CodecBase(NamedBlock, Codec):
-    """Base of codecs. Encoded clips are kept on disk under `repr(codec)`, so it must name every option.
+    """Base of codecs.
+
+    Encoded clips are kept on disk under what `Block` says, under the clip, and under the budget or rate.
 
     Attributes:
         gop: frames from one point where decoding can begin to the next; None: the whole clip.
@@ -65,6 +67,11 @@ class CodecBase(NamedBlock, Codec):
     gop: int | None = None
     takes_readings: bool = False
     gives_frames: bool = False
+
+    @property
+    def fitted_to(self) -> Hashable:
+        """What its packets depend on beside its options, where it is fitted to a sensor after it was built."""
+        return None
 
     def check_sensor(self, sensor: SensorBase, shape: FrameShape) -> None:
         """Refuse a sensor whose readings it cannot code, where it takes readings; by default all can be.

@@ -54,7 +54,7 @@ def run(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="results folder [results/<name>]")] = None,
     set_: Overrides = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="processes [one a core]")] = None,
-    fresh: Annotated[bool, typer.Option("--fresh", help="forget finished points")] = False,
+    fresh: Annotated[bool, typer.Option("--fresh", help="forget finished points, pictures and coded clips")] = False,
 ) -> None:
     """Compute a scenario's missing points and draw its curves."""
     from semlink.cli.actions import run_scenario

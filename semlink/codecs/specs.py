@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, field_validator
 
@@ -45,6 +45,8 @@ class TaskAwareSpec(CodecSpec):
 
 class CompressAISpec(CodecSpec):
     """An image model of CompressAI, each frame by itself (extra `compressai`); `rates` are its qualities."""
+
+    names_files: ClassVar[tuple[str, ...]] = ("checkpoint",)
 
     kind: Literal["compressai"]
     model: str = Field(description="CompressAI's name, such as bmshj2018-hyperprior or mbt2018-mean")

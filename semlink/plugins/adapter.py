@@ -15,7 +15,6 @@ from typing import Any
 
 from semlink.blocks.block import spelled
 from semlink.errors import PluginFault, SemlinkError
-from semlink.plugins.files import file_digest
 from semlink.plugins.interfaces import OLD_NAMES, Kind, check_methods, check_names, kind_for
 from semlink.plugins.returned import checked
 
@@ -83,12 +82,11 @@ def _adapter(kind: Kind, names: tuple[str, ...]) -> type:
     if "name" in kind.names and "name" not in names:
         body["name"] = property(lambda self: type(self._block).__name__.lower())
     body |= {name: _forward(kind, name) for name in names}
-    body["file_digest"] = property(lambda self: file_digest(type(self._block)))
     return type(f"Adapted{kind.base.__name__}", (kind.base,), body)
 
 
 def _named(block: object) -> str:
-    """The block's own `repr`; a plain class without one is spelled out, since results are kept under it."""
+    """The block's own `repr`; a plain class without one is spelled out."""
     return spelled(block) if type(block).__repr__ is object.__repr__ else repr(block)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Union
 
@@ -18,8 +19,10 @@ from semlink.blocks import CodingBase, RateBoundBase
 from semlink.errors import ScenarioError, SemlinkError
 from semlink.plugins.adapter import adapted, named_fault
 from semlink.plugins.entry_points import offered, refuse_claims
-from semlink.plugins.files import load_class
+from semlink.plugins.files import load_class, source_file
+from semlink.plugins.importing import remember
 from semlink.plugins.interfaces import check_names, kind_for
+from semlink.plugins.named_files import content_digest, declared, homes
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec, kinds_of
 
 __all__ = ["PluginSpec", "one_of"]
@@ -63,7 +66,7 @@ class PluginSpec(BaseModel):
         cls, where = self._class(context), f"{self.interface} {self.kind}"
         if self.live is not None and self.live is not cls:
             _check_options({}, self.options(), where)
-            return adapted(self.interface, copy.deepcopy(self.live), where)
+            return self._told(adapted(self.interface, copy.deepcopy(self.live), where), context)
         parameters = _parameters(cls)
         options = self._given(parameters, context) | self._options_for(parameters)
         _check_options(parameters, options, where)
@@ -72,13 +75,24 @@ class PluginSpec(BaseModel):
             check_names(self.interface, kind, cls, where)
         block = adapted(self.interface, _made(cls, options, where), where)
         if context.rate is None or "rate" in parameters or not hasattr(kind.base, "at_rate"):
-            return block
-        return adapted(self.interface, block.at_rate(context.rate), where)
+            return self._told(block, context)
+        return self._told(adapted(self.interface, block.at_rate(context.rate), where), context)
+
+    def _told(self, block: Any, context: BuildContext) -> Any:
+        """The block, whose declared files whoever asks gets to know."""
+        if context.files is not None:
+            cls = self._class(context)
+            own = source_file(cls)
+            places = [*homes(context.folder), *([] if own is None else [own.parent])]
+            files = declared(block.files, places, f"{self.interface} {self.kind}")
+            remember(sys.modules.get(cls.__module__), {path: content_digest(path) for _, path in files})
+            context.files.update(files)
+        return block
 
     def _class(self, context: BuildContext) -> type:
         if self.live is not None:
             return self.live if inspect.isclass(self.live) else type(self.live)
-        found = load_class(self.kind, self.interface, folder=context.folder)
+        found = load_class(self.kind, self.interface, folder=context.folder, options=self.options())
         if not inspect.isclass(found):
             raise ScenarioError(f"{self.interface} {self.kind}: is a {type(found).__name__}; need a class")
         return found

@@ -5,14 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from generator_toys import small_weights
 from own_blocks import around, rows_of
 
 from semlink.cli.new import skeleton
-from semlink.codecs.specs import TaskAwareSpec, VideoCodecSpec
-from semlink.link.schemes.digital import packet_store
+from semlink.codecs.specs import CompressAISpec, LatentCodecSpec, VideoCodecSpec
 from semlink.link.schemes.digital.packet_store import StreamStore, store_of
 from semlink.payload import Packet
-from semlink.spec import Spec
+from semlink.spec import NOTHING_KNOWN, Spec
 
 SCENARIO = "schemes: [{name: it, kind: digital, codec: {kind: mine.py:Mine}, coding: {kind: uncoded}}]"
 
@@ -43,7 +43,7 @@ def made_anew(spec: Spec, folder: Path) -> bool:
         asked.append(spec)
         return PACKETS
 
-    store = store_of(spec, StreamStore(folder))
+    store = store_of(spec, StreamStore(folder), NOTHING_KNOWN)
     assert store is not None and store.get("key", make) == PACKETS
     return bool(asked)
 
@@ -55,8 +55,18 @@ def test_a_raised_revision_makes_packets_stale(tmp_path, monkeypatch):
     assert [made_anew(spec, tmp_path) for _ in range(2)] == [True, False]
 
 
-def test_weights_trained_again_make_packets_stale(tmp_path, monkeypatch):
-    spec = TaskAwareSpec(kind="task-aware", weights="compr")
+def test_weights_trained_again_make_packets_stale(tmp_path):
+    spec = LatentCodecSpec(kind="gmlr", weights=str(small_weights(tmp_path, seed=0)))
     assert [made_anew(spec, tmp_path) for _ in range(2)] == [True, False]
-    monkeypatch.setattr(packet_store, "read_card", lambda path: {"weights_sha256": "of a second training"})
+    small_weights(tmp_path, seed=1)
+    assert [made_anew(spec, tmp_path) for _ in range(2)] == [True, False]
+
+
+def test_a_checkpoint_written_again_makes_packets_stale(tmp_path):
+    file = tmp_path / "q3.pt"
+    file.write_bytes(b"first")
+    checkpoint = str(tmp_path / "q{quality}.pt")
+    spec = CompressAISpec(kind="compressai", model="mbt2018-mean", checkpoint=checkpoint)
+    assert [made_anew(spec, tmp_path) for _ in range(2)] == [True, False]
+    file.write_bytes(b"again")
     assert [made_anew(spec, tmp_path) for _ in range(2)] == [True, False]

@@ -31,10 +31,6 @@ class MyCodec(CodecBase):
             raise ValueError(f"MyCodec: got {bits=}; need 1 to 8")
         self.bits = bits
 
-    def __repr__(self) -> str:
-        """Names every option: encoded streams are kept under it."""
-        return f"MyCodec(bits={self.bits})"
-
     def encode(self, clip: np.ndarray, *, max_bytes: int) -> tuple[Packet, ...]:
         """The best packets for `clip`, float32 (t, h, w) in [0, 1], that with their headers fit into `max_bytes`.
 

@@ -9,7 +9,7 @@ kinds of machines by about 1e-3 of full scale, which the codec bears as it bears
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache, wraps
+from functools import wraps
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -21,6 +21,7 @@ from semlink.errors import InterfaceError
 from semlink.nn.cpu import bf16_pays
 from semlink.payload import FrameShape
 from semlink.weights.cards import card_of
+from semlink.weights.remembered import remembered
 from semlink.weights.tensors import load_verified
 
 __all__ = ["LoadedDeltaSigma", "MapShape", "load_delta_sigma"]
@@ -111,7 +112,7 @@ class LoadedDeltaSigma:
         return [torch.from_numpy(whole[start : start + n])[None] for start in range(0, len(whole), n)]
 
 
-@cache
+@remembered
 def load_delta_sigma(name: str | Path) -> LoadedDeltaSigma:
     """The codec of weights `name`, verified and ready for use.
 

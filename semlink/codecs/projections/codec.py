@@ -56,6 +56,10 @@ class ProjectionCodec(CodecBase):
 
     layout: Layout = ()
 
+    @property
+    def fitted_to(self) -> Layout:
+        return self.layout
+
     def laid_out(self, layout: Layout) -> ProjectionCodec:
         """The same for readings of this layout."""
         return replace(self, layout=layout)

@@ -8,7 +8,6 @@ this adds are sent, and charged, like all others.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cache
 from typing import Any
 
 import torch
@@ -27,6 +26,7 @@ from semlink.codecs.semantic.rate_allocation import RateAllocation
 from semlink.errors import ModelError
 from semlink.nn.cpu import bf16_pays
 from semlink.weights.cards import card_of
+from semlink.weights.remembered import remembered
 from semlink.weights.tensors import load_verified
 
 TASK = "semantic"
@@ -137,7 +137,7 @@ class SemanticCodec:
         return torch.autocast(self.device, torch.bfloat16, enabled=self.device != "cpu" or bf16_pays())
 
 
-@cache
+@remembered
 def _networks(name: str, device: str) -> tuple[nn.ModuleDict, dict[str, Any]]:
     path, card = card_of(name, TASK)
     size = SemanticSize(**card["model"])

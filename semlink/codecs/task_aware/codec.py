@@ -32,6 +32,7 @@ from semlink.errors import InterfaceError, ScenarioError
 from semlink.nn.cpu import one_thread
 from semlink.payload import FrameShape, Packet
 from semlink.weights.cards import card_of
+from semlink.weights.remembered import remembered
 from semlink.weights.tensors import load_verified
 
 __all__ = ["TaskAwareCodec", "load_codec"]
@@ -221,7 +222,7 @@ class LoadedCodec:
         return inside.clamp(0, side - 1)
 
 
-@cache
+@remembered
 def load_codec(name: str | Path) -> LoadedCodec:
     """The codec of weights `name`, verified and ready for use.
 

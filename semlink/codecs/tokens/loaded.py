@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from semlink.codecs.tokens.networks import KNOB_STEPS, TokenCodecNet, TokenSizes
 from semlink.errors import InterfaceError, ModelError
 from semlink.payload import FrameShape
 from semlink.weights.cards import find_weights, read_card
+from semlink.weights.remembered import remembered
 from semlink.weights.tensors import check_probe, fill, read_tensors
 
 TASK = "token_compression"
@@ -134,7 +134,7 @@ def log_gains(net: TokenCodecNet) -> np.ndarray:
     return (log_gain[0] + knobs * log_gain[1]) + (knobs * knobs) * log_gain[2]
 
 
-@cache
+@remembered
 def load_tokens(name: str | Path) -> LoadedTokens:
     """The code of weights `name`, verified and ready for use.
 

@@ -27,6 +27,7 @@ from semlink.codecs.packetization import framed_size
 from semlink.codecs.video.luma import placed, to_luma8
 from semlink.errors import Infeasible, ModelError, ScenarioError
 from semlink.payload import FrameShape, Packet
+from semlink.weights.remembered import remembered
 
 __all__ = ["CompressAICodec"]
 
@@ -125,7 +126,7 @@ class CompressAICodec(CodecBase):
         return to_luma8(colours.mean(0)[: shape.h, : shape.w].numpy())
 
 
-@cache
+@remembered
 def load_model(name: str, quality: int, checkpoint: str | None) -> Any:
     """A model ready to code, its entropy tables built.
 

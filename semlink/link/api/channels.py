@@ -63,12 +63,13 @@ def channel_and_waveform(
     spec = _channel_spec(given) if isinstance(given, str | Mapping) else None
     channel = adapted("channel", given) if spec is None else _channel(spec, folder)
     kind = type(given).__name__ if spec is None else spec.kind
+    context = BuildContext(folder=folder)
     if isinstance(waveform, str | Mapping):
-        made = build_waveform(_spec_of("waveform", TypeAdapter(AnyWaveform), waveform), spec, folder)
+        made = build_waveform(_spec_of("waveform", TypeAdapter(AnyWaveform), waveform), spec, context)
     elif waveform is not None:
         made = adapted("waveform", waveform)
     else:
-        made = waveform_of_user_channel(channel, kind) if spec is None else build_waveform(None, spec, folder)
+        made = waveform_of_user_channel(channel, kind) if spec is None else build_waveform(None, spec, context)
     try:
         made.check_channel(channel)
     except ValueError as fault:

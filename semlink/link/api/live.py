@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import inspect
 import pickle
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from semlink.errors import ScenarioError
+from semlink.plugins.live import live_digest
 from semlink.plugins.specs import PluginSpec
 
 __all__ = ["live_blocks", "with_names", "works_elsewhere"]
@@ -48,28 +47,10 @@ def works_elsewhere(block: object) -> bool:
 def _name(block: object) -> str:
     """`live:Class@digest`: what it is and, since results are kept under it, all that is in it."""
     cls = block if isinstance(block, type) else type(block)
-    digest = hashlib.sha256(_source(cls).encode())
-    if not isinstance(block, type):
-        digest.update(_bytes(block))
-    return f"live:{cls.__name__}@{digest.hexdigest()[:12]}"
-
-
-def _source(cls: type) -> str:
-    """The text of the class and of the classes it is built on, as far as it can be had."""
-    parts = []
-    for base in cls.__mro__[:-1]:
-        try:
-            parts.append(inspect.getsource(base))
-        except (OSError, TypeError):
-            parts.append(f"{base.__module__}.{base.__qualname__}")
-    return "\n".join(parts)
-
-
-def _bytes(block: object) -> bytes:
     try:
-        return pickle.dumps(block)
+        return f"live:{cls.__name__}@{live_digest(block)[:12]}"
     except (pickle.PicklingError, AttributeError, TypeError) as fault:
         raise ScenarioError(
-            f"{type(block).__name__}: cannot be copied for a receiver of its own ({fault}); "
+            f"{cls.__name__}: cannot be copied for a receiver of its own ({fault}); "
             "define its classes and functions at the top of a file or a notebook's cell"
         ) from fault

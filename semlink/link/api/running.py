@@ -66,7 +66,7 @@ def run(
         scenario: loaded, or what `load` takes.
         out: the results folder; `results/<name>` below the working directory by default.
         workers: processes, each with one thread; their number changes no result.
-        fresh: forget finished points.
+        fresh: forget finished points, pictures and coded clips.
         progress: called with a point's name, how many are done and how many
             there are to do, at the start and whenever a point is finished.
     Raises:

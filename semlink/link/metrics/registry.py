@@ -21,6 +21,7 @@ from semlink.errors import InterfaceError, ScenarioError, SemlinkError
 from semlink.link.metrics.ms_ssim import ms_ssim
 from semlink.link.metrics.psnr_ssim import psnr_by_frame, psnr_db, ssim, ssim_by_frame
 from semlink.plugins import fingerprint, load_class
+from semlink.plugins.contents import text_files
 from semlink.plugins.entry_points import offered
 
 __all__ = ["METRICS", "PSNR", "Metric", "check_metric_name", "generic", "metric_key", "metrics_named", "named_column"]
@@ -139,10 +140,11 @@ def metrics_named(names: Iterable[str], folder: Path | None = None, *, taken: Se
 
 
 def metric_key(name: str, folder: Path | None = None) -> Any:
-    """What a point's numbers depend on: the name, and for a user's own the text of its file."""
+    """What a point's numbers depend on: the name, and for a user's own its text and the files that are named there."""
     if name in {metric.name for metric in METRICS}:
         return name
-    return [name, fingerprint(name, folder=folder)]
+    files = text_files(name, folder)
+    return [name, fingerprint(name, interface="metric", folder=folder), *([files] if files else [])]
 
 
 def named_column(word: str, metrics: Iterable[Metric]) -> str:

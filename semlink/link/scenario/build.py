@@ -40,7 +40,7 @@ def build_link(
     """
     context = BuildContext(frames=frames, folder=folder, streams=streams)
     with _named(scheme, channel):
-        air = build_waveform(waveform, channel, folder), None if channel is None else channel.build(context)
+        air = build_waveform(waveform, channel, context), None if channel is None else channel.build(context)
     return join(scheme, channel, context, *air)
 
 
@@ -100,9 +100,9 @@ def _check_pilots(scheme: OneScheme, channel: OneChannel, waveform: WaveformBase
         )
 
 
-def build_waveform(waveform: OneWaveform | None, channel: OneChannel | None, folder: Path | None) -> WaveformBase:
+def build_waveform(waveform: OneWaveform | None, channel: OneChannel | None, context: BuildContext) -> WaveformBase:
     """The waveform of the scenario, or the one that the channel asks for."""
-    context = replace(NOTHING_KNOWN, folder=folder)
+    context = replace(NOTHING_KNOWN, folder=context.folder, files=context.files)
     if waveform is not None:
         return waveform.build(context)
     default = None if channel is None else channel.default_waveform()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
@@ -44,12 +45,17 @@ class Job:
     def pictures(self) -> Pictures:
         return Pictures(self.out)
 
+    @property
+    def cache(self) -> Path:
+        """Where coded clips are kept."""
+        return self.out / ".cache"
+
     def runner(self, clips: Clips) -> PointRunner:
         """What computes points in this process."""
-        return PointRunner.of(self.scenario, clips, self.out / ".cache", self.folder)
+        return PointRunner.of(self.scenario, clips, self.cache, self.folder)
 
     def prepare(self, *, fresh: bool) -> None:
-        """Make the folder; forget what it holds, or only what killed writers left.
+        """Make the folder; forget all that it holds, coded clips too, or only what killed writers left.
 
         Raises:
             ResultsError: it cannot be written.
@@ -57,6 +63,7 @@ class Job:
         self.results.prepare(fresh=fresh)
         if fresh:
             self.pictures.forget()
+            shutil.rmtree(self.cache, ignore_errors=True)
         else:
             self.pictures.tidy(older_than_s=SURELY_DEAD_S)
 
@@ -110,7 +117,7 @@ def plan(job: Job, *, fresh: bool = False, clip_file: Path | None = None) -> Pla
     runner, points = job.runner(clips), grid(job.scenario)
     check_blocks(runner, points, job.error_context)
     job.prepare(fresh=fresh)
-    keys = {point: point_key(job.scenario, point, clips.digest, job.folder) for point in points}
+    keys = {point: point_key(job.scenario, point, clips.digest, job.folder, runner.files(point)) for point in points}
     middle = middle_points(points)
     tasks = [_task(job.scenario, point, key, point in middle) for point, key in keys.items()]
     return Plan(job, tuple(keys.values()), tuple(keys[p] for p in middle), _to_do(job, tasks), runner)

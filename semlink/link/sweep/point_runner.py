@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -69,6 +70,7 @@ class PointRunner:
     channels: dict[int, ChannelBase] = field(default_factory=dict)
     waveforms: dict[int, WaveformBase] = field(default_factory=dict)
     links: dict[tuple[int, int | None], Link] = field(default_factory=dict)
+    declared: dict[str, set[tuple[str, Path]]] = field(default_factory=lambda: defaultdict(set))
     deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
     scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
     over_time: Memo[dict[str, tuple[float, ...]]] = field(default_factory=lambda: Memo(SCORES_KEPT))
@@ -86,14 +88,16 @@ class PointRunner:
     def channel(self, number: int) -> ChannelBase:
         """A channel of the scenario, built once."""
         if number not in self.channels:
-            self.channels[number] = self.scenario.channel[number].build(BuildContext(folder=self.folder))
+            context = BuildContext(folder=self.folder, files=self.declared[f"channel {number}"])
+            self.channels[number] = self.scenario.channel[number].build(context)
         return self.channels[number]
 
     def waveform(self, number: int) -> WaveformBase:
         """The waveform on a channel, built once."""
         if number not in self.waveforms:
             spec = self.scenario.channel[number]
-            self.waveforms[number] = build_waveform(self.scenario.waveform, spec, self.folder)
+            context = BuildContext(folder=self.folder, files=self.declared[f"waveform {number}"])
+            self.waveforms[number] = build_waveform(self.scenario.waveform, spec, context)
         return self.waveforms[number]
 
     def link(self, point: GridPoint) -> Link:
@@ -104,11 +108,21 @@ class PointRunner:
         return self.links[ends]
 
     def _build_link(self, scheme: int, channel: int | None) -> Link:
-        context = BuildContext(frames=self.clips.frames[0].shape.t, folder=self.folder, streams=self.streams)
+        context = BuildContext(
+            frames=self.clips.frames[0].shape.t,
+            folder=self.folder,
+            streams=self.streams,
+            files=self.declared[f"scheme {scheme}"],
+        )
         spec = self.scenario.schemes[scheme]
         if channel is None:
             return join(spec, None, context)
         return join(spec, self.scenario.channel[channel], context, self.waveform(channel), self.channel(channel))
+
+    def files(self, point: GridPoint) -> set[tuple[str, Path]]:
+        """Files that the users' classes of a point say they read, by what they are called; known once all is built."""
+        blocks = [f"scheme {point.scheme}", f"channel {point.channel}", f"waveform {point.channel}"]
+        return set().union(*(self.declared.get(block, set()) for block in blocks))
 
     def run(self, task: Task) -> Finished:
         """A point computed: trials until the stop rule is met, or the reason why not.

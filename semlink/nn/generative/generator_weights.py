@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from semlink.nn.generative.generator import SIDE, Generator, colour_generator
 from semlink.payload import FrameShape
 from semlink.seeds import Seeds
 from semlink.weights.cards import RANDOM, card_of
+from semlink.weights.remembered import remembered
 from semlink.weights.tensors import load_verified
 
 TASK = "generator"
@@ -54,7 +54,7 @@ def check_side(shape: FrameShape, planes: int, who: str) -> None:
         )
 
 
-@cache
+@remembered
 def generator_of(weights: str, planes: int) -> Generator:
     """The generator of `weights`, which must put out so many planes.
 

@@ -180,11 +180,16 @@ class TensorFlowSpec(ChannelSpec):
     """A channel written as a TensorFlow callable, gradients included; needs the extra `tensorflow`."""
 
     is_foreign: ClassVar[bool] = True
+    names_files: ClassVar[tuple[str, ...]] = ("options",)
 
     kind: Literal["tensorflow"]
     target: str = Field(pattern=":", description="module:callable or path/to/file.py:callable")
     options: dict[str, Any] = Field({}, description="for its constructor, where the target is a class")
     takes_seed: bool = Field(True, description="whether it is called with a seed")
+
+    @property
+    def users_code(self) -> tuple[str, ...]:
+        return (self.target,)
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from importlib.util import find_spec

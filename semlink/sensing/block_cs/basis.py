@@ -9,13 +9,13 @@ reconstruction. That is what minimising the loss of the initial reconstruction
 
 from __future__ import annotations
 
-from functools import cache
 from typing import Any
 
 import torch
 from torch import nn
 
 from semlink.weights.cards import card_of
+from semlink.weights.remembered import remembered
 from semlink.weights.tensors import load_verified
 
 SIDE = 32
@@ -51,7 +51,7 @@ class BlockBasis(nn.Module):
         return (rows.T * self.power.double()) @ rows
 
 
-@cache
+@remembered
 def load_basis(weights: str) -> BlockBasis:
     """The basis of `weights`, checked against its card; rows made orthonormal again after storage in half precision.
 

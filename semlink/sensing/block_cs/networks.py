@@ -24,6 +24,7 @@ from semlink.sensing.block_cs.sampler import from_blocks, gaussian_rows, referen
 from semlink.sensing.block_cs.smoothed_projections import BlockTv, Patterns, restore as smoothed
 from semlink.sensing.block_cs.vcsnet import VcsNet
 from semlink.weights.cards import card_of, find_weights, read_card
+from semlink.weights.remembered import remembered
 from semlink.weights.tensors import load_verified
 
 NETWORKS = ("hit-vcsnet", "vcsnet")
@@ -199,7 +200,7 @@ def fixed_matrices(matrix: str, seed: int, key: int, rest: int):
     return tuple((rows, linear_estimate(rows, moment)) for rows in both)
 
 
-@cache
+@remembered
 def load_network(weights: str) -> tuple[SampledNetwork, Mapping[str, Any]]:
     """The network of `weights` and its card.
 

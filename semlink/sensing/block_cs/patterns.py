@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 
 from semlink.errors import ModelError
 from semlink.sensing.block_cs.basis import load_basis
 from semlink.weights.cards import find_weights, read_card
+from semlink.weights.remembered import remembered
 from semlink.weights.tensors import read_tensors
 
 
-@cache
+@remembered
 def load_patterns(weights: str, key: int, rest: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Patterns of key frames (key, 1024) and of the others (rest, 1024).
 

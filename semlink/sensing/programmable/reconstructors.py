@@ -7,7 +7,6 @@ crops back. The map and the aperture are agreed on beforehand, never sent.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Any
 
 import torch
@@ -23,6 +22,7 @@ from semlink.sensing.programmable.exposure import ReadNoise, counts_on_offer
 from semlink.sensing.programmable.gap_tv import Denoiser, GapTv, fill_unread, gap_tv, quick_estimate
 from semlink.sensing.programmable.initial_reconstruction import initial_reconstruction
 from semlink.sensing.programmable.ratio_map import check_map
+from semlink.weights.remembered import remembered
 
 PAD_MULTIPLE = 8
 
@@ -151,7 +151,7 @@ def _parts(measurement: Measurement, masked: bool):
     return slots, counts, mask
 
 
-@cache
+@remembered
 def _network(weights: str, device: str):
     model, card = load_decoder(weights)
     return model.to(device), card

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -18,6 +18,8 @@ Tile = Annotated[list[list[int]], Field(min_length=1)]
 
 class ProgrammableSpec(SensorSpec):
     """Pixels that expose for different times: 0, 1, 2, 4 or 8 readings in 16 frames, with shot and read noise."""
+
+    names_files: ClassVar[tuple[str, ...]] = ("path",)
 
     kind: Literal["programmable"]
     ratio_map: Literal["fixed", "learned", "tiled", "random", "file"] = Field(

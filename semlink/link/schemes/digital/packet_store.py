@@ -13,9 +13,9 @@ from semlink.caching import digest_of
 from semlink.errors import Infeasible
 from semlink.files import write_atomic
 from semlink.payload import Packet
+from semlink.plugins.contents import chosen, contents, specs_inside
 from semlink.plugins.specs import PluginSpec
-from semlink.spec import Spec
-from semlink.weights.cards import RANDOM, find_weights, read_card
+from semlink.spec import BuildContext, Spec
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,23 +42,32 @@ class StreamStore:
 
 @dataclass(frozen=True, slots=True)
 class CodecStore:
-    """The part of a store that is one codec's, as its code and its weights are now."""
+    """The part of a store that is one codec's, as its code, its weights and its files are now."""
 
     store: PacketStore
     made_by: str
 
     def get(self, key: str, make: Callable[[], Sequence[Packet]]) -> tuple[Packet, ...]:
-        """The packets at `key`; those of an earlier revision or of other weights do not count."""
+        """The packets at `key`; those of another text, of another revision or of other weights do not count."""
         return self.store.get(digest_of(self.made_by, key), make)
 
 
-def store_of(codec: Spec | PluginSpec, store: PacketStore | None) -> PacketStore | None:
-    """`store` for the packets of `codec`; of a user's class `packets.coded` adds the text of its file."""
-    if store is None or isinstance(codec, PluginSpec):
-        return store
-    weights = dict(codec).get("weights")
-    digest = "" if weights in (None, RANDOM) else read_card(find_weights(weights))["weights_sha256"]
-    return CodecStore(store, digest_of(codec.revision, digest))
+def store_of(codec: Spec | PluginSpec, store: PacketStore | None, context: BuildContext) -> PacketStore | None:
+    """`store` for the packets of `codec`: its options, its revision or its source text, its weights and its files.
+
+    Args:
+        codec: of what codes, without the channel code.
+        context: that the codec was built in, with the files that its class declares.
+    """
+    if store is None:
+        return None
+    own = {"codec": codec}
+    made_by = {
+        "options": chosen(codec, without={"coding"}),
+        "revisions": {place: spec.revision for place, spec in specs_inside(own) if isinstance(spec, Spec)},
+        **contents(own, context.folder, context.files or ()),
+    }
+    return CodecStore(store, json.dumps(made_by, sort_keys=True))
 
 
 def _made(make: Callable[[], Sequence[Packet]]) -> dict:

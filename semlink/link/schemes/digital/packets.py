@@ -23,7 +23,7 @@ def coded(
     max_bytes: int | None = None,
     rate: float | None = None,
 ) -> tuple[Packet, ...]:
-    """The codec's packets for a clip, from the store where they are known."""
+    """The codec's packets for a clip, from the store where they are known; the store knows whose they are."""
 
     def make() -> tuple[Packet, ...]:
         if max_bytes is not None:
@@ -33,8 +33,7 @@ def coded(
 
     if streams is None:
         return make()
-    made_by = (repr(codec), codec.file_digest, version("av"))
-    return streams.get(digest_of(*made_by, clip, max_bytes, rate), make)
+    return streams.get(digest_of(codec.fitted_to, version("av"), clip, max_bytes, rate), make)
 
 
 def split_header(ledger: Ledger, packets: tuple[Packet, ...], bits_per_symbol: int) -> Ledger:

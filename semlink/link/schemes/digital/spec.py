@@ -40,8 +40,11 @@ class DigitalSpec(SchemeSpec):
         from semlink.link.schemes.digital.packet_store import store_of
         from semlink.link.schemes.readings_view import seen_by
 
-        codec = self.codec.build(context)
-        keeping = replace(context, streams=store_of(self.codec, context.streams))
+        of_codec = replace(context, files=set())
+        codec = self.codec.build(of_codec)
+        if context.files is not None:
+            context.files.update(of_codec.files or ())
+        keeping = replace(context, streams=store_of(self.codec, context.streams, of_codec))
         scheme = digital_scheme(codec, self.coding, keeping)
         if self.sensor is None or self.reconstruction is None:
             return seen_by(None, codec, scheme)

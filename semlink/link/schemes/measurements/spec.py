@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -30,8 +31,10 @@ class DigitalTransmissionSpec(Spec):
         """One end of the scheme, without its sensor."""
         from semlink.codecs.projections.codec import ProjectionCodec
         from semlink.link.schemes.digital.build import digital_scheme
+        from semlink.link.schemes.digital.packet_store import store_of
 
-        return digital_scheme(ProjectionCodec(), self.coding, context)
+        keeping = replace(context, streams=store_of(self, context.streams, context))
+        return digital_scheme(ProjectionCodec(), self.coding, keeping)
 
 
 class AnalogueTransmissionSpec(Spec):

@@ -1,0 +1,105 @@
+"""What specs stand for: their options, and what is in the code, the weights and the files that these name.
+
+Whatever is kept - points, coded clips - is kept under this and never under a `repr`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+
+from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
+
+from semlink.files import Json, JsonDict
+from semlink.plugins.files import fingerprint, source_of
+from semlink.plugins.live import live_source
+from semlink.plugins.named_files import content_digest, file_digests, files_of, homes, named_in_options
+from semlink.plugins.specs import PluginSpec
+from semlink.spec import Spec
+from semlink.weights.cards import RANDOM, SHIPPED, find_weights
+
+__all__ = ["chosen", "contents", "specs_inside", "text_files"]
+
+WEIGHTS = "weights"
+
+
+def chosen(spec: BaseModel, *, without: Collection[str] = ()) -> JsonDict:
+    """The options of a spec that are not at their default, as plain values; `kind` is always told."""
+    told = {}
+    for name, field in type(spec).model_fields.items():
+        value = getattr(spec, name)
+        is_default = not field.is_required() and value == field.get_default(call_default_factory=True)
+        if name not in without and not field.exclude and (name == "kind" or not is_default):
+            told[name] = _plain(value)
+    extra = {name: _plain(value) for name, value in (spec.model_extra or {}).items() if name not in without}
+    return told | extra
+
+
+def contents(
+    specs: Mapping[str, BaseModel], folder: Path | None, declared: Iterable[tuple[str, Path]] = ()
+) -> JsonDict:
+    """What is in the code, the weights and the other files of specs and of those inside them.
+
+    Args:
+        folder: where a user's files are looked up first.
+        declared: further files, by what they are called.
+    """
+    inside = list(specs_inside(specs))
+    plugins = [spec for _, spec in inside if isinstance(spec, PluginSpec)]
+    ours = [spec for _, spec in inside if isinstance(spec, Spec)]
+    named = [pair for spec in plugins for pair in _files_of_plugin(spec, folder)]
+    named += [pair for spec in ours for pair in _files_of_ours(spec, folder)]
+    code = [_code(spec, folder) for spec in plugins]
+    code += [fingerprint(kind, folder=folder) for spec in ours for kind in spec.users_code]
+    files = file_digests([*named, *declared])
+    return {"code": code, "weights": dict(_weights(ours))} | ({"files": files} if files else {})
+
+
+def text_files(kind: str, folder: Path | None) -> dict[str, list[str]]:
+    """Digests of the files that strings in the text of a user's class or function name."""
+    return file_digests(files_of(source_of(kind, "metric", folder), (), folder))
+
+
+def specs_inside(specs: Json) -> Iterator[tuple[str, BaseModel]]:
+    """All specs with those inside them, by place."""
+    for place, spec in specs.items():
+        if isinstance(spec, BaseModel):
+            yield place, spec
+            yield from specs_inside({f"{place}.{name}": value for name, value in dict(spec).items()})
+        elif isinstance(spec, list | tuple):
+            yield from specs_inside({f"{place}.{number}": part for number, part in enumerate(spec)})
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, BaseModel):
+        return chosen(value)
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return to_jsonable_python(value)
+
+
+def _code(spec: PluginSpec, folder: Path | None) -> str:
+    """Of a live object the kind holds the digest."""
+    return "" if spec.live is not None else fingerprint(spec.kind, interface=spec.interface, folder=folder)
+
+
+def _files_of_plugin(spec: PluginSpec, folder: Path | None) -> Iterator[tuple[str, Path]]:
+    text = live_source(spec.live) if spec.live is not None else source_of(spec.kind, spec.interface, folder)
+    yield from files_of(text, spec.options(), folder)
+    shipped = SHIPPED / f"{spec.options().get(WEIGHTS)}.safetensors"
+    if shipped.is_file():
+        yield shipped.stem, shipped
+
+
+def _files_of_ours(spec: Spec, folder: Path | None) -> Iterator[tuple[str, Path]]:
+    for name in spec.names_files:
+        yield from named_in_options(dict(spec)[name], homes(folder))
+
+
+def _weights(specs: Iterable[Spec]) -> Iterator[tuple[str, str]]:
+    """Names of weights, each with the SHA-256 of its file; untrained ones (`random`) have none."""
+    for spec in specs:
+        name = dict(spec).get(WEIGHTS)
+        if isinstance(name, str) and name != RANDOM:
+            yield name, content_digest(find_weights(name))

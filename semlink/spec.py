@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
+
+from semlink.yaml12.fields import PlainValues
 
 if TYPE_CHECKING:
     from semlink.blocks import PacketStore, SensorBase
@@ -57,7 +59,7 @@ class BlockSpec(Protocol[B]):
         ...
 
 
-class Spec(BaseModel):
+class Spec(PlainValues):
     """A frozen, closed set of numbers that describes a block; imports nothing heavy.
 
     Attributes:

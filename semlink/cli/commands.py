@@ -71,14 +71,11 @@ def run(
 @app.command(epilog=example("semlink show scenarios/cliff.yaml --set seed=2"))
 def show(file: Scenario, set_: Overrides = None) -> None:
     """Print the scenario with every default filled in."""
-    import yaml
-
     import semlink
+    from semlink.yaml12.write import write_yaml
 
     scenario = semlink.load(file, set_ or [])
-    typer.echo(
-        yaml.safe_dump(scenario.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=100), nl=False
-    )
+    typer.echo(write_yaml(scenario.model_dump(mode="json")), nl=False)
 
 
 @app.command("list", epilog=example("semlink list channel"))

@@ -119,7 +119,7 @@ class VideoCodecSpec(CodecSpec):
     @field_validator("preset", mode="before")
     @classmethod
     def _as_text(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, int) else value
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.video.h26x import VideoCodec

@@ -24,6 +24,7 @@ from semlink.plugins.importing import remember
 from semlink.plugins.interfaces import check_names, kind_for
 from semlink.plugins.named_files import content_digest, declared, homes
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec, kinds_of
+from semlink.yaml12.fields import PlainValues
 
 __all__ = ["PluginSpec", "one_of"]
 
@@ -32,7 +33,7 @@ GIVEN = {"sensor": ("frames", "rate"), "reconstruction": ("frames", "rate", "sen
 """By interface, what a constructor is given if it has an argument of this name and the scenario does not say it."""
 
 
-class PluginSpec(BaseModel):
+class PluginSpec(PlainValues):
     """A user's class; every further key goes to its constructor.
 
     `live` is set by Python callers who give the class itself, or an object that is copied for each use.

@@ -6,18 +6,18 @@ Unknown keys and wrong types are refused with the file and the line.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
 from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_type_hints
 
-import yaml
-
 from semlink.errors import ScenarioError
 from semlink.training.data.clip_sampler import ClipSettings
 from semlink.training.data.material import DataSpec
+from semlink.yaml12.compose import lines_of
+from semlink.yaml12.read import read_mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,16 @@ class Recipe:
         return sha256(json.dumps(asdict(self) | {"profiles": {}}, sort_keys=True).encode()).hexdigest()
 
 
+_WORDS = {
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    bool: "true or false",
+    list: "a list",
+    dict: "a mapping",
+}
+
+
 def load_recipe(path: str | Path) -> Recipe:
     """The recipe in a YAML file.
 
@@ -97,26 +107,25 @@ def load_recipe(path: str | Path) -> Recipe:
         ScenarioError: the file cannot be read, or says something that is not a recipe.
     """
     path = Path(path)
-    try:
-        node = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, yaml.YAMLError) as why:
-        raise ScenarioError(f"{path}: cannot be read as a recipe ({str(why).splitlines()[0]})") from why
-    if not isinstance(node, yaml.MappingNode):
-        raise ScenarioError(f"{path}: a recipe is a mapping with the keys {[f.name for f in fields(Recipe)]}")
-    table = yaml.SafeLoader("").construct_document(node)
-    lines = _lines(node)
+    table, node = read_mapping(path, f"a recipe, a mapping with the keys {', '.join(f.name for f in fields(Recipe))}")
+    lines = {".".join(map(str, place)): line for place, line in lines_of(node)}
     profiles = table.get("profiles")
     recipe = _build(Recipe, table, _Place(path, lines, ""))
     built = {
         name: _build(Profile, values, _Place(path, lines, f"profiles.{name}"))
         for name, values in _mapping(profiles, _Place(path, lines, "profiles")).items()
     }
-    return replace(recipe, profiles=built)
+    own = {name: _Section(table.get(name, {}), _Place(path, lines, name)) for name in ("model", "options")}
+    return replace(recipe, profiles=built, **own)
 
 
 def build_options(kind: type, values: Mapping[str, Any], where: str) -> Any:
-    """A task's own options as its dataclass `kind`, checked like the rest of the recipe."""
-    return _build(kind, values, _Place(Path("recipe"), {}, where))
+    """A task's own options as its dataclass `kind`, checked like the rest of the recipe.
+
+    Errors name file and line where `values` is a part of a recipe that was loaded.
+    """
+    place = values.place if isinstance(values, _Section) else _Place(Path("recipe"), {}, where)
+    return _build(kind, values, place)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,9 +138,21 @@ class _Place:
         return _Place(self.path, self.lines, f"{self.key}.{key}".strip("."))
 
     def error(self, what: str) -> ScenarioError:
-        line = self.lines.get(self.key)
-        where = f"{self.path}:{line}" if line else f"{self.path}"
-        return ScenarioError(f"{where}: {self.key}: {what}")
+        """The error with its place: the line of the key, or of the nearest one around it."""
+        if not self.lines:
+            return ScenarioError(f"{self.path}: {self.key}: {what}")
+        parts = self.key.split(".")
+        around = (".".join(parts[:number]) for number in range(len(parts), 0, -1))
+        line = next((self.lines[key] for key in around if key in self.lines), 1)
+        return ScenarioError(f"{self.path}:{line}: {f'{self.key}: ' if self.key else ''}{what}")
+
+
+class _Section(dict):
+    """A mapping of a recipe that knows where it stands; what it holds is checked by the task."""
+
+    def __init__(self, values: Mapping[str, Any] | Iterable[tuple[str, Any]], place: _Place | None = None) -> None:
+        super().__init__(values)
+        self.place = place or _Place(Path("recipe"), {}, "")
 
 
 def _build(kind: type, values: Any, place: _Place) -> Any:
@@ -152,15 +173,10 @@ def _build(kind: type, values: Any, place: _Place) -> Any:
 def _value(hint: Any, value: Any, place: _Place) -> Any:
     if isinstance(hint, type) and is_dataclass(hint):
         return _build(hint, value, place)
-    if hint is float and isinstance(value, str):  # YAML 1.1 reads 1e-3 as text
-        try:
-            return float(value)
-        except ValueError as why:
-            raise place.error(f"got {value!r}, allowed: a number") from why
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if isinstance(hint, type) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
-        raise place.error(f"got {value!r}, allowed: a value of type {hint.__name__}")
+        raise place.error(f"got {value!r}, allowed: {_WORDS.get(hint, hint.__name__)}")
     return value
 
 
@@ -168,14 +184,3 @@ def _mapping(values: Any, place: _Place) -> Mapping[str, Any]:
     if not isinstance(values, Mapping):
         raise place.error(f"got {values!r}, allowed: a mapping")
     return values
-
-
-def _lines(node: yaml.Node, prefix: str = "") -> dict[str, int]:
-    """Line numbers by dotted key."""
-    found: dict[str, int] = {}
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            dotted = f"{prefix}.{key.value}".strip(".")
-            found[dotted] = key.start_mark.line + 1
-            found |= _lines(value, dotted)
-    return found

@@ -18,8 +18,8 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "semlink"
 ORDER = {
     "semlink": (
-        "errors, units, seeds, caching, spec",
-        "payload, ledger, files, weights, plain_data",
+        "errors, units, seeds, caching, files, yaml12, spec",
+        "payload, ledger, weights, plain_data",
         "feedback, flow",
         "blocks",
         "plugins",

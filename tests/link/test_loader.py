@@ -68,10 +68,43 @@ def test_a_good_scenario_is_read_with_defaults(tmp_path):
         ("name: demo", "name: a/b", "demo.yaml:1: name: String should match pattern"),
         ("seed: 3", "seed: 3\nseed: 4", "demo.yaml:3: seed: stands twice, first in line 2"),
         ("[4, 8]", "[4, 8", "demo.yaml:7: not valid YAML"),
+        ("seed: 3", "seed: true", "demo.yaml:2: seed: got true, which is no number"),
+        ("clips: 2", "clips: true", "demo.yaml:3: source.clips: got true, which is no number"),
+        ("[4, 8]", "[4, false]", "demo.yaml:6: sweep.snr_db.1: got false, which is no number"),
+        ("[4, 8]", "[4, 1:30]", "demo.yaml:6: sweep.snr_db.1: should be a valid number, got '1:30'"),
+        ("budget: 1e-2", "budget: 1:30", "demo.yaml:7: sweep.budget: should be a valid number, got '1:30'"),
+        ("budget: 1e-2", "budget: true", "demo.yaml:7: sweep.budget: got true, which is no number"),
+        ("clips: 2", "clips: 1_000", "demo.yaml:3: source.clips: got the text '1_000', expected a number"),
+        ("clips: 2", "clips: 0b10", "demo.yaml:3: source.clips: should be a valid integer"),
+        ("clips: 2", "clips: 2026-01-31", "demo.yaml:3: source.clips: should be a valid integer"),
+        ("kind: h264}", "kind: h264, deblock: yes}", "schemes.1.codec.deblock: got 'yes', expected true or false"),
+        ("kind: h264}", "kind: h264, deblock: 1}", "schemes.1.codec.deblock: got 1, expected true or false"),
+        ("rate: 2/3", "rate: true", "demo.yaml:12: schemes.0.coding.rate: got true, which is no number"),
+        ("rate: 2/3", "rate: 1e99999999/3", "demo.yaml:12: schemes.0.coding.rate: got '1e99999999/3'; need a number"),
+        ("rate: 2/3", "rate: 2/0", "demo.yaml:12: schemes.0.coding.rate: got '2/0'; need a number"),
+        ("name: demo", "name: 010", "demo.yaml:1: name: should be a valid string, got 10"),
     ],
 )
 def test_a_mistake_is_named_where_it_stands(tmp_path, old, new, says):
     assert says in complaint(tmp_path, old, new)
+
+
+@pytest.mark.parametrize(("written", "seed"), [("010", 10), ("0o10", 8), ("0x10", 16), ("+7", 7), ('"7"', 7)])
+def test_whole_numbers_are_those_of_yaml_1_2(tmp_path, written, seed):
+    path = write(tmp_path, GOOD.replace("seed: 3", f"seed: {written}"))
+    assert load_scenario(path).seed == seed == load_scenario(path, [f"seed={written}"]).seed
+
+
+def test_words_of_yaml_1_1_are_text(tmp_path):
+    scenario = load_scenario(
+        write(tmp_path, GOOD.replace("name: fixed", "name: on").replace("name: bound", "name: No"))
+    )
+    assert [scheme.name for scheme in scenario.schemes] == ["on", "No"]
+
+
+def test_of_many_mistakes_the_first_twenty_are_told(tmp_path):
+    text = complaint(tmp_path, "seed: 3", "\n".join(f"key{n}: 1" for n in range(2000))).splitlines()
+    assert len(text) == 21 and text[-1] == "demo.yaml:22: and 1980 more mistakes"
 
 
 def test_every_mistake_is_listed(tmp_path):
@@ -92,6 +125,13 @@ def test_set_changes_a_value(tmp_path):
         ("seed", "--set seed: expected key=value"),
         ("schemes.7.name=x", "'7' is not a position in a list of 2"),
         ("seed.x=1", "nothing can be set below 'seed'"),
+        ("schemes.\u00b2.name=x", "'\u00b2' is not a position in a list of 2"),
+        ("schemes." + "9" * 5000 + "=x", "is not a position in a list of 2"),
+        ("seed=!!int abc", "--set seed=!!int abc: 'abc' is not a whole number"),
+        ("seed=&a [*a]", r"alias \*a stands inside what it names"),
+        ("seed=true", "with --set: seed: got true, which is no number"),
+        ("seed=1:30", "with --set: seed: should be a valid integer"),
+        ("seed=\udc80", "not valid YAML: character"),
         ("source.clps=3", "with --set: source.clps: unknown key; did you mean 'clips'?"),
     ],
 )

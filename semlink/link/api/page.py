@@ -8,8 +8,6 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
-
 from semlink.files import Json, write_atomic
 from semlink.link.metrics.registry import Metric
 from semlink.link.plots.registry import PLOTS, Plot
@@ -19,6 +17,7 @@ from semlink.link.report.results_table import number, point_name
 from semlink.link.results.finished import FinishedRun
 from semlink.link.results.labels import COST_NAMES
 from semlink.link.results.rows import Row, cost_column, value
+from semlink.yaml12.write import write_yaml
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,7 +63,7 @@ def page(run: FinishedRun, metric: Metric, comparison: Comparison | None = None)
         parts += [f"<h2>Against {escape(comparison.reference)}</h2>", f"<pre>{escape(as_text(comparison, 130))}</pre>"]
     parts += ["<h2>Figures</h2>", *_figures(run, metric)]
     if scenario:
-        text = yaml.safe_dump(dict(scenario), sort_keys=False, allow_unicode=True, width=110)
+        text = write_yaml(dict(scenario), width=110)
         parts += [
             "<h2>Scenario</h2>",
             f"<details><summary>every default filled in</summary><pre>{escape(text)}</pre></details>",

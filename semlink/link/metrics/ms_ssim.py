@@ -13,10 +13,12 @@ WEIGHTS = (0.0448, 0.2856, 0.3001, 0.2363, 0.1333)
 def ms_ssim(reference: np.ndarray, received: np.ndarray) -> float:
     """Multi-scale structural similarity of a clip (t, h, w) in [0, 1], the mean over its frames.
 
-    Frames of less than 176 pixels on a side have as many of the five scales as leave one whole
-    window, the exponents scaled to the same sum; negative structure counts as none.
+    Frames of less than 161 pixels on a side have as many of the five scales as leave one whole
+    window, the exponents scaled to the same sum; `missing_scales` says so. Negative structure counts
+    as none.
 
-    Source: [wang2003, eq. (7) and Sec. 3.2], windows and constants of [wang2004].
+    Source: [wang2003, eq. (7) and Sec. 3.2], windows and constants of [wang2004]; sizes are halved as
+    in the authors' program, which asks for 176 pixels on a side.
     """
     x, y = reference.astype(np.float64), np.clip(received, 0.0, 1.0).astype(np.float64)
     weights = scale_weights(min(x.shape[1:]))
@@ -33,9 +35,20 @@ def ms_ssim(reference: np.ndarray, received: np.ndarray) -> float:
 def scale_weights(side: int) -> list[float]:
     """The exponents for frames whose shorter side is `side`."""
     scales = 1
-    while scales < len(WEIGHTS) and side >> scales >= SIDE:
+    while scales < len(WEIGHTS) and -(-side >> scales) >= SIDE:
         scales += 1
     return [weight / sum(WEIGHTS[:scales]) * sum(WEIGHTS) for weight in WEIGHTS[:scales]]
+
+
+def missing_scales(height: int, width: int) -> str:
+    """What to tell of frames too small for all five scales; '' for all others."""
+    scales = len(scale_weights(min(height, width)))
+    if scales == len(WEIGHTS):
+        return ""
+    return (
+        f"ms_ssim: frames of {height}x{width} leave room for {scales} of its {len(WEIGHTS)} scales (161 pixels on "
+        "a side are needed); compare it with that of other sizes or papers with care"
+    )
 
 
 def luminance_and_structure(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -50,6 +63,7 @@ def luminance_and_structure(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _halved(frames: np.ndarray) -> np.ndarray:
-    """Means of 2 x 2 pixels; an odd row or column at the end is dropped."""
-    even = frames[:, : frames.shape[1] // 2 * 2, : frames.shape[2] // 2 * 2]
+    """Means of 2 x 2 pixels (t, ceil(h / 2), ceil(w / 2)); beyond an odd end the last row or column stands again."""
+    odd = [(0, 0), *((0, side % 2) for side in frames.shape[1:])]
+    even = np.pad(frames, odd, mode="edge")
     return (even[:, 0::2, 0::2] + even[:, 1::2, 0::2] + even[:, 0::2, 1::2] + even[:, 1::2, 1::2]) / 4

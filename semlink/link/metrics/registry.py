@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 
 from semlink.errors import InterfaceError, ScenarioError, SemlinkError
-from semlink.link.metrics.ms_ssim import ms_ssim
+from semlink.link.metrics.ms_ssim import missing_scales, ms_ssim
 from semlink.link.metrics.psnr_ssim import psnr_by_frame, psnr_db, ssim, ssim_by_frame
 from semlink.plugins import fingerprint, load_class
 from semlink.plugins.contents import text_files
@@ -42,6 +42,8 @@ class Metric:
         source: where it is defined, as `key, place`.
         higher_is_better: False for errors and distances.
         by_frame: the same for each frame, (t,); None where a clip has no such thing.
+        caution: from height and width of the frames to what is to be told of their numbers; '' for nothing.
+        revision: raised with a change of the numbers that `function` gives; points of the earlier ones are stale.
     """
 
     name: str
@@ -52,6 +54,8 @@ class Metric:
     source: str = ""
     higher_is_better: bool = True
     by_frame: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
+    caution: Callable[[int, int], str] | None = None
+    revision: int = 1
 
     @property
     def interval(self) -> str:
@@ -92,7 +96,7 @@ class Metric:
 METRICS = (
     Metric("psnr", "psnr_db", "PSNR [dB]", 2, psnr_db, by_frame=psnr_by_frame),
     Metric("ssim", "ssim", "SSIM", 4, ssim, "wang2004, eq. (13)", by_frame=ssim_by_frame),
-    Metric("ms_ssim", "ms_ssim", "MS-SSIM", 4, ms_ssim, "wang2003, eq. (7)"),
+    Metric("ms_ssim", "ms_ssim", "MS-SSIM", 4, ms_ssim, "wang2003, eq. (7)", caution=missing_scales, revision=2),
 )
 PSNR = METRICS[0]
 
@@ -140,9 +144,10 @@ def metrics_named(names: Iterable[str], folder: Path | None = None, *, taken: Se
 
 
 def metric_key(name: str, folder: Path | None = None) -> Any:
-    """What a point's numbers depend on: the name, and for a user's own its text and the files that are named there."""
-    if name in {metric.name for metric in METRICS}:
-        return name
+    """What a number depends on: the name, a revision after the first, and of a user's own its text and files."""
+    shipped = {metric.name: metric for metric in METRICS}
+    if name in shipped:
+        return name if shipped[name].revision == 1 else [name, shipped[name].revision]
     files = text_files(name, folder)
     return [name, fingerprint(name, interface="metric", folder=folder), *([files] if files else [])]
 

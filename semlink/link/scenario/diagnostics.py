@@ -14,8 +14,11 @@ from pydantic_core import ErrorDetails
 
 from semlink.files import Json
 from semlink.plugins.entry_points import INTERFACES, offered
+from semlink.yaml12.scalars import shortened
 
 Loc = tuple[int | str, ...]
+MOST_TOLD = 20
+"""Mistakes that are said one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,13 +32,18 @@ class ScenarioText:
 
 
 def explain(text: ScenarioText, fault: ValidationError) -> Iterable[str]:
-    errors = fault.errors()
+    """A line for each thing that is wrong, the first twenty of them."""
+    found = fault.errors(include_url=False)
+    errors = found[:MOST_TOLD]
     meant = {(e["loc"][:-1], _nearest(str(e["loc"][-1]), _neighbours(e["loc"]))) for e in errors if _is_stray(e)}
     for error in errors:
         if error["type"] == "missing" and (error["loc"][:-1], error["loc"][-1]) in meant:
             continue  # said once, where it is misspelt
         place, dotted = locate(text, error["loc"], names_key=error["type"] in ("missing", "extra_forbidden"))
-        yield f"{place}: {dotted or 'scenario'}: {say(error)}"
+        yield f"{place}: {shortened(dotted) or 'scenario'}: {say(error)}"
+    if len(found) > len(errors):
+        place, _ = locate(text, found[MOST_TOLD]["loc"], names_key=False)
+        yield f"{place}: and {len(found) - len(errors)} more mistakes"
 
 
 def locate(text: ScenarioText, loc: Loc, *, names_key: bool) -> tuple[str, str]:
@@ -92,16 +100,21 @@ def say(error: ErrorDetails) -> str:
     if kind == "union_tag_invalid":
         return _unknown_kind(context, got)
     if kind == "union_tag_not_found":
-        return "needs a `kind`" if isinstance(got, dict) else f"got {got!r}, expected a mapping with a `kind`"
+        return "needs a `kind`" if isinstance(got, dict) else f"got {_shown(got)}, expected a mapping with a `kind`"
     if kind == "literal_error":
         allowed = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        return f"got {got!r}, expected one of {context['expected']}" + _hint(str(got), allowed)
+        return f"got {_shown(got)}, expected one of {context['expected']}" + _hint(str(got), allowed)
     if kind in ("value_error", "assertion_error"):
         return str(context.get("error", error["msg"]))
     if kind == "too_short":
         return f"needs {context['min_length']} entry or more, got {context['actual_length']}"
     message = error["msg"].replace("Input should be", "should be").split(", unable to parse")[0]
-    return f"{message}, got {got!r}" if not isinstance(got, dict | list) else message
+    return f"{message}, got {_shown(got)}" if not isinstance(got, dict | list) else message
+
+
+def _shown(value: object) -> str:
+    """A value as it stands in an error; what is long is cut."""
+    return shortened(repr(value))
 
 
 def _unknown_kind(context: Json, got: object) -> str:
@@ -109,7 +122,7 @@ def _unknown_kind(context: Json, got: object) -> str:
     kinds = [k for k in kinds if k != "plug-in"]
     kinds += [k for interface in INTERFACES for k in offered(interface) if context["tag"] == k]
     return (
-        f"unknown kind {context['tag']!r}, expected one of {', '.join(kinds)}, or module:Class or file.py:Class"
+        f"unknown kind {_shown(context['tag'])}, expected one of {', '.join(kinds)}, or module:Class or file.py:Class"
         + _hint(context["tag"], kinds)
     )
 

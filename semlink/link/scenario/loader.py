@@ -1,14 +1,11 @@
 """YAML to a typed scenario; every complaint names file and line.
 
-The YAML 1.2 spelling of floats (`1e-3`) is understood, a key that stands
-twice is an error, and `--set a.b.0.c=value` changes the tree before it is
-checked.
+Files and the values of `--set` are YAML 1.2 (`semlink.yaml12`); `--set
+a.b.0.c=value` changes the tree before it is checked.
 """
 
 from __future__ import annotations
 
-import difflib
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,19 +18,8 @@ from semlink.errors import ScenarioError, SemlinkError
 from semlink.files import JsonDict
 from semlink.link.scenario.diagnostics import Loc, ScenarioText, explain, locate
 from semlink.link.scenario.scenario import Scenario
-
-
-class _Loader(yaml.SafeLoader):
-    """Safe YAML with 1.2 floats."""
-
-
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float",
-    re.compile(
-        r"^[-+]?(?:\d[\d_]*(?:\.[\d_]*)?(?:[eE][-+]?\d+)|\d[\d_]*\.[\d_]*|\.\d+(?:[eE][-+]?\d+)?|\.(?:inf|nan))$"
-    ),
-    list("-+0123456789."),
-)
+from semlink.yaml12.read import read_mapping, read_value
+from semlink.yaml12.scalars import shortened
 
 
 def load_scenario(path: str | Path, overrides: Sequence[str] = ()) -> Scenario:
@@ -86,29 +72,7 @@ def read_yaml(path: Path) -> tuple[JsonDict, yaml.Node]:
     Raises:
         ScenarioError: no such file, not YAML, not a mapping, or a key twice.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.y*ml")], 1)
-        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
-        raise ScenarioError(f"{path}: no such file{hint}") from None
-    except (OSError, UnicodeDecodeError) as fault:
-        raise ScenarioError(f"{path}: cannot be read: {fault}") from fault
-    try:
-        loader = _Loader(text)
-        node = loader.get_single_node()
-        tree = loader.construct_document(node) if node is not None else None
-    except yaml.reader.ReaderError as fault:
-        place = f"{path}:{text[: fault.position].count(chr(10)) + 1}"
-        raise ScenarioError(f"{place}: not valid YAML: character {text[fault.position]!r}") from fault
-    except yaml.YAMLError as fault:
-        marked = fault if isinstance(fault, yaml.MarkedYAMLError) else yaml.MarkedYAMLError()
-        line = f":{marked.problem_mark.line + 1}" if marked.problem_mark else ""
-        raise ScenarioError(f"{path}{line}: not valid YAML: {marked.problem or fault}") from fault
-    if node is None or not isinstance(tree, dict):
-        raise ScenarioError(f"{path}:1: expected a mapping of keys such as name, source, channel, sweep, schemes")
-    _refuse_twice(path, node)
-    return tree, node
+    return read_mapping(path, "a mapping of keys such as name, source, channel, sweep, schemes")
 
 
 def apply_override(tree: JsonDict, override: str) -> None:
@@ -119,12 +83,9 @@ def apply_override(tree: JsonDict, override: str) -> None:
     """
     key, equals, text = override.partition("=")
     if not equals or not key:
-        raise ScenarioError(f"--set {override}: expected key=value, such as sweep.snr_db=[4,8]")
-    try:
-        value = yaml.load(text, Loader=_Loader)
-    except yaml.YAMLError as fault:
-        raise ScenarioError(f"--set {override}: the value is not valid YAML") from fault
-    set_value(tree, key, value, f"--set {override}")
+        raise ScenarioError(f"--set {shortened(override)}: expected key=value, such as sweep.snr_db=[4,8]")
+    value = read_value(text, f"--set {shortened(override)}")
+    set_value(tree, key, value, f"--set {shortened(override)}")
 
 
 def set_value(tree: JsonDict, key: str, value: object, said: str) -> None:
@@ -154,20 +115,6 @@ def _step(here: object, part: str, said: str) -> object:
 
 
 def _index(here: list, part: str, said: str) -> int:
-    if not part.isdigit() or int(part) >= len(here):
+    if not (part.isascii() and part.isdigit() and len(part) < 10) or int(part) >= len(here):
         raise ScenarioError(f"{said}: {part!r} is not a position in a list of {len(here)} (0 is the first)")
     return int(part)
-
-
-def _refuse_twice(path: Path, node: yaml.Node) -> None:
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if key.value in seen:
-                raise ScenarioError(f"{path}:{line}: {key.value}: stands twice, first in line {seen[key.value]}")
-            seen[key.value] = line
-            _refuse_twice(path, value)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            _refuse_twice(path, value)

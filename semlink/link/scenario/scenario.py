@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -95,7 +96,7 @@ class Scenario(Spec):
     @classmethod
     def _unique(cls, schemes: list[AnyScheme]) -> list[AnyScheme]:
         names = [scheme_name(scheme) for scheme in schemes]
-        twice = sorted({n for n in names if names.count(n) > 1})
+        twice = sorted(name for name, times in Counter(names).items() if times > 1)
         if twice:
             raise ValueError(f"two schemes are called {twice[0]!r}; names must differ")
         return schemes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
@@ -23,12 +24,13 @@ BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
 
 def _ratio(value: Any) -> Any:
     """Accept '2/3' beside 0.667."""
-    if isinstance(value, str):
-        try:
-            return float(Fraction(value.replace(" ", "")))
-        except (ValueError, ZeroDivisionError) as fault:
-            raise ValueError(f"got {value!r}; need a number such as 0.5 or 2/3") from fault
-    return value
+    if not isinstance(value, str):
+        return value
+    text = value.replace(" ", "")
+    found = re.fullmatch(r"\d{1,9}(\.\d{1,20})?|\.\d{1,20}|\d{1,9}/\d{1,9}", text, re.ASCII)
+    if found is None or re.search("/0+$", text):
+        raise ValueError(f"got {value!r}; need a number such as 0.5 or 2/3")
+    return float(Fraction(text))
 
 
 CodeRate = Annotated[float, BeforeValidator(_ratio), Field(gt=0.0, lt=1.0)]

@@ -1,0 +1,79 @@
+"""Booleans are no numbers, and only `true` and `false` are booleans: for the fields of models that a file fills."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any, Literal, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError, model_validator
+from pydantic_core import InitErrorDetails
+
+from semlink.yaml12.scalars import STR, plain_tag
+
+
+class PlainValues(BaseModel):
+    """Base of models that a file fills: refuses what pydantic takes for a number or a boolean and YAML does not."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_false_numbers(cls, values: Any) -> Any:
+        """Errors stand at the place of each such value."""
+        given = values if isinstance(values, dict) else {}
+        kinds: dict[str, Any] = {name: field.annotation for name, field in cls.model_fields.items() if name in given}
+        told = [
+            InitErrorDetails(type="value_error", loc=(name, *place), input=part, ctx={"error": ValueError(problem)})
+            for name, annotation in kinds.items()
+            for place, part in _parts(given[name])
+            if (problem := _problem(part, _kinds(annotation)))
+        ]
+        if told:
+            raise ValidationError.from_exception_data(cls.__name__, told)
+        return values
+
+
+def _problem(part: object, kinds: frozenset[type]) -> str:
+    """What is wrong with a single value where values of `kinds` are expected; '' if nothing is, or others say it."""
+    if isinstance(part, bool):
+        return f"got {str(part).lower()}, which is no number" if _only_numbers(kinds, bool) else ""
+    if isinstance(part, str | int | float) and bool in kinds and kinds <= {bool, type(None)}:
+        return f"got {part!r}, expected true or false"
+    if isinstance(part, str) and _only_numbers(kinds, str) and _only_seems(part):
+        return f"got the text {part!r}, expected a number"
+    return ""
+
+
+def _only_numbers(kinds: frozenset[type], other: type) -> bool:
+    return bool(kinds & {int, float}) and not kinds & {other, object}
+
+
+@cache
+def _kinds(annotation: Any) -> frozenset[type]:
+    """The types of single values that an annotation names; `object` for any."""
+    if get_origin(annotation) is Literal:
+        return frozenset(type(value) for value in get_args(annotation))
+    inner = [part for part in get_args(annotation) if part is not Ellipsis]
+    if inner:
+        found = [_kinds(part) for part in inner if isinstance(part, type) or get_origin(part) or part is Any]
+        return frozenset().union(*found)
+    return frozenset({annotation if isinstance(annotation, type) else object})
+
+
+def _parts(value: Any) -> Iterator[tuple[tuple[int, ...], Any]]:
+    """A value, or all that lists in it hold, with their places."""
+    if isinstance(value, list | tuple):
+        for number, part in enumerate(value):
+            yield from (((number, *place), inner) for place, inner in _parts(part))
+    else:
+        yield (), value
+
+
+def _only_seems(text: str) -> bool:
+    """Whether Python reads a number (`1_000`, `infinity`) where YAML 1.2 has text."""
+    if plain_tag(text) != STR:
+        return False
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

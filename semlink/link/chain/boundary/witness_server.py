@@ -8,8 +8,9 @@ import os
 import pickle
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
@@ -20,6 +21,7 @@ from semlink.link.chain.boundary.file_watch import Watch
 from semlink.link.chain.boundary.fresh_end import TASKS
 from semlink.link.chain.boundary.witness import Journey, read_message, write_message
 from semlink.payload import Agreement
+from semlink.plugins.importing import found_first
 
 __all__ = ["main"]
 
@@ -100,6 +102,7 @@ def _in_a_child(post: Post, journey: Journey, path: list[str]) -> None:
 def _serve(post: Post, journey: Journey, path: list[str]) -> None:
     """Make an end and answer its tasks until it is closed."""
     sys.path[:] = path
+    sys.dont_write_bytecode = True  # an edit within a second would not be seen
     try:
         for name, file in journey.modules:
             _load(name, file)
@@ -131,11 +134,14 @@ def _told(post: Post, watch: Watch) -> Iterator[None]:
 
 
 def _load(name: str, file: str) -> None:
-    """Import a user's module, by its file where its name leads nowhere."""
-    try:
-        importlib.import_module(name)
-    except ModuleNotFoundError:
-        spec = importlib.util.spec_from_file_location(name, file)
-        assert spec is not None and spec.loader is not None
-        sys.modules[name] = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(sys.modules[name])
+    """Import a user's module and what lies beside it, by its file where its name leads nowhere."""
+    folders = Path(file).parents if file else ()
+    above = name.count(".") + (Path(file).stem == "__init__")
+    with found_first(folders[above]) if above < len(folders) else nullcontext():
+        try:
+            importlib.import_module(name)
+        except ModuleNotFoundError:
+            spec = importlib.util.spec_from_file_location(name, file)
+            assert spec is not None and spec.loader is not None
+            sys.modules[name] = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(sys.modules[name])

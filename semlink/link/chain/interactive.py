@@ -20,7 +20,7 @@ from semlink.feedback import Burst, BurstContext, SentBurst
 from semlink.flow import Flow
 from semlink.ledger import ledger_of
 from semlink.link.chain.air import made_of, said_by
-from semlink.link.chain.boundary.audit import audit_interactive, decoy_for
+from semlink.link.chain.boundary.audit import audit_interactive, decoy_for, environment_kept
 from semlink.link.chain.referee import check_antenna, check_frames, check_plain
 from semlink.payload import Agreement, ChannelOutput, Frames, Received, Symbols, copy_of, part_of
 from semlink.phy.channels.output import check_channel_output
@@ -115,7 +115,8 @@ def run_bursts(
     assert is_interactive(scheme) and is_interactive(receiver)
     while True:
         opening = _opening(air, scheme, agreement, past, budget)
-        flow = scheme.next_burst(copy_of(clip), from_bytes(agreed), replace(seeds), tuple(past), opening)
+        with environment_kept():
+            flow = scheme.next_burst(copy_of(clip), from_bytes(agreed), replace(seeds), tuple(past), opening)
         if flow is None:
             break
         check_plain(flow)

@@ -14,7 +14,7 @@ from dataclasses import replace
 from semlink.blocks import Progress, is_bound, is_interactive, is_one_way, is_sensing
 from semlink.ledger import Ledger
 from semlink.link.chain.air import arrived, receive_alone
-from semlink.link.chain.boundary.audit import audit_one_way, decoy_for
+from semlink.link.chain.boundary.audit import audit_one_way, decoy_for, environment_kept
 from semlink.link.chain.interactive import run_bursts
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.referee import check_frames, check_plain
@@ -62,7 +62,8 @@ def _send_once(
     transmitter, receiver = link.transmitter, link.receiver
     assert is_one_way(transmitter) and is_one_way(receiver)
     agreed, snr_db = to_bytes(agreement, "Agreement"), agreement.point.snr_db
-    flow = transmitter.transmit(copy_of(clip), from_bytes(agreed), replace(seeds))
+    with environment_kept():
+        flow = transmitter.transmit(copy_of(clip), from_bytes(agreed), replace(seeds))
     check_plain(flow)
     arrival = arrived(link.waveform, link.channel, flow, snr_db, seeds, budget)
     delivered = receive_alone(receiver, arrival.received, agreement)

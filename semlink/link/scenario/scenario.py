@@ -55,6 +55,15 @@ class Trials(Spec):
         return self
 
 
+class CalibrationClips(Spec):
+    """What is tried out before the run."""
+
+    source: AnySource | None = Field(
+        None,
+        description="clips of the same shape that choices are made on; default: those that are scored",
+    )
+
+
 class Scenario(Spec):
     """One experiment: a source, a channel, a grid and the schemes that meet on it."""
 
@@ -72,6 +81,7 @@ class Scenario(Spec):
     schemes: list[AnyScheme] = Field(min_length=1)
     metrics: list[MetricName] = Field(["psnr", "ssim"], min_length=1)
     trials: Trials = Field(Trials())
+    calibration: CalibrationClips = Field(CalibrationClips(), description="what is tried out before the run")
     table: TableSpec | None = Field(None, description="also write clips against schemes, beside published numbers")
     _folder: Path | None = PrivateAttr(None)
     _origin: Any = PrivateAttr(None)

@@ -27,9 +27,10 @@ class Clips:
     """The scenario's clips.
 
     Attributes:
-        digest: of names and pixels.
+        digest: of names and pixels, those for calibration included.
         planes: pictures that each frame holds, one above the other.
         file: holds the pixels, float32, one clip after the other, where several processes read them; else None.
+        calibration: other clips of the same shape, for choices before the run; empty where there are none.
     """
 
     names: tuple[str, ...]
@@ -38,19 +39,33 @@ class Clips:
     digest: str
     planes: int = 1
     file: Path | None = None
+    calibration: tuple[Frames, ...] = ()
+
+    @property
+    def tried(self) -> tuple[Frames, ...]:
+        """What choices before the run are made on."""
+        return self.calibration or self.frames
 
     def __reduce__(self) -> tuple[object, ...]:
         """Clips in a file travel as its name: whoever unpickles them maps the same pixels."""
         if self.file is None:
-            return Clips, (self.names, self.motion, self.frames, self.digest, self.planes)
+            parts = (self.names, self.motion, self.frames, self.digest, self.planes)
+            return Clips, (*parts, None, self.calibration)
         shapes = [(f.shape.t, f.shape.h, f.shape.w) for f in self.frames]
-        return _clips_in, (self.file, shapes, self.names, self.motion, self.digest, self.planes)
+        parts = (self.names, self.motion, self.digest, self.planes, self.calibration)
+        return _clips_in, (self.file, shapes, *parts)
 
 
 def _clips_in(
-    file: Path, shapes: Sequence[Shape], names: tuple[str, ...], motion: tuple[str, ...], digest: str, planes: int
+    file: Path,
+    shapes: Sequence[Shape],
+    names: tuple[str, ...],
+    motion: tuple[str, ...],
+    digest: str,
+    planes: int,
+    calibration: tuple[Frames, ...],
 ) -> Clips:
-    return Clips(names, motion, _frames(_mapped(file, shapes)), digest, planes, file)
+    return Clips(names, motion, _frames(_mapped(file, shapes)), digest, planes, file, calibration)
 
 
 @contextmanager
@@ -87,7 +102,32 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
             _append(file, clip)
     frames = _frames(pixels if file is None else _mapped(file, shapes))
     digest = digest_of(*names, *(f.pixels.numpy() for f in frames))
-    return Clips(tuple(names), tuple(motion), frames, digest, source.planes, file)
+    tried = _calibration_clips(scenario, folder, shapes[0])
+    if tried:
+        digest = digest_of(digest, "calibration", *(f.pixels.numpy() for f in tried))
+    return Clips(tuple(names), tuple(motion), frames, digest, source.planes, file, tried)
+
+
+def _calibration_clips(scenario: Scenario, folder: Path | None, shape: Shape) -> tuple[Frames, ...]:
+    """The clips that choices are made on, where the scenario names others than those that are scored.
+
+    Raises:
+        SourceError: they cannot be read, or are of another shape.
+    """
+    spec = scenario.calibration.source
+    if spec is None:
+        return ()
+    source = spec.build(BuildContext(folder=folder))
+    if len(source) == 0:
+        raise SourceError(f"calibration.source {spec.kind}: holds no clip")
+    clips = [check_clip(source.clip(index), f"{spec.kind} of calibration") for index in range(len(source))]
+    for clip in clips:
+        if clip.shape != shape:
+            raise SourceError(
+                f"calibration.source {spec.kind}: gave a clip of (t, h, w) = {clip.shape}; need {shape}, as those "
+                "that are scored"
+            )
+    return _frames(clips)
 
 
 def _append(file: Path, clip: np.ndarray) -> None:

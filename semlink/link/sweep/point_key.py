@@ -24,7 +24,9 @@ from semlink.spec import Spec
 SHARED_REVISION = 1
 """Raised by whoever changes numbers of all points: the chain, the metrics, the streams of chance, the stop rule."""
 FORMAT = 2
-NOT_OF_A_POINT = frozenset({"name", "description", "source", "channel", "sweep", "schemes", "metrics", "table"})
+NOT_OF_A_POINT = frozenset(
+    {"name", "description", "source", "channel", "sweep", "schemes", "metrics", "table", "calibration"}
+)
 """What a scenario says beside a point's own numbers, or what its key names in another way."""
 
 
@@ -38,7 +40,7 @@ def point_key(
     """The name of a point's record.
 
     Args:
-        source_digest: of the names and pixels of the clips.
+        source_digest: of the names and pixels of the clips, those for calibration included.
         folder: where a user's files are looked up first.
         declared: files that users' classes say they read, by what they are called.
     """

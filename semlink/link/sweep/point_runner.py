@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -212,10 +212,11 @@ class PointRunner:
             raise Infeasible(f"a budget of {point.budget:g} is less than one channel use a clip")
         snr_db = float("nan") if point.snr_db is None else point.snr_db
         calibration = LinkCalibration(
-            link, self.clips.frames, calibration_root(self.scenario.seed), snr_db, self.deliveries, (point.channel,)
+            link, self.clips.tried, calibration_root(self.scenario.seed), snr_db, self.deliveries, (point.channel,)
         )
         question = Question(shape, link.point(snr_db, budget, point.rate))
-        return settled(link, question, calibration), budget
+        made = settled(link, question, calibration)
+        return (replace(made, choice_bits=0.0) if self.clips.calibration else made), budget
 
     def _audited(self, agreed: Agreement, trials: int) -> tuple[int, ...]:
         """For each clip one of the first `trials`, drawn, in which the boundary is put to the proof."""

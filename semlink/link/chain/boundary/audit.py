@@ -7,8 +7,9 @@ be the same to the bit.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -24,6 +25,18 @@ if TYPE_CHECKING:
     from semlink.link.chain.link import Link
 
 R = TypeVar("R")
+
+
+@contextmanager
+def environment_kept() -> Iterator[None]:
+    """What is written into the environment inside is gone afterwards."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        if os.environ != before:
+            os.environ.clear()
+            os.environ.update(before)
 
 
 def decoy_for(clip: Frames, other: Frames | None = None) -> Frames:
@@ -46,7 +59,7 @@ def audit_one_way(
     agreed = from_bytes(agreement)
     transmitter = link.transmitter
     assert is_one_way(transmitter)
-    with suppress(Infeasible):
+    with suppress(Infeasible), environment_kept():
         link.waveform.modulate(transmitter.transmit(decoy, agreed, seeds))
     again = _again(lambda: link.fresh.receive(heard, length, agreed.point.snr_db, agreement))
     if not torch.equal(again.frames.pixels, first.frames.pixels):
@@ -72,7 +85,7 @@ def audit_interactive(
     """
     transmitter = link.transmitter
     assert is_interactive(transmitter)
-    with suppress(Infeasible):
+    with suppress(Infeasible), environment_kept():
         opening = bursts[0].opening if bursts else BurstContext()
         transmitter.next_burst(decoy, from_bytes(agreement), seeds, (), opening)
     answers, again = _again(lambda: link.fresh.answers(bursts, agreement))

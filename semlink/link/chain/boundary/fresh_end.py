@@ -7,6 +7,7 @@ never held a clip and never sent one (`witness`); classes of semlink work in thi
 from __future__ import annotations
 
 import io
+import os
 import pickle
 import sys
 import time
@@ -52,7 +53,7 @@ class FreshEnd:
             return cls(None, f"{receiver.name}: cannot be copied for a receiver of its own ({fault})")
         modules = sorted(name for name in reader.modules if name.split(".")[0] not in OURS)
         files = tuple((name, getattr(sys.modules.get(name), "__file__", None) or "") for name in modules)
-        return cls(Journey(data, files, time.time_ns()))
+        return cls(Journey(data, files, time.time_ns(), dict(os.environ)))
 
     def receive(self, heard: ChannelOutput, length: int, snr_db: float, agreement: bytes) -> Delivered:
         """What is made of the channel's output, of which `length` symbols are data."""

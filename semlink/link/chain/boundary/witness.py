@@ -14,7 +14,7 @@ import pickle
 import struct
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
@@ -36,11 +36,13 @@ class Journey:
         data: a receiver and its waveform, pickled.
         modules: of a user, that they need, and their files.
         made_ns: when that was, before anything was sent.
+        environment: as it was then.
     """
 
     data: bytes
     modules: tuple[tuple[str, str], ...]
     made_ns: int
+    environment: Mapping[str, str]
 
     @property
     def leads_abroad(self) -> bool:
@@ -55,6 +57,7 @@ def ask(journey: Journey, task: str, given: tuple[Any, ...], calibration: Calibr
 
     Raises:
         SemlinkError: as the task says.
+        RuntimeError: what else went wrong in it.
         BoundaryError: the end cannot be made there, or used what did not reach its antenna.
     """
     line = _line_to(journey)

@@ -103,6 +103,8 @@ def _serve(post: Post, journey: Journey, path: list[str]) -> None:
     """Make an end and answer its tasks until it is closed."""
     sys.path[:] = path
     sys.dont_write_bytecode = True  # an edit within a second would not be seen
+    os.environ.clear()
+    os.environ.update(journey.environment)
     try:
         for name, file in journey.modules:
             _load(name, file)
@@ -128,9 +130,8 @@ def _told(post: Post, watch: Watch) -> Iterator[None]:
     except EOFError:
         raise
     except Exception as fault:  # noqa: BLE001
-        post.say(
-            "fault", fault if isinstance(fault, SemlinkError) else BoundaryError(f"{type(fault).__name__}: {fault}")
-        )
+        known = isinstance(fault, SemlinkError)
+        post.say("fault", fault if known else RuntimeError(f"{type(fault).__name__}: {fault}"))
 
 
 def _load(name: str, file: str) -> None:

@@ -1,0 +1,175 @@
+"""What a transmitter leaves beside the air does its receiver no good, wherever it is left."""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+
+import cheats
+import pytest
+import torch
+import toys
+
+from semlink.errors import BoundaryError, InterfaceError, LedgerMismatch, SemlinkError
+from semlink.link.chain.boundary import witness
+from semlink.link.chain.link import Link
+from semlink.link.chain.transmit import run_clip
+from semlink.link.metrics.psnr_ssim import psnr_db
+from semlink.link.schemes.digital.scheme import DigitalScheme
+from semlink.payload import Agreement, Frames, Point, Terms
+from semlink.phy.channels.awgn import Awgn
+from semlink.phy.coding.ldpc_coding import LdpcCoding
+from semlink.phy.waveforms.plain import Plain
+from semlink.plugins import adapted
+from semlink.seeds import Seeds
+
+POINT = Point(10.0, 1000)
+
+
+@pytest.fixture(autouse=True)
+def places(tmp_path, monkeypatch):
+    """Where cheats leave files and shared memory; what they left is forgotten."""
+    folder = tmp_path / "left"
+    folder.mkdir()
+    monkeypatch.setenv(cheats.FOLDER, str(folder))
+    monkeypatch.setenv("CHEATS_RUN", f"{os.getpid()}_{time.time_ns()}")
+    yield
+    cheats.LEFT.clear()
+    cheats.InAClass.kept.clear()
+    while cheats.OPEN:
+        with suppress(FileNotFoundError):  # Python 3.11 has a process forget blocks that another one made
+            cheats.OPEN.pop().unlink()
+
+
+@pytest.fixture
+def clips() -> list[Frames]:
+    return [Frames(torch.from_numpy(toys.Ramps().clip(number)[None])) for number in range(2)]
+
+
+def linked(make, waveform=None) -> Link:
+    return Link(make(), make(), waveform or Plain(), Awgn())
+
+
+def sent(link: Link, clip: Frames, terms=None, **options):
+    return run_clip(link, clip, Agreement(clip.shape, POINT, terms or Terms()), Seeds(1), budget=1000, **options)
+
+
+LEAVERS = [
+    cheats.InAGlobal,
+    cheats.InAClass,
+    cheats.InADefault,
+    cheats.InTheGenerator,
+    cheats.InMemory,
+    cheats.InFrames,
+    cheats.InFiles,
+    cheats.InRenamedFiles,
+    cheats.InADatabase,
+    cheats.InSharedMemory,
+    cheats.InThePacketStore,
+]
+
+
+@pytest.mark.parametrize("cheat", LEAVERS, ids=lambda cheat: cheat.__name__)
+def test_what_is_left_beside_the_air_is_found(cheat, clips):
+    """Each finds the right clip among many, so that another transmission in between overwrites nothing."""
+    link = linked(cheat)
+    honest = psnr_db(clips[0].pixels[0].numpy(), sent(linked(toys.Direct), clips[0]).frames.pixels[0].numpy())
+    gained = psnr_db(clips[0].pixels[0].numpy(), sent(link, clips[0]).frames.pixels[0].numpy())
+    assert gained != honest if cheat is cheats.InTheGenerator else gained == 100  # it works where nobody looks
+    with pytest.raises(BoundaryError, match="did not reach its antenna|while the run went on|not come over the air"):
+        sent(link, clips[0], audit=True, decoy=clips[1])
+
+
+@pytest.mark.parametrize("cheat", [cheats.InFiles, cheats.InADatabase, cheats.InSharedMemory, cheats.InThePacketStore])
+def test_files_and_shared_memory_are_named(cheat, clips):
+    with pytest.raises(BoundaryError, match="the receiver (reads|maps) .*, which was written while the run went on"):
+        sent(linked(cheat), clips[0], audit=True)
+
+
+def test_the_environment_carries_nothing(clips):
+    before = dict(os.environ)
+    with pytest.raises(SemlinkError, match="nothing was left here"):
+        sent(linked(cheats.InTheEnvironment), clips[0])
+    assert dict(os.environ) == before
+
+
+def test_an_honest_receiver_may_use_temporary_files(clips):
+    outcome = sent(linked(cheats.WorksInAFile), clips[0], audit=True)
+    assert torch.equal(outcome.frames.pixels, sent(linked(toys.Direct), clips[0]).frames.pixels)
+
+
+def test_what_is_written_into_an_agreement_stays_there(clips):
+    outcome = sent(linked(cheats.InTheAgreement), clips[0], terms={"room": 1}, audit=True)
+    assert torch.equal(outcome.frames.pixels, torch.full_like(clips[0].pixels, 0.5))
+
+
+def test_the_clip_that_is_scored_cannot_be_changed(clips):
+    before = clips[0].pixels.clone()
+    sent(linked(cheats.Fader), clips[0], audit=True)
+    assert torch.equal(clips[0].pixels, before)
+
+
+def test_frames_that_were_received_cannot_be_changed(clips):
+    link = linked(cheats.LateComer)
+    outcome = sent(link, clips[0])
+    before = outcome.frames.pixels.clone()
+    sent(link, clips[1])
+    assert torch.equal(outcome.frames.pixels, before)
+
+
+@pytest.mark.parametrize("cheat", [cheats.NoisePicker, cheats.Louder])
+def test_noise_and_snr_cannot_be_changed_by_who_sends(cheat, clips):
+    outcome = sent(linked(cheat), clips[0])
+    assert torch.equal(outcome.frames.pixels, sent(linked(toys.Direct), clips[0]).frames.pixels)
+
+
+@pytest.mark.parametrize("cheat, says", [(cheats.Smuggler, "symbols as Laden"), (cheats.Accountant, "gave FreeLedger")])
+def test_symbols_and_ledger_of_an_own_class(cheat, says, clips):
+    with pytest.raises(InterfaceError, match=says):
+        sent(linked(cheat), clips[0])
+
+
+def test_a_waveform_that_remembers_what_it_sent(clips):
+    link = linked(toys.Direct, adapted("waveform", cheats.Shared()))
+    assert (
+        float((sent(link, clips[0]).frames.pixels - sent(linked(toys.Direct), clips[0]).frames.pixels).abs().max())
+        > 0.1
+    )
+    with pytest.raises(BoundaryError, match="did not reach its antenna"):
+        sent(link, clips[0], audit=True)
+
+
+def test_a_codec_that_writes_a_number_and_looks_up_the_clip(clips):
+    def make() -> DigitalScheme:
+        return DigitalScheme(cheats.TwoFaced(), {"only": LdpcCoding(2, 0.5)})
+
+    outcome = sent(linked(make), clips[0], terms=Terms(coding="only"))
+    assert torch.equal(outcome.frames.pixels, clips[0].pixels)
+    with pytest.raises(BoundaryError, match="did not reach its antenna"):
+        sent(linked(make), clips[0], terms=Terms(coding="only"), audit=True)
+
+
+@pytest.mark.parametrize(
+    "options, says",
+    [
+        ({"acks": 129}, "129 acknowledgements of a burst of 128"),
+        ({"snr_db": 10**30}, r"snr_db 1e\+30; allowed: -15 to 48"),
+    ],
+)
+def test_feedback_holds_no_more_than_it_says(options, says, clips):
+    with pytest.raises(InterfaceError, match=says):
+        sent(linked(lambda: cheats.Talker(**options)), clips[0])
+
+
+def test_a_symbol_too_many_is_still_found_behind_all_this(clips):
+    with pytest.raises(LedgerMismatch):
+        sent(linked(toys.FreeRider), clips[0])
+
+
+def test_one_process_serves_many_receivers(clips):
+    """Another receiver's end takes the place of the one before, and that one comes back."""
+    links = [linked(toys.Direct), linked(cheats.WorksInAFile)]
+    for link in (*links, *links):
+        assert sent(link, clips[0], audit=True).blocks == 0
+    assert len(witness._lines) == 1

@@ -38,6 +38,7 @@ def settle(make, clips=CLIPS) -> Settled:
         (cheats.Heap, "takes more from the clips than a choice"),
         (cheats.Reckoner, "another agreement that it did not ask about"),
         (cheats.Noter, "another agreement that it did not ask about"),
+        (cheats.Sounder, "it fails"),
         (cheats.Prober, "asks about another agreement"),
     ],
 )

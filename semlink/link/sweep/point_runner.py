@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -173,7 +174,7 @@ class PointRunner:
             return scores
 
         certain = link.is_certain(agreed)
-        audited = self._audited(agreed, 1 if certain else rule.min)
+        audited = partial(self._is_audited, to_bytes(agreed), 1 if certain else rule.min)
         stop = StopRule(1, 1, 1.0) if certain else StopRule(rule.min, rule.max, rule.ci_halfwidth_db)
         return Sent(repeat(one_trial, stop), genie, first[0])
 
@@ -218,19 +219,24 @@ class PointRunner:
         made = settled(link, question, calibration)
         return (replace(made, choice_bits=0.0) if self.clips.calibration else made), budget
 
-    def _audited(self, agreed: Agreement, trials: int) -> tuple[int, ...]:
-        """For each clip one of the first `trials`, drawn, in which the boundary is put to the proof."""
-        name = f"link/audit {digest_of(to_bytes(agreed))}"
-        draws = [Seeds(self.scenario.seed, (number,)).numpy(name) for number in range(len(self.clips.frames))]
-        return tuple(int(draw.integers(trials)) for draw in draws)
+    def _is_audited(self, agreed: bytes, least: int, clip: int, trial: int) -> bool:
+        """Whether the boundary is put to the proof: for each clip in one of every `least` trials, drawn."""
+        turn, place = divmod(trial, least)
+        draw = Seeds(self.scenario.seed, (clip,), turn).numpy(f"link/audit {digest_of(agreed)}")
+        return int(draw.integers(least)) == place
 
     def trial(
-        self, link: Link, agreed: Agreement, budget: int | None, trial: int, audited: Sequence[int] = ()
+        self,
+        link: Link,
+        agreed: Agreement,
+        budget: int | None,
+        trial: int,
+        is_audited: Callable[[int, int], bool] = lambda clip, trial: False,
     ) -> Iterator[Outcome]:
         """Every clip sent once, in their order.
 
         Args:
-            audited: for each clip the trial in which the boundary is put to the proof.
+            is_audited: whether the boundary is put to the proof at a clip in a trial.
         Raises:
             Infeasible: a clip finds no room.
         """
@@ -240,7 +246,7 @@ class PointRunner:
             yield from sense_clips(link, frames, agreed, seeds, self.tell)
             return
         for number, clip in enumerate(frames):
-            proof = bool(audited) and audited[number] == trial
+            proof = is_audited(number, trial)
             other = frames[(number + 1) % len(frames)]
             try:
                 outcome = run_clip(link, clip, agreed, seeds[number], budget=budget, audit=proof, decoy=other)

@@ -13,7 +13,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from semlink.blocks import Calibration, Scheme, WaveformBase, is_interactive, is_one_way
 from semlink.errors import InterfaceError
@@ -24,7 +24,10 @@ from semlink.link.chain.boundary.witness import Journey, ask
 from semlink.payload import ChannelOutput, Delivered, part_of
 from semlink.plain_data import from_bytes
 
-__all__ = ["TASKS", "FreshEnd"]
+if TYPE_CHECKING:
+    from semlink.link.chain.calibration import LinkCalibration
+
+__all__ = ["TASKS", "FreshEnd", "user_modules"]
 
 OURS = sys.stdlib_module_names | {"semlink", "torch", "numpy", "scipy", "numba", "av", "safetensors"}
 """Packages whose classes are no user's."""
@@ -47,11 +50,9 @@ class FreshEnd:
         """That of a link that is being put together."""
         try:
             data = pickle.dumps((receiver, waveform))
-            reader = _Reader(io.BytesIO(data))
-            reader.load()
+            modules = user_modules(data)
         except Exception as fault:  # noqa: BLE001 - whatever a user's class says to being copied
             return cls(None, f"{receiver.name}: cannot be copied for a receiver of its own ({fault})")
-        modules = sorted(name for name in reader.modules if name.split(".")[0] not in OURS)
         files = tuple((name, getattr(sys.modules.get(name), "__file__", None) or "") for name in modules)
         return cls(Journey(data, files, time.time_ns(), dict(os.environ)))
 
@@ -63,16 +64,23 @@ class FreshEnd:
         """What is answered to each burst, and what is made of all."""
         return self._done("answers", tuple(bursts), agreement)
 
-    def settle(self, question: Question, invented: Invented, calibration: Calibration) -> Story:
+    def settle(self, question: Question, invented: Invented, calibration: LinkCalibration) -> Story:
         """The agreement settled here; of `calibration`, what has no part in the clips."""
         return self._done("settle", question, invented, calibration=calibration)
 
-    def _done(self, task: str, *given: Any, calibration: Calibration | None = None) -> Any:
+    def _done(self, task: str, *given: Any, calibration: LinkCalibration | None = None) -> Any:
         if self.journey is None:
             raise InterfaceError(self.fault)
         if self.journey.leads_abroad:
             return ask(self.journey, task, given, calibration)
         return TASKS[task](*pickle.loads(self.journey.data), calibration, *given)
+
+
+def user_modules(data: bytes) -> list[str]:
+    """Modules of a user whose classes or functions a pickle needs."""
+    reader = _Reader(io.BytesIO(data))
+    reader.load()
+    return sorted(name for name in reader.modules if name.split(".")[0] not in OURS)
 
 
 class _Reader(pickle.Unpickler):

@@ -25,6 +25,7 @@ from semlink.payload import Agreement, FrameShape, Point
 from semlink.plain_data import from_bytes, to_bytes
 
 if TYPE_CHECKING:
+    from semlink.link.chain.calibration import LinkCalibration
     from semlink.link.chain.link import Link
 
 __all__ = ["MOST_BYTES", "Invented", "Question", "Settled", "Story", "settled", "story_of"]
@@ -133,7 +134,7 @@ class Invented:
         return dict(zip(values, LOWEST_DB + np.cumsum(steps), strict=True)).get(self.order[asked], -math.inf)
 
 
-def settled(link: Link, question: Question, calibration: Calibration) -> Settled:
+def settled(link: Link, question: Question, calibration: LinkCalibration) -> Settled:
     """The agreement at a point, and what the clips had a part in.
 
     What sends nothing, and a bound, may know its clips.

@@ -17,10 +17,12 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
-from semlink.blocks import Calibration
 from semlink.errors import BoundaryError
+
+if TYPE_CHECKING:
+    from semlink.link.chain.calibration import LinkCalibration
 
 __all__ = ["Journey", "ask", "read_message", "write_message"]
 
@@ -52,7 +54,7 @@ class Journey:
         )
 
 
-def ask(journey: Journey, task: str, given: tuple[Any, ...], calibration: Calibration | None = None) -> Any:
+def ask(journey: Journey, task: str, given: tuple[Any, ...], calibration: LinkCalibration | None = None) -> Any:
     """What the end of a journey makes of a task; `calibration` answers what it asks in between.
 
     Raises:
@@ -71,12 +73,14 @@ def ask(journey: Journey, task: str, given: tuple[Any, ...], calibration: Calibr
         line.say(_answered(calibration, word, value))
 
 
-def _answered(calibration: Calibration | None, word: str, value: tuple[Any, ...]) -> tuple[str, Any]:
+def _answered(calibration: LinkCalibration | None, word: str, value: tuple[Any, ...]) -> tuple[str, Any]:
     """What the calibration says to a question of the other process."""
     assert calibration is not None
-    asked: dict[str, Callable[..., float]] = {
+    asked: dict[str, Callable[..., Any]] = {
         "delivery": calibration.delivery,
         "starting_snr_db": calibration.starting_snr_db,
+        "terms": lambda: (calibration.snr_db, calibration.root),
+        "channel": lambda *sent: calibration.link.channel(*sent),
     }
     try:
         return "is", asked[word](*value)

@@ -10,18 +10,23 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 
-from semlink.blocks import CodingBase
+from semlink.blocks import ChannelBase, CodingBase, Scheme, WaveformBase
+from semlink.caching import Memo
 from semlink.errors import BoundaryError, SemlinkError
 from semlink.link.chain.boundary.file_watch import Watch
-from semlink.link.chain.boundary.fresh_end import TASKS
+from semlink.link.chain.boundary.fresh_end import TASKS, user_modules
 from semlink.link.chain.boundary.witness import Journey, read_message, write_message
-from semlink.payload import Agreement
+from semlink.link.chain.calibration import LinkCalibration
+from semlink.link.chain.link import Link
+from semlink.payload import Agreement, ChannelOutput
 from semlink.plugins.importing import found_first
+from semlink.seeds import Seeds
 
 __all__ = ["main"]
 
@@ -45,22 +50,40 @@ class DistantCalibration:
     """What of a calibration no clip has a part in, asked of the process that has the channel."""
 
     post: Post
+    receiver: Scheme
+    waveform: WaveformBase
 
     def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
         raise BoundaryError("calibration: there are no clips here")
 
     def delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
-        return self._asked("delivery", coding, uses, transmissions)
+        """A user's coding works here, and only its symbols travel."""
+        if not user_modules(pickle.dumps(coding)):
+            return self.asked("delivery", coding, uses, transmissions)
+        snr_db, root = self.asked("terms")
+        link = Link(self.receiver, self.receiver, self.waveform, DistantChannel(self))
+        return LinkCalibration(link, (), root, snr_db, Memo(1)).delivery(coding, uses, transmissions)
 
     def starting_snr_db(self, uses: int, outage: float = 0.1) -> int:
-        return self._asked("starting_snr_db", uses, outage)
+        return self.asked("starting_snr_db", uses, outage)
 
-    def _asked(self, word: str, *given: Any) -> Any:
+    def asked(self, word: str, *given: Any) -> Any:
+        """What the process that has the channel says."""
         self.post.say(word, given)
         answer, value = self.post.hear()
         if answer == "raise":
             raise value
         return value
+
+
+@dataclass(frozen=True, slots=True)
+class DistantChannel(ChannelBase):
+    """The channel, which stays where it is."""
+
+    calibration: DistantCalibration
+
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
+        return self.calibration.asked("channel", iq, snr_db, seeds)
 
 
 def main() -> None:
@@ -118,12 +141,13 @@ def _serve(post: Post, journey: Journey, path: list[str]) -> None:
     watch = Watch(journey.made_ns)
     while (message := post.hear())[0] == "task":
         _, task, given = message
-        with _told(post, watch):
-            post.say("done", watch.over(lambda: TASKS[task](receiver, waveform, DistantCalibration(post), *given)))  # noqa: B023
+        calibration = DistantCalibration(post, receiver, waveform)
+        with _told(post):
+            post.say("done", watch.over(partial(TASKS[task], receiver, waveform, calibration, *given)))
 
 
 @contextmanager
-def _told(post: Post, watch: Watch) -> Iterator[None]:
+def _told(post: Post) -> Iterator[None]:
     """What is raised inside reaches the process that asks."""
     try:
         yield

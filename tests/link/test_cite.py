@@ -14,13 +14,15 @@ from semlink.errors import ResultsError, UnknownBlock
 from semlink.link.citations.bibtex import REFERENCES, cite, read_bib
 from semlink.link.citations.docstring_sources import ROOT, citations, citations_of_file, keys_in, locate
 from semlink.link.metrics import intervals
-from semlink.link.sweep.trials import StopRule
+from semlink.link.results.qualities import Doubt
+
+INTERVAL = {"clopper1934", "gaffke2005", "learnedmiller2019", "rubin1981", "lugannani1980"}
 
 PLUGIN = '''
 """A channel of mine. Source: [mine2020, Sec. 2], [shannon1948, theorem 17]."""
 from __future__ import annotations
 
-from semlink.link.metrics.intervals import wilson
+from semlink.link.metrics.intervals import share_interval
 from helpers import something
 
 
@@ -52,7 +54,7 @@ class Mine:
 
 class Counting(Mine):
     def count(self):
-        return wilson(1, 2)
+        return share_interval(1, 2)
 '''
 
 
@@ -128,9 +130,9 @@ def test_keys_are_read_from_docstrings(text, keys):
 def test_only_what_the_code_reaches_is_cited(plugin):
     found = {c.key for c in citations([locate("my_channel.py:Mine", plugin)])}
     assert found == {"mine2020", "shannon1948", "used2021", "table2023", "call2019"}
-    assert {c.key for c in citations([locate("my_channel.py:Counting", plugin)])} == found | {"wilson1927"}
+    assert {c.key for c in citations([locate("my_channel.py:Counting", plugin)])} == found | INTERVAL
     whole = {c.key for c in citations([locate("my_channel.py", plugin)])}
-    assert whole == found | {"unused2022", "annotated2024", "wilson1927"}
+    assert whole == found | INTERVAL | {"unused2022", "annotated2024"}
 
 
 def test_a_plug_in_may_bring_its_own_entries(plugin):
@@ -148,14 +150,14 @@ def test_functions_modules_and_blocks_within_blocks_are_followed():
         inner: tuple
 
     for target in (
-        intervals.wilson,
-        "semlink.link.metrics.intervals:wilson",
+        intervals.share_interval,
+        "semlink.link.metrics.intervals:share_interval",
         intervals,
-        Holder(({"stop": intervals.wilson},)),
+        Holder(({"stop": intervals.share_interval},)),
     ):
-        assert "wilson1927" in keys_of(cite([target])), target
-    assert keys_of(cite([StopRule(1, 2, 0.1)])) == {"semlink"}
-    assert "p. 209" in cite([intervals.wilson])
+        assert "clopper1934" in keys_of(cite([target])), target
+    assert keys_of(cite([Doubt()])) == {"semlink"}
+    assert "the binomial case" in cite([intervals.share_interval])
 
 
 def test_names_that_lead_nowhere_are_said():
@@ -200,5 +202,5 @@ def test_a_scenario_is_cited_without_building_anything(tmp_path):
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=Path(ROOT).parent)
     assert run.returncode == 0, run.stderr
     found = keys_of(run.stdout)
-    assert {"semlink", "3gpp38212", "3gpp38211", "h264", "wang2004", "wilson1927"} <= found
+    assert {"semlink", "3gpp38212", "3gpp38211", "h264", "wang2004", "clopper1934"} <= found
     assert not {"viterbi1967", "polyanskiy2010", "gilbert1960"} & found

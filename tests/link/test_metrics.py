@@ -14,7 +14,8 @@ from terminal import TOY, semlink as command
 import semlink
 from semlink.errors import InterfaceError, ScenarioError, UnknownBlock
 from semlink.link.compare.compare import compare
-from semlink.link.metrics.intervals import t_halfwidth
+from semlink.link.metrics.draws import drawn
+from semlink.link.metrics.intervals import halfwidth
 from semlink.link.metrics.registry import METRICS, Metric, metric_key, metrics_named
 from semlink.link.plots.curves import cost_sheet, quality_range
 from semlink.link.results.finished import FinishedPoint, FinishedRun, read_run
@@ -63,9 +64,9 @@ def test_a_users_metric_stands_at_the_end_of_the_rows_with_its_interval(ran):
     assert header == [*COLUMNS, "sharpness", "sharpness_ci95", "mae", "mae_ci95"]
     assert all(float(row[header.index("mae")]) > 0 for row in rows) and rows[0][header.index("ssim")] == ""
     for row in ran.table(pandas=False):
-        by_trial = ran.per_clip("mae", scheme=row["scheme"], budget=row["budget"]).mean(0)
+        by_trial = ran.per_clip("mae", scheme=row["scheme"], budget=row["budget"]).T
         assert row["mae"] == pytest.approx(by_trial.mean(), rel=1e-6)
-        assert row["mae_ci95"] == pytest.approx(t_halfwidth(by_trial.tolist()), rel=1e-6)
+        assert row["mae_ci95"] == pytest.approx(halfwidth(drawn(by_trial, METRICS[0])), rel=1e-6)
 
 
 def test_a_users_metric_is_what_its_function_says_of_the_frames(ran):

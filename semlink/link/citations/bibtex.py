@@ -21,7 +21,7 @@ from pydantic import BaseModel
 from semlink import __version__
 from semlink.errors import ResultsError
 from semlink.link.citations.docstring_sources import ROOT, Citation, citations, locate
-from semlink.link.metrics.intervals import wilson
+from semlink.link.metrics.intervals import halfwidth, share_interval
 from semlink.link.metrics.registry import METRICS
 from semlink.plugins.specs import PluginSpec
 
@@ -62,7 +62,7 @@ def cite_scenario(scenario: Any, folder: Path | None = None) -> str:
     """
     shipped = {metric.name: metric.function for metric in METRICS}
     scores = [shipped.get(name, _plugin_name(name)) for name in scenario.metrics]
-    return cite([scenario, *scores, wilson], folder)
+    return cite([scenario, *scores, halfwidth, share_interval], folder)
 
 
 def read_bib(path: Path) -> dict[str, str]:

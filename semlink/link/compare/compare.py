@@ -19,6 +19,7 @@ import numpy as np
 
 from semlink.errors import ScenarioError
 from semlink.link.compare.bd_rate import Average, bd_quality, bd_rate
+from semlink.link.compare.curve_noise import noise_halfwidth
 from semlink.link.compare.paired import Gap, PointScores, pair, pair_at_cost, scores_of
 from semlink.link.metrics.registry import Metric
 from semlink.link.results.finished import FinishedRun
@@ -28,6 +29,8 @@ from semlink.link.results.rows import Row, cost_column, value
 __all__ = ["Comparison", "CurveGap", "PointGap", "compare"]
 
 MOTIONS = ("slow", "medium", "fast")
+LEAST_CLIPS = 3
+"""That tell how far an average over curves moves with clips."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,10 @@ class CurveGap:
     """Bjontegaard's averages of one scheme against the reference at one channel and SNR.
 
     `quality_ci95` (half width) and `rate_ci95` (low, high, in percent) are
-    95 % intervals over clips by the delete-one jackknife, NaN where the
-    records of at least three clips are not at hand.
+    95 % intervals over clips by the delete-one jackknife, never narrower than
+    noise; NaN where the records of at least three clips are not at hand.
+    `quality_noise_ci95` and `rate_noise_ci95` are the same over noise, clips
+    held fixed, by a bootstrap over trials. `note` says which cannot be had.
     """
 
     scheme: str
@@ -46,6 +51,9 @@ class CurveGap:
     quality_ci95: float
     rate: Average
     rate_ci95: tuple[float, float]
+    quality_noise_ci95: float = math.nan
+    rate_noise_ci95: tuple[float, float] = (math.nan, math.nan)
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,17 +140,45 @@ def _curve_gap(
     reference, test = ([(spent, sign * found) for _, spent, found in side] for side in (other, mine))
     quality, rate = bd_quality(reference, test), bd_rate(reference, test)
     records = [[scores.get((r.scheme, *r.point)) for r, _, _ in side] for side in (other, mine)]
-    half, limits = math.nan, (math.nan, math.nan)
+    half = noise = math.nan
+    limits = noise_limits = (math.nan, math.nan)
     if quality.value is not None:
-        half = _jackknife(records, bd_quality, float, sign)
+        half, noise = _halves(records, bd_quality, float, sign)
     if rate.value is not None:
-        middle, log_half = _log_rate(rate.value), _jackknife(records, bd_rate, _log_rate, sign)
-        limits = 100 * math.expm1(middle - log_half), 100 * math.expm1(middle + log_half)
+        limits, noise_limits = (
+            _percent(_log_rate(rate.value), log_half) for log_half in _halves(records, bd_rate, _log_rate, sign)
+        )
     if sign < 0:
         quality = replace(quality, value=None if quality.value is None else -quality.value)
         rate = replace(rate, low=-rate.high, high=-rate.low)
     first = ours[0]
-    return CurveGap(first.scheme, first.channel, first.snr_db, quality, half, rate, limits)
+    note = _why_not(records) if quality.value is not None and math.isnan(half) else ""
+    place = (first.scheme, first.channel, first.snr_db)
+    return CurveGap(*place, quality, half, rate, limits, noise, noise_limits, note)
+
+
+def _halves(
+    records: Sequence[Sequence[PointScores | None]],
+    average: Callable[..., Average],
+    scale: Callable[[float], float],
+    sign: int,
+) -> tuple[float, float]:
+    """Half widths over clips, which noise may widen, and over noise alone."""
+    content, noise = _jackknife(records, average, scale, sign), noise_halfwidth(records, average, scale)
+    return (content if math.isnan(noise) else max(content, noise)), noise
+
+
+def _percent(middle: float, log_half: float) -> tuple[float, float]:
+    return 100 * math.expm1(middle - log_half), 100 * math.expm1(middle + log_half)
+
+
+def _why_not(records: Sequence[Sequence[PointScores | None]]) -> str:
+    """Why there is no interval over clips."""
+    points = [point for side in records for point in side]
+    clips = min((len(point.clips) for point in points if point is not None), default=0)
+    if None in points or clips >= LEAST_CLIPS:
+        return ""
+    return f"{clips} clip{'' if clips == 1 else 's'}: no interval over clips, which needs {LEAST_CLIPS}"
 
 
 def _drawn(rows: Iterable[Row], column: str, cost: str) -> list[tuple[Row, float, float]]:
@@ -172,7 +208,7 @@ def _jackknife(
     if any(len(side) < len(all_) for side, all_ in zip(sides, records)):
         return math.nan
     names = [n for n in sides[0][0].clips if all(n in p.clips for side in sides for p in side)]
-    if len(names) < 3:
+    if len(names) < LEAST_CLIPS:
         return math.nan
     found = []
     for out in names:
@@ -206,13 +242,16 @@ def _point_gap(row: Row, theirs: Sequence[Row], scores: Mapping[tuple, PointScor
         names = [n for n in names if n in record.clips]
         found = pair(own, record, names)
         groups = {m: pair(own, record, same) for m, same in _by_motion(own, names).items()}
-        return PointGap(row, spent, value(peer, cost), found, _present(groups), "" if found else "no common trial")
+        return PointGap(
+            row, spent, value(peer, cost), found, _present(groups), found.note if found else "no common trial"
+        )
     curve = [s for s in (scores.get((r.scheme, *r.point)) for r in theirs) if s is not None]
     found, used = pair_at_cost(own, curve, names)
     if found is None:
         return PointGap(row, spent, None, None, {}, "cost outside the reference's curve")
     groups = {m: pair_at_cost(own, curve, same)[0] for m, same in _by_motion(own, used).items()}
-    note = "" if len(used) == len(names) else f"{len(names) - len(used)} of {len(names)} clips outside the curve"
+    outside = "" if len(used) == len(names) else f"{len(names) - len(used)} of {len(names)} clips outside the curve"
+    note = "; ".join(filter(None, (outside, found.note)))
     return PointGap(row, spent, spent, found, _present(groups), note)
 
 

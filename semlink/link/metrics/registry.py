@@ -24,7 +24,17 @@ from semlink.plugins import fingerprint, load_class
 from semlink.plugins.contents import text_files
 from semlink.plugins.entry_points import offered
 
-__all__ = ["METRICS", "PSNR", "Metric", "check_metric_name", "generic", "metric_key", "metrics_named", "named_column"]
+__all__ = [
+    "METRICS",
+    "PSNR",
+    "Metric",
+    "check_metric_name",
+    "extremes_of",
+    "generic",
+    "metric_key",
+    "metrics_named",
+    "named_column",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +54,8 @@ class Metric:
         by_frame: the same for each frame, (t,); None where a clip has no such thing.
         caution: from height and width of the frames to what is to be told of their numbers; '' for nothing.
         revision: raised with a change of the numbers that `function` gives; points of the earlier ones are stale.
+        extremes: what a receiver scores that knows nothing, and the best that is plausible of a transmission;
+            None where only a clip can tell. Intervals reckon with them where nothing like that was seen.
     """
 
     name: str
@@ -56,6 +68,7 @@ class Metric:
     by_frame: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
     caution: Callable[[int, int], str] | None = None
     revision: int = 1
+    extremes: tuple[float, float] | None = None
 
     @property
     def interval(self) -> str:
@@ -93,12 +106,41 @@ class Metric:
         return found
 
 
+GREY = 0.5
+"""What a receiver shows that knows nothing."""
+GREY_DB = 10.8
+"""PSNR of mid-grey against evenly distributed pixels: their variance is 1/12."""
+GOOD_DB = 40.0
+"""PSNR that video at the rates of a channel hardly exceeds."""
 METRICS = (
-    Metric("psnr", "psnr_db", "PSNR [dB]", 2, psnr_db, by_frame=psnr_by_frame),
-    Metric("ssim", "ssim", "SSIM", 4, ssim, "wang2004, eq. (13)", by_frame=ssim_by_frame),
-    Metric("ms_ssim", "ms_ssim", "MS-SSIM", 4, ms_ssim, "wang2003, eq. (7)", caution=missing_scales, revision=2),
+    Metric("psnr", "psnr_db", "PSNR [dB]", 2, psnr_db, by_frame=psnr_by_frame, extremes=(GREY_DB, GOOD_DB)),
+    Metric("ssim", "ssim", "SSIM", 4, ssim, "wang2004, eq. (13)", by_frame=ssim_by_frame, extremes=(0.0, 1.0)),
+    Metric(
+        "ms_ssim",
+        "ms_ssim",
+        "MS-SSIM",
+        4,
+        ms_ssim,
+        "wang2003, eq. (7)",
+        caution=missing_scales,
+        revision=2,
+        extremes=(0.0, 1.0),
+    ),
 )
 PSNR = METRICS[0]
+
+
+def extremes_of(metric: Metric, reference: np.ndarray) -> tuple[float, float] | None:
+    """What a receiver scores on a clip (t, h, w) that knows nothing of it, and the best that is plausible.
+
+    None where the metric cannot score a flat grey clip.
+    """
+    try:
+        worst = metric.score(reference, np.full_like(reference, GREY))
+        best = metric.score(reference, reference) if metric.extremes is None else metric.extremes[1]
+    except SemlinkError:
+        return None
+    return worst, best
 
 
 def check_metric_name(name: str) -> str:

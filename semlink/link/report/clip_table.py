@@ -16,7 +16,9 @@ from pathlib import Path
 import numpy as np
 
 from semlink.files import Json, write_atomic
-from semlink.link.metrics.intervals import t_halfwidth
+from semlink.link.metrics.draws import drawn
+from semlink.link.metrics.intervals import ERROR, halfwidth, t_halfwidth
+from semlink.link.metrics.registry import PSNR
 from semlink.link.scenario.published_table import PublishedSpec, TableSpec
 
 MEAN = "mean"
@@ -147,9 +149,17 @@ def _of_point(record: Json, spec: TableSpec) -> Iterator[Cell]:
                 motion=clip["motion"],
                 frames=kind,
                 psnr_db=_psnr(clip, chosen, spec.mean),
-                psnr_ci95=t_halfwidth(clip["psnr_db"]) if len(clip["psnr_db"]) > 1 else None,
+                psnr_ci95=_noise(clip, float(record.get("error", ERROR))),
                 ssim=None if ssim is None else float(np.mean([ssim[n] for n in chosen])),
             )
+
+
+def _noise(clip: Json, error: float) -> float | None:
+    """Half width of the interval of a clip's mean PSNR over trials; None for one trial."""
+    if len(clip["psnr_db"]) < 2:
+        return None
+    lost = np.array(clip["lost"])[:, None] if clip.get("lost") else None
+    return halfwidth(drawn([[q] for q in clip["psnr_db"]], PSNR, lost, [clip.get("extremes") or {}]), error)
 
 
 def _psnr(clip: Json, chosen: Sequence[int], mean: str) -> float:

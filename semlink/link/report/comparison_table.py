@@ -81,18 +81,19 @@ def write_compare_csv(comparison: Comparison, path: str | Path) -> None:
 def _curve_lines(comparison: Comparison) -> Iterator[dict]:
     for c in comparison.curves:
         base = {"scheme": c.scheme, "reference": comparison.reference, "channel": c.channel, "snr_db": c.snr_db}
-        for quantity, found, limits in (
-            (f"bd_{comparison.metric.column}", c.quality, _around(c.quality.value, c.quality_ci95)),
-            ("bd_rate_percent", c.rate, c.rate_ci95),
-        ):
+        quality = (c.quality, _around(c.quality.value, c.quality_ci95), c.quality_noise_ci95)
+        rate = (c.rate, c.rate_ci95, (c.rate_noise_ci95[1] - c.rate_noise_ci95[0]) / 2)
+        named = {f"bd_{comparison.metric.column}": quality, "bd_rate_percent": rate}
+        for quantity, (found, limits, noise) in named.items():
             yield base | {
                 "quantity": quantity,
                 "value": found.value,
                 "ci95_low": limits[0],
                 "ci95_high": limits[1],
+                "noise_ci95": noise,
                 "range_low": found.low,
                 "range_high": found.high,
-                "note": found.note,
+                "note": "; ".join(filter(None, (found.note, c.note))),
             }
 
 
@@ -148,7 +149,7 @@ def _curve_cells(c: CurveGap, decimals: int) -> tuple[str, str, str]:
 
 def _reason(c: CurveGap) -> str:
     """Why a number is missing or restricted, each reason once."""
-    notes = [note for note in (c.quality.note, c.rate.note) if note]
+    notes = [note for note in (c.quality.note, c.rate.note, c.note) if note]
     return "; ".join({note.replace("undominated", "usable"): note for note in reversed(notes)}.values())
 
 
@@ -198,8 +199,8 @@ def _legend(comparison: Comparison) -> list[str]:
     better = "Positive" if comparison.metric.higher_is_better else "Negative"
     lines = [
         f"Cost: {COST_NAMES[comparison.cost]}. Averages run over what both curves cover, never beyond.",
-        "\N{PLUS-MINUS SIGN} and [ ]: 95 % intervals over clips (t at points, delete-one jackknife for curves); "
-        "noise: 95 % half width over trials, clips held fixed.",
+        "\N{PLUS-MINUS SIGN} and [ ]: 95 % intervals over clips (t at points, delete-one jackknife for curves), never "
+        "below noise; noise: 95 % half width over trials, clips held fixed, losses never seen reckoned with.",
         f"{better} differences and negative BD-rates favour the scheme. SNR: {SNR_NAME} of the channel.",
     ]
     return [*lines, *(f"Note: {note}." for note in comparison.notes)]

@@ -7,16 +7,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from semlink.files import JsonDict
-from semlink.link.metrics.intervals import wilson
+from semlink.link.metrics.intervals import share_interval
 from semlink.link.metrics.registry import PSNR, Metric
 from semlink.link.results.clip_trial import ClipTrial
+from semlink.link.results.qualities import ONE_LOOK, Doubt
 
 
-def clip_record(name: str, motion: str, trials: Sequence[ClipTrial], metrics: Sequence[Metric]) -> JsonDict:
+def clip_record(
+    name: str, motion: str, trials: Sequence[ClipTrial], metrics: Sequence[Metric], doubt: Doubt = ONE_LOOK
+) -> JsonDict:
     """One clip's entry in a point file.
 
     `outage` is the share of trials in which at least one block was lost for
-    good, `bler` that of blocks, each with its 95 % Wilson interval.
+    good, `bler` that of blocks, each with its 95 % interval over trials.
+    `extremes` has for each metric what a receiver scores that knows nothing, and the best that is plausible.
     Each metric stands under its column, one number a trial. `psnr_by_frame` is
     the mean over trials of each frame's PSNR in dB, `ssim_by_frame` the same
     for SSIM where the scenario asks for it.
@@ -29,8 +33,9 @@ def clip_record(name: str, motion: str, trials: Sequence[ClipTrial], metrics: Se
         **{m.column: [t.metrics[m.name] for t in trials] for m in metrics},
         "channel_uses": [t.channel_uses for t in trials],
         **_over_time(trials, metrics),
-        **_losses(trials),
+        **clip_losses([t.blocks for t in trials], [t.lost for t in trials], doubt),
         **_feedback(trials),
+        **({"extremes": {name: list(pair) for name, pair in trials[0].extremes.items()}} if trials[0].extremes else {}),
         **({"told": dict(trials[0].diagnostics)} if trials[0].diagnostics else {}),
     }
 
@@ -59,19 +64,19 @@ def _rounded(values: Sequence[float], decimals: int) -> list[float]:
     return [round(float(v), decimals) for v in values]
 
 
-def _losses(trials: Sequence[ClipTrial]) -> JsonDict:
-    """Block and outage statistics; nothing for schemes without blocks."""
-    blocks, lost = sum(t.blocks for t in trials), sum(t.lost for t in trials)
-    if not blocks:
+def clip_losses(blocks: Sequence[int], lost: Sequence[int], doubt: Doubt) -> JsonDict:
+    """Block and outage statistics of one clip's trials; nothing for schemes without blocks."""
+    if not sum(blocks):
         return {}
-    hit = sum(t.lost > 0 for t in trials)
+    sent, failed = np.array(blocks), np.array(lost)
+    hit = failed > 0
     return {
-        "blocks": [t.blocks for t in trials],
-        "lost": [t.lost for t in trials],
-        "bler": lost / blocks,
-        "bler_ci95": list(wilson(lost, blocks)),
-        "outage": hit / len(trials),
-        "outage_ci95": list(wilson(hit, len(trials))),
+        "blocks": list(blocks),
+        "lost": list(lost),
+        "bler": float(failed.sum() / sent.sum()),
+        "bler_ci95": list(share_interval(failed, sent, doubt.error)),
+        "outage": float(hit.mean()),
+        "outage_ci95": list(share_interval(hit, np.ones(len(hit)), doubt.error)),
     }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +18,7 @@ from semlink.link.sweep.clips import Clips, load_clips
 from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_points, point_name
 from semlink.link.sweep.point_key import point_key
 from semlink.link.sweep.point_runner import PointRunner
+from semlink.link.sweep.renewal import is_current, renewed
 
 FRAMES = "frames.png"
 SURELY_DEAD_S = 3600.0
@@ -118,6 +119,7 @@ def plan(job: Job, *, fresh: bool = False, clip_file: Path | None = None) -> Pla
     check_blocks(runner, points, job.error_context)
     job.prepare(fresh=fresh)
     keys = {point: point_key(job.scenario, point, clips.digest, job.folder, runner.files(point)) for point in points}
+    _renew(job, runner, keys)
     middle = middle_points(points)
     tasks = [_task(job.scenario, point, key, point in middle) for point, key in keys.items()]
     return Plan(job, tuple(keys.values()), tuple(keys[p] for p in middle), _to_do(job, tasks), runner)
@@ -128,9 +130,19 @@ def _task(scenario: Scenario, point: GridPoint, key: str, is_shown: bool) -> Tas
     return Task(key, point, point_name(scenario, point), channel, is_shown)
 
 
+def _renew(job: Job, runner: PointRunner, keys: Mapping[GridPoint, str]) -> None:
+    """Keep points of an earlier version, where only their intervals have become others."""
+    for point, key in keys.items():
+        kept = job.results.read(key)
+        if kept is not None and not is_current(kept):
+            found = renewed(kept, runner, point)
+            if found is not None:
+                job.results.write(key, found)
+
+
 def _to_do(job: Job, tasks: Sequence[Task]) -> tuple[Task, ...]:
     """The missing points; where anything is drawn anew, also the pictures that points of an earlier version lack."""
-    missing = tuple(task for task in tasks if not job.results.has(task.key))
+    missing = tuple(task for task in tasks if not is_current(job.results.read(task.key)))
     if not missing and (job.out / FRAMES).exists():
         return ()
     lacking = [t for t in tasks if t.is_shown and t not in missing and job.pictures.read(t.key) is None]

@@ -18,18 +18,18 @@ from semlink.link.chain.boundary.settle import Question, Settled, settled
 from semlink.link.chain.calibration import LinkCalibration, calibration_root
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.transmit import run_clip, sense_clips
-from semlink.link.metrics.registry import Metric
+from semlink.link.metrics.registry import Metric, extremes_of
 from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.results.pictures import Picture
-from semlink.link.results.qualities import scored
+from semlink.link.results.qualities import Doubt, scored
 from semlink.link.scenario.build import build_waveform, join
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.link.sweep.clips import Clips
 from semlink.link.sweep.grid import GridPoint, Task
-from semlink.link.sweep.record import note_of, record_of
+from semlink.link.sweep.record import interval_notes, note_of, record_of
 from semlink.link.sweep.shown import picture_of
-from semlink.link.sweep.trials import StopRule, repeat
+from semlink.link.sweep.trials import StopRule, repeat, stop_rule
 from semlink.payload import Agreement
 from semlink.plain_data import to_bytes
 from semlink.seeds import Seeds
@@ -48,11 +48,16 @@ class Finished:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """All trials of a point: for each its clips' values; the genie's words; the first clip in the first trial."""
+    """All trials of a point: for each its clips' values; the genie's words; the first clip in the first trial.
+
+    `doubt` is what intervals of these trials stand for, `notes` what is missing in them.
+    """
 
     trials: list[Sequence[ClipTrial]]
     genie: set[str]
     first: Outcome
+    doubt: Doubt
+    notes: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +80,7 @@ class PointRunner:
     deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
     scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
     over_time: Memo[dict[str, tuple[float, ...]]] = field(default_factory=lambda: Memo(SCORES_KEPT))
+    extremes: Memo[dict[str, tuple[float, float]]] = field(default_factory=lambda: Memo(SCORES_KEPT))
 
     @classmethod
     def of(cls, scenario: Scenario, clips: Clips, cache: Path, folder: Path | None) -> PointRunner:
@@ -150,8 +156,10 @@ class PointRunner:
         except Infeasible as reason:
             note = f"infeasible: {reason}"
             return Finished(record_of(*about, [], sensed=sensed, note=note, settled=made), self._shown(task))
-        note = "" if link.is_bound else note_of(agreed, sent.trials)
-        record = record_of(*about, sent.trials, genie=sorted(sent.genie), sensed=sensed, note=note, settled=made)
+        notes = [] if link.is_bound else [note_of(agreed, sent.trials)]
+        note = "; ".join(part for part in [*notes, *sent.notes] if part)
+        genie, doubt = sorted(sent.genie), sent.doubt
+        record = record_of(*about, sent.trials, genie=genie, sensed=sensed, note=note, settled=made, doubt=doubt)
         return Finished(record, self._shown(task, agreed, sent.first))
 
     def _sent(self, link: Link, agreed: Agreement, budget: int | None) -> Sent:
@@ -160,7 +168,6 @@ class PointRunner:
         Raises:
             Infeasible: a clip finds no room.
         """
-        rule = self.scenario.trials
         genie: set[str] = set()
         first: list[Outcome] = []
 
@@ -174,9 +181,14 @@ class PointRunner:
             return scores
 
         certain = link.is_certain(agreed)
-        audited = partial(self._is_audited, to_bytes(agreed), 1 if certain else rule.min)
-        stop = StopRule(1, 1, 1.0) if certain else StopRule(rule.min, rule.max, rule.ci_halfwidth_db)
-        return Sent(repeat(one_trial, stop), genie, first[0])
+        rule = StopRule(1, 1, 1.0) if certain else stop_rule(self.scenario)
+        audited = partial(self._is_audited, to_bytes(agreed), rule.min)
+        trials = repeat(one_trial, rule)
+        if certain:
+            return Sent(trials, genie, first[0], Doubt(is_certain=True), ())
+        doubt = Doubt(rule.error(len(trials)))
+        notes = interval_notes(rule, len(trials), doubt, is_met=rule.is_met(trials))
+        return Sent(trials, genie, first[0], doubt, notes)
 
     def picture(self, task: Task) -> Picture:
         """What a point shows whose record is kept and whose picture is not: the first clip is sent once more."""
@@ -272,7 +284,12 @@ class PointRunner:
             by_frame,
             outcome.feedback,
             outcome.diagnostics,
+            self.extremes.get(number, lambda: self._extremes(reference)),
         )
+
+    def _extremes(self, reference: np.ndarray) -> dict[str, tuple[float, float]]:
+        found = {metric.name: extremes_of(metric, reference) for metric in self.metrics}
+        return {name: pair for name, pair in found.items() if pair is not None}
 
     def _by_frame(self, reference: np.ndarray, received: np.ndarray) -> dict[str, tuple[float, ...]]:
         functions = {metric.name: metric.by_frame for metric in self.metrics if metric.by_frame is not None}

@@ -15,18 +15,37 @@ from semlink.files import JsonDict
 from semlink.ledger import PURPOSES
 from semlink.link.chain.boundary.settle import Settled
 from semlink.link.chain.link import Link
-from semlink.link.metrics.intervals import wilson
 from semlink.link.metrics.registry import Metric
 from semlink.link.results.clip_record import clip_record, described
 from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.results.folder import commit
-from semlink.link.results.qualities import qualities
+from semlink.link.results.qualities import ONE_LOOK, Doubt, losses, qualities
 from semlink.link.results.rows import Row, own_columns, to_json
 from semlink.link.scenario.scenario import Scenario, scheme_name
 from semlink.link.sweep.clips import Clips
 from semlink.link.sweep.grid import GridPoint, channel_name
 from semlink.link.sweep.point_key import revisions, specs_of
+from semlink.link.sweep.trials import StopRule
 from semlink.payload import Agreement
+
+INTERVALS = 2
+"""Raised by whoever changes how intervals follow from what is kept of the trials; rows of older ones are renewed."""
+
+
+def intervals_said(doubt: Doubt) -> JsonDict:
+    """How a record says what its intervals are and stand for."""
+    return {"intervals": INTERVALS, "error": doubt.error, "is_certain": doubt.is_certain}
+
+
+def interval_notes(rule: StopRule, trials: int, doubt: Doubt, *, is_met: bool) -> list[str]:
+    """Why there is no interval, or a wider one than the scenario asks for."""
+    if doubt.is_certain:
+        return []
+    if trials < 2:
+        return ["one trial: no interval over noise"]
+    if rule.min < rule.max and not is_met:
+        return [f"the interval after {rule.max} trials is wider than the {rule.ci_halfwidth_db:g} dB asked for"]
+    return []
 
 
 def note_of(agreed: Agreement, trials: Sequence[Sequence[ClipTrial]]) -> str:
@@ -52,6 +71,7 @@ def record_of(
     sensed: float | None = None,
     note: str = "",
     settled: Settled | None = None,
+    doubt: Doubt = ONE_LOOK,
 ) -> JsonDict:
     """What is kept of a point.
 
@@ -61,11 +81,13 @@ def record_of(
         sensed: readings a pixel.
         note: what was agreed on, or why the point does not fit.
         settled: the agreement; None where there is none.
+        doubt: what its intervals stand for.
     """
     shape = clips.frames[0].shape
     by_clip = [[trial[n] for trial in trials] for n in range(len(clips.names))] if trials else []
     record_clips = [
-        clip_record(name, motion, values, metrics) for name, motion, values in zip(clips.names, clips.motion, by_clip)
+        clip_record(name, motion, values, metrics, doubt)
+        for name, motion, values in zip(clips.names, clips.motion, by_clip)
     ]
     row = Row(
         scheme=scheme_name(scenario.schemes[point.scheme]),
@@ -82,14 +104,15 @@ def record_of(
         agreement_bytes=None if settled is None else len(settled.data),
         choice_bits=None if settled is None else settled.choice_bits,
         **_costs(trials, shape.num_pixels, sends=not link.is_sensing),
-        **_losses(trials),
-        **({"trials": len(trials), **qualities(trials, metrics)} if trials else {}),
+        **losses(trials, doubt),
+        **({"trials": len(trials), **qualities(trials, metrics, doubt)} if trials else {}),
     )
     own = own_columns(row)
     head = {k: own[k] for k in ("scheme", "channel", "snr_db", "budget", "rate", "bound")}
     return {
         **head,
         "row": to_json(row),
+        **intervals_said(doubt),
         "group_frames": link.group_frames(shape),
         "frame_kinds": link.frame_kinds(shape, point.rate),
         "clips": record_clips,
@@ -107,14 +130,3 @@ def _costs(trials: Sequence[Sequence[ClipTrial]], num_pixels: int, *, sends: boo
     uses = float(np.mean([c.channel_uses for c in flat]))
     purposes: dict[str, float] = {p: float(np.mean([c.uses[p] for c in flat])) for p in PURPOSES}
     return {"channel_uses": uses, "channel_uses_per_pixel": uses / num_pixels, **purposes}
-
-
-def _losses(trials: Sequence[Sequence[ClipTrial]]) -> JsonDict:
-    """Block and outage statistics; nothing for schemes without blocks."""
-    flat = [clip for trial in trials for clip in trial]
-    blocks, lost = sum(c.blocks for c in flat), sum(c.lost for c in flat)
-    if not blocks:
-        return {}
-    low, high = wilson(lost, blocks)
-    outage = float(np.mean([c.lost > 0 for c in flat]))
-    return {"bler": lost / blocks, "bler_ci95_low": low, "bler_ci95_high": high, "outage": outage}

@@ -1,45 +1,69 @@
 """Repeat a point until its mean is known well enough.
 
-A trial sends every clip once. The stopping interval is Student's t over the
-trials' clip means: chance of noise and fading, with the clips held fixed.
+A trial sends every clip once. The interval is that of the noise and fading,
+with the clips held fixed. Whoever looks at an interval after every trial and
+stops when it happens to be narrow stops too early: so it is looked at a few
+times only, and the looks share one probability of error.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from semlink.link.metrics.intervals import t_halfwidth
-from semlink.link.results.clip_trial import ClipTrial
-
-if TYPE_CHECKING:
-    pass
+from semlink.link.metrics.intervals import ERROR, is_within
+from semlink.link.metrics.registry import PSNR
+from semlink.link.results.clip_trial import ClipTrial, draws_of
+from semlink.link.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True, slots=True)
 class StopRule:
-    """At least `min`, at most `max` trials; enough when the PSNR interval is narrow."""
+    """At least `min`, at most `max` trials; enough when the PSNR interval is narrow at one of the looks."""
 
     min: int
     max: int
     ci_halfwidth_db: float
 
+    @property
+    def looks(self) -> tuple[int, ...]:
+        """The numbers of trials after which the interval is looked at: `max`, its halves down to `min`, and `min`."""
+        found = {self.min, self.max}
+        half = math.ceil(self.max / 2)
+        while half > self.min:
+            found.add(half)
+            half = math.ceil(half / 2)
+        return tuple(sorted(found))
+
+    def error(self, trials: int) -> float:
+        """The probability of error of the look after `trials`: its part of 5 %, as large as its part of `max`.
+
+        The parts add up to 5 %, so that whatever look ends the run, the interval
+        misses the mean in at most 5 % of runs (a union bound over the looks).
+        Where there is one look, it has all.
+        """
+        looks = [0, *(look for look in self.looks if look <= trials)]
+        return ERROR * (looks[-1] - looks[-2]) / self.max if len(looks) > 1 else ERROR
+
+    def is_met(self, trials: Sequence[Sequence[ClipTrial]]) -> bool:
+        """Whether the PSNR interval of these trials is narrow enough."""
+        return is_within(draws_of(trials, PSNR), self.ci_halfwidth_db, self.error(len(trials)))
+
+    def ends(self, trials: Sequence[Sequence[ClipTrial]]) -> bool:
+        """Whether to stop here."""
+        count = len(trials)
+        return count >= self.max or count in self.looks and self.is_met(trials)
+
+
+def stop_rule(scenario: Scenario) -> StopRule:
+    """The rule that a scenario asks for."""
+    return StopRule(scenario.trials.min, scenario.trials.max, scenario.trials.ci_halfwidth_db)
+
 
 def repeat(one_trial: Callable[[int], Sequence[ClipTrial]], rule: StopRule) -> list[Sequence[ClipTrial]]:
     """Trials, each a value for every clip, until the rule is met."""
     trials: list[Sequence[ClipTrial]] = []
-    while len(trials) < rule.max:
+    while not trials or not rule.ends(trials):
         trials.append(one_trial(len(trials)))
-        if len(trials) >= rule.min and _known(trials, rule):
-            break
     return trials
-
-
-def _known(trials: Sequence[Sequence[ClipTrial]], rule: StopRule) -> bool:
-    if len(trials) < 2:
-        return False
-    means = [float(np.mean([clip.metrics["psnr"] for clip in trial])) for trial in trials]
-    return t_halfwidth(means) <= rule.ci_halfwidth_db

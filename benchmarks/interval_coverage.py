@@ -1,6 +1,6 @@
 """How often intervals hold the true mean: runs of the stop rule replayed from kept trials of the real chain.
 
-    python benchmarks/interval_coverage.py pool   [--trials 200]    # sends; keeps results/bench/interval_coverage_pool.json.gz
+    python benchmarks/interval_coverage.py pool [--trials 200]    # sends, and keeps what came of it
     python benchmarks/interval_coverage.py replay [--runs 2000] [--min 4] [--max 32] [--halfwidth 0.1] [--channel awgn]
 
 H.264 over LDPC (16-QAM 1/2, blocks of 1024 bits, about four a clip) on three

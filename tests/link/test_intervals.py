@@ -49,7 +49,7 @@ def test_a_rate_of_units_by_themselves_has_the_clopper_pearson_interval(lost, of
 @pytest.mark.source("rubin1981", "the posterior of a mean")
 def test_the_saddlepoint_agrees_with_drawn_weights():
     rng = np.random.default_rng(1)
-    values = np.append(rng.exponential(size=20), -9.0) - 0.2
+    values = np.append(rng.exponential(size=20), -9.0) + 0.2
     weights = rng.exponential(size=(200_000, 21))
     drawn_chance = float(np.mean(weights @ values < 0))
     assert 0.005 < drawn_chance < 0.1

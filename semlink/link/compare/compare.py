@@ -41,7 +41,7 @@ class CurveGap:
     95 % intervals over clips by the delete-one jackknife, never narrower than
     noise; NaN where the records of at least three clips are not at hand.
     `quality_noise_ci95` and `rate_noise_ci95` are the same over noise, clips
-    held fixed, by a bootstrap over trials. `note` says which cannot be had.
+    held fixed (`noise_halfwidth`). `note` says which cannot be had.
     """
 
     scheme: str

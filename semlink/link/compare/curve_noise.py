@@ -1,28 +1,26 @@
-"""How far a Bjontegaard average would move with other noise: every point's trials weighted anew.
+"""How far a Bjontegaard average would move with other noise, clips held fixed.
 
-The clips stay; a transmission's weight is the same in all points of both
-curves, which met the same noise. Each point where blocks may be lost reckons
-with one transmission more that nobody has seen, once as bad for the difference
-as it can be, once as good.
+An average over curves moves, for small changes, in proportion to the quality of
+each of their points. So each transmission moves it by a sum over points, which
+met the same noise, and the interval is that of any mean over transmissions.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from semlink.link.compare.bd_rate import Average
-from semlink.link.compare.paired import ClipScores, PointScores, draws_of
+from semlink.link.compare.paired import PointScores, draws_of
+from semlink.link.metrics.draws import Draws
+from semlink.link.metrics.intervals import halfwidth
 
 __all__ = ["noise_halfwidth"]
 
-REPLICATES = 200
-SEED = 20
-LEAST_SHARE = 0.9
-"""Of replicates that must have an average."""
+STEP = 1e-3
+"""Of the range of qualities: what a point is moved by to see how the average follows."""
 
 
 def noise_halfwidth(
@@ -30,94 +28,57 @@ def noise_halfwidth(
     average: Callable[..., Average],
     scale: Callable[[float], float],
 ) -> float:
-    """95 % half width of `scale(average)` over noise, clips held fixed, by the Bayesian bootstrap over trials.
+    """95 % half width of `scale(average)` over noise (`intervals.halfwidth`), clips held fixed; 0 between bounds.
 
-    NaN where a record is missing, a point that draws noise has one trial, or
-    too many replicates have no average.
+    NaN where a record is missing, no clip or only one trial is common to the
+    points that draw noise, or a moved point leaves no average.
 
     Args:
         sides: the points of the reference, then those of the scheme.
-    Source: [rubin1981, the posterior of a mean], [learnedmiller2019, the unseen value].
     """
-    curves = [[_Point.of(point) for point in side if point is not None] for side in sides]
-    if any(len(curve) < len(side) for curve, side in zip(curves, sides)) or not all(curves):
+    points = [point for side in sides for point in side if point is not None]
+    if len(points) < sum(map(len, sides)) or not points:
         return math.nan
-    points = [point for curve in curves for point in curve]
-    if all(point.is_certain for point in points):
+    names = [name for name in points[0].clips if all(name in point.clips for point in points)]
+    noisy = [point for point in points if not point.is_certain]
+    if not noisy:
         return 0.0
-    if any(point.values.shape[0] < 2 and not point.is_certain for point in points):
+    trials = min((len(point.clips[n].quality) for point in noisy for n in names), default=0)
+    if trials < 2:
         return math.nan
-    middle = average(*([(p.cost, float(p.values.mean())) for p in curve] for curve in curves))
-    error = min(point.error for point in points if not point.is_certain)
-    low, high = (_replicates(curves, average, scale, unseen) for unseen in (-1, 1))
-    if middle.value is None or min(len(low), len(high)) < LEAST_SHARE * REPLICATES:
-        return math.nan
-    found = scale(middle.value)
-    half = max(found - float(np.quantile(low, error / 2)), float(np.quantile(high, 1 - error / 2)) - found, 0.0)
-    return half * _small_sample(points, error)
+    tables = [draws_of([p.stretched(n, trials) for n in names], trials, p.metric) for p in points]
+    costs = [float(np.mean([p.clips[n].cost.mean() for n in names])) for p in points]
+    slopes = _slopes([float(t.values.mean()) for t in tables], costs, len(sides[0]), average, scale)
+    error = min(point.error for point in noisy)
+    return math.nan if slopes is None else halfwidth(_sum(tables, slopes), error)
 
 
-def _small_sample(points: Sequence[_Point], error: float) -> float:
-    """How much wider Student's interval is than that of a spread known exactly."""
-    from scipy.special import ndtri, stdtrit
-
-    freedom = min(point.values.shape[1] * (point.values.shape[0] - 1) for point in points if not point.is_certain)
-    return float(stdtrit(freedom, 1 - error / 2) / ndtri(1 - error / 2))
-
-
-@dataclass(frozen=True, slots=True)
-class _Point:
-    """Values (trial, clip), higher is better, of one point; worst and best are means over clips.
-
-    `is_mixed`: something may be lost, so that worst and best have a weight.
-    """
-
-    values: np.ndarray
-    worst: float
-    best: float
-    cost: float
-    error: float
-    is_certain: bool
-    is_mixed: bool
-
-    @classmethod
-    def of(cls, point: PointScores) -> _Point:
-        clips: list[ClipScores] = [point.stretched(name, len(clip.quality)) for name, clip in point.clips.items()]
-        draws = draws_of(clips, min(len(clip.quality) for clip in clips), point.metric)
-        worst, best = (float(side.mean()) for side in draws.limits)
-        cost = float(np.mean([clip.cost.mean() for clip in clips]))
-        return cls(draws.values, worst, best, cost, point.error, point.is_certain, draws.is_mixed)
-
-    def mean(self, weights: np.ndarray, unseen: float, is_worst: bool) -> float:
-        """The mean with weights (trial, clip), and one more, `unseen`, for what nobody saw."""
-        if self.is_certain:
-            return float(self.values.mean())
-        count, clips = self.values.shape
-        used = weights[:count, :clips]
-        middle = float(self.values.mean())
-        moved = float(((used * self.values).sum(0) / used.sum(0)).mean()) - middle
-        share = unseen / (unseen + used.sum()) if self.is_mixed else 0.0
-        rest = middle + moved * math.sqrt((count + 1) / (count - 1))
-        return float((1 - share) * rest + share * (self.worst if is_worst else self.best))
-
-
-def _replicates(
-    curves: Sequence[Sequence[_Point]],
+def _slopes(
+    qualities: Sequence[float],
+    costs: Sequence[float],
+    split: int,
     average: Callable[..., Average],
     scale: Callable[[float], float],
-    unseen: int,
-) -> list[float]:
-    """Averages with other weights; with `unseen` -1 the scheme meets the worst and the reference the best."""
-    points = [point for curve in curves for point in curve]
-    shape = tuple(max(point.values.shape[axis] for point in points) for axis in (0, 1))
-    chance, found = np.random.default_rng(SEED), []
-    for _ in range(REPLICATES):
-        weights = chance.exponential(size=shape)
-        drawn = [
-            [(p.cost, p.mean(weights, float(chance.exponential()), is_worst=(unseen < 0) == bool(side))) for p in curve]
-            for side, curve in enumerate(curves)
-        ]
-        replicate = average(*drawn)
-        if replicate.value is not None:
-            found.append(scale(replicate.value))
+) -> list[float] | None:
+    """How much the average moves with each point's quality; None where there is no average."""
+    step = STEP * max(max(qualities) - min(qualities), STEP)
+    found = []
+    for place in range(len(qualities)):
+        ends = []
+        for moved in (-step, step):
+            points = [(c, q + moved * (n == place)) for n, (c, q) in enumerate(zip(costs, qualities))]
+            end = average(points[:split], points[split:]).value
+            if end is None:
+                return None
+            ends.append(scale(end))
+        found.append((ends[1] - ends[0]) / (2 * step))
     return found
+
+
+def _sum(tables: Sequence[Draws], slopes: Sequence[float]) -> Draws:
+    """What each transmission adds to the average; at worst all points turn out badly for it at once."""
+    values = np.sum([slope * table.values for slope, table in zip(slopes, tables)], axis=0)
+    ends = [np.sort([slope * side for side in table.limits], axis=0) for slope, table in zip(slopes, tables)]
+    worst, best = np.sum(ends, axis=0)
+    lost = [np.zeros(values.shape, bool) if t.lost is None else t.lost for t in tables if t.is_mixed]
+    return Draws(values, np.logical_or.reduce(lost) if lost else None, worst, best, is_difference=True)

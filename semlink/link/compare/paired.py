@@ -199,9 +199,9 @@ def _interpolated(reference: Sequence[PointScores], name: str, cost: float, tria
             return None
         low = high - 1
         weight = math.log(cost / costs[low]) / math.log(costs[high] / costs[low])
-    points = (curve[low][1], curve[high][1])
-    longest = max(trials, *(len(point.clips[name].quality) for point in points))
-    return _between(*(point.stretched(name, longest) for point in points), weight)
+    first, second = curve[low][1], curve[high][1]
+    longest = max(trials, *(len(point.clips[name].quality) for point in (first, second)))
+    return _between(first.stretched(name, longest), second.stretched(name, longest), weight)
 
 
 def _between(a: ClipScores, b: ClipScores, weight: float) -> ClipScores:
@@ -213,7 +213,7 @@ def _between(a: ClipScores, b: ClipScores, weight: float) -> ClipScores:
         worst, best = ((1 - weight) * x + weight * y for x, y in zip(a.extremes, b.extremes))
         extremes = (worst, best)
     quality = (1 - weight) * a.quality[:shared] + weight * b.quality[:shared]
-    return ClipScores(a.name, a.motion, quality, a.cost, sum(lost) if lost else None, extremes)
+    return ClipScores(a.name, a.motion, quality, a.cost, np.sum(lost, axis=0) if lost else None, extremes)
 
 
 def _clip(clip: Json, row: Row, metric: Metric, cost: str) -> ClipScores:

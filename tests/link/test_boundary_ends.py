@@ -13,6 +13,7 @@ import toys
 
 from semlink.errors import BoundaryError, InterfaceError, LedgerMismatch, SemlinkError
 from semlink.link.chain.boundary import witness
+from semlink.link.chain.boundary.foresight import Evidence
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
@@ -128,6 +129,37 @@ def test_noise_and_snr_cannot_be_changed_by_who_sends(cheat, clips):
 def test_symbols_and_ledger_of_an_own_class(cheat, says, clips):
     with pytest.raises(InterfaceError, match=says):
         sent(linked(cheat), clips[0])
+
+
+def audited(make, clips, **options) -> None:
+    """Six transmissions of one link, each put to the proof."""
+    link = linked(make)
+    for trial in range(6):
+        clip = clips[trial % 2]
+        run_clip(link, clip, Agreement(clip.shape, POINT), Seeds(1, (trial % 2,), trial), audit=True, **options)
+
+
+@pytest.mark.parametrize("cheat", [cheats.Canceller, cheats.Subtracter])
+def test_noise_that_is_drawn_a_second_time_and_taken_off(cheat, clips):
+    before, after = (sent(linked(make), clips[0]).frames.pixels for make in (toys.Direct, cheat))
+    assert (after - clips[0].pixels).square().mean() < (before - clips[0].pixels).square().mean()
+    with pytest.raises(BoundaryError, match="better than with each of 200 other draws of the channel"):
+        audited(cheat, clips)
+
+
+def test_who_foresees_nothing_is_not_suspected(clips):
+    audited(toys.Direct, clips)
+
+
+def test_evidence_grows_by_what_chance_does_not_do():
+    """One in 201 wins is what chance does: the mean of the weight's factor is 1."""
+    won, lost = Evidence(), Evidence()
+    won.weigh(True)
+    lost.weigh(False)
+    assert (won.weight + 200 * lost.weight) / 201 == pytest.approx(1)
+    won.weigh(True)
+    with pytest.raises(BoundaryError, match="in 3 receptions"):
+        won.weigh(True)
 
 
 def test_a_waveform_that_remembers_what_it_sent(clips):

@@ -20,6 +20,7 @@ from semlink.flow import Flow
 from semlink.ledger import Ledger
 from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.payload import Agreement, Frames, Packet, Received
+from semlink.seeds import Seeds
 
 FOLDER = "CHEATS_FOLDER"
 """The environment names a folder for what is left in files."""
@@ -274,6 +275,25 @@ class Louder(NoisePicker):
     def transmit(self, frames, agreement, seeds):
         object.__setattr__(agreement.point, "snr_db", 90.0)
         return charged(analogue(frames))
+
+
+class Canceller(Direct):
+    """Takes the noise off before it comes, from the stream that the channel will draw."""
+
+    def transmit(self, frames, agreement, seeds):
+        iq = analogue(frames)
+        noise = seeds.complex_normal("phy/noise", iq.shape[1]) * 10 ** (-agreement.point.snr_db / 20)
+        return charged((iq - noise) / 1.1**0.5)
+
+
+class Subtracter(Direct):
+    """Takes the noise off afterwards, from the streams of the seed that the scenario names."""
+
+    def receive(self, received, agreement):
+        scale = 10 ** (-agreement.point.snr_db / 20)
+        streams = [Seeds(1, (clip,), trial) for clip in range(2) for trial in range(8)]
+        left = [received.iq - scale * s.complex_normal("phy/noise", received.iq.shape[1]) for s in streams]
+        return picture(min(left, key=lambda iq: float(iq.abs().square().sum())), agreement.frames)
 
 
 class Laden(torch.Tensor):

@@ -10,6 +10,7 @@ from semlink.errors import InterfaceError, ScenarioError
 from semlink.feedback import Feedback
 from semlink.files import Json
 from semlink.ledger import Ledger
+from semlink.link.chain.boundary.foresight import Evidence
 from semlink.link.chain.boundary.fresh_end import FreshEnd
 from semlink.payload import Agreement, ChannelOutput, Frames, FrameShape, Point
 from semlink.plugins import adapted
@@ -38,6 +39,7 @@ class Link:
 
     Attributes:
         fresh: the receiver's end as it was before anything was sent.
+        foreseen: what speaks for a scheme that knows the noise beforehand.
     Raises:
         InterfaceError: a block lacks a method.
     """
@@ -47,6 +49,7 @@ class Link:
     waveform: WaveformBase
     channel: ChannelBase
     fresh: FreshEnd = field(init=False, repr=False, compare=False)
+    foreseen: Evidence = field(init=False, repr=False, compare=False, default_factory=Evidence)
 
     def __post_init__(self) -> None:
         fitted = {

@@ -15,6 +15,7 @@ from semlink.blocks import Progress, is_bound, is_interactive, is_one_way, is_se
 from semlink.ledger import Ledger
 from semlink.link.chain.air import arrived, receive_alone
 from semlink.link.chain.boundary.audit import audit_one_way, decoy_for, environment_kept
+from semlink.link.chain.boundary.foresight import audit_foresight
 from semlink.link.chain.interactive import run_bursts
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.referee import check_frames, check_plain
@@ -70,6 +71,8 @@ def _send_once(
     check_frames(delivered.frames, clip)
     if decoy is not None:
         audit_one_way(link, decoy, arrival.heard, flow.payload.iq.shape[1], agreed, seeds, delivered)
+        if link.fresh.is_foreign:
+            audit_foresight(link, flow, clip, agreement, seeds, delivered)
     return Outcome(
         delivered.frames, arrival.air.ledger, delivered.blocks, delivered.lost, tuple(arrival.received.genie)
     )

@@ -56,6 +56,11 @@ class FreshEnd:
         files = tuple((name, getattr(sys.modules.get(name), "__file__", None) or "") for name in modules)
         return cls(Journey(data, files, time.time_ns(), dict(os.environ)))
 
+    @property
+    def is_foreign(self) -> bool:
+        """Whether a user's classes are in it."""
+        return self.journey is None or bool(self.journey.modules)
+
     def receive(self, heard: ChannelOutput, length: int, snr_db: float, agreement: bytes) -> Delivered:
         """What is made of the channel's output, of which `length` symbols are data."""
         return self._done("receive", heard, length, snr_db, agreement)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from semlink.blocks.block import Block
@@ -41,3 +42,11 @@ class SourceBase(Block, Source):
 
     __slots__ = ()
     planes: int = 1
+
+    def facts(self, index: int) -> Mapping[str, str]:
+        """What `manifest.json` says of clip `index` beside its name, such as `{"range": "limited"}`."""
+        return {}
+
+    def cautions(self) -> Sequence[str]:
+        """What a user should know about the clips, a line each; a run warns of it."""
+        return ()

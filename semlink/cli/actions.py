@@ -28,6 +28,8 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     plural = "" if computed == 1 else "s"
     sys.stdout.write(f"{computed} point{plural} computed, {points - computed} reused, {seconds:.1f} s\n")
     _list(files)
+    for line in done.manifest.get("warnings", ()):
+        sys.stderr.write(f"warning: {line}\n")
 
 
 @contextlib.contextmanager

@@ -116,6 +116,8 @@ class Results:
         keys: Sequence[str],
         shown: Sequence[str],
         clips_digest: str,
+        clips: Sequence[Json] = (),
+        warnings: Sequence[str] = (),
         files: Path | None = None,
     ) -> None:
         """Say what made these results, and which points they are.
@@ -124,6 +126,8 @@ class Results:
             keys: of all points, in the order of `curves.csv`.
             shown: of those that pictures show.
             clips_digest: of the names and pixels of the clips; keys follow from it and the scenario.
+            clips: name, motion class and what the source tells of each clip, such as the range of its luma.
+            warnings: what a user should know before believing the numbers, a line each.
             files: where the scenario's files were looked up; kept relative to this folder.
         """
         manifest = {
@@ -140,6 +144,8 @@ class Results:
             "keys": list(keys),
             "shown": list(shown),
             "clips_digest": clips_digest,
+            "clips": [dict(clip) for clip in clips],
+            "warnings": list(warnings),
         }
         write_atomic(self.folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
 

@@ -13,7 +13,7 @@ import torch
 
 from semlink.caching import digest_of
 from semlink.errors import SemlinkError, SourceError
-from semlink.files import reason_of
+from semlink.files import Json, reason_of
 from semlink.link.scenario.scenario import Scenario
 from semlink.payload import Frames
 from semlink.sensing.sources.motion import motion_class
@@ -29,6 +29,8 @@ class Clips:
     Attributes:
         digest: of names and pixels, those for calibration included.
         planes: pictures that each frame holds, one above the other.
+        facts: what a source tells of each clip beside its name.
+        cautions: what a user should know about them, a line each.
         file: holds the pixels, float32, one clip after the other, where several processes read them; else None.
         calibration: other clips of the same shape, for choices before the run; empty where there are none.
     """
@@ -40,6 +42,8 @@ class Clips:
     planes: int = 1
     file: Path | None = None
     calibration: tuple[Frames, ...] = ()
+    facts: tuple[Json, ...] = ()
+    cautions: tuple[str, ...] = ()
 
     @property
     def tried(self) -> tuple[Frames, ...]:
@@ -105,7 +109,10 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
     tried = _calibration_clips(scenario, folder, shapes[0])
     if tried:
         digest = digest_of(digest, "calibration", *(f.pixels.numpy() for f in tried))
-    return Clips(tuple(names), tuple(motion), frames, digest, source.planes, file, tried)
+    facts = tuple(dict(source.facts(index)) for index in range(len(source)))
+    return Clips(
+        tuple(names), tuple(motion), frames, digest, source.planes, file, tried, facts, tuple(source.cautions())
+    )
 
 
 def _calibration_clips(scenario: Scenario, folder: Path | None, shape: Shape) -> tuple[Frames, ...]:

@@ -67,13 +67,20 @@ def _points(scenario: Scenario) -> Iterator[GridPoint]:
         if not scheme.sends or scenario.sweep is None:
             yield from (GridPoint(number, None, None, None, rate) for rate in rates or NO_RATE)
             continue
-        for channel in range(len(scenario.channel)):
+        for channel in _channels(scenario):
             for snr_db in scenario.sweep.snr_db:
                 if rates is not None:
                     yield from (GridPoint(number, channel, snr_db, None, float(rate)) for rate in rates)
                 else:
                     budgets = scenario.sweep.budget or ()
                     yield from (GridPoint(number, channel, snr_db, budget, None) for budget in budgets)
+
+
+def _channels(scenario: Scenario) -> Iterator[int]:
+    """Numbers of the channels; one that stands twice with the same options is one."""
+    for number, channel in enumerate(scenario.channel):
+        if scenario.channel.index(channel) == number:
+            yield number
 
 
 def channel_name(spec: ChannelSpec | ChannelPlugin) -> str:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
+from semlink.files import Json
+from semlink.link.metrics.registry import metrics_named
 from semlink.link.results.rows import Row
-from semlink.link.sweep.clips import clip_file
-from semlink.link.sweep.plan import Job, plan
+from semlink.link.sweep.clips import Clips, clip_file
+from semlink.link.sweep.plan import Job, Plan, plan
 from semlink.link.sweep.workers import Progress, work_on
 
 
@@ -55,6 +57,22 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
         keys=made.keys,
         shown=made.middle,
         clips_digest=made.runner.clips.digest,
+        clips=_clip_facts(made.runner.clips),
+        warnings=_warnings(made),
         files=job.folder,
     )
     return Report(rows, made.keys, made.missing, seconds)
+
+
+def _clip_facts(clips: Clips) -> list[Json]:
+    """What the manifest says of each clip."""
+    facts = clips.facts or ({},) * len(clips.names)
+    return [{"name": name, "motion": motion, **fact} for name, motion, fact in zip(clips.names, clips.motion, facts)]
+
+
+def _warnings(made: Plan) -> list[str]:
+    """What a user should know about the clips, and about metrics on frames of their size."""
+    shape = made.runner.clips.frames[0].shape
+    metrics = metrics_named(made.job.scenario.metrics, made.job.folder)
+    said = [metric.caution(shape.h, shape.w) for metric in metrics if metric.caution]
+    return [*made.runner.clips.cautions, *filter(None, said)]

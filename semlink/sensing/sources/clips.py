@@ -18,6 +18,7 @@ from PIL import Image
 from semlink.blocks import SourceBase
 from semlink.errors import SourceError
 from semlink.seeds import Seeds
+from semlink.sensing.sources.luma_range import Coded, WantedRange, converted, mixed_ranges
 
 Crop = Literal["center", "resize", "stretch"]
 Pick = Literal["even", "seed", "first"]
@@ -34,6 +35,9 @@ class Reel(Protocol):
 
     @property
     def size(self) -> tuple[int, int]: ...
+
+    @property
+    def coded(self) -> Coded: ...
 
     def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray]:
         """The frames of ascending numbers `wanted`: float32 (h, w) or (3, h, w) in [0, 1], one at a time."""
@@ -55,8 +59,10 @@ class Cutting:
     pick: Pick = "even"
     seed: int = 0
     stride: int = 1
+    range: WantedRange = "as-coded"
 
     def __post_init__(self) -> None:
+        choice("range", self.range, WantedRange)
         for name in ("frames", "stride"):
             object.__setattr__(self, name, whole(name, getattr(self, name)))
         object.__setattr__(self, "clips", None if self.clips is None else whole("clips", self.clips))
@@ -87,6 +93,7 @@ class Clip:
         wanted = range(self.start, self.start + cutting.span, cutting.stride)
 
         def sized(plane: np.ndarray) -> np.ndarray:
+            plane = converted(plane, self.reel.coded, cutting.range)
             return to_size(plane, cutting.size, cutting.crop, self.reel.where)
 
         frames = [
@@ -116,6 +123,16 @@ class ClipSource(SourceBase):
     def clip(self, index: int) -> np.ndarray:
         """Clip `index`: float32 (t, h, w) in [0, 1]."""
         return self.plan[index].read(self.cutting)
+
+    def facts(self, index: int) -> dict[str, str]:
+        """The range that the file of clip `index` is coded in: `full`, `limited` or `unspecified`."""
+        return {"range": self.plan[index].reel.coded.range}
+
+    def cautions(self) -> tuple[str, ...]:
+        """What the files of the clips give cause for, each once, and a mix of ranges that is not converted."""
+        files = dict.fromkeys(line for clip in self.plan for line in clip.reel.coded.cautions)
+        ranges = [(clip.name, clip.reel.coded) for clip in self.plan] if self.cutting.range == "as-coded" else []
+        return (*files, *mixed_ranges(ranges))
 
 
 def planned(reels: Sequence[tuple[str, Reel]], counts: Sequence[int], cutting: Cutting) -> tuple[Clip, ...]:

@@ -54,6 +54,9 @@ class _FileSpec(SourceSpec):
     pick: Literal["even", "seed", "first"] = Field("even", description="where in a file clips begin")
     seed: int = Field(0, description="for pick: seed")
     stride: PositiveInt = Field(1, description="take every stride-th frame")
+    range: Literal["as-coded", "full", "limited"] = Field(
+        "as-coded", description="luma of limited range to full range, or the other way round; default: as it is"
+    )
 
 
 class VideoSpec(_FileSpec):
@@ -62,6 +65,7 @@ class VideoSpec(_FileSpec):
     kind: Literal["video"] = "video"
     pixel_format: str | None = Field(None, description="headerless .yuv only: yuv420p, yuv422p, yuv444p, gray, ...")
     raw_size: Size | None = Field(None, description="headerless .yuv only: [height, width] as stored")
+    stream: int | None = Field(None, ge=0, description="which video stream of a file; default: the first")
     planes: Literal[1, 3] = Field(1, description="1: gray; 3: R, G and B one above the other, each of `size`")
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:

@@ -21,6 +21,7 @@ from semlink.seeds import Seeds
 from semlink.sensing.sources.clips import Clip, ClipSource, Crop, Cutting, Pick, choice, planned, shares
 from semlink.sensing.sources.files.file_search import Footage, in_folder, labels, natural
 from semlink.sensing.sources.files.raw_video import format_in_name
+from semlink.sensing.sources.luma_range import WantedRange
 
 Layout = Literal["auto", "folders", "nfs", "davis", "ucf101", "hevc"]
 
@@ -60,11 +61,12 @@ class DatasetSource(ClipSource):
     layout: Layout = "auto"
     variant: str | None = None
     videos: tuple[str, ...] = ()
+    range: WantedRange = "as-coded"
     cutting: Cutting = field(init=False, repr=False, compare=False)
     plan: tuple[Clip, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        cutting = Cutting(self.frames, self.size, self.clips, self.crop, self.pick, self.seed, self.stride)
+        cutting = Cutting(self.frames, self.size, self.clips, self.crop, self.pick, self.seed, self.stride, self.range)
         choice("layout", self.layout, Layout)
         roots = _roots(self.path)
         footage = [item for root in roots for item in videos_of(root, self.layout, self.variant)]

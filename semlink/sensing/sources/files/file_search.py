@@ -29,7 +29,12 @@ class Footage:
     pictures: tuple[Path, ...] = ()
 
     def open(
-        self, pixel_format: str | None = None, raw_size: tuple[int, int] | None = None, *, colour: bool = False
+        self,
+        pixel_format: str | None = None,
+        raw_size: tuple[int, int] | None = None,
+        *,
+        colour: bool = False,
+        stream: int | None = None,
     ) -> Reel:
         """The reel, of gray frames (h, w) or of colour frames (3, h, w).
 
@@ -42,7 +47,7 @@ class Footage:
             if colour:
                 raise SourceError(f"{self.where}: headerless video is read as luma only; allowed: planes 1")
             return open_raw(self.where, pixel_format, raw_size)
-        return open_video(self.where, colour=colour)
+        return open_video(self.where, colour=colour, stream=stream)
 
 
 def find(patterns: Iterable[str]) -> tuple[Footage, ...]:
@@ -118,12 +123,23 @@ def _named_by(pattern: str) -> tuple[Footage, ...]:
         return (Footage(path.parent, (path,)),) if path.suffix.lower() in PICTURES else (Footage(path),)
     if not re.search(r"[*?\[{]", pattern):
         raise SourceError(f"{pattern}: no such file or folder")
-    matches = {Path(hit) for full in braces(str(path)) for hit in glob.glob(full, recursive=True)}
+    matches = {Path(hit) for full in braces(str(path)) for hit in glob.glob(_escaped(full), recursive=True)}
     found = _grouped(natural(matches))
     if not found:
         kind = "holds no video and no pictures" if matches else "matches no file"
         raise SourceError(f"{pattern}: {kind}")
     return found
+
+
+def _escaped(pattern: str) -> str:
+    """A glob whose leading folders that are there by these very names, such as `take [2]`, stand for themselves."""
+    here, *rest = Path(pattern).parts or (".",)
+    whole = Path(here) if Path(here).exists() else None
+    while whole is not None and rest and (whole / rest[0]).exists():
+        whole /= rest.pop(0)
+    if whole is None:
+        return pattern
+    return str(Path(glob.escape(str(whole)), *rest))
 
 
 def _grouped(matches: Sequence[Path]) -> tuple[Footage, ...]:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageOps
 
 from semlink.errors import SourceError
+from semlink.sensing.sources.luma_range import Coded
 
 # What Pillow raises on files that are damaged or no pictures at all.
 _BROKEN = (OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError)
+_ORIENTATION = 0x0112  # the EXIF tag
+_SIDEWAYS = (5, 6, 7, 8)  # its values that exchange rows and columns
+_NUMBERED = re.compile(r"(.*?)(\d{1,18})(\D*)", re.DOTALL)
 _PEAKS = {"1": 1, "L": 255, "LA": 255, "I;16": 65535, "I;16B": 65535, "I": 65535}
 
 
@@ -24,6 +29,7 @@ class ImageSequence:
     paths: tuple[Path, ...]
     size: tuple[int, int]
     colour: bool = False
+    coded: Coded = Coded()
 
     @property
     def num_frames(self) -> int:
@@ -55,9 +61,27 @@ def open_images(where: Path, paths: Sequence[Path], *, colour: bool = False) -> 
     try:
         with Image.open(paths[0]) as picture:
             width, height = picture.size
+            if picture.getexif().get(_ORIENTATION, 1) in _SIDEWAYS:
+                width, height = height, width
     except _BROKEN as error:
         raise _unreadable(paths[0], error) from None
-    return ImageSequence(where, tuple(paths), (height, width), colour)
+    return ImageSequence(where, tuple(paths), (height, width), colour, Coded("full", 8, tuple(gaps(paths))))
+
+
+def gaps(paths: Sequence[Path]) -> Iterator[str]:
+    """A line if pictures that are numbered leave a number out; numbers may run in equal steps."""
+    found = [_NUMBERED.fullmatch(path.stem) for path in paths]
+    if len(paths) < 3 or None in found or len({(match[1], match[3]) for match in found if match}) != 1:
+        return
+    numbers = [int(match[2]) for match in found if match]
+    steps = [after - before for before, after in zip(numbers, numbers[1:])]
+    jumps = [place for place, step in enumerate(steps) if step != min(steps)]
+    if jumps:
+        first, more = jumps[0], f", and {len(jumps) - 1} more gaps" if len(jumps) > 1 else ""
+        yield (
+            f"{paths[0].parent}: pictures are missing between {paths[first].name} and {paths[first + 1].name}{more}; "
+            "the others follow one another without them"
+        )
 
 
 def gray_picture(path: Path) -> np.ndarray:
@@ -68,10 +92,11 @@ def gray_picture(path: Path) -> np.ndarray:
     """
     try:
         with Image.open(path) as picture:
-            if picture.mode not in _PEAKS:
-                return gray_of_rgb(np.asarray(picture.convert("RGB")), peak=255)
-            peak = _PEAKS[picture.mode]
-            values = np.asarray(picture.getchannel("L") if picture.mode == "LA" else picture)
+            upright = _upright(picture)
+            if upright.mode not in _PEAKS:
+                return gray_of_rgb(np.asarray(upright.convert("RGB")), peak=255)
+            peak = _PEAKS[upright.mode]
+            values = np.asarray(upright.getchannel("L") if upright.mode == "LA" else upright)
     except _BROKEN as error:
         raise _unreadable(path, error) from None
     return values.astype(np.float32) / np.float32(peak)
@@ -87,9 +112,14 @@ def colour_picture(path: Path) -> np.ndarray:
         with Image.open(path) as picture:
             if picture.mode in _PEAKS:
                 return np.repeat(gray_picture(path)[None], 3, axis=0)
-            return planes_of_rgb(np.asarray(picture.convert("RGB")))
+            return planes_of_rgb(np.asarray(_upright(picture).convert("RGB")))
     except _BROKEN as error:
         raise _unreadable(path, error) from None
+
+
+def _upright(picture: Image.Image) -> Image.Image:
+    """The picture turned and mirrored as its EXIF orientation says."""
+    return ImageOps.exif_transpose(picture) if picture.getexif().get(_ORIENTATION, 1) != 1 else picture
 
 
 def planes_of_rgb(rgb: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from semlink.errors import SourceError
+from semlink.sensing.sources.luma_range import Coded
 
 # Chroma samples of a frame, as parts of (height, width) that each of two planes covers; None for none.
 _CHROMA = {"gray": None, "yuv420p": (2, 2), "nv12": (2, 2), "yuv422p": (1, 2), "yuv444p": (1, 1)}
@@ -28,6 +29,12 @@ class RawVideo:
     num_frames: int
     size: tuple[int, int]
     pixel_format: str
+
+    @property
+    def coded(self) -> Coded:
+        """Gray files are taken for full range; of others nothing is known."""
+        bits = _DEPTHS[self.pixel_format.removeprefix(_layout(self.pixel_format))]
+        return Coded("full" if _layout(self.pixel_format) == "gray" else "unspecified", bits)
 
     def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray]:
         """Luma of frames `wanted`: float32 (h, w) in [0, 1], as coded.

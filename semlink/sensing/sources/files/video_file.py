@@ -3,14 +3,15 @@
 Frame n is the n-th frame of a decode from the beginning. Later frames are
 reached by a seek to the key frame before them and told by their time stamps;
 where stamps are missing, or a frame does not turn up after the seek, the file
-is decoded from its beginning. Luma is the coded plane itself: no range is ever
-stretched, so that limited-range video keeps its 16..235 of 255.
+is decoded from its beginning. Luma is the coded plane itself, turned as the
+file's display matrix says; its range is told in `coded`.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -20,6 +21,8 @@ import numpy as np
 
 from semlink.errors import SourceError
 from semlink.sensing.sources.files.images import gray_of_rgb, planes_of_rgb
+from semlink.sensing.sources.files.orientation import orientation_of, turned
+from semlink.sensing.sources.luma_range import Coded, CodedRange
 
 # Formats whose first plane is the luma, in the low bits of one or two bytes; after each sample of ya* comes opacity.
 _LUMA_FIRST = re.compile(r"(yuvj?4\d\dp|yuva4\d\dp|gray|ya|nv(12|16|21|24|42))(\d+)?(le|be)?")
@@ -38,6 +41,8 @@ class VideoFile:
     num_frames: int
     size: tuple[int, int]
     colour: bool = False
+    stream: int = 0
+    coded: Coded = Coded()
 
     def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray]:
         """Frames `wanted` (ascending): float32 (h, w) in [0, 1], or (3, h, w) in colour.
@@ -45,27 +50,42 @@ class VideoFile:
         Raises:
             SourceError: the file is gone or a frame cannot be decoded.
         """
-        index = _index(str(self.where), *_stamp(self.where))
+        index = _index(str(self.where), self.stream, *_stamp(self.where))
         if wanted[-1] >= index.num_frames:
             raise SourceError(f"{self.where}: frame {wanted[-1]} cannot be decoded: {index.num_frames} frames found")
         stamps, done = index.stamps, 0
-        look = colours_of if self.colour else luma_of
+        at, look = _Stream(self.where, self.stream), _upright_colours if self.colour else _upright_luma
         if stamps is not None and wanted[0] >= _NEAR:
-            for frame in _after_seek(self.where, [stamps[number] for number in wanted], look):
+            for frame in _after_seek(at, [stamps[number] for number in wanted], look):
                 done += 1
                 yield frame
         if done < len(wanted):
-            yield from _from_beginning(self.where, wanted[done:], stamps, look)
+            yield from _from_beginning(at, wanted[done:], stamps, look)
 
 
-def open_video(path: Path, *, colour: bool = False) -> VideoFile:
+def open_video(path: Path, *, colour: bool = False, stream: int | None = None) -> VideoFile:
     """The reel of a video file.
 
+    Args:
+        stream: which of its video streams, 0 for the first; None for the first, with a caution if there are more.
     Raises:
-        SourceError: not a video, or nothing in it can be decoded.
+        SourceError: not a video, no such stream, or nothing in it can be decoded.
     """
-    index = _index(str(path), *_stamp(path))
-    return VideoFile(path, index.num_frames, index.size, colour)
+    index = _index(str(path), stream or 0, *_stamp(path))
+    cautions = [f"{path}: {said}" for said in index.seen.cautions()]
+    if stream is None and index.num_streams > 1:
+        cautions.append(f"{path}: holds {index.num_streams} video streams, the first is read; say stream: 0, 1, ...")
+    seen = index.seen
+    coded = Coded("full", 8, tuple(cautions)) if colour else Coded(seen.range, seen.bits, tuple(cautions))
+    return VideoFile(path, index.num_frames, seen.size, colour, stream or 0, coded)
+
+
+def _upright_colours(frame: av.VideoFrame) -> np.ndarray:
+    return turned(colours_of(frame), orientation_of(frame))
+
+
+def _upright_luma(frame: av.VideoFrame) -> np.ndarray:
+    return turned(luma_of(frame), orientation_of(frame))
 
 
 def colours_of(frame: av.VideoFrame) -> np.ndarray:
@@ -109,23 +129,68 @@ def _plane(frame: av.VideoFrame, number: int, bits: int) -> np.ndarray:
 
 
 @dataclass(frozen=True, slots=True)
+class _Seen:
+    """What one frame tells of all: (h, w) as shown, range and bits of its luma, how it is turned and scanned."""
+
+    size: tuple[int, int]
+    range: CodedRange
+    bits: int
+    is_turned_oddly: bool
+    is_interlaced: bool
+
+    def cautions(self) -> Iterator[str]:
+        if self.is_interlaced:
+            yield "is interlaced; frames are read as coded, the lines of two moments in each"
+        if self.is_turned_oddly:
+            yield "asks to be turned by an angle that is no multiple of 90 degrees; it is read as coded"
+
+
+def _seen_in(frame: av.VideoFrame) -> _Seen:
+    orientation = orientation_of(frame)
+    size = (frame.width, frame.height) if orientation and orientation[0] else (frame.height, frame.width)
+    return _Seen(size, _range_of(frame), frame.format.components[0].bits, orientation is None, frame.interlaced_frame)
+
+
+def _range_of(frame: av.VideoFrame) -> CodedRange:
+    """RGB and gray formats are of full range, as FFmpeg has it, and so is what says so."""
+    name = frame.format.name
+    if not name.startswith(("yuv", "nv", "p0", "p2", "p4", "uy", "yvyu", "y2", "xyz", "vuy", "ayuv", "xv")):
+        return "full"
+    return "full" if name.startswith("yuvj") else _RANGES.get(int(frame.color_range), "unspecified")
+
+
+_RANGES: dict[int, CodedRange] = {1: "limited", 2: "full"}
+
+
+@dataclass(frozen=True, slots=True)
 class _Index:
-    """Number and size of frames; their time stamps in order of show, None if they do not tell frames apart."""
+    """Number and look of frames; their time stamps in order of show, None if they do not tell frames apart."""
 
     num_frames: int
-    size: tuple[int, int]
+    seen: _Seen
     stamps: tuple[int, ...] | None
+    num_streams: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Stream:
+    """A file, and which of its video streams is meant."""
+
+    where: Path
+    number: int
 
 
 @lru_cache(maxsize=64)
-def _index(path: str, num_bytes: int, mtime_ns: int) -> _Index:
-    where = Path(path)
-    with _opened(where) as container:
-        stream = container.streams.video[0]
+def _index(path: str, number: int, num_bytes: int, mtime_ns: int) -> _Index:
+    at = _Stream(Path(path), number)
+    with _opened(at) as (container, stream):
+        num_streams = len(_videos(container))
         hides = stream.codec_context.name in _HIDDEN_FRAMES
         stamps = None if hides else _packet_stamps(container.demux(stream))
-    size = _tail_size(where, stamps) if stamps else None
-    return _Index(len(stamps), size, tuple(stamps)) if stamps and size else _counted(where)
+    seen = _tail(at, stamps) if stamps else None
+    if stamps and seen:
+        return _Index(len(stamps), seen, tuple(stamps), num_streams)
+    return _counted(at, num_streams)
 
 
 def _packet_stamps(packets: Iterator[av.Packet]) -> list[int] | None:
@@ -144,12 +209,12 @@ def _packet_stamps(packets: Iterator[av.Packet]) -> list[int] | None:
     return sorted(stamps) if len(set(stamps)) == len(stamps) else None
 
 
-def _tail_size(where: Path, stamps: Sequence[int]) -> tuple[int, int] | None:
-    """(h, w) if all frames from the last key frame on can be decoded: a cut-off file fails here."""
+def _tail(at: _Stream, stamps: Sequence[int]) -> _Seen | None:
+    """What the last frame tells, if all from the last key frame on can be decoded: a cut-off file fails here."""
     try:
-        with _opened(where) as container:
-            _seek(container, stamps[-1])
-            tail = [(f.pts, (f.height, f.width)) for f in _decoded(container) if not f.is_corrupt]
+        with _opened(at) as (container, stream):
+            _seek(container, stream, stamps[-1])
+            tail = [(f.pts, _seen_in(f)) for f in _decoded(container, stream) if not f.is_corrupt]
     except av.FFmpegError:
         return None
     if not tail or tail[0][0] not in stamps:
@@ -158,32 +223,32 @@ def _tail_size(where: Path, stamps: Sequence[int]) -> tuple[int, int] | None:
     return tail[-1][1] if [pts for pts, _ in tail] == list(stamps[first:]) else None
 
 
-def _counted(where: Path) -> _Index:
+def _counted(at: _Stream, num_streams: int) -> _Index:
     """The index by decoding it all, up to the first frame that cannot be decoded."""
     stamps: list[int | None] = []
-    size, why = None, "no frame in it can be decoded"
-    with _opened(where) as container:
+    seen, why = None, "no frame in it can be decoded"
+    with _opened(at) as (container, stream):
         try:
-            for frame in _decoded(container):
+            for frame in _decoded(container, stream):
                 if frame.is_corrupt:
                     break
                 stamps.append(frame.pts)
-                size = size or (frame.height, frame.width)
+                seen = seen or _seen_in(frame)
         except av.FFmpegError as error:
             why = error.strerror or why
-    if size is None:
-        raise SourceError(f"{where}: cannot be read as video: {why}")
+    if seen is None:
+        raise SourceError(f"{at.where}: cannot be read as video: {why}")
     known = [stamp for stamp in stamps if stamp is not None]
-    return _Index(len(stamps), size, tuple(known) if stamps == sorted(set(known)) else None)
+    return _Index(len(stamps), seen, tuple(known) if stamps == sorted(set(known)) else None, num_streams)
 
 
-def _after_seek(where: Path, stamps: Sequence[int], look: Look) -> Iterator[np.ndarray]:
+def _after_seek(at: _Stream, stamps: Sequence[int], look: Look) -> Iterator[np.ndarray]:
     """Frames with these stamps; ends early if one of them does not come."""
-    with _opened(where) as container:
+    with _opened(at) as (container, stream):
         try:
-            _seek(container, stamps[0])
+            _seek(container, stream, stamps[0])
             done = 0
-            for frame in _decoded(container):
+            for frame in _decoded(container, stream):
                 if frame.pts == stamps[done] and not frame.is_corrupt:
                     yield look(frame)
                     done += 1
@@ -194,14 +259,14 @@ def _after_seek(where: Path, stamps: Sequence[int], look: Look) -> Iterator[np.n
 
 
 def _from_beginning(
-    where: Path, wanted: Sequence[int], stamps: Sequence[int] | None, look: Look
+    at: _Stream, wanted: Sequence[int], stamps: Sequence[int] | None, look: Look
 ) -> Iterator[np.ndarray]:
     """Frames by number; by stamp where there are stamps, so that a damaged frame shifts no other."""
     due = [number if stamps is None else stamps[number] for number in wanted]
     done, why = 0, "it is missing from the stream"
-    with _opened(where) as container:
+    with _opened(at) as (container, stream):
         try:
-            for number, frame in enumerate(_decoded(container)):
+            for number, frame in enumerate(_decoded(container, stream)):
                 if (number if stamps is None else frame.pts) == due[done] and not frame.is_corrupt:
                     yield look(frame)
                     done += 1
@@ -209,12 +274,11 @@ def _from_beginning(
                     return
         except av.FFmpegError as error:
             why = error.strerror or why
-    raise SourceError(f"{where}: frame {wanted[done]} cannot be decoded: {why}")
+    raise SourceError(f"{at.where}: frame {wanted[done]} cannot be decoded: {why}")
 
 
-def _decoded(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
+def _decoded(container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
     """All frames in order of show, decoded in this thread, up to a packet that is known to be cut off."""
-    stream = container.streams.video[0]
     stream.codec_context.thread_count = 1
     for packet in container.demux(stream):
         if packet.is_corrupt:
@@ -223,19 +287,29 @@ def _decoded(container: av.container.InputContainer) -> Iterator[av.VideoFrame]:
         yield from packet.decode()
 
 
-def _seek(container: av.container.InputContainer, pts: int) -> None:
-    container.seek(pts, stream=container.streams.video[0], backward=True, any_frame=False)
+def _seek(container: av.container.InputContainer, stream: av.VideoStream, pts: int) -> None:
+    container.seek(pts, stream=stream, backward=True, any_frame=False)
 
 
-def _opened(where: Path) -> av.container.InputContainer:
+@contextmanager
+def _opened(at: _Stream) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
+    """The file and the stream, for as long as it is read."""
     try:
-        container = av.open(str(where))
+        container = av.open(str(at.where))
     except (av.FFmpegError, OSError) as error:
-        raise SourceError(f"{where}: cannot be read as video: {error.strerror or error}") from None
-    if not container.streams.video:
-        container.close()
-        raise SourceError(f"{where}: holds no video stream")
-    return container
+        raise SourceError(f"{at.where}: cannot be read as video: {error.strerror or error}") from None
+    with container:
+        streams = _videos(container)
+        if not streams:
+            raise SourceError(f"{at.where}: holds no video stream")
+        if at.number >= len(streams):
+            raise SourceError(f"{at.where}: source stream: got {at.number}, allowed: 0 to {len(streams) - 1}")
+        yield container, streams[at.number]
+
+
+def _videos(container: av.container.InputContainer) -> list[av.VideoStream]:
+    """Its video streams; cover pictures are none."""
+    return [s for s in container.streams.video if not s.disposition & av.stream.Disposition.attached_pic]
 
 
 def _stamp(where: Path) -> tuple[int, int]:

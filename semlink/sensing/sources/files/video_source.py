@@ -8,8 +8,9 @@ from os import PathLike, fspath
 from typing import Any
 
 from semlink.errors import SourceError
-from semlink.sensing.sources.clips import Clip, ClipSource, Crop, Cutting, Pick, pair, planned, shares
+from semlink.sensing.sources.clips import Clip, ClipSource, Crop, Cutting, Pick, pair, planned, shares, whole
 from semlink.sensing.sources.files.file_search import find, labels
+from semlink.sensing.sources.luma_range import WantedRange
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,11 @@ class VideoSource(ClipSource):
         seed: for pick `seed`.
         pixel_format: of headerless files, one of `raw_video.PIXEL_FORMATS`.
         raw_size: (h, w) of headerless files.
+        range: `full` brings black to 0 and white to 1 where a file is of limited
+            range (what does not say is taken for limited), `limited` the other
+            way round; `as-coded` leaves all as it is.
+        stream: which video stream of each file, 0 for the first; None for the
+            first, with a caution where there are more.
         planes: 1 for gray; 3 for colour, with the planes R, G, B of a frame
             one above the other; `size` is that of a plane.
 
@@ -48,18 +54,24 @@ class VideoSource(ClipSource):
     pixel_format: str | None = None
     raw_size: tuple[int, int] | None = None
     planes: int = 1
+    range: WantedRange = "as-coded"
+    stream: int | None = None
     cutting: Cutting = field(init=False, repr=False, compare=False)
     plan: tuple[Clip, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        cutting = Cutting(self.frames, self.size, self.clips, self.crop, self.pick, self.seed, self.stride)
+        cutting = Cutting(self.frames, self.size, self.clips, self.crop, self.pick, self.seed, self.stride, self.range)
         raw_size = None if self.raw_size is None else pair("raw_size", self.raw_size)
         patterns = as_patterns(self.path)
         if self.planes not in (1, 3):
             raise SourceError(f"source planes: got {self.planes!r}, allowed: 1 (gray) or 3 (R, G, B)")
         footage = find(patterns)
         counts = shares(cutting.clips, len(footage))
-        reels = [item.open(self.pixel_format, raw_size, colour=self.planes == 3) for item in footage[: len(counts)]]
+        stream = None if self.stream is None else whole("stream", self.stream, least=0)
+        colour = self.planes == 3
+        reels = [
+            item.open(self.pixel_format, raw_size, colour=colour, stream=stream) for item in footage[: len(counts)]
+        ]
         object.__setattr__(self, "path", patterns)
         object.__setattr__(self, "size", cutting.size)
         object.__setattr__(self, "raw_size", raw_size)

@@ -56,6 +56,22 @@ class CodingBase(NamedBlock, Coding):
     __slots__ = ()
     is_bound = False
 
+    def block_symbols(self, uses: int) -> Sequence[float]:
+        """Channel uses of each block of a transmission, in their order; by default in proportion to their bytes.
+
+        Raises:
+            Infeasible: not even one block fits.
+        """
+        sizes = self.block_sizes(uses)
+        return [uses * size / sum(sizes) for size in sizes]
+
+    def known_curve(self, symbols: int) -> tuple[float, float] | None:
+        """How blocks of `symbols` channel uses fare in white noise, where that is known without measuring it.
+
+        The SNR in dB at which half of them are lost, and over how many dB (a standard deviation) the losses fall.
+        """
+        return None
+
     def uses_for(self, num_bytes: int, *, per_block: int = 0) -> int:
         """The fewest channel uses that carry `num_bytes` when each block loses `per_block` bytes.
 

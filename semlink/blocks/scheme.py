@@ -15,7 +15,7 @@ agreement and the air. A scheme sees one clip at a time: frames are
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol, TypeGuard
 
 from semlink.blocks.block import NamedBlock, Progress
@@ -53,6 +53,19 @@ class Calibration(Protocol):
 
     def delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
         """The share of so many transmissions of random bytes that arrive without a lost block."""
+        ...
+
+    def best_coding(
+        self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int | None
+    ) -> str:
+        """The name of the coding with the best mean PSNR, each under the would-be agreement of its name.
+
+        What is told of the clips is this choice and nothing else. `uses` are the symbols of a transmission
+        (of the first burst, where there are several), None where the scheme's own rate says how many bytes there are.
+
+        Raises:
+            Infeasible: none carries anything in `uses` symbols.
+        """
         ...
 
     def starting_snr_db(self, uses: int, outage: float = 0.1) -> int:

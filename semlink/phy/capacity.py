@@ -109,6 +109,20 @@ def bicm_capacity(bits_per_symbol: int, snr: float) -> float:
     return 2 * (labels.shape[1] - loss)
 
 
+def bicm_capacities(bits_per_symbol: int, snr: np.ndarray) -> np.ndarray:
+    """`bicm_capacity` at many SNRs above 0 at once: (n,) to (n,)."""
+    levels, labels = gray_pam(bits_per_symbol // 2)
+    nodes, weights = _noise()
+    y = levels[:, None] + nodes * np.sqrt(0.5 / snr)[:, None, None]  # (snr, level, node)
+    metric = -snr[:, None, None, None] * (y[..., None] - levels) ** 2  # (snr, level, node, candidate)
+    likelihood = np.exp(metric - metric.max(axis=-1, keepdims=True))
+    total, loss = likelihood.sum(axis=-1), np.zeros(len(snr))
+    for bits in labels.T:
+        agree = (likelihood * (bits[:, None] == bits[None, :])[:, None, :]).sum(axis=-1)
+        loss += (np.log2(total / np.maximum(agree, 1e-300)).mean(axis=1)) @ weights
+    return 2 * (labels.shape[1] - loss)
+
+
 def normal_approximation(snr: float, n: int, bler: float, bits_per_symbol: int | None = None) -> float:
     """Bits per use of the best code of `n` complex uses at block error rate `bler`, to O(1/n).
 

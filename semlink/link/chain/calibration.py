@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from zlib import crc32
 
 import numpy as np
 import torch
 
-from semlink.blocks import CodingBase
+from semlink.blocks import CodingBase, is_interactive, is_one_way
 from semlink.caching import Memo
-from semlink.errors import Infeasible
-from semlink.link.chain.air import over_the_air
+from semlink.errors import Infeasible, InterfaceError
+from semlink.link.chain.air import over_the_air, receive_alone
+from semlink.link.chain.choice.mcs_search import best_choice
+from semlink.link.chain.choice.repeats import best_with_repeats
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
-from semlink.payload import Agreement, Frames
+from semlink.payload import Agreement, Frames, Received
 from semlink.phy.effective_snr import quantised, weakest_snr_db
 from semlink.phy.waveforms.pilots import probe
 from semlink.seeds import Seeds
@@ -27,6 +29,11 @@ DRAWS = 128
 """Looks at the channel before the run."""
 START_OUTAGE = 0.1
 """How often the first groups, of which nothing is known, may meet a weaker channel than they are sent for."""
+FIRST_NOISE = 20000
+"""Number of the trial in whose streams the first draw of the channel is taken."""
+CLIPS_DAMAGED = 8
+FAINT = 1e-4
+"""Noise variance of what arrives without noise."""
 ENOUGH_LOST = 6
 """Transmissions that must fail before their share counts as known."""
 
@@ -42,7 +49,7 @@ class LinkCalibration:
     """Calibration with the scenario's own clips, channel and waveform at one SNR.
 
     Deliveries depend on the air alone (`where`), not on what is sent over it:
-    `known` keeps them for all schemes.
+    `known` keeps them for all schemes, and what clips are worth for each (`whose`).
     """
 
     link: Link
@@ -51,6 +58,7 @@ class LinkCalibration:
     snr_db: float
     known: Memo[float]
     where: tuple[int | None, ...] = ()
+    whose: int | None = None
 
     def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
         """Mean PSNR in dB over a few clips and trials; -inf if infeasible.
@@ -89,6 +97,47 @@ class LinkCalibration:
         """
         key = (coding, uses, self.snr_db, transmissions)
         return self.known.get((*self.where, *key), lambda: self._delivery(coding, uses, transmissions))
+
+    def best_coding(
+        self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int | None
+    ) -> str:
+        """From a model of the link; with repeats, from trials of a few."""
+        if is_interactive(self.link.transmitter):
+            assert uses is not None
+            return best_with_repeats(codings, uses, agreements, self)
+        return best_choice(codings, uses, agreements, self)
+
+    def noise(self, uses: int, draw: int) -> np.ndarray:
+        """What the receiver states in draw number `draw`: float32 (uses,)."""
+        seeds = Seeds(self.root, (0,), FIRST_NOISE + draw)
+        return over_the_air(self.link, probe(uses), self.snr_db, seeds)[1].noise_var[0].detach().cpu().numpy()
+
+    def damaged(self, agreement: Agreement, lost: Sequence[tuple[float, float]]) -> float:
+        """Mean PSNR in dB over up to `CLIPS_DAMAGED` clips; kept, since the air has no part in it."""
+        key = ("damaged", self.whose, agreement, tuple(lost))
+        return self.known.get(key, lambda: self._damaged(agreement, lost))
+
+    def _damaged(self, agreement: Agreement, lost: Sequence[tuple[float, float]]) -> float:
+        clips = self.clips[:CLIPS_DAMAGED]
+        try:
+            return float(np.mean([self._left(clip, agreement, number, lost) for number, clip in enumerate(clips)]))
+        except Infeasible:
+            return float("-inf")
+
+    def _left(self, clip: Frames, agreement: Agreement, number: int, lost: Sequence[tuple[float, float]]) -> float:
+        """PSNR in dB of one clip of which parts never arrive."""
+        transmitter, receiver = self.link.transmitter, self.link.receiver
+        if not (is_one_way(transmitter) and is_one_way(receiver)):
+            raise InterfaceError(
+                f"{transmitter.name} talks in bursts; calibration.damaged takes schemes that send once"
+            )
+        iq = transmitter.transmit(clip, agreement, Seeds(self.root, (number,), 0)).payload.iq.clone()
+        noise_var = torch.full(iq.shape, FAINT)
+        for first, last in lost:
+            gone = slice(round(first * iq.shape[1]), round(last * iq.shape[1]))
+            iq[:, gone], noise_var[:, gone] = 0, torch.inf
+        delivered = receive_alone(receiver, Received(iq, noise_var), agreement)
+        return psnr_db(clip.pixels[0].numpy(), delivered.frames.pixels[0].numpy())
 
     def starting_snr_db(self, uses: int, outage: float = START_OUTAGE) -> int:
         """The SNR that a burst of `uses` symbols on the scenario's channel falls short of with chance `outage`.

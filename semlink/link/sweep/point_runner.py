@@ -224,9 +224,8 @@ class PointRunner:
         if budget == 0:
             raise Infeasible(f"a budget of {point.budget:g} is less than one channel use a clip")
         snr_db = float("nan") if point.snr_db is None else point.snr_db
-        calibration = LinkCalibration(
-            link, self.clips.tried, calibration_root(self.scenario.seed), snr_db, self.deliveries, (point.channel,)
-        )
+        root, ends = calibration_root(self.scenario.seed), ((point.channel,), point.scheme)
+        calibration = LinkCalibration(link, self.clips.tried, root, snr_db, self.deliveries, *ends)
         question = Question(shape, link.point(snr_db, budget, point.rate))
         made = settled(link, question, calibration)
         return (replace(made, choice_bits=0.0) if self.clips.calibration else made), budget

@@ -100,6 +100,10 @@ class BlockCoding(CodingBase):
         """Bytes that each block of a transmission of `uses` symbols carries."""
         return tuple(cut.room for cut in self.cuts(uses) for _ in range(cut.count))
 
+    def block_symbols(self, uses: int) -> tuple[int, ...]:
+        """Channel uses of each block, longest first."""
+        return tuple(cut.symbols for cut in self.cuts(uses) for _ in range(cut.count))
+
     def send(self, blocks: Sequence[bytes], uses: int) -> Flow[Symbols]:
         """Blocks of exactly the sizes in `block_sizes(uses)` as `uses` symbols, charged.
 

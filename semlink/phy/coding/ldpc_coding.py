@@ -10,6 +10,7 @@ import numpy as np
 from semlink.phy.coding.block_coding import BlockCode, BlockCoding
 from semlink.phy.coding.segmentation import segment
 from semlink.phy.coding.transport_block import TransportBlock
+from semlink.phy.error_curves.shipped import shipped
 from semlink.phy.ldpc.decoder import Backend
 from semlink.phy.qam import Demapper
 
@@ -38,6 +39,13 @@ class LdpcCoding(BlockCoding):
 
     def code_for(self, room: int, symbols: int) -> BlockCode:
         return _LdpcBlock(self.transport_block(room, symbols))
+
+    def known_curve(self, symbols: int) -> tuple[float, float] | None:
+        """From the table that comes with the package, where the decoder's options are at their defaults."""
+        if self != LdpcCoding(self.bits_per_symbol, self.rate, self.block_bits):
+            return None
+        curve = shipped(self.bits_per_symbol, self.rate, symbols)
+        return None if curve is None else (curve.middle_db, curve.width_db)
 
     def transport_block(self, room: int, symbols: int) -> TransportBlock:
         """The transport block of `room` bytes in `symbols` channel uses."""

@@ -14,6 +14,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -41,6 +42,8 @@ LOWEST_DB, HIGHEST_DB = 8.0, 48.0
 
 Asked = tuple[bytes, float | None]
 """A would-be agreement in bytes, and its delivery where that is known."""
+CHOICE = -1.0
+"""Stands for a delivery where the best of several is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +232,32 @@ class _Desk:
                 self.answers[asked] = float(self.calibration.quality(from_bytes(asked[0]), asked[1]))
         return self.answers[asked]
 
+    def best_coding(
+        self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int | None
+    ) -> str:
+        """A choice among would-be agreements, and no more: all were asked about, and one is the best."""
+        asked: dict[str, Asked] = {name: (self._as_bytes(agreement), CHOICE) for name, agreement in agreements.items()}
+        if self.invented is None:
+            best = self.calibration.best_coding(agreements, codings, uses)
+            told = {question: float(name == best) for name, question in asked.items()}
+        else:
+            told = {question: self.invented.quality(question) for question in asked.values()}
+            best = max(asked, key=lambda name: told[asked[name]])
+        self.answers.update(told)
+        return best
+
+    def _as_bytes(self, agreement: Agreement) -> bytes:
+        """One of many would-be agreements in bytes, which are offered anew each time it is settled."""
+        try:
+            return _offered(self.question, agreement)
+        except TypeError:  # terms that cannot be a key
+            return self.question.as_bytes(agreement)
+
+
+@lru_cache(maxsize=1024)
+def _offered(question: Question, agreement: Agreement) -> bytes:
+    return question.as_bytes(agreement)
+
 
 _open: dict[int, _Desk] = {}
 _tickets = itertools.count()
@@ -259,6 +288,11 @@ class ClosedCalibration(Calibration):
 
     def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
         return _at(self.ticket).quality(agreement, delivery)
+
+    def best_coding(
+        self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int | None
+    ) -> str:
+        return _at(self.ticket).best_coding(agreements, codings, uses)
 
     def delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
         return _at(self.ticket).calibration.delivery(coding, uses, transmissions)

@@ -22,7 +22,6 @@ from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
 from semlink.flow import Flow
 from semlink.link.schemes.digital.burst_schedule import BurstPlan, BurstTerms, Rules
 from semlink.link.schemes.digital.mcs_ladder import threshold_ladder
-from semlink.link.schemes.digital.mcs_search import best_choice
 from semlink.link.schemes.digital.packets import coded, split_header
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Packet, Point, Symbols, as_frames, only_clip
 from semlink.phy.coding.harq import SoftBlocks, combined, nothing_heard, repeat
@@ -31,8 +30,6 @@ from semlink.phy.effective_snr import whole_db
 from semlink.seeds import Seeds
 
 KEPT = 64
-HARQ_DELIVERIES = (0.99, 0.8, 0.5, 0.2)
-"""Shares of first transmissions for which the most efficient coding is tried: repeats mend the rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,15 +71,7 @@ class InteractiveScheme(InteractiveBase):
         agreements = {name: Agreement(frames, point, BurstTerms(coding=name)) for name in self.codings}
         if len(agreements) == 1:
             return next(iter(agreements.values()))
-        name = best_choice(
-            codings,
-            first,
-            point.snr_db,
-            lambda n, _: calibration.quality(agreements[n]),
-            calibration,
-            deliveries=HARQ_DELIVERIES,
-        )
-        return agreements[name]
+        return agreements[calibration.best_coding(agreements, codings, first)]
 
     def next_burst(
         self, frames: Frames, agreement: Agreement, seeds: Seeds, past: Sequence[SentBurst], opening: BurstContext

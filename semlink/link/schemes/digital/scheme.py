@@ -11,7 +11,6 @@ from semlink.blocks import Calibration, CodecBase, CodingBase, OneWayBase, Packe
 from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
 from semlink.flow import Flow
-from semlink.link.schemes.digital.mcs_search import best_choice
 from semlink.link.schemes.digital.packets import check_blocks, coded, split_header
 from semlink.payload import (
     Agreement,
@@ -52,11 +51,7 @@ class DigitalScheme(OneWayBase):
         agreements = {name: Agreement(frames, point, Terms(coding=name)) for name in self.codings}
         if len(agreements) == 1:
             return next(iter(agreements.values()))
-        uses = point.budget_uses or 16 * 1024
-        name = best_choice(
-            self.codings, uses, point.snr_db, lambda n, share: calibration.quality(agreements[n], share), calibration
-        )
-        return agreements[name]
+        return agreements[calibration.best_coding(agreements, self.codings, point.budget_uses)]
 
     def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
         coding = self._coding(agreement)

@@ -1,0 +1,1 @@
+"""Which coding a scheme agrees on: a model of the link, and what damage costs."""

@@ -1,0 +1,116 @@
+"""The quality that a coding gives on average in each draw of the channel.
+
+In one draw blocks are lost independently of each other. None lost, and each
+one alone, are counted with their exact chances; of two and more, one way of
+losing them is drawn, with the same chance for all codings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from semlink.link.chain.choice.contenders import Contender
+from semlink.link.chain.choice.damage import Node, Worth, damages
+from semlink.link.chain.choice.evidence import Evidence
+from semlink.phy.error_curves.fades import Fades
+
+SLOTS = 256
+"""Places of a transmission with a chance of their own."""
+NEVER = 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Ways:
+    """How a contender loses blocks.
+
+    Attributes:
+        alone: chance of each block to be the only one lost (draw, block).
+        alone_as, several_as: the same losses in blocks of the node: (block, node block), (draw, node block).
+        several: chance of two and more (draw,).
+    """
+
+    alone: np.ndarray
+    several: np.ndarray
+    alone_as: np.ndarray
+    several_as: np.ndarray
+
+
+def expected_db(
+    rivals: Sequence[Contender], fades: Fades, offset_db: float, worth: Worth, chance: np.ndarray
+) -> np.ndarray:
+    """Mean quality in dB of each contender in each draw: (contender, draw); minus infinity where nothing fits.
+
+    Args:
+        chance: uniform on [0, 1), (draw, SLOTS), the same for all contenders.
+    """
+    clean = worth.clean_db({c.name: c.data_bytes for c in rivals})
+    quality = np.repeat(clean[:, None], len(fades), axis=1)
+    by_node: dict[int, list[int]] = {}
+    nodes = {
+        number: worth.node_for(rivals[number].data_bytes) for number in range(len(rivals)) if np.isfinite(clean[number])
+    }
+    for number, node in nodes.items():
+        if node is not None:
+            by_node.setdefault(id(node), []).append(number)
+    for numbers in by_node.values():
+        node = nodes[numbers[0]]
+        assert node is not None
+        ways = [ways_to_lose(rivals[n], rivals[n].losses(fades, offset_db), node, chance) for n in numbers]
+        for n, share in zip(numbers, _shares_lost(node, ways, worth.evidence), strict=True):
+            quality[n] -= share * max(clean[n] - node.gone_db, 0.0)
+    return quality
+
+
+def ways_to_lose(contender: Contender, losses: np.ndarray, node: Node, chance: np.ndarray) -> Ways:
+    """From the chances of single blocks (draw, block) to those of what is lost together."""
+    kept = 1 - np.minimum(losses, 1 - 1e-12)
+    none = kept.prod(axis=1)
+    alone = none[:, None] * (1 - kept) / kept
+    several = np.clip(1 - none - alone.sum(axis=1), 0, 1)
+    middles = (contender.edges[1:] + contender.edges[:-1]) / 2 / contender.uses
+    drawn = chance[:, np.minimum((middles * SLOTS).astype(int), SLOTS - 1)] < losses
+    few = drawn.sum(axis=1) < 2
+    if losses.shape[1] > 1 and few.any():
+        likeliest = np.argsort(losses[few] - chance[few][:, :1] * 1e-9, axis=1)[:, -2:]
+        np.put_along_axis(drawn[few], likeliest, True, axis=1)
+        rows = np.flatnonzero(few)
+        drawn[rows[:, None], likeliest] = True
+    return Ways(
+        alone, several, _on_node(np.eye(len(middles), dtype=bool), middles, node), _on_node(drawn, middles, node)
+    )
+
+
+def _on_node(lost: np.ndarray, middles: np.ndarray, node: Node) -> np.ndarray:
+    """Lost blocks (way, block) as those of the node that lie in the same places: (way, node block)."""
+    own = np.concatenate(([0.0], (middles[1:] + middles[:-1]) / 2, [1.0]))
+    places = (node.edges[1:] + node.edges[:-1]) / 2
+    under = np.clip(np.searchsorted(own, places) - 1, 0, len(middles) - 1)
+    out = lost[:, under]
+    above = np.clip(np.searchsorted(node.edges, middles) - 1, 0, node.num_blocks - 1)
+    rows, blocks = np.nonzero(lost & ~np.any(out, axis=1, keepdims=True))
+    out[rows, above[blocks]] = True
+    return out
+
+
+def _shares_lost(node: Node, ways: Sequence[Ways], evidence: Evidence) -> list[np.ndarray]:
+    """What each contender loses on average in each draw, as shares of all there is to lose: (draw,) each."""
+    patterns = np.concatenate([part for way in ways for part in (way.alone_as, way.several_as)])
+    weights = np.concatenate(
+        [part for way in ways for part in (way.alone.mean(axis=0), way.several / len(way.several))]
+    )
+    distinct, number = np.unique(patterns, axis=0, return_inverse=True)
+    total = np.bincount(number.ravel(), weights, len(distinct))
+    if total.sum() < NEVER:
+        return [np.zeros(len(way.several)) for way in ways]
+    likely = total > 0
+    cost = np.ones(len(distinct))
+    cost[likely] = damages(node, distinct[likely], total[likely], evidence)
+    each, start, out = cost[number.ravel()], 0, []
+    for way in ways:
+        alone, several = np.split(each[start : start + len(way.alone_as) + len(way.several)], [len(way.alone_as)])
+        out.append(way.alone @ alone + way.several * several)
+        start += len(way.alone_as) + len(way.several)
+    return out

@@ -1,0 +1,142 @@
+"""Which modulation and code rate to agree on, found before the run.
+
+The choice is made from a model of the link, the run itself is the real chain.
+Draws of the scenario's own channel, waveform and estimator say what noise each
+symbol meets; error curves of the codings over white noise, read at the
+effective SNR of each block, say how often it is lost; clips that are really
+damaged say what that costs. What the receiver says about its noise need not be
+true, so the choice is tried with random bytes over the real chain; where they
+arrive much more seldom or more often than the model has it, all SNRs are
+shifted by what explains it best (`receivers_word`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+
+from semlink.blocks import CodingBase
+from semlink.link.chain.choice.contenders import Contender, contenders, worth_trying
+from semlink.link.chain.choice.damage import Worth
+from semlink.link.chain.choice.evidence import Evidence
+from semlink.link.chain.choice.expected_quality import SLOTS, expected_db
+from semlink.link.chain.choice.receivers_word import arriving_whole, is_believable, offset_db
+from semlink.payload import Agreement
+from semlink.phy.coding.block_coding import efficiency
+from semlink.phy.error_curves.fades import Fades
+from semlink.seeds import Seeds
+
+FIRST_DRAWS, MOST_DRAWS = 64, 1024
+"""Draws of the channel: as many as it takes, in doublings."""
+ALIKE = 4
+"""Draws without any difference after which the channel is taken to stand still."""
+CHANCE = 40127
+"""Root of the chance with which blocks are lost together in the model."""
+CLOSE_DB = 0.1
+"""So much better than the choice another coding may be, by two standard errors, when no more draws are taken."""
+EQUAL_DB = 0.05
+"""At a scheme's own rate the most efficient coding so close to the best is taken."""
+REFERENCE_RATE = 0.85
+TYPICAL_USES = 16 * 1024
+"""Length of a transmission where no budget says it."""
+
+
+def best_choice(
+    codings: Mapping[str, CodingBase], uses: int | None, agreements: Mapping[str, Agreement], evidence: Evidence
+) -> str:
+    """The name of the coding that gives the best quality on average.
+
+    Args:
+        uses: symbols of the transmission; None where the scheme's own rate says how many bytes there are.
+        agreements: under which each coding would be used.
+    Raises:
+        Infeasible: `uses` carries no transport block with any of them.
+    """
+    able = contenders(codings, uses or TYPICAL_USES)
+    reference = _reference(codings)
+    worth = Worth(
+        reference,
+        codings[reference],
+        agreements,
+        evidence,
+        uses or TYPICAL_USES,
+        by_rate=uses is None,
+    )
+    fades = Fades(able[0].uses, _orders(codings.values()))
+    choice = _settled(able, fades, worth, 0.0)
+    if not is_believable(able, choice, fades, evidence):
+        choice = _settled(able, fades, worth, offset_db(able, fades, evidence))
+    return choice.name
+
+
+def likely_deliveries(codings: Mapping[str, CodingBase], uses: int, evidence: Evidence) -> dict[str, float]:
+    """The share of bursts of `uses` symbols that arrive whole, for each coding that is worth trying.
+
+    Raises:
+        Infeasible: as `best_choice`.
+    """
+    fades = _drawn(Fades(uses, _orders(codings.values())), evidence, FIRST_DRAWS)
+    tried = worth_trying(contenders(codings, uses), fades)
+    return {c.name: arriving_whole(c, fades) for c in tried}
+
+
+def _reference(codings: Mapping[str, CodingBase]) -> str:
+    """What carries the clips that are tried: much in few symbols, and nothing where a part of them is silent."""
+    plain = [name for name in codings if codings[name].code_rate <= REFERENCE_RATE] or list(codings)
+    return max(plain, key=lambda name: (efficiency(codings[name]), name))
+
+
+def _settled(able: Sequence[Contender], fades: Fades, worth: Worth, offset_db: float) -> Contender:
+    """The best contender, on as many draws of the channel as it takes to tell."""
+    draws = max(FIRST_DRAWS, len(fades))
+    while True:
+        _drawn(fades, worth.evidence, draws)
+        tried = worth_trying(able, fades, offset_db)
+        chance = Seeds(CHANCE).numpy("link/choice").random((len(fades), SLOTS))
+        quality = expected_db(tried, fades, offset_db, worth, chance)
+        best = _best(tried, quality, worth.by_rate)
+        if fades.is_settled or draws >= MOST_DRAWS or _is_clear(quality, best):
+            return tried[best]
+        able = [tried[n] for n in _may_lead(quality, best)]
+        draws *= 2
+
+
+def _drawn(fades: Fades, evidence: Evidence, draws: int) -> Fades:
+    """`fades` with so many draws; one where all are alike."""
+    while len(fades) < draws and not fades.is_settled:
+        fades.add(evidence.noise(fades.uses, len(fades)))
+        if len(fades) == ALIKE and fades.stands_still():
+            fades.keep_one()
+    return fades
+
+
+def _best(tried: Sequence[Contender], quality: np.ndarray, by_rate: bool) -> int:
+    """The number of the best; among equals the more efficient."""
+    mean = quality.mean(axis=1)
+    if not np.isfinite(mean).any():
+        return len(tried) - 1
+    enough = mean >= mean.max() - (EQUAL_DB if by_rate else 0.0)
+    return max((n for n in range(len(tried)) if enough[n]), key=lambda n: tried[n].efficiency)
+
+
+def _may_lead(quality: np.ndarray, best: int) -> list[int]:
+    """Those that may still be the best: by three standard errors not behind it."""
+    with np.errstate(invalid="ignore"):
+        ahead = quality - quality[best]
+        reach = ahead.mean(axis=1) + 3 * ahead.std(axis=1, ddof=1) / np.sqrt(ahead.shape[1])
+    return [n for n in range(len(quality)) if not reach[n] < 0]
+
+
+def _is_clear(quality: np.ndarray, best: int) -> bool:
+    """Whether no other can be better by more than `CLOSE_DB`."""
+    rivals = quality[np.isfinite(quality).all(axis=1)]
+    if not np.isfinite(quality[best]).all():
+        return True
+    ahead = rivals - quality[best]
+    error = ahead.std(axis=1, ddof=1) / np.sqrt(ahead.shape[1])
+    return bool((ahead.mean(axis=1) + 2 * error <= CLOSE_DB).all())
+
+
+def _orders(codings: Iterable[CodingBase]) -> tuple[int, ...]:
+    return tuple(sorted({coding.bits_per_symbol for coding in codings}))

@@ -1,0 +1,65 @@
+"""Whether what the receiver says about its noise is true: a few real transmissions against the model.
+
+Random bytes go over the scenario's own chain. Where they arrive much more
+seldom or more often than the stated noise lets expect, the SNR by which it is
+wrong is found from codings of all kinds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from scipy import stats
+
+from semlink.link.chain.choice.contenders import Contender
+from semlink.link.chain.choice.evidence import Evidence
+from semlink.phy.error_curves.fades import Fades
+
+SENT, SENT_BOLDLY = 8, 3
+"""Transmissions that try the choice, and a coding that should fail."""
+BOLD = 0.02
+"""Share of transmissions that may arrive whole where a coding counts as bound to fail."""
+DOUBT = 1e-3
+"""Chance of what they show below which the receiver's word is not taken."""
+SENT_IN_DOUBT = 16
+CODINGS_IN_DOUBT = 10
+SHIFTS_DB = np.arange(-20.0, 10.25, 0.25)
+FLOOR = 0.01
+
+
+def is_believable(able: Sequence[Contender], choice: Contender, fades: Fades, evidence: Evidence) -> bool:
+    """Whether the choice arrives about as often as it should, and what should fail does.
+
+    Args:
+        able: all codings, by rising efficiency.
+    """
+    if _is_odd(choice, fades, evidence, SENT):
+        return False
+    above = (c for c in able if c.efficiency > choice.efficiency and arriving_whole(c, fades) <= BOLD)
+    bold = next(above, None)
+    return bold is None or not _is_odd(bold, fades, evidence, SENT_BOLDLY)
+
+
+def offset_db(able: Sequence[Contender], fades: Fades, evidence: Evidence) -> float:
+    """By how many dB the symbols are better than the receiver says, as real transmissions have it."""
+    step = max((len(able) - 1) / max(CODINGS_IN_DOUBT - 1, 1), 1)
+    tried = [able[round(n * step)] for n in range(min(CODINGS_IN_DOUBT, len(able)))]
+    arrived = [evidence.delivery(c.coding, c.uses, SENT_IN_DOUBT) for c in tried]
+
+    def surprise(shift_db: float) -> float:
+        told = np.array([arriving_whole(c, fades, shift_db) for c in tried]).clip(FLOOR, 1 - FLOOR)
+        return -float(np.array(arrived) @ np.log(told) + (1 - np.array(arrived)) @ np.log(1 - told))
+
+    return float(min(SHIFTS_DB, key=lambda shift_db: (round(surprise(shift_db), 9), abs(shift_db))))
+
+
+def arriving_whole(contender: Contender, fades: Fades, shift_db: float = 0.0) -> float:
+    """The share of transmissions without a lost block, by the model."""
+    return float((1 - contender.losses(fades, shift_db)).prod(axis=1).mean())
+
+
+def _is_odd(contender: Contender, fades: Fades, evidence: Evidence, sent: int) -> bool:
+    arrived = round(evidence.delivery(contender.coding, contender.uses, sent) * sent)
+    share = min(max(arriving_whole(contender, fades), 1e-9), 1 - 1e-9)
+    return min(stats.binom.cdf(arrived, sent, share), stats.binom.sf(arrived - 1, sent, share)) < DOUBT

@@ -1,0 +1,1 @@
+"""How often a coding loses its blocks: error curves over white noise, and which of their SNRs a fade amounts to."""

@@ -64,20 +64,26 @@ class ChannelBase(NamedBlock, Channel):
         law: of the gain's size |h| with E|h|^2 = 1: "constant", "rayleigh", or ("rician", K); None: not stated.
         coherence: symbols with one gain: a number, "symbol", or "block" for all symbols of a clip; None: not stated.
         doppler: maximum Doppler shift times symbol time where the gain moves as Clarke's; None: it does not.
+        doppler_hz: the same in Hz, where a channel of a stated bandwidth says it so.
+        linewidth: 3 dB linewidth times symbol time where the phase walks; None: it does not.
         mean_loss: share of symbols that are lost; None: not stated.
         interference_var: E|i|^2 of what is added besides noise.
         bandwidth_hz: samples a second, where there are echoes; None: any.
         max_delay_s: delay of the last echo in seconds.
+        delay_spread_s: root mean square of the delays; None: not stated.
     """
 
     __slots__ = ()
     law: GainLaw | None = None
     coherence: Coherence | None = None
     doppler: float | None = None
+    doppler_hz: float | None = None
+    linewidth: float | None = None
     mean_loss: float | None = None
     interference_var: float = 0.0
     bandwidth_hz: float | None = None
     max_delay_s: float = 0.0
+    delay_spread_s: float | None = None
 
     def capacity(self, snr_db: float) -> float | None:
         """Bits a channel use at most, the receiver knowing the gain; None: it follows from `law`, or is not known."""

@@ -54,3 +54,11 @@ class WaveformBase(NamedBlock, Waveform):
         Raises:
             ValueError: names what the channel has and what is needed.
         """
+
+    def designed_for(self, channel: ChannelBase) -> WaveformBase:
+        """This waveform with what its options leave open taken from what the channel states; by default itself."""
+        return self
+
+    def caveat(self, channel: ChannelBase) -> str:
+        """What its receiver takes wrongly or does not know on this channel, for the row's note; '' for nothing."""
+        return ""

@@ -30,7 +30,7 @@ ORDER = {
         "cli",
     ),
     "semlink.phy": (
-        "validation, qam, power, effective_snr, ldpc",
+        "validation, soft_demapping, qam, power, effective_snr, ldpc",
         "capacity",
         "channels",
         "coding | waveforms | bounds | conformance",

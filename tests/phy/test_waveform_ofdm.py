@@ -4,19 +4,23 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
 
+from semlink.blocks import ChannelBase
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import Symbols, part_of
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.channels.erasures import Erasure
-from semlink.phy.channels.fading import Rayleigh
+from semlink.phy.channels.fading import Rayleigh, clarke_gain
 from semlink.phy.channels.multipath_38901 import Cdl, Tdl
+from semlink.phy.channels.phase_noise import PhaseNoise
 from semlink.phy.power import mean_power
 from semlink.phy.waveforms.ofdm import Ofdm
+from semlink.phy.waveforms.ofdm_estimation import Delays, GridModel
 from semlink.seeds import Seeds
 
 CLIPS = 40
@@ -34,7 +38,7 @@ def data_of(waveform, heard, snr_db, n):
 
 
 def over(channel, waveform, snr_db, n=3000):
-    flow = data(n)
+    flow, waveform = data(n), waveform.designed_for(channel)
     air = waveform.modulate(flow)
     received = data_of(waveform, channel(air.payload.iq, snr_db, SEEDS), snr_db, n)
     return (received.iq - flow.payload.iq).abs() ** 2, received
@@ -65,7 +69,7 @@ def test_samples_have_unit_power():
 
 def test_the_filling_comes_along():
     air = Ofdm().modulate(data(1000, Seeds(1)))
-    received = Ofdm().demodulate(Awgn()(air.payload.iq, 60.0, Seeds(1)), 60.0)
+    received = Ofdm().designed_for(Awgn()).demodulate(Awgn()(air.payload.iq, 60.0, Seeds(1)), 60.0)
     assert received.iq.shape[1] == Ofdm().data_uses(air.payload.iq.shape[1]) > 1000
 
 
@@ -128,7 +132,9 @@ def test_lost_samples_cost_what_they_cost():
     ratio = (squared / received.noise_var)[arrived].double()
     assert ratio.mean() == pytest.approx(1, abs=0.05)
     assert received.noise_var[arrived].mean() > 1.2 * 10**-1.5
-    gone = data_of(Ofdm(), Erasure(1.0)(Ofdm().modulate(data(500)).payload.iq, 15.0, SEEDS), 15.0, 500)
+    gone = data_of(
+        Ofdm(design_doppler_hz=0.0), Erasure(1.0)(Ofdm().modulate(data(500)).payload.iq, 15.0, SEEDS), 15.0, 500
+    )
     assert torch.isinf(gone.noise_var).all()
 
 
@@ -136,7 +142,7 @@ def test_gradient_reaches_the_data():
     seeds = Seeds(1)
     x = seeds.complex_normal("data", 300).requires_grad_()
     air = Ofdm().modulate(Flow(Symbols(x)))
-    received = data_of(Ofdm(), Tdl("A", 30)(air.payload.iq, 100.0, seeds), 100.0, 300)
+    received = data_of(Ofdm().designed_for(Tdl("A", 30)), Tdl("A", 30)(air.payload.iq, 100.0, seeds), 100.0, 300)
     received.iq.real.sum().backward()
     assert (x.grad - 1).abs().median() < 0.1
 
@@ -165,3 +171,69 @@ def test_nonsense_is_refused(build, word):
 def test_channels_that_fit_are_let_through():
     Ofdm().check_channel(Tdl("C", 200))
     Ofdm().check_channel(Rayleigh())
+
+
+class Silent(ChannelBase):
+    """States nothing of its gain."""
+
+    def __call__(self, iq, snr_db, seeds):
+        return Awgn()(iq, snr_db, seeds)
+
+
+@pytest.mark.parametrize("channel", [Silent(), Rayleigh(64), PhaseNoise(1e-4)], ids=["silent", "blocks", "phase"])
+def test_lmmse_never_takes_a_doppler_shift_from_nowhere(channel):
+    with pytest.raises(ValueError, match="design_doppler_hz: got None; need a maximum Doppler shift"):
+        Ofdm().check_channel(channel)
+    with pytest.raises(ValueError, match="need a maximum Doppler shift"):
+        data_of(Ofdm(), channel(Ofdm().modulate(data(500)).payload.iq, 10.0, SEEDS), 10.0, 500)
+    Ofdm(design_doppler_hz=50).check_channel(channel)
+    Ofdm(estimator="ls").check_channel(channel)
+    assert Ofdm(estimator="ls").designed_for(channel).caveat(channel)
+
+
+def test_knowledge_is_the_channels_unless_the_scenario_says_otherwise():
+    channel = Tdl("D", 50, 120)
+    designed = Ofdm().designed_for(channel)
+    assert designed.design_doppler_hz == pytest.approx(120 / 3.6 * 3.5e9 / 299_792_458)
+    assert designed.design_delay == pytest.approx(12.525 * 50e-9 * 3.84e6)
+    assert designed.design_spread == pytest.approx(50e-9 * 3.84e6) and designed.design_k == channel.k_factor
+    assert Ofdm(design_doppler_hz=9.0, design_delay=2.0).designed_for(channel).design_doppler_hz == 9.0
+    assert Ofdm().designed_for(Rayleigh("symbol", 1e-4)).design_doppler_hz == pytest.approx(384)
+    assert Ofdm().designed_for(Awgn()).design_doppler_hz == 0 == Ofdm().designed_for(Rayleigh()).design_doppler_hz
+
+
+def test_a_row_says_where_the_receiver_is_wrong():
+    fast = Tdl("C", 100, 120)
+    assert Ofdm().designed_for(fast).caveat(fast) == ""
+    assert "designed for a Doppler shift of 100 Hz, the channel's is 389" in Ofdm(design_doppler_hz=100).caveat(fast)
+    assert "delays up to 1 samples" in Ofdm(design_doppler_hz=400, design_delay=1.0).caveat(fast)
+    assert Ofdm(estimator="genie", design_doppler_hz=1.0).caveat(fast) == ""
+
+
+@pytest.mark.parametrize("estimator", ["ls", "lmmse", "genie"])
+@pytest.mark.parametrize("channel", [Tdl("A", 30, 300), Tdl("C", 100, 120), Tdl("E", 50, 250)], ids=repr)
+@pytest.mark.parametrize("snr_db", [5.0, 25.0])
+def test_noise_variance_is_right_at_any_speed(channel, estimator, snr_db):
+    """Within 1 dB: noise, estimate, ageing between pilots, other subcarriers, echoes beyond the prefix."""
+    squared, received = over(channel, Ofdm(estimator=estimator), snr_db)
+    assert abs(10 * math.log10((squared / received.noise_var).double().mean())) < 1
+
+
+@pytest.mark.source("russell1995", "eq. (12): leakage between subcarriers")
+@pytest.mark.parametrize("doppler", [0.0, 1e-4, 5e-4, 2e-3])
+def test_leakage_is_the_power_that_leaves_the_mean(doppler):
+    """Of simulated Clarke fading: what a window's mean gain lacks of its mean power."""
+    rng = np.random.default_rng(4)
+    gains = np.stack([clarke_gain(rng, 128, doppler) for _ in range(4000)]).astype(complex)
+    left = np.mean(np.abs(gains) ** 2, axis=1) - np.abs(gains.mean(axis=1)) ** 2
+    expected = GridModel(doppler, Delays(0.0)).leakage(128)
+    assert abs(left.mean() - expected) < 5 * left.std() / math.sqrt(4000) + 1e-7
+    assert expected == pytest.approx((2 * math.pi * doppler * 128) ** 2 / 24, rel=0.1, abs=1e-7)
+
+
+def test_estimates_of_a_fast_channel_gain_what_their_knowledge_is_worth():
+    """TDL-A at 120 km/h and 20 dB: designed for 100 Hz, the gain's estimate is several times worse."""
+    channel = Tdl("A", 30, 120)
+    told, _ = over(channel, Ofdm(), 20.0)
+    guessed, _ = over(channel, Ofdm(design_doppler_hz=100.0), 20.0)
+    assert told.median() < 0.7 * guessed.median()

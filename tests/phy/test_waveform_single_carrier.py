@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import math
+import re
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings, strategies as st
+from scipy import special
 
+from semlink.blocks import ChannelBase
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.payload import Symbols
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.channels.erasures import Erasure, GilbertElliott
-from semlink.phy.channels.fading import Rayleigh
+from semlink.phy.channels.fading import Rayleigh, Rician
 from semlink.phy.channels.multipath_38901 import Tdl
 from semlink.phy.channels.phase_noise import PhaseNoise
 from semlink.phy.waveforms.plain import Plain
@@ -30,10 +34,17 @@ def data(n, seeds=SEEDS):
 
 def over(channel, waveform, snr_db, n=2000, seeds=SEEDS):
     """Squared error per symbol, and the noise variance the receiver believes."""
-    flow = data(n, seeds)
+    flow, waveform = data(n, seeds), waveform.designed_for(channel)
     air = waveform.modulate(flow)
     received = waveform.demodulate(channel(air.payload.iq, snr_db, seeds), snr_db)
     return (received.iq - flow.payload.iq).abs() ** 2, received
+
+
+class Unknown(ChannelBase):
+    """States nothing of its gain."""
+
+    def __call__(self, iq, snr_db, seeds):
+        return Rayleigh(64)(iq, snr_db, seeds)
 
 
 @given(st.integers(1, 500), st.integers(1, 40), st.integers(1, 5), st.booleans())
@@ -69,6 +80,73 @@ def test_noise_variance_is_what_is_left(channel, model, snr_db):
     per_clip = per_clip[torch.isfinite(per_clip)]
     assert abs(ratio.mean() - 1) < 5 * per_clip.std() / math.sqrt(len(per_clip)) + 0.01
     assert not received.genie
+
+
+@pytest.mark.parametrize("estimator", ["ls", "lmmse"])
+@pytest.mark.parametrize(
+    ("channel", "pilots"),
+    [
+        (Rayleigh(doppler=0.001), (60, 4)),
+        (Rayleigh(doppler=0.02), (14, 2)),
+        (Rayleigh(doppler=0.1), (3, 1)),
+        (Rician(k=10, doppler=0.02), (14, 2)),
+        (PhaseNoise(0.01), (20, 2)),
+    ],
+    ids=repr,
+)
+def test_noise_variance_is_right_at_any_speed(channel, pilots, estimator):
+    """Within 1 dB, with nothing but the channel to tell the receiver: ageing between the pilots included."""
+    for snr_db in (0.0, 25.0):
+        squared, received = over(channel, SingleCarrier(*pilots, estimator), snr_db)
+        assert abs(10 * math.log10((squared / received.noise_var).double().mean())) < 1
+
+
+@pytest.mark.source("kay1993", "sec. 12.5: mean squared error of the Wiener filter")
+@pytest.mark.parametrize("doppler", [0.002, 0.02])
+def test_error_is_that_of_the_wiener_filter_in_closed_form(doppler):
+    """Single pilots d symbols apart on Jakes fading: 1 - r^T (R + s I)^-1 r of the 12 around, by numpy alone."""
+    spacing, noise = 9, 0.05
+    waveform = SingleCarrier(spacing, 1, doppler=doppler)
+    heard = Rayleigh(doppler=doppler)(waveform.modulate(data(900)).payload.iq, -10 * math.log10(noise), SEEDS)
+    is_pilot = waveform._is_pilot(heard.iq.shape[1])
+    looks = heard.iq[:, is_pilot]
+    _, error = waveform._estimate(looks, torch.full(looks.shape, noise), is_pilot)
+    places = np.arange(-5, 7) * (spacing + 1.0)  # of the 12 pilots around data between 0 and 10
+    between = special.j0(2 * np.pi * doppler * (places[:, None] - places)) + noise * np.eye(12)
+    middle = 50 * spacing  # the first data symbol behind the 50th pilot
+    for step in range(spacing):
+        toward = special.j0(2 * np.pi * doppler * (places - step - 1))
+        expected = 1 - toward @ np.linalg.solve(between, toward)
+        assert error[0, middle + step].item() == pytest.approx(expected, rel=1e-3)
+
+
+def test_the_channel_tells_what_the_scenario_does_not():
+    for channel, attribute, value in (
+        (Rayleigh(doppler=0.01), "doppler", 0.01),
+        (Rayleigh(500), "coherence", 500),
+        (Rayleigh(), "coherence", "block"),
+        (PhaseNoise(1e-3), "linewidth", 1e-3),
+    ):
+        designed = SingleCarrier(14, 2).designed_for(channel)
+        assert getattr(designed, attribute) == value and designed.caveat(channel) == ""
+    assert SingleCarrier(14, 2, coherence=32).designed_for(Rayleigh(doppler=0.01)).coherence == 32
+    with pytest.raises(ValueError, match="coherence: got 32; need at least .* = 256"):
+        SingleCarrier().check_channel(Rayleigh(32))
+
+
+@pytest.mark.parametrize(
+    ("waveform", "channel", "words"),
+    [
+        (SingleCarrier(coherence="block"), Rayleigh(doppler=0.01), "designed for coherence block, .*doppler is 0.01"),
+        (SingleCarrier(14, 2, doppler=0.001), Rayleigh(doppler=0.01), "designed for doppler 0.001, .*doppler is 0.01"),
+        (SingleCarrier(60, 4, coherence=128), Rayleigh(64), "designed for coherence 128, .*coherence is 64"),
+        (SingleCarrier(coherence="block"), PhaseNoise(1e-3), "linewidth is 0.001"),
+        (SingleCarrier(), Unknown(), "states neither coherence nor doppler"),
+    ],
+    ids=["block", "doppler", "jumps", "phase", "silent"],
+)
+def test_a_row_says_where_the_receiver_is_wrong(waveform, channel, words):
+    assert re.search(words, waveform.designed_for(channel).caveat(channel))
 
 
 @pytest.mark.parametrize("model", [{"doppler": 0.005, "pilot_spacing": 14}, {"coherence": 32, "pilot_spacing": 28}])

@@ -74,7 +74,7 @@ def channel_and_waveform(
         made.check_channel(channel)
     except ValueError as fault:
         raise ScenarioError(f"waveform on {kind}: {fault}") from fault
-    return channel, made
+    return channel, made.designed_for(channel)
 
 
 def examined(given: Json, title: str, seed: int = 1) -> tuple[str, bool]:

@@ -66,10 +66,11 @@ def join(
             waveform=Plain() if waveform is None else waveform,
             channel=NoChannel() if built is None else built,
         )
-    if channel is not None:
-        _check_pilots(scheme, channel, link.waveform)
-        _check_fit(link, channel.kind)
-    return link
+    if channel is None:
+        return link
+    _check_pilots(scheme, channel, link.waveform)
+    _check_fit(link, channel.kind)
+    return replace(link, waveform=link.waveform.designed_for(link.channel))
 
 
 @contextmanager

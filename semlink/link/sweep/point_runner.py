@@ -156,7 +156,7 @@ class PointRunner:
         except Infeasible as reason:
             note = f"infeasible: {reason}"
             return Finished(record_of(*about, [], sensed=sensed, note=note, settled=made), self._shown(task))
-        notes = [] if link.is_bound else [note_of(agreed, sent.trials)]
+        notes = [] if link.is_bound else [note_of(link, agreed, sent.trials)]
         note = "; ".join(part for part in [*notes, *sent.notes] if part)
         genie, doubt = sorted(sent.genie), sent.doubt
         record = record_of(*about, sent.trials, genie=genie, sensed=sensed, note=note, settled=made, doubt=doubt)

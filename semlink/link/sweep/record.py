@@ -48,15 +48,16 @@ def interval_notes(rule: StopRule, trials: int, doubt: Doubt, *, is_met: bool) -
     return []
 
 
-def note_of(agreed: Agreement, trials: Sequence[Sequence[ClipTrial]]) -> str:
-    """What was agreed on, and what is not in the ledger."""
+def note_of(link: Link, agreed: Agreement, trials: Sequence[Sequence[ClipTrial]]) -> str:
+    """What was agreed on, what is not in the ledger, and what the receiver takes wrongly of the channel."""
     terms = agreed.terms
     notes = [] if terms.coding == "only" else [f"mcs {terms.coding}"]
     notes += [terms.note] if terms.note else []
     said = [sum(answer.bits for answer in clip.feedback) for trial in trials for clip in trial if clip.feedback]
     if any(said):
         notes.append(f"feedback without error or charge: {np.mean(said):.1f} bits a clip")
-    return "; ".join(notes)
+    caveat = link.waveform.caveat(link.channel)
+    return "; ".join([*notes, caveat] if caveat else notes)
 
 
 def record_of(

@@ -49,7 +49,7 @@ def clarke_gain(rng: np.random.Generator, times: int, doppler: float) -> np.ndar
     return gain.astype(np.complex64)
 
 
-def scattered_gain(seeds: Seeds, num_symbols: int, coherence: Coherence, doppler: float | None) -> torch.Tensor:
+def scattered_gain(seeds: Seeds, num_symbols: int, coherence: Coherence | None, doppler: float | None) -> torch.Tensor:
     """CN(0, 1) gains, constant over each coherence block: complex64 (clip, num_symbols)."""
     import torch
 
@@ -63,7 +63,7 @@ def scattered_gain(seeds: Seeds, num_symbols: int, coherence: Coherence, doppler
     return gain.repeat_interleave(length, dim=1)[:, :num_symbols]
 
 
-def line_of_sight(seeds: Seeds, num_symbols: int, coherence: Coherence, doppler: float | None) -> torch.Tensor:
+def line_of_sight(seeds: Seeds, num_symbols: int, coherence: Coherence | None, doppler: float | None) -> torch.Tensor:
     """Unit gains of random phase: one phase per block, or with Doppler one that turns at 0.7 of it."""
     import torch
 
@@ -84,11 +84,11 @@ def faded(iq: torch.Tensor, gain: torch.Tensor, snr_db: float, seeds: Seeds) -> 
     return ChannelOutput(add_noise(gain * iq, noise_var, seeds, "phy/noise"), noise_var=noise_var, gain=gain)
 
 
-def block_length(coherence: Coherence, num_symbols: int) -> int:
-    """Symbols over which the gain stands still."""
+def block_length(coherence: Coherence | None, num_symbols: int) -> int:
+    """Symbols over which the gain stands still; None is all of them."""
     if coherence == "symbol":
         return 1
-    return max(num_symbols, 1) if coherence == "block" else int(coherence)
+    return max(num_symbols, 1) if coherence in ("block", None) else int(coherence)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,13 +96,13 @@ class Rayleigh(ChannelBase):
     """Rayleigh fading.
 
     Attributes:
-        coherence: symbols with one gain; "symbol" is 1, "block" the whole clip.
+        coherence: symbols with one gain; "symbol" is 1, "block" the whole clip, which None is as well.
         doppler: maximum Doppler shift times symbol time, None for independent
             blocks; the gain then moves from symbol to symbol unless
             `coherence` is a number.
     """
 
-    coherence: Coherence = "block"
+    coherence: Coherence | None = None
     doppler: float | None = None
     law = "rayleigh"
 
@@ -130,7 +130,7 @@ class Rician(ChannelBase):
 
     k: float | None = None
     k_db: float | None = None
-    coherence: Coherence = "block"
+    coherence: Coherence | None = None
     doppler: float | None = None
 
     def __post_init__(self) -> None:
@@ -162,13 +162,15 @@ class Rician(ChannelBase):
         return faded(iq, direct + scattered, snr_db, seeds)
 
 
-def _checked(name: str, coherence: Coherence, doppler: float | None) -> Coherence:
+def _checked(name: str, coherence: Coherence | None, doppler: float | None) -> Coherence:
     """The coherence that goes with `doppler`, both found sensible."""
-    if coherence not in ("symbol", "block"):
+    if coherence not in ("symbol", "block", None):
         allowed = "'symbol', 'block' or a whole number of symbols >= 1"
         whole = isinstance(coherence, int) and not isinstance(coherence, bool) and coherence >= 1
         need(whole, f"{name}.coherence", coherence, allowed)
     if doppler is None:
-        return coherence
+        return coherence or "block"
     need_number(f"{name}.doppler", doppler, low=0, high=0.5)
-    return "symbol" if coherence == "block" else coherence
+    moves = "'symbol' or a number of symbols beside a doppler, which moves the gain, or one of the two left out"
+    need(coherence != "block", f"{name}.coherence", coherence, moves)
+    return coherence or "symbol"

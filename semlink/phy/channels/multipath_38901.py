@@ -74,7 +74,12 @@ class _Multipath(ChannelBase):
         return LAST_DELAY[self.profile] * self.delay_spread_ns * 1e-9
 
     @property
-    def doppler_hz(self) -> float:
+    def delay_spread_s(self) -> float:  # type: ignore[override]
+        """Root mean square of the delays."""
+        return self.delay_spread_ns * 1e-9
+
+    @property
+    def doppler_hz(self) -> float:  # type: ignore[override]
         """Maximum Doppler shift."""
         return self.speed_kmh / 3.6 * self.carrier_ghz * 1e9 / SPEED_OF_LIGHT
 

@@ -8,7 +8,7 @@ the symbol time; the phase starts at 0, where the receiver locked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from semlink.blocks import ChannelBase
@@ -36,7 +36,7 @@ def wiener_phase(seeds: Seeds, num: int, linewidth: float) -> torch.Tensor:
 class PhaseNoise(ChannelBase):
     """A Wiener phase and white noise; `linewidth` is linewidth times symbol time."""
 
-    linewidth: float
+    linewidth: float = field()
     law = "constant"
 
     def __post_init__(self) -> None:

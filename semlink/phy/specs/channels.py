@@ -52,8 +52,19 @@ class AwgnSpec(ChannelSpec):
 
 
 class _FadingSpec(ChannelSpec):
-    coherence: Coherence = Field("block", description="symbols with one gain; block: the whole clip; symbol: each anew")
+    coherence: Coherence | None = Field(
+        None,
+        description="symbols with one gain; block: the whole clip; symbol: each anew; default: block without doppler",
+    )
     doppler: float | None = Field(None, description="instead of coherence: maximum Doppler shift x symbol time")
+
+    @model_validator(mode="after")
+    def _one_movement(self) -> _FadingSpec:
+        if self.doppler is not None and self.coherence == "block":
+            raise ValueError(
+                f"coherence: block keeps one gain for the whole clip, doppler: {self.doppler:g} moves it; leave one out"
+            )
+        return self
 
     def default_waveform(self) -> SingleCarrierSpec:
         return waveform_for_fading(self.coherence, self.doppler)
@@ -152,6 +163,7 @@ class PhaseNoiseSpec(ChannelSpec):
 class MultipathSpec(ChannelSpec):
     """3GPP TR 38.901 multipath, tapped delay line or clustered, in the time domain; goes with ofdm."""
 
+    revision: ClassVar[int] = 2
     kind: Literal["tdl", "cdl"]
     profile: Literal["A", "B", "C", "D", "E"] = Field("C", description="D and E have a line of sight")
     delay_spread_ns: float = Field(100.0, ge=0, description="root mean square")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
@@ -48,9 +48,13 @@ class SingleCarrierSpec(WaveformSpec):
     pilot_block: PositiveInt = Field(4, description="pilots in a group")
     estimator: Estimator = Field("lmmse", description="genie reads the true gain and is printed in bold")
     equalizer: Equalizer = Field("mmse", description="mmse has its bias taken out")
-    coherence: Coherence = Field("block", description="symbols over which the receiver takes the gain to stand still")
-    doppler: float | None = Field(None, description="maximum Doppler shift x symbol time it is designed for")
-    linewidth: float | None = Field(None, description="phase-noise linewidth x symbol time it is designed for")
+    coherence: Coherence | None = Field(
+        None,
+        description="symbols over which the receiver takes the gain to stand still; default: as the channel states",
+    )
+    doppler: float | None = Field(None, description="instead: maximum Doppler shift x symbol time it is designed for")
+    linewidth: float | None = Field(None, description="instead: phase-noise linewidth x symbol time")
+    revision: ClassVar[int] = 2
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> WaveformBase:
         from semlink.phy.waveforms.single_carrier import SingleCarrier
@@ -70,8 +74,11 @@ class OfdmSpec(WaveformSpec):
     pilot_comb: PositiveInt = Field(2, description="pilots on every so manieth subcarrier")
     estimator: Estimator = Field("lmmse", description="genie reads the true taps and is printed in bold")
     equalizer: Equalizer = Field("mmse", description="mmse has its bias taken out")
-    design_delay: float | None = Field(None, description="latest path in samples LMMSE expects; default: the prefix")
-    design_doppler_hz: float = Field(100.0, ge=0, description="maximum Doppler shift LMMSE expects")
+    design_delay: float | None = Field(None, description="latest path in samples it expects; default: the channel's")
+    design_doppler_hz: float | None = Field(
+        None, ge=0, description="maximum Doppler shift that the receiver expects; default: the channel's"
+    )
+    revision: ClassVar[int] = 2
 
     @property
     def bandwidth_mhz(self) -> float:

@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
+from semlink.phy.channels.fading import LOS_DOPPLER
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -29,11 +31,18 @@ QUIETEST = 1e-9  # keeps matrices invertible where pilots are noiseless
 WINDOW = 12  # looks that share in one estimate
 
 
-def clarke(doppler: float) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Correlation J0(2 pi doppler d) of isotropic scattering at distance d."""
+def clarke(doppler: float, k: float = 0.0) -> Callable[[torch.Tensor], torch.Tensor]:
+    """Correlation J0(2 pi doppler d) of isotropic scattering at distance d, and a line of sight `k` times as strong.
+
+    That turns at 0.7 of the Doppler shift, in a direction that is not known.
+    """
     import torch
 
-    return lambda distance: torch.special.bessel_j0(2 * torch.pi * doppler * distance.double())
+    def correlation(distance: torch.Tensor) -> torch.Tensor:
+        turns = 2 * torch.pi * doppler * distance.double()
+        return (torch.special.bessel_j0(turns) + k * torch.cos(LOS_DOPPLER * turns)) / (1 + k)
+
+    return correlation
 
 
 def wiener_phase_correlation(linewidth: float) -> Callable[[torch.Tensor], torch.Tensor]:
@@ -41,18 +50,6 @@ def wiener_phase_correlation(linewidth: float) -> Callable[[torch.Tensor], torch
     import torch
 
     return lambda distance: torch.exp(-torch.pi * linewidth * distance.double().abs())
-
-
-def uniform_delays(first: float, last: float) -> Callable[[torch.Tensor], torch.Tensor]:
-    """Correlation over frequency when delays are uniform on [`first`, `last`]; frequency times delay in cycles."""
-    import torch
-
-    def correlation(distance: torch.Tensor) -> torch.Tensor:
-        cycles = distance.double()
-        middle = torch.exp(-1j * torch.pi * (first + last) * cycles)
-        return middle * torch.sinc((last - first) * cycles)
-
-    return correlation
 
 
 def pooled(
@@ -130,6 +127,22 @@ def linear_weights(
     weights = torch.where(total > 0, weights / total.clamp(min=1e-6), weights)
     error = (weights**2 * noise.nan_to_num(posinf=0.0)).sum(-1).masked_fill(total[..., 0] <= 0, torch.inf)
     return used, weights, error
+
+
+def missed_by_lines(
+    places: torch.Tensor, weights: torch.Tensor, targets: torch.Tensor, correlation: Callable
+) -> torch.Tensor:
+    """E|h - sum w h(place)|^2, what the gain does between looks that straight lines don't follow: (clip, s, d).
+
+    Args:
+        places: of the looks used (s, k).
+        weights: (clip, s, d, k).
+        targets: (s, d).
+    """
+    toward = correlation(targets[:, :, None] - places[:, None, :])  # (s, d, k)
+    between = correlation(places[:, :, None] - places[:, None, :])[:, None]  # (s, 1, k, k)
+    own = (weights[..., :, None] * between * weights[..., None, :]).sum((-1, -2))
+    return (1 - 2 * (weights * toward).sum(-1) + own).clamp(min=0)
 
 
 def equalise(

@@ -8,7 +8,7 @@ data only; on the air the prefix takes its time all the same.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from semlink.blocks import ChannelBase, WaveformBase
@@ -18,16 +18,18 @@ from semlink.payload import ChannelOutput, Received, Symbols
 from semlink.phy.channels.tapped_delay_line import Echoes
 from semlink.phy.validation import need, need_choice, need_count, need_number
 from semlink.phy.waveforms.channel_estimation import EQUALIZERS, ESTIMATORS, Equalizer, Estimator, equalise
-from semlink.phy.waveforms.ofdm_estimation import lmmse_on_grid, ls_on_grid
+from semlink.phy.waveforms.ofdm_estimation import Delays, GridModel, lmmse_on_grid, ls_on_grid
 from semlink.phy.waveforms.ofdm_grid import Layout, frequencies, to_grid, to_samples
 from semlink.phy.waveforms.pilots import pilot_sequence
 from semlink.phy.waveforms.plain import noise_per_symbol
+from semlink.phy.waveforms.stated import differs, gain_jumps, stated_doppler, stated_k
 
 if TYPE_CHECKING:
     import torch
 
 SPACINGS_KHZ = (15, 30, 60, 120, 240)  # [3gpp38211, table 4.2-1]
 MAX_ADVANCE = 6
+_UNKNOWN_DOPPLER = "a maximum Doppler shift, which lmmse must know and the channel does not state; or estimator ls"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,8 +44,11 @@ class Ofdm(WaveformBase):
         pilot_comb: pilots on every so manieth subcarrier of such a symbol.
         estimator: "ls", "lmmse", or "genie" that reads the true taps.
         equalizer: "zf" or "mmse" with its bias taken out, the same with one tap.
-        design_delay: latest path in samples that LMMSE expects; None is the cyclic prefix.
-        design_doppler_hz: maximum Doppler shift that LMMSE expects.
+        design_delay: latest path in samples that the receiver expects; None: the one that the channel states.
+        design_doppler_hz: maximum Doppler shift that it expects; None: the one that the channel states.
+        design_spread: root mean square of the delays in samples that it expects; None: the one that the channel states,
+            else all delays are alike.
+        design_k: power of a line of sight over all else that it expects; None: the one that the channel states, else 0.
     """
 
     num_subcarriers: int = 128
@@ -55,7 +60,9 @@ class Ofdm(WaveformBase):
     estimator: Estimator = "lmmse"
     equalizer: Equalizer = "mmse"
     design_delay: float | None = None
-    design_doppler_hz: float = 100.0
+    design_doppler_hz: float | None = None
+    design_spread: float | None = None
+    design_k: float | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pilot_symbols", tuple(self.pilot_symbols))
@@ -77,7 +84,12 @@ class Ofdm(WaveformBase):
         need_choice("Ofdm.equalizer", self.equalizer, EQUALIZERS)
         if self.design_delay is not None:
             need_number("Ofdm.design_delay", self.design_delay, 0, self.num_subcarriers)
-        need_number("Ofdm.design_doppler_hz", self.design_doppler_hz, 0)
+        if self.design_doppler_hz is not None:
+            need_number("Ofdm.design_doppler_hz", self.design_doppler_hz, 0)
+        if self.design_spread is not None:
+            need_number("Ofdm.design_spread", self.design_spread, 0)
+        if self.design_k is not None:
+            need_number("Ofdm.design_k", self.design_k, 0)
 
     @property
     def bandwidth_hz(self) -> float:
@@ -122,9 +134,10 @@ class Ofdm(WaveformBase):
         if heard.iq.shape[1] % self.symbol_uses:
             raise ValueError(f"Ofdm.demodulate: got {heard.iq.shape[1]} samples; need a multiple of {self.symbol_uses}")
         if isinstance(heard, Echoes):
-            self.check_channel(heard)
+            self._check_echoes(heard.bandwidth_hz, heard.max_delay_s)
         grid = to_grid(heard.iq, self.num_subcarriers, self.cyclic_prefix, self._advance)
         grid, noise_var = self._undo_losses(grid, heard, noise_per_symbol(heard, snr_db))
+        noise_var = noise_var + self._self_interference
         is_data = ~self._layout.is_pilot(grid.shape[1])
         if self.estimator == "genie":
             gain, error = self._true_gain(heard), noise_var.new_zeros(1)
@@ -135,13 +148,17 @@ class Ofdm(WaveformBase):
         genie = {"csi": gain[:, is_data]} if self.estimator == "genie" else {}
         return Received(symbols[:, is_data], left[:, is_data], genie)
 
-    def check_channel(self, channel: ChannelBase | Echoes) -> None:
-        """Refuse a channel of another bandwidth, or whose last path outlasts the cyclic prefix.
+    def check_channel(self, channel: ChannelBase) -> None:
+        """Refuse a channel of another bandwidth, whose last path outlasts the cyclic prefix, or too little told of.
 
         Raises:
             ValueError: names both values.
         """
-        bandwidth_hz, max_delay_s = channel.bandwidth_hz, channel.max_delay_s
+        self._check_echoes(channel.bandwidth_hz, channel.max_delay_s)
+        known = self.design_doppler_hz is not None or stated_doppler(channel, self.bandwidth_hz) is not None
+        need(known or self.estimator != "lmmse", "Ofdm.design_doppler_hz", self.design_doppler_hz, _UNKNOWN_DOPPLER)
+
+    def _check_echoes(self, bandwidth_hz: float | None, max_delay_s: float) -> None:
         if bandwidth_hz is not None and abs(bandwidth_hz / self.bandwidth_hz - 1) > 1e-6:
             raise ValueError(
                 f"Ofdm: got a channel of bandwidth_mhz {bandwidth_hz / 1e6:g}; need num_subcarriers * spacing_khz "
@@ -153,6 +170,58 @@ class Ofdm(WaveformBase):
                 f"Ofdm.cyclic_prefix: got {self.cyclic_prefix} samples; need at least {delay:.1f}, "
                 f"where the last path arrives ({max_delay_s * 1e9:.0f} ns)"
             )
+
+    def designed_for(self, channel: ChannelBase) -> Ofdm:
+        """With Doppler shift and last delay as the channel states them, where no option says otherwise."""
+        doppler = stated_doppler(channel, self.bandwidth_hz)
+        doppler_hz, delay, spread = self.design_doppler_hz, self.design_delay, self.design_spread
+        if spread is None and channel.delay_spread_s is not None:
+            spread = channel.delay_spread_s * self.bandwidth_hz
+        if doppler_hz is None and doppler is not None:
+            doppler_hz = doppler * self.bandwidth_hz
+        return replace(
+            self,
+            design_doppler_hz=doppler_hz,
+            design_delay=channel.max_delay_s * self.bandwidth_hz if delay is None else delay,
+            design_spread=spread,
+            design_k=stated_k(channel) if self.design_k is None else self.design_k,
+        )
+
+    def caveat(self, channel: ChannelBase) -> str:
+        """A receiver designed for less than the channel states, or one that cannot know how the gain moves."""
+        doppler = stated_doppler(channel, self.bandwidth_hz)
+        designed = self.design_doppler_hz
+        if self.estimator == "genie":
+            return ""
+        if gain_jumps(channel):
+            return "ofdm estimates a gain that moves, this one jumps: its noise variances are too small"
+        if doppler is None and (designed is None or channel.linewidth is not None):
+            return "the channel states no doppler: noise variances leave out how the gain moves between pilots"
+        if doppler is not None and designed is not None and differs(designed, doppler * self.bandwidth_hz):
+            moved = doppler * self.bandwidth_hz
+            return f"ofdm designed for a Doppler shift of {designed:.4g} Hz, the channel's is {moved:.4g} Hz"
+        latest = channel.max_delay_s * self.bandwidth_hz
+        if self.design_delay is not None and differs(self.design_delay, latest):
+            return f"ofdm designed for delays up to {self.design_delay:.3g} samples, the channel's reach {latest:.3g}"
+        return ""
+
+    @property
+    def _model(self) -> GridModel | None:
+        """What the receiver knows of the channel; None where its Doppler shift is not told."""
+        if self.design_doppler_hz is None:
+            return None
+        latest = self.cyclic_prefix if self.design_delay is None else self.design_delay
+        doppler = self.design_doppler_hz / self.bandwidth_hz
+        return GridModel(doppler, Delays(float(latest), self.design_spread, self.design_k or 0.0))
+
+    @property
+    def _self_interference(self) -> float:
+        """Variance on every subcarrier of what Doppler and the band limit put beside the symbol's own."""
+        model = self._model
+        if model is None:
+            return 0.0
+        spill = model.spill(self.num_subcarriers, self.cyclic_prefix, self._advance)
+        return model.leakage(self.num_subcarriers) + spill
 
     @property
     def _layout(self) -> Layout:
@@ -182,13 +251,13 @@ class Ofdm(WaveformBase):
         rows = self._layout.pilot_rows(grid.shape[1])
         pilots = pilot_sequence(len(rows) * self._layout.comb_size).reshape(len(rows), -1)
         looks = grid[:, rows, :: self.pilot_comb] * pilots.conj()
-        common = {"comb": self.pilot_comb, "num_subcarriers": self.num_subcarriers}
+        noise, model, num_symbols = noise_var[:, rows], self._model, grid.shape[1]
+        sizes = self.pilot_comb, self.num_subcarriers, self.symbol_uses
         if self.estimator == "ls":
-            return ls_on_grid(looks, noise_var[:, rows], rows, grid.shape[1], **common)
-        latest = self.cyclic_prefix if self.design_delay is None else self.design_delay
-        delays = (-self._advance / self.num_subcarriers, latest / self.num_subcarriers)
-        doppler = self.design_doppler_hz * self.symbol_uses / self.bandwidth_hz
-        return lmmse_on_grid(looks, noise_var[:, rows], rows, grid.shape[1], delays=delays, doppler=doppler, **common)
+            return ls_on_grid(looks, noise, rows, num_symbols, sizes, model)
+        if model is None:
+            raise ValueError("Ofdm.design_doppler_hz: need " + _UNKNOWN_DOPPLER)
+        return lmmse_on_grid(looks, noise, rows, num_symbols, sizes, model)
 
     def _true_gain(self, heard: ChannelOutput) -> torch.Tensor:
         """The channel on every resource element as it is: (clip, t, k)."""

@@ -11,7 +11,7 @@ blocks (`coherence`), follow Clarke's spectrum (`doppler`), or walk in phase
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from semlink.blocks import ChannelBase, WaveformBase
@@ -28,12 +28,14 @@ from semlink.phy.waveforms.channel_estimation import (
     clarke,
     equalise,
     linear_weights,
+    missed_by_lines,
     pooled,
     wiener_phase_correlation,
     wiener_weights,
 )
 from semlink.phy.waveforms.pilots import pilot_sequence
 from semlink.phy.waveforms.plain import noise_per_symbol, refuse_echoes
+from semlink.phy.waveforms.stated import differs, gain_jumps, stated_doppler, stated_k
 
 if TYPE_CHECKING:
     import torch
@@ -52,29 +54,34 @@ class SingleCarrier(WaveformBase):
             still, counted from the first one sent; "block" is the whole clip.
         doppler: maximum Doppler shift times symbol time the receiver is designed for.
         linewidth: phase-noise linewidth times symbol time it is designed for.
+        k: with `doppler`, power of a line of sight over all else it is designed for.
+
+    Where none of coherence, doppler and linewidth is given, the receiver takes what the channel
+    states (`designed_for`), and a gain that stands still where that states nothing.
     """
 
     pilot_spacing: int = 252
     pilot_block: int = 4
     estimator: Estimator = "lmmse"
     equalizer: Equalizer = "mmse"
-    coherence: Coherence = "block"
+    coherence: Coherence | None = None
     doppler: float | None = None
     linewidth: float | None = None
+    k: float | None = None
 
     def __post_init__(self) -> None:
         need_count("SingleCarrier.pilot_spacing", self.pilot_spacing, 1)
         need_count("SingleCarrier.pilot_block", self.pilot_block, 1)
         need_choice("SingleCarrier.estimator", self.estimator, ESTIMATORS)
         need_choice("SingleCarrier.equalizer", self.equalizer, EQUALIZERS)
-        if self.coherence not in ("symbol", "block"):
+        if self.coherence not in ("symbol", "block", None):
             need_count("SingleCarrier.coherence", self.coherence, 1)
-        models = (self.doppler is not None) + (self.linewidth is not None) + (self.coherence != "block")
+        models = (self.doppler is not None) + (self.linewidth is not None) + (self.coherence is not None)
         need(models <= 1, "SingleCarrier.doppler, linewidth, coherence", models, "at most one model of the channel")
         for name in ("doppler", "linewidth"):
             if getattr(self, name) is not None:
                 need_number(f"SingleCarrier.{name}", getattr(self, name), 0, 0.5)
-        fits = self.coherence == "block" or self._period <= block_length(self.coherence, 1)
+        fits = self.coherence in ("block", None) or self._period <= block_length(self.coherence, 1)
         allowed = f"at least pilot_block + pilot_spacing = {self._period}, or some blocks have no pilot"
         need(fits or self.estimator == "genie", "SingleCarrier.coherence", self.coherence, allowed)
 
@@ -84,8 +91,38 @@ class SingleCarrier(WaveformBase):
         return self._trailing == 0
 
     def check_channel(self, channel: ChannelBase) -> None:
-        """Refuse echoes."""
+        """Refuse echoes, and a channel whose gain stands still for less than the pilots need.
+
+        Raises:
+            ValueError: names both values.
+        """
         refuse_echoes(self, channel)
+        self.designed_for(channel)
+
+    def designed_for(self, channel: ChannelBase) -> SingleCarrier:
+        """With the gain's movement as the channel states it, where no option says otherwise."""
+        if self._is_designed:
+            return self if self.doppler is None or self.k is not None else replace(self, k=stated_k(channel))
+        if channel.doppler is not None:
+            return replace(self, doppler=channel.doppler, k=stated_k(channel))
+        if channel.linewidth is not None:
+            return replace(self, linewidth=channel.linewidth)
+        return self if channel.coherence is None else replace(self, coherence=channel.coherence)
+
+    def caveat(self, channel: ChannelBase) -> str:
+        """A receiver that takes the gain to move less than the channel states, or cannot know."""
+        if self.estimator == "genie":
+            return ""
+        if not self._is_designed:
+            silent = channel.coherence is None and stated_doppler(channel) is None
+            return "the channel states neither coherence nor doppler: taken to stand still" if silent else ""
+        told = (self.doppler or 0.0, self.linewidth or 0.0)
+        stated = (channel.doppler or 0.0, channel.linewidth or 0.0)
+        for name, mine, theirs in zip(("doppler", "linewidth"), told, stated):
+            if differs(mine, theirs):
+                return f"single-carrier designed for {self._said}, the channel's {name} is {theirs:.4g}"
+        jumps = gain_jumps(channel) and channel.coherence != self.coherence
+        return f"single-carrier designed for {self._said}, the channel's coherence is {channel.coherence}" * jumps
 
     def data_uses(self, uses: int) -> int:
         """Data symbols in a transmission of at most `uses` channel uses."""
@@ -119,6 +156,17 @@ class SingleCarrier(WaveformBase):
         return Received(symbols, left, {"csi": estimate} if self.estimator == "genie" else {})
 
     @property
+    def _is_designed(self) -> bool:
+        return not (self.coherence is None and self.doppler is None and self.linewidth is None)
+
+    @property
+    def _said(self) -> str:
+        """What it is designed for, in words."""
+        if self.doppler is not None:
+            return f"doppler {self.doppler:.4g}"
+        return f"coherence {self.coherence}" if self.linewidth is None else f"linewidth {self.linewidth:.4g}"
+
+    @property
     def _period(self) -> int:
         return self.pilot_block + self.pilot_spacing
 
@@ -129,7 +177,7 @@ class SingleCarrier(WaveformBase):
     @property
     def _correlation(self) -> Callable | None:
         if self.doppler is not None:
-            return clarke(self.doppler)
+            return clarke(self.doppler, self.k or 0.0)
         return None if self.linewidth is None else wiener_phase_correlation(self.linewidth)
 
     def _total(self, num_data: int) -> int:
@@ -148,7 +196,7 @@ class SingleCarrier(WaveformBase):
         places, prior = is_pilot.nonzero()[:, 0], self.estimator == "lmmse"
         data = (~is_pilot).nonzero()[:, 0]
         if self._correlation is None:
-            length = block_length(self.coherence, len(is_pilot))
+            length = block_length(self.coherence or "block", len(is_pilot))
             groups = -(-len(is_pilot) // length)
             estimate, error = pooled(looks, noise_var, places // length, groups, prior=prior)
             return estimate[:, data // length], error[:, data // length]
@@ -162,6 +210,7 @@ class SingleCarrier(WaveformBase):
             used, weights, left = wiener_weights(centre, error, targets, self._correlation)
         else:
             used, weights, left = linear_weights(centre, error, targets)
+            left = left + missed_by_lines(centre[used], weights, targets, self._correlation)
         joined = (weights.to(estimate.dtype) @ estimate[:, used][..., None])[..., 0]
         return joined[:, run, place], left[:, run, place]
 

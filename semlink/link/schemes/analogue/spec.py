@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt, model_validator
 
@@ -20,6 +20,7 @@ KLT_BLOCK = 8
 class SoftCastSpec(SchemeSpec):
     """SoftCast: transform coefficients as amplitudes, no training; `rates` are channel uses a pixel."""
 
+    revision: ClassVar[int] = 2
     kind: Literal["softcast"]
     transform: Literal["dct", "klt"] = Field("dct", description="DCT, or the KLT of a fixed AR(1) model of video")
     gop: PositiveInt | None = Field(None, description="frames transformed together; default: the whole clip")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -40,6 +40,7 @@ class DigitalTransmissionSpec(Spec):
 class AnalogueTransmissionSpec(Spec):
     """Readings as amplitudes, the weakest left out; `rates` are channel uses a pixel."""
 
+    revision: ClassVar[int] = 2
     kind: Literal["analogue"]
     power: Literal["optimal", "fourth-root"] = Field(
         "fourth-root", description="amplitudes ~ variance^(-1/4), or of least error at the agreed SNR"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import Field, model_validator
 
@@ -16,6 +16,7 @@ from semlink.spec import NOTHING_KNOWN, BuildContext
 class SemanticSpec(SchemeSpec):
     """Readings of a sensor straight to channel symbols; `rates` are prices of a level (learned) or symbols a block."""
 
+    revision: ClassVar[int] = 2
     kind: Literal["semantic"]
     weights: str = Field(description="encoder, decoder and rate allocation by name, see `semlink weights`")
     sensor: AnySensor = Field(description="the sensor whose readings are sent")

@@ -5,7 +5,8 @@ The logarithm of a stream's size falls nearly linearly with an encoder's knob
 settings that enclose the budget, lead to it fast. Where the secant creeps in
 from one side, it is drawn towards the middle. At the end of short streams the
 line is ragged (a setting may take more bytes than a finer one), so what is
-left of the encodes goes to the neighbours.
+left of the encodes goes to the neighbours, or, where an encoder has a second
+knob, to that: it moves bytes smoothly between two steps of the first.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ T = TypeVar("T")
 
 _ENOUGH = 0.98  # a stream that fills this much of the budget ends the search
 _AIM = 0.99  # a little under the budget, so that the last step tends to land below it
+_NEAR = 0.9  # from this share of the budget on, the fine knob is turned
+_REACHED = 0.8  # it reaches from here, at some loss; so late in the search it is turned from this share on
+_LATE = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +34,26 @@ class Knob:
     """Where an encoder can be set: from `finest` to `coarsest` in multiples of `step`.
 
     `octave` is how far it has to be turned for half the bytes, as a first guess.
+    Where there is a second knob, settings between two steps, multiples of `fine`, stand for the coarser of
+    them with that knob turned; `fine_octave` is as `octave`, along those.
     """
 
     finest: float
     coarsest: float
     step: float
     octave: float
+    fine: float = 0.0
+    fine_octave: float = 0.0
 
     def nearest(self, value: float) -> float:
         """The setting on the grid that is closest to `value`."""
         on_grid = round(round(value / self.step) * self.step, 6)
         return min(max(on_grid, self.finest), self.coarsest)
+
+    def split(self, setting: float) -> tuple[float, float]:
+        """The step at or above a setting, and how far the setting lies towards the next finer one, in [0, 1)."""
+        coarser = math.ceil(round(setting / self.step, 6)) * self.step
+        return coarser, round((coarser - setting) / self.step, 6)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,16 +101,39 @@ def _next_setting(trials: Sequence[Trial], max_bytes: int, knob: Knob, *, is_las
     below = min((t for t in trials if t.size <= max_bytes), key=lambda t: t.setting, default=None)
     if below is None:
         return _beyond(trials, max_bytes, knob, limit=knob.coarsest, jump=is_last)
-    if max(t.size for t in trials if t.size <= max_bytes) >= _ENOUGH * max_bytes:
+    best = max((t for t in trials if t.size <= max_bytes), key=lambda t: t.size)
+    if best.size >= _ENOUGH * max_bytes:
         return None
+    near = _NEAR if len(trials) < _LATE else _REACHED
+    finely = _finely(trials, best, max_bytes, knob) if knob.fine and best.size >= near * max_bytes else None
+    if finely is not None:
+        return finely
     finer = (t for t in trials if t.size > max_bytes and t.setting < below.setting)
     above = max(finer, key=lambda t: t.setting, default=None)
     if above is None:
         return _beyond(trials, max_bytes, knob, limit=knob.finest, jump=False)
     if below.setting - above.setting < 1.5 * knob.step:
-        return _beside(trials, above, below, knob)
+        finely = _finely(trials, best, max_bytes, knob) if knob.fine else None
+        return _beside(trials, above, below, knob) if finely is None else finely
     wanted = _between(above, below, max_bytes, creeps=_same_side(trials, max_bytes))
     return knob.nearest(min(max(wanted, above.setting + knob.step), below.setting - knob.step))
+
+
+def _finely(trials: Sequence[Trial], best: Trial, max_bytes: int, knob: Knob) -> float | None:
+    """Where to turn the second knob, within the step of the best stream so far; None where nothing of it is left."""
+    coarse = knob.split(best.setting)[0]
+    here = [t for t in trials if coarse - knob.step < t.setting <= coarse]
+    below = min((t for t in here if t.size <= max_bytes), key=lambda t: t.setting)
+    over = max(
+        (t for t in here if t.size > max_bytes and t.setting < below.setting), key=lambda t: t.setting, default=None
+    )
+    if over is None:
+        wanted = below.setting - knob.fine_octave * math.log2(_AIM * max_bytes / max(below.size, 1))
+    else:
+        wanted = _between(over, below, max_bytes, creeps=_same_side(here, max_bytes))
+    steps = round((below.setting - (coarse - knob.step if over is None else over.setting)) / knob.fine)
+    down = min(max(round((below.setting - wanted) / knob.fine), 1), steps - 1)
+    return round(below.setting - down * knob.fine, 6) if steps > 1 else None
 
 
 def _beside(trials: Sequence[Trial], above: Trial, below: Trial, knob: Knob) -> float | None:

@@ -102,8 +102,8 @@ class LatentCodecSpec(CodecSpec):
 GENERATIVE_CODECS = (LatentCodecSpec,)
 
 
-class VideoCodecSpec(CodecSpec):
-    """H.264 (libx264), H.265 (libx265) or AV1 (SVT-AV1) through PyAV, raw elementary stream."""
+class VideoSpec(CodecSpec):
+    """What H.264, H.265 and AV1 share."""
 
     kind: Literal["h264", "h265", "av1"]
     preset: str = Field("medium", description="ultrafast ... placebo; AV1 also takes SVT-AV1's numbers 0 ... 13")
@@ -127,7 +127,21 @@ class VideoCodecSpec(CodecSpec):
         return VideoCodec(standard=self.kind, **self.model_dump(exclude={"kind"}))
 
 
-CODECS = (VideoCodecSpec, *LEARNED_CODECS, DeltaSigmaSpec, *GENERATIVE_CODECS)
+class VideoCodecSpec(VideoSpec):
+    """H.264 (libx264) or H.265 (libx265) through PyAV, raw elementary stream."""
+
+    kind: Literal["h264", "h265"]
+
+
+class Av1Spec(VideoSpec):
+    """AV1 (SVT-AV1) through PyAV, raw elementary stream."""
+
+    revision: ClassVar[int] = 2
+
+    kind: Literal["av1"]
+
+
+CODECS = (VideoCodecSpec, Av1Spec, *LEARNED_CODECS, DeltaSigmaSpec, *GENERATIVE_CODECS)
 
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from semlink.codecs.packetization import framed_size
 from semlink.codecs.video.h26x import VideoCodec
 from semlink.errors import Infeasible, ScenarioError, SourceError
 from semlink.payload import FrameShape
+from semlink.sensing.sources.synthetic.scenes import SceneSource
 
 STANDARDS = ("h264", "h265", "av1")
 DATA = Path(os.environ.get("SEMLINK_DATA", Path(__file__).parents[3] / "shared" / "data"))
@@ -259,3 +260,16 @@ def test_h264_ladder_as_measured_elsewhere(clip_name, crf, uses, expected_db):
     packets = codec.encode_at(clip, crf)
     assert psnr_db(clip, codec.decode(packets, shape_of(clip))) == pytest.approx(expected_db, abs=0.15)
     assert uses - 520 * 8 * 0.376 < framed_size(packets) * 8 * 0.376 < uses
+
+
+@pytest.mark.parametrize("rate_control", ["crf", "qp"])
+def test_av1_spends_its_budget_within_three_percent(rate_control):
+    """QP alone leaves up to 18 % of these: its steps are an eighth of the bytes."""
+    clips = SceneSource(clips=2, frames=16, size=(128, 128))
+    codec = VideoCodec("av1", rate_control=rate_control)
+    spent = []
+    for number in range(2):
+        clip = clips.clip(number)
+        for max_bytes in (2000, 5000, 19660):
+            spent.append(framed_size(codec.encode(clip, max_bytes=max_bytes)) / max_bytes)
+    assert min(spent) >= 0.97 and max(spent) <= 1, spent

@@ -84,6 +84,23 @@ def test_search_on_a_straight_line(size_at_0, octave, max_bytes, start):
     assert len(tried) == len(set(tried)) <= 8
 
 
+TWO_KNOBS = Knob(finest=0, coarsest=70, step=0.25, octave=14, fine=0.25 / 32, fine_octave=0.8)
+
+
+@given(st.floats(2e4, 2e5), st.integers(2000, 10**4), st.floats(0.25, 2.25), st.floats(0.25, 0.5), st.floats(20, 60))
+def test_a_second_knob_fills_what_jumps_of_the_first_leave(size_at_0, max_bytes, stair, reach, start):
+    """Sizes that fall in stairs of up to 11 %, and a knob that reaches over them: met within 3 % in eight encodes."""
+
+    def encode(setting):
+        coarser, towards = TWO_KNOBS.split(setting)
+        return int(size_at_0 * 2 ** (-math.floor(coarser / stair) * stair / 14 + towards * reach))
+
+    if encode(70) > max_bytes:
+        return
+    found = best_under(encode, int, max_bytes, knob=TWO_KNOBS, start=start, name="toy")
+    assert 0.97 * max_bytes <= found.size <= max_bytes
+
+
 def test_search_finds_a_finer_setting_behind_a_jump():
     """Sizes are not monotone: 20.0 takes more than the budget, 19.95 fits it well."""
     sizes = {20.05: 800, 20.0: 1010, 19.95: 995}

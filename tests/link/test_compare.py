@@ -173,6 +173,26 @@ def test_own_rates_meet_the_reference_at_their_own_cost(tmp_path):
         assert point.reference_cost == point.cost
 
 
+def test_what_is_left_of_a_budget_is_no_loss(tmp_path):
+    """On one law, a scheme that spends 82 % of its budget is as good as one that spends 99 %, at the same cost.
+
+    At the least budget the reference's curve does not reach so low: there its lead of 3 log2(99 / 82) dB stays.
+    """
+    make(tmp_path, [Law("reference", noise_db=0), Law("thrifty", share=0.82, noise_db=0)])
+    first, *others = compare(read_run(tmp_path), "reference").points
+    assert [p.gap.mean for p in others] == pytest.approx([0] * 3, abs=1e-6)
+    assert [p.cost for p in others] == pytest.approx([0.82 * b for b in BUDGETS[1:]])
+    assert all(p.note == "at equal cost: spends 83 % of what the reference does" for p in others)
+    assert first.gap.mean == pytest.approx(3 * math.log2(0.82 / 0.99)) and first.note.startswith("not at equal cost")
+
+
+@pytest.mark.parametrize("share", [0.97, 1.0])
+def test_schemes_that_fill_their_budgets_meet_at_the_budget(share, tmp_path):
+    make(tmp_path, [Law("reference", noise_db=0), Law("other", share=share, noise_db=0)])
+    points = compare(read_run(tmp_path), "reference").points
+    assert [(p.gap.mean, p.note) for p in points] == [(pytest.approx(3 * math.log2(share / 0.99)), "")] * len(BUDGETS)
+
+
 def test_clips_beyond_the_reference_are_left_out_and_counted(tmp_path):
     make(tmp_path, [replace(REF, noise_db=0.0), Law("own", noise_db=0.0, own_rates=(0.01,))])
     record = next(p for p in (tmp_path / "points").iterdir() if '"own"' in p.read_text())

@@ -34,7 +34,12 @@ MAX_FRAMES = 256  # a packet's time is one byte
 _WHOLE_CLIP = 1000  # frames between key frames where one group of pictures is wanted
 _PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"]
 _SVT_PRESETS = dict(zip(_PRESETS, (12, 11, 10, 9, 8, 6, 5, 4, 3, 1), strict=True))
-_SVT_FINER = (0, 1, 2, 4)  # luminance biases that lie between two quarter steps of CRF
+_SVT_KNOBS = {
+    "crf": Knob(0, 70, 0.25, 14, fine=0.25 / 32, fine_octave=0.8),
+    "qp": Knob(0, 63, 1, 14, fine=1 / 32, fine_octave=3.2),
+}
+_SVT_LAMBDA = 128  # what SVT-AV1 calls 1: the weight of bits against error
+_SVT_KINDS = 7  # of pictures, each with a weight of its own
 _TUNES = {
     "h264": ["film", "animation", "grain", "stillimage", "psnr", "ssim", "fastdecode", "zerolatency"],
     "h265": ["animation", "grain", "psnr", "ssim", "fastdecode", "zerolatency"],
@@ -85,7 +90,7 @@ _LIBRARIES = {
         pix_fmt="yuv420p",
         multiple=8,
         least=64,
-        knobs={"crf": Knob(0, 70, 0.25 / len(_SVT_FINER), 14), "qp": Knob(0, 63, 1, 14)},
+        knobs=_SVT_KNOBS,
     ),
 }
 _TYPICAL = (0.1, 0.68)  # bits a pixel, and where on the knob's range they usually lie
@@ -142,7 +147,7 @@ class VideoCodec(CodecBase):
             SourceError: no clip of 1 to 256 frames.
         """
         return best_under(
-            lambda rate: self.encode_at(clip, rate),
+            lambda rate: self._packets(clip, rate),
             framed_size,
             max_bytes,
             knob=self._knob,
@@ -157,16 +162,21 @@ class VideoCodec(CodecBase):
             ScenarioError: a rate the encoder does not have.
             SourceError: no clip of 1 to 256 frames.
         """
-        _check_clip(clip)
-        knob, library = self._knob, _LIBRARIES[self.standard]
+        knob = self._knob
         if not knob.finest <= rate <= knob.coarsest or (self.rate_control == "qp" and rate != int(rate)):
             kind = "whole numbers" if self.rate_control == "qp" else "numbers"
             raise ScenarioError(
                 f"rates: got {self.rate_control} {rate:g} for {self.standard}; "
                 f"allowed: {kind} from {knob.finest:g} to {knob.coarsest:g}"
             )
+        return self._packets(clip, rate)
+
+    def _packets(self, clip: np.ndarray, rate: float) -> tuple[Packet, ...]:
+        """The packets at any setting of the knob, those between two whole QP included."""
+        _check_clip(clip)
+        library = _LIBRARIES[self.standard]
         luma = padded(to_luma8(clip), multiple=library.multiple, least=library.least)
-        options = _OPTIONS[self.standard](self, f"{rate:g}", luma.shape[2])
+        options = _OPTIONS[self.standard](self, f"{rate:.9g}", luma.shape[2])
         units = coded_units(luma, library.encoder, pix_fmt=library.pix_fmt, fps=self.fps, options=options)
         return packets_of(units, self.standard, repeat_headers=self.repeat_headers)
 
@@ -220,7 +230,7 @@ def _svt_options(codec: VideoCodec, rate: str, width: int) -> dict[str, str]:
     """Options of SVT-AV1."""
     params = _joined(
         "lp=1",
-        _svt_crf(float(rate)) if codec.rate_control == "crf" else f"rc=0:aq-mode=0:qp={rate}",
+        _svt_quality(codec.rate_control, float(rate)),
         "keyint=-1" if codec.gop is None else f"keyint={codec.gop}",
         "pred-struct=1" if codec.bframes == 0 else None,
         f"tune={_TUNES['av1'].index(codec.tune)}" if codec.tune else None,
@@ -229,14 +239,15 @@ def _svt_options(codec: VideoCodec, rate: str, width: int) -> dict[str, str]:
     return {"preset": str(_SVT_PRESETS.get(codec.preset, codec.preset)), "svtav1-params": params}
 
 
-def _svt_crf(crf: float) -> str:
-    """SVT-AV1's quarter steps of CRF; what lies between is spent on finer coding of dark parts.
+def _svt_quality(control: RateControl, rate: float) -> str:
+    """SVT-AV1's steps of CRF (quarters) or QP; between two of them bits weigh less than at the coarser, down to half.
 
-    A quarter step is up to a tenth of a short clip's bytes, too coarse to fill a budget.
+    A step is up to a fifth of a short clip's bytes, too coarse to fill a budget.
     """
-    coarser = min(math.ceil(round(crf * 4, 6)) / 4, 70)
-    finer = _SVT_FINER[int((coarser - crf) * 4 * len(_SVT_FINER) + 0.5) % len(_SVT_FINER)]
-    return f"crf={coarser:g}" + (f":luminance-qp-bias={finer}" if finer else "")
+    coarser, towards = _SVT_KNOBS[control].split(rate)
+    weight = round(_SVT_LAMBDA * 2**-towards)
+    weights = f"lambda-scale-factors=[{','.join([str(weight)] * _SVT_KINDS)}]" if towards else None
+    return _joined("rc=0:aq-mode=0" if control == "qp" else None, f"{control}={coarser:g}", weights)
 
 
 _OPTIONS = {"h264": _x264_options, "h265": _x265_options, "av1": _svt_options}

@@ -31,6 +31,8 @@ __all__ = ["Comparison", "CurveGap", "PointGap", "compare"]
 MOTIONS = ("slow", "medium", "fast")
 LEAST_CLIPS = 3
 """That tell how far an average over curves moves with clips."""
+EQUAL_SPENDING = 0.03
+"""Difference in what is spent of one budget up to which two schemes are compared as they stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +230,7 @@ def _mean_point(point: PointScores, names: Sequence[str], sign: int) -> tuple[fl
 
 
 def _point_gap(row: Row, theirs: Sequence[Row], scores: Mapping[tuple, PointScores], cost: str) -> PointGap:
-    """At the same budget where both have one, else at equal cost on the reference's curve."""
+    """At the same budget where both have one and spend the same of it, else at equal cost on the reference's curve."""
     own = scores.get((row.scheme, *row.point))
     peer = next((r for r in theirs if r.budget is not None and r.budget == row.budget), None)
     spent = value(row, cost)
@@ -240,19 +242,47 @@ def _point_gap(row: Row, theirs: Sequence[Row], scores: Mapping[tuple, PointScor
         if record is None:
             return PointGap(row, spent, value(peer, cost), None, {}, f"reference: {peer.note or 'no record'}")
         names = [n for n in names if n in record.clips]
+        other = value(peer, cost)
+        unequal = _unequal(spent, other)
+        if unequal:
+            at_cost = _at_equal_cost(row, own, theirs, scores, names)
+            if at_cost is not None:
+                words = _joined(f"at equal cost: {unequal}", at_cost.note)
+                return replace(at_cost, cost=spent, reference_cost=spent, note=words)
         found = pair(own, record, names)
         groups = {m: pair(own, record, same) for m, same in _by_motion(own, names).items()}
-        return PointGap(
-            row, spent, value(peer, cost), found, _present(groups), found.note if found else "no common trial"
-        )
+        if found is None:
+            return PointGap(row, spent, other, None, {}, "no common trial")
+        short = f"not at equal cost: {unequal}, outside the reference's curve" if unequal else ""
+        return PointGap(row, spent, other, found, _present(groups), _joined(short, found.note))
+    at_cost = _at_equal_cost(row, own, theirs, scores, names)
+    if at_cost is None:
+        return PointGap(row, spent, None, None, {}, "cost outside the reference's curve")
+    return replace(at_cost, cost=spent, reference_cost=spent)
+
+
+def _at_equal_cost(
+    row: Row, own: PointScores, theirs: Sequence[Row], scores: Mapping[tuple, PointScores], names: Sequence[str]
+) -> PointGap | None:
+    """The difference to the reference's curve at each clip's own cost; None where all lie outside it."""
     curve = [s for s in (scores.get((r.scheme, *r.point)) for r in theirs) if s is not None]
     found, used = pair_at_cost(own, curve, names)
     if found is None:
-        return PointGap(row, spent, None, None, {}, "cost outside the reference's curve")
+        return None
     groups = {m: pair_at_cost(own, curve, same)[0] for m, same in _by_motion(own, used).items()}
     outside = "" if len(used) == len(names) else f"{len(names) - len(used)} of {len(names)} clips outside the curve"
-    note = "; ".join(filter(None, (outside, found.note)))
-    return PointGap(row, spent, spent, found, _present(groups), note)
+    return PointGap(row, None, None, found, _present(groups), _joined(outside, found.note))
+
+
+def _joined(*notes: str) -> str:
+    return "; ".join(filter(None, notes))
+
+
+def _unequal(spent: float | None, other: float | None) -> str:
+    """What two schemes spend of one budget where that differs by more than `EQUAL_SPENDING`; else ''."""
+    if not spent or not other or abs(spent - other) <= EQUAL_SPENDING * max(spent, other):
+        return ""
+    return f"spends {100 * spent / other:.0f} % of what the reference does"
 
 
 def _by_motion(point: PointScores, names: Iterable[str]) -> dict[str, list[str]]:

@@ -28,6 +28,8 @@ from semlink.link.sweep.point_key import revisions, specs_of
 from semlink.link.sweep.trials import StopRule
 from semlink.payload import Agreement
 
+SPENT = 0.97
+"""Share of a budget that a scheme should spend; a row that spends less says so."""
 INTERVALS = 2
 """Raised by whoever changes how intervals follow from what is kept of the trials; rows of older ones are renewed."""
 
@@ -90,6 +92,7 @@ def record_of(
         clip_record(name, motion, values, metrics, doubt)
         for name, motion, values in zip(clips.names, clips.motion, by_clip)
     ]
+    costs = _costs(trials, shape.num_pixels, sends=not link.is_sensing)
     row = Row(
         scheme=scheme_name(scenario.schemes[point.scheme]),
         channel="" if point.channel is None else channel_name(scenario.channel[point.channel]),
@@ -100,11 +103,11 @@ def record_of(
         clips=len(clips.names),
         bound=link.is_bound,
         genie=", ".join(genie),
-        note=note,
+        note="; ".join(filter(None, [note, _unspent(point.budget, costs.get("channel_uses_per_pixel"))])),
         measurements_per_pixel=sensed,
         agreement_bytes=None if settled is None else len(settled.data),
         choice_bits=None if settled is None else settled.choice_bits,
-        **_costs(trials, shape.num_pixels, sends=not link.is_sensing),
+        **costs,
         **losses(trials, doubt),
         **({"trials": len(trials), **qualities(trials, metrics, doubt)} if trials else {}),
     )
@@ -122,6 +125,13 @@ def record_of(
         "versions": {"semlink": __version__, "commit": commit()},
         "revisions": revisions(specs_of(scenario, point)),
     }
+
+
+def _unspent(budget: float | None, spent: float | None) -> str:
+    """Said of a point that leaves more of its budget than `SPENT` allows."""
+    if budget is None or spent is None or spent >= SPENT * budget:
+        return ""
+    return f"spends {int(100 * spent / budget)} % of the budget"
 
 
 def _costs(trials: Sequence[Sequence[ClipTrial]], num_pixels: int, *, sends: bool) -> JsonDict:

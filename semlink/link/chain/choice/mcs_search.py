@@ -35,6 +35,8 @@ CHANCE = 40127
 """Root of the chance with which blocks are lost together in the model."""
 CLOSE_DB = 0.1
 """So much better than the choice another coding may be, by two standard errors, when no more draws are taken."""
+MOST_DOUBTS = 4
+"""Times that the receiver's word is corrected."""
 EQUAL_DB = 0.05
 """At a scheme's own rate the most efficient coding so close to the best is taken."""
 REFERENCE_RATE = 0.85
@@ -64,9 +66,11 @@ def best_choice(
         by_rate=uses is None,
     )
     fades = Fades(able[0].uses, _orders(codings.values()))
-    choice = _settled(able, fades, worth, 0.0)
-    if not is_believable(able, choice, fades, evidence):
-        choice = _settled(able, fades, worth, offset_db(able, fades, evidence))
+    choice, shift_db, doubted = _settled(able, fades, worth, 0.0), 0.0, []
+    while len(doubted) < MOST_DOUBTS and not is_believable(able, choice, fades, evidence, shift_db):
+        doubted.append(choice)
+        shift_db = offset_db(able, fades, evidence, chosen=doubted)
+        choice = _settled(able, fades, worth, shift_db)
     return choice.name
 
 

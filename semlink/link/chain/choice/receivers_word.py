@@ -28,30 +28,37 @@ SHIFTS_DB = np.arange(-20.0, 10.25, 0.25)
 FLOOR = 0.01
 
 
-def is_believable(able: Sequence[Contender], choice: Contender, fades: Fades, evidence: Evidence) -> bool:
+def is_believable(
+    able: Sequence[Contender], choice: Contender, fades: Fades, evidence: Evidence, shift_db: float = 0.0
+) -> bool:
     """Whether the choice arrives about as often as it should, and what should fail does.
 
     Args:
         able: all codings, by rising efficiency.
     """
-    if _is_odd(choice, fades, evidence, SENT):
+    if _is_odd(choice, fades, evidence, SENT, shift_db):
         return False
-    above = (c for c in able if c.efficiency > choice.efficiency and arriving_whole(c, fades) <= BOLD)
+    above = (c for c in able if c.efficiency > choice.efficiency and arriving_whole(c, fades, shift_db) <= BOLD)
     bold = next(above, None)
-    return bold is None or not _is_odd(bold, fades, evidence, SENT_BOLDLY)
+    return bold is None or not _is_odd(bold, fades, evidence, SENT_BOLDLY, shift_db)
 
 
-def offset_db(able: Sequence[Contender], fades: Fades, evidence: Evidence) -> float:
-    """By how many dB the symbols are better than the receiver says, as real transmissions have it."""
+def offset_db(able: Sequence[Contender], fades: Fades, evidence: Evidence, *, chosen: Sequence[Contender]) -> float:
+    """By how many dB the symbols are better than the receiver says, as real transmissions have it.
+
+    Codings of all kinds are sent, and those that were `chosen` so far; the middle of what fits best is taken.
+    """
     step = max((len(able) - 1) / max(CODINGS_IN_DOUBT - 1, 1), 1)
     tried = [able[round(n * step)] for n in range(min(CODINGS_IN_DOUBT, len(able)))]
+    tried += chosen
     arrived = [evidence.delivery(c.coding, c.uses, SENT_IN_DOUBT) for c in tried]
 
     def surprise(shift_db: float) -> float:
         told = np.array([arriving_whole(c, fades, shift_db) for c in tried]).clip(FLOOR, 1 - FLOOR)
         return -float(np.array(arrived) @ np.log(told) + (1 - np.array(arrived)) @ np.log(1 - told))
 
-    return float(min(SHIFTS_DB, key=lambda shift_db: (round(surprise(shift_db), 9), abs(shift_db))))
+    found = np.array([surprise(shift_db) for shift_db in SHIFTS_DB])
+    return float(SHIFTS_DB[found <= found.min() + 0.1].mean())
 
 
 def arriving_whole(contender: Contender, fades: Fades, shift_db: float = 0.0) -> float:
@@ -59,7 +66,7 @@ def arriving_whole(contender: Contender, fades: Fades, shift_db: float = 0.0) ->
     return float((1 - contender.losses(fades, shift_db)).prod(axis=1).mean())
 
 
-def _is_odd(contender: Contender, fades: Fades, evidence: Evidence, sent: int) -> bool:
+def _is_odd(contender: Contender, fades: Fades, evidence: Evidence, sent: int, shift_db: float) -> bool:
     arrived = round(evidence.delivery(contender.coding, contender.uses, sent) * sent)
-    share = min(max(arriving_whole(contender, fades), 1e-9), 1 - 1e-9)
+    share = min(max(arriving_whole(contender, fades, shift_db), 1e-9), 1 - 1e-9)
     return min(stats.binom.cdf(arrived, sent, share), stats.binom.sf(arrived - 1, sent, share)) < DOUBT

@@ -66,7 +66,8 @@ def best_choice(
         by_rate=uses is None,
     )
     fades = Fades(able[0].uses, _orders(codings.values()))
-    choice, shift_db, doubted = _settled(able, fades, worth, 0.0), 0.0, []
+    choice, shift_db = _settled(able, fades, worth, 0.0), 0.0
+    doubted: list[Contender] = []
     while len(doubted) < MOST_DOUBTS and not is_believable(able, choice, fades, evidence, shift_db):
         doubted.append(choice)
         shift_db = offset_db(able, fades, evidence, chosen=doubted)

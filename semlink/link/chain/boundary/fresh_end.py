@@ -61,6 +61,16 @@ class FreshEnd:
         """Whether a user's classes are in it."""
         return self.journey is None or bool(self.journey.modules)
 
+    def check(self) -> Journey:
+        """That it can be copied.
+
+        Raises:
+            InterfaceError: it cannot.
+        """
+        if self.journey is None:
+            raise InterfaceError(self.fault)
+        return self.journey
+
     def receive(self, heard: ChannelOutput, length: int, snr_db: float, agreement: bytes) -> Delivered:
         """What is made of the channel's output, of which `length` symbols are data."""
         return self._done("receive", heard, length, snr_db, agreement)
@@ -74,11 +84,10 @@ class FreshEnd:
         return self._done("settle", question, invented, calibration=calibration)
 
     def _done(self, task: str, *given: Any, calibration: LinkCalibration | None = None) -> Any:
-        if self.journey is None:
-            raise InterfaceError(self.fault)
-        if self.journey.leads_abroad:
-            return ask(self.journey, task, given, calibration)
-        return TASKS[task](*pickle.loads(self.journey.data), calibration, *given)
+        journey = self.check()
+        if journey.leads_abroad:
+            return ask(journey, task, given, calibration)
+        return TASKS[task](*pickle.loads(journey.data), calibration, *given)
 
 
 def user_modules(data: bytes) -> list[str]:

@@ -152,6 +152,7 @@ def settled(link: Link, question: Question, calibration: LinkCalibration) -> Set
         raise Infeasible(story.reason)
     if link.is_bound or link.is_sensing:
         return Settled(story.end)
+    link.fresh.check()
     return Settled(story.end, _choice_bits(story, lambda made: link.fresh.settle(question, made, calibration)))
 
 

@@ -139,7 +139,7 @@ def _line_to(journey: Journey) -> _Line:
         if line.journey is not None:
             line.say(("close",))
         line.journey = journey
-        line.say(("open", journey, list(sys.path)))
+        line.say(("open", journey, list(sys.path), os.getcwd()))
         word, value = line.hear()
         if word == "fault":
             raise BoundaryError(f"the receiver cannot be made in a process of its own: {value}")

@@ -107,13 +107,14 @@ def _look_away() -> None:
         os.dup2(nowhere, number)
 
 
-def _in_a_child(post: Post, journey: Journey, path: list[str]) -> None:
+def _in_a_child(post: Post, journey: Journey, path: list[str], folder: str) -> None:
     """Serve one end; where the system cannot fork, in this process."""
     child = os.fork() if sys.platform != "win32" else 0
     if child:
         os.waitpid(child, 0)
         return
     try:
+        os.chdir(folder)
         _serve(post, journey, path)
     except EOFError:
         pass

@@ -56,8 +56,7 @@ class Clips:
             parts = (self.names, self.motion, self.frames, self.digest, self.planes)
             return Clips, (*parts, None, self.calibration)
         shapes = [(f.shape.t, f.shape.h, f.shape.w) for f in self.frames]
-        parts = (self.names, self.motion, self.digest, self.planes, self.calibration)
-        return _clips_in, (self.file, shapes, *parts)
+        return _clips_in, (self.file, shapes, self.names, self.motion, self.digest, self.planes, self.calibration)
 
 
 def _clips_in(

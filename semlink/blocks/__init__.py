@@ -29,6 +29,7 @@ from semlink.blocks.channel import (
     Coherence as Coherence,
     GainLaw as GainLaw,
     LossChain as LossChain,
+    NoiseLaw as NoiseLaw,
 )
 from semlink.blocks.codec import Codec as Codec, CodecBase as CodecBase, PacketStore as PacketStore
 from semlink.blocks.coding import (

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 Coherence = int | Literal["symbol", "block"]
 GainLaw = Literal["constant", "rayleigh"] | tuple[Literal["rician"], float]
+NoiseLaw = Literal["gaussian", "other"] | tuple[Literal["impulsive"], float, float]
 
 
 class Channel(Protocol):
@@ -68,6 +69,9 @@ class ChannelBase(NamedBlock, Channel):
         linewidth: 3 dB linewidth times symbol time where the phase walks; None: it does not.
         mean_loss: share of symbols that are lost; None: not stated.
         interference_var: E|i|^2 of what is added besides noise.
+        noise_law: of the noise, whose mean power is as swept whatever its law: "gaussian"; ("impulsive", share, ratio)
+            for Gaussian noise that is `ratio` times as strong on a `share` of the symbols; "other" for any other.
+        linear: what arrives is the symbols times a gain or through a filter; False for an amplifier that saturates.
         bandwidth_hz: samples a second, where there are echoes; None: any.
         max_delay_s: delay of the last echo in seconds.
         delay_spread_s: root mean square of the delays; None: not stated.
@@ -81,6 +85,8 @@ class ChannelBase(NamedBlock, Channel):
     linewidth: float | None = None
     mean_loss: float | None = None
     interference_var: float = 0.0
+    noise_law: NoiseLaw = "gaussian"
+    linear: bool = True
     bandwidth_hz: float | None = None
     max_delay_s: float = 0.0
     delay_spread_s: float | None = None

@@ -1,25 +1,35 @@
-"""Conformance: chance comes from the seeds, all of it, and each stream is a new one."""
+"""Conformance: chance comes from the seeds, all of it, each stream is a new one, and a longer draw begins alike."""
 
 from __future__ import annotations
 
-import math
-
 import torch
 
-from semlink.phy.conformance.probe import FAINT, SIGMAS, Probe, correlation, world, world_moved, world_state
-from semlink.phy.conformance.verdict import Check, judged
+from semlink.phy.conformance.chance import alike, share_limit
+from semlink.phy.conformance.probe import FAINT, STILL, Probe, world, world_moved, world_state
+from semlink.phy.conformance.verdict import Check
+
+LENGTHS = (1000, 1001, 5000)
+MARGIN = 64  # symbols ahead of the end that an echo of later ones may reach
+DISCRETE = 100  # a gain that takes fewer values may take the same one twice by chance
+Key = tuple[int, int, int]
 
 
 def determinism(probe: Probe) -> Check:
-    """The same seeds give the same numbers, whatever was asked in between."""
+    """The same seeds give the same numbers, whatever was asked in between, and in a channel that is new."""
+    expected = "the same seeds, the same numbers"
     iq, seeds = probe.qpsk(2, 400), probe.seeds(clips=2)
     first = probe.hear(iq, probe.snr_db[0], seeds).iq.detach()
     probe.hear(iq, probe.snr_db[-1], probe.seeds(clips=2, trial=5))
+    probe.hear(probe.qpsk(3, 70), probe.snr_db[0], probe.seeds(first=90, clips=3))
     again = probe.hear(iq, probe.snr_db[0], seeds).iq.detach()
-    gap = float((first - again).abs().max())
-    good = torch.equal(first, again)
-    measured = "the same numbers again" if good else f"differs by {gap:.2g} on the second call"
-    return judged("determinism", good, measured, "the same seeds, the same numbers")
+    if not torch.equal(first, again):
+        gap = float((first - again).abs().max())
+        return Check("determinism", "fail", f"differs by {gap:.2g} on the second call", expected)
+    fresh = probe.untouched(iq, probe.snr_db[0], seeds)
+    if fresh is not None and not torch.equal(first, fresh):
+        gap = float((first - fresh).abs().max())
+        return Check("determinism", "fail", f"differs by {gap:.2g} from a channel that heard nothing before", expected)
+    return Check("determinism", "pass", "the same numbers again", expected)
 
 
 def hidden_seed(probe: Probe) -> Check:
@@ -47,42 +57,21 @@ def hidden_seed(probe: Probe) -> Check:
 
 def clips_independent(probe: Probe) -> Check:
     """No two clips of a batch share noise or fading."""
-    limit = SIGMAS / math.sqrt(probe.symbols)
-    expected = f"correlation below {limit:.3f}"
-    noise = probe.first_noise.to(torch.complex128)
-    norm = noise.norm(dim=1, keepdim=True)
-    if float(norm.min()) > 0:
-        gram = ((noise / norm) @ (noise / norm).mH).abs().fill_diagonal_(0)
-        if float(gram.max()) > limit:
-            return Check("clips independent", "fail", f"noise shared across the batch: {gram.max():.3f}", expected)
-    if probe.gains is not None and probe.fades:
-        gain = probe.gains.to(torch.complex128)
-        repeats = (gain[1:] - gain[:1]).abs().amax(1) < 1e-6
-        if bool(repeats.any()):
-            return Check("clips independent", "fail", f"fading shared by {int(repeats.sum()) + 1} clips", expected)
-    return Check("clips independent", "pass", "no noise or fading shared", expected)
+    return _unrelated(probe, "clips independent", same_batch=True)
 
 
 def streams_independent(probe: Probe) -> Check:
-    """Another trial, root seed or clip number brings other noise."""
-    limit = SIGMAS / math.sqrt(probe.x.numel())
-    expected = f"correlation below {limit:.4f}"
+    """Another trial, root seed or clip number brings other noise and other fading."""
+    name = "streams independent"
+    short = _unrelated(probe, name, same_batch=False)
     base = probe.first_noise
-    if float(base.abs().square().mean()) < FAINT:
-        return Check("streams independent", "skip", "no noise")
-    changes = {"trial": {"trial": 1}, "root seed": {"root": 1}, "clip": {"first": 500}}
-    worst = 0.0
-    for number, (what, change) in enumerate(changes.items()):
-        seeds = probe.seeds(**change)
-        value = correlation(base, probe.noise(probe.snr_db[0], seeds, state=10 + number))
-        if value > limit:
-            return Check("streams independent", "fail", f"noise of another {what} correlates by {value:.3f}", expected)
-        worst = max(worst, value)
-        if probe.gains is not None and probe.fades:
-            heard = probe.hear(probe.x, probe.quiet_db, seeds, state=10 + number).iq.detach()
-            if torch.equal(heard, probe.quiet.iq):
-                return Check("streams independent", "fail", f"the same fading for another {what}", expected)
-    return Check("streams independent", "pass", f"correlation {worst:.4f} at most", expected)
+    if short.verdict == "fail" or float(base.abs().double().square().mean()) < FAINT:
+        return short
+    for number, (what, change) in enumerate({"trial": {"trial": 1}, "root seed": {"root": 1}}.items()):
+        noise = probe.noise(probe.snr_db[0], probe.seeds(**change), state=10 + number)
+        if alike(base, noise) > share_limit(2):
+            return Check(name, "fail", f"noise of another {what} resembles the first", "unrelated noise")
+    return short
 
 
 def batch_of_one(probe: Probe) -> Check:
@@ -99,4 +88,55 @@ def batch_of_one(probe: Probe) -> Check:
     return Check("batch of one", "pass", "three clips alone and together agree", "no difference")
 
 
-CHECKS = (determinism, hidden_seed, clips_independent, streams_independent, batch_of_one)
+def prefix(probe: Probe) -> Check:
+    """A longer transmission begins like a shorter one."""
+    expected = "a longer transmission begins like a shorter one"
+    if not probe.repeatable:
+        return Check("prefix", "skip", "not repeatable, see hidden seed", expected)
+    iq, seeds = probe.qpsk(2, max(LENGTHS), 4), probe.seeds(clips=2)
+    kept = LENGTHS[0] - MARGIN
+    for asked in (probe.snr_db[0], probe.quiet_db):
+        first, *longer = (probe.hear(iq[:, :length], asked, seeds).iq.detach() for length in LENGTHS)
+        for length, heard in zip(LENGTHS[1:], longer):
+            gap = (heard[:, :kept] - first[:, :kept]).abs()
+            if float(gap.max()) > 2e-4:
+                at = int((gap.amax(0) > 2e-4).nonzero()[0])
+                what = "noise" if asked == probe.snr_db[0] else "gain"
+                measured = f"{what} on symbol {at} differs between {LENGTHS[0]} and {length} symbols"
+                return Check("prefix", "fail", measured, expected)
+    return Check("prefix", "pass", f"{', '.join(map(str, LENGTHS))} symbols begin alike", expected)
+
+
+def _unrelated(probe: Probe, name: str, *, same_batch: bool) -> Check:
+    """Noise and fading of every pair of streams that differ in the clip alone, or in more."""
+    grid, expected = probe.grid, "unrelated noise, other fading"
+    keys = grid.keys
+    pairs = [(a, b) for b in range(len(keys)) for a in range(b) if (keys[a][::2] == keys[b][::2]) == same_batch]
+    limit = share_limit(len(pairs) * 2 * grid.noise.shape[1])
+    loud = float(grid.noise.abs().double().square().mean()) > FAINT
+    continuous = probe.moves and _values(probe) > DISCRETE
+    for a, b in pairs:
+        if loud and float(grid.likeness[a, b]) > limit:
+            what = "noise shared across the batch" if same_batch else "the same noise again"
+            return Check(name, "fail", f"{what}: {_told(keys[a])} and {_told(keys[b])}", expected)
+        if continuous and torch.allclose(grid.signal[a], grid.signal[b], atol=1e-5) and bool(grid.signal[a].any()):
+            what = "fading shared" if same_batch else "the same fading again"
+            return Check(name, "fail", f"{what}: {_told(keys[a])} and {_told(keys[b])}", expected)
+    if not loud and not continuous:
+        return Check(name, "skip", "no noise")
+    return Check(name, "pass", f"{len(pairs)} pairs of streams", expected)
+
+
+def _values(probe: Probe) -> int:
+    """How many gains the channel is seen to have."""
+    seen = probe.kept_gains if probe.gains is None else torch.cat([probe.kept_gains, probe.gains[0]])
+    return len(torch.unique(torch.view_as_real(seen / STILL).round(), dim=0))
+
+
+def _told(key: Key) -> str:
+    root, clip, trial = key
+    return f"clip {clip} in trial {trial} of root seed {root}"
+
+
+EXACT = (determinism, hidden_seed, batch_of_one, prefix)
+BY_CHANCE = (clips_independent, streams_independent)

@@ -21,11 +21,15 @@ import torch
 
 from semlink.blocks import ChannelBase
 from semlink.payload import ChannelOutput
+from semlink.phy.conformance.chance import most_alike
+from semlink.phy.conformance.draws import Draws
 from semlink.seeds import Seeds
 
 QUIET_DB = (120.0, 80.0, 60.0)
 FAINT = 1e-7  # power below which there is nothing
-SIGMAS = 5.0
+STILL = 1e-3  # relative change of a gain that stands still, in float32
+GRID_CLIPS, GRID_TRIALS, GRID_SYMBOLS = (0, 1, 2, 500), (0, 1, 2, 7), 512
+LATE = 512  # where the symbol stands whose echoes are looked for
 
 
 @contextmanager
@@ -67,6 +71,20 @@ def correlation(a: torch.Tensor, b: torch.Tensor) -> float:
 
 
 @dataclass(frozen=True)
+class Grid:
+    """Transmissions of many streams: (root seed, clip, trial) of each, its noise and signal (stream, n)."""
+
+    keys: tuple[tuple[int, int, int], ...]
+    noise: torch.Tensor
+    signal: torch.Tensor
+
+    @cached_property
+    def likeness(self) -> torch.Tensor:
+        """The largest of `correlation_at_lags` for every pair of streams."""
+        return torch.stack([most_alike(self.noise, row) for row in self.noise])
+
+
+@dataclass(frozen=True)
 class Probe:
     """A channel under examination; what several checks need is measured once."""
 
@@ -76,6 +94,8 @@ class Probe:
     clips: int
     symbols: int
     draws: int
+    quick: bool = False
+    pristine: ChannelBase | None = None
 
     def seeds(self, *, trial: int = 0, root: int = 0, first: int = 0, clips: int | None = None) -> Seeds:
         """Streams of `clips` clips from number `first` on."""
@@ -96,6 +116,16 @@ class Probe:
         """Random symbols of power exactly 1."""
         signs = np.random.default_rng([self.seed, seed]).integers(0, 2, (clips, symbols, 2)) * 2.0 - 1
         return torch.view_as_complex(torch.from_numpy(signs.astype(np.float32))) * 0.5**0.5
+
+    def gaussian(self, clips: int, symbols: int, seed: int = 0) -> torch.Tensor:
+        """Random symbols of every size, of mean power 1."""
+        parts = np.random.default_rng([self.seed, seed, 7]).standard_normal((clips, symbols, 2), dtype=np.float32)
+        return torch.view_as_complex(torch.from_numpy(parts)) * 0.5**0.5
+
+    def arrived(self, iq: torch.Tensor, seeds: Seeds, *, state: int = 0) -> torch.Tensor:
+        """What becomes of the symbols alone, without noise and interference."""
+        own = self.hear(torch.zeros_like(iq), self.quiet_db, seeds, state=state).iq if self.interferes else 0
+        return (self.hear(iq, self.quiet_db, seeds, state=state).iq - own).detach()
 
     @cached_property
     def x(self) -> torch.Tensor:
@@ -129,15 +159,52 @@ class Probe:
         """What is left of the long probe without noise and interference."""
         return self.quiet.iq.detach() - self.own
 
+    @property
+    def faint(self) -> float:
+        """A gain of at most this size is none."""
+        return max(10 * 10 ** (-self.quiet_db / 20), 1e-5)
+
+    @cached_property
+    def silent(self) -> torch.Tensor:
+        """Symbols of the long probe at which nothing is heard, not even noise."""
+        return (self.quiet.iq == 0) & (self.loud(self.snr_db[0]).iq == 0)
+
     @cached_property
     def lost(self) -> torch.Tensor:
-        """Symbols that did not arrive: those named as erased, and exact silence."""
-        silent = (self.quiet.iq == 0) & (self.loud(self.snr_db[0]).iq == 0)
-        return silent if self.quiet.erased is None else silent | self.quiet.erased
+        """Symbols that did not arrive: those named as erased, exact silence, and those of gain 0."""
+        lost = self.silent if self.quiet.erased is None else self.silent | self.quiet.erased
+        return lost if self.gains is None else lost | (self.gains.abs() <= self.faint)
 
     def loud(self, snr_db: float) -> ChannelOutput:
         """The long probe at `snr_db`."""
         return self.hear(self.x, snr_db, self.seeds())
+
+    def loud_for(self, iq: torch.Tensor) -> torch.Tensor:
+        """What becomes of `iq` at the first SNR, noise included."""
+        return self.hear(iq, self.snr_db[0], self.seeds()).iq.detach()
+
+    def untouched(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> torch.Tensor | None:
+        """The answer of a copy of the channel that was made before anything was sent; None where there is none."""
+        if self.pristine is None:
+            return None
+        with world(0):
+            heard = self.pristine(iq.clone(), snr_db, seeds)
+        return (heard if isinstance(heard, torch.Tensor) else heard.iq).detach()
+
+    @cached_property
+    def grid(self) -> Grid:
+        """Short transmissions of two root seeds, some clips and trials."""
+        keys, noises, signals = [], [], []
+        iq = self.qpsk(1, GRID_SYMBOLS, 9).expand(len(GRID_CLIPS), -1)
+        for root in (self.seed, self.seed + 1):
+            for trial in GRID_TRIALS:
+                seeds = Seeds(root, GRID_CLIPS, trial)
+                state = 20 + 10 * trial + root - self.seed
+                quiet = self.hear(iq, self.quiet_db, seeds, state=state).iq.detach()
+                noises.append(self.hear(iq, self.snr_db[0], seeds, state=state).iq.detach() - quiet)
+                signals.append(quiet)
+                keys += [(root, clip, trial) for clip in GRID_CLIPS]
+        return Grid(tuple(keys), torch.cat(noises), torch.cat(signals))
 
     def noise(self, snr_db: float, seeds: Seeds | None = None, *, scale: float = 1.0, state: int = 0) -> torch.Tensor:
         """The noise on the long probe (clip, symbol), for streams `seeds`."""
@@ -166,16 +233,30 @@ class Probe:
         again = self.hear(self.x, self.quiet_db, self.seeds()).iq
         return bool(torch.equal(again, self.quiet.iq))
 
+    @property
+    def told_delay(self) -> float:
+        """Delay of the last echo in symbols, as the channel says."""
+        return self.channel.max_delay_s * (self.channel.bandwidth_hz or 0.0)
+
+    @cached_property
+    def response(self) -> torch.Tensor:
+        """What one symbol in the midst of others becomes, by lag: complex128 (8 clips, lag), lag 0 at `LATE`."""
+        room = 4 * LATE
+        while room < LATE + 4 * self.told_delay:
+            room *= 2
+        base = self.qpsk(8, room, 1)
+        changed = base.clone()
+        changed[:, LATE] *= -1
+        seeds = self.seeds(clips=8)
+        moved = self.hear(base, self.quiet_db, seeds).iq - self.hear(changed, self.quiet_db, seeds).iq
+        return moved.detach().to(torch.complex128) / (2 * base[:, LATE, None])
+
     @cached_property
     def has_echoes(self) -> bool:
         """One symbol is heard at the time of others."""
-        base, changed = self.x[:1, :256].clone(), self.x[:1, :256].clone()
-        changed[:, 128] *= -1
-        seeds = self.seeds(clips=1)
-        differ = self.hear(base, self.quiet_db, seeds).iq - self.hear(changed, self.quiet_db, seeds).iq
-        differ = differ.detach().abs()
-        differ[:, 128] = 0
-        return bool((differ > 1e-3).any())
+        elsewhere = self.response.abs().clone()
+        elsewhere[:, LATE] = 0
+        return bool((elsewhere > 5e-4).any())
 
     @cached_property
     def gains(self) -> torch.Tensor | None:
@@ -183,20 +264,21 @@ class Probe:
         return None if self.has_echoes else self.signal / self.x
 
     @cached_property
-    def drawn_gains(self) -> torch.Tensor:
-        """One gain each of `draws` short transmissions, complex128; of a carrier where there are echoes."""
-        length, at = (256, 128) if self.has_echoes else (8, 7)  # echoes need room on both sides
-        ones = torch.ones(1, length, dtype=torch.complex64)
-        silence, interferes, quiet_db = torch.zeros_like(ones), self.interferes, self.quiet_db
-        gains = []
-        with world(0):
-            for number in range(self.draws // 2 if self.has_echoes else self.draws):
-                seeds = self.seeds(first=1000 + number, clips=1)
-                gain = complex(self.hear_as_is(ones, quiet_db, seeds).iq[0, at].detach())
-                if interferes:
-                    gain -= complex(self.hear_as_is(silence, quiet_db, seeds).iq[0, at].detach())
-                gains.append(gain)
-        return torch.tensor(gains, dtype=torch.complex128)
+    def draws_made(self) -> Draws:
+        """Many short transmissions."""
+        return Draws(self)
+
+    @cached_property
+    def kept_gains(self) -> torch.Tensor:
+        """One gain of each short transmission that arrived, of a carrier where there are echoes: complex128."""
+        gains = self.draws_made.upto(self.draws).gain[:, -1]
+        return gains[gains.abs() > self.faint]
+
+    @cached_property
+    def few_gains(self) -> torch.Tensor:
+        """The same of a few transmissions, enough to see whether it varies."""
+        gains = self.draws_made.upto(min(self.draws, 512)).gain[:, -1]
+        return gains[gains.abs() > self.faint]
 
     @cached_property
     def interferes(self) -> bool:
@@ -206,6 +288,16 @@ class Probe:
     @cached_property
     def fades(self) -> bool:
         """|h| is not always the same, losses aside."""
-        size = self.drawn_gains.abs()
-        size = size[size > 1e-6]
-        return len(size) > 1 and float(size.std() / size.mean()) > 1e-3
+        return _varies(self.few_gains) or (self.gains is not None and _varies(self.gains[~self.lost]))
+
+    @cached_property
+    def moves(self) -> bool:
+        """The gain changes within a transmission, or from one to the next, be it in phase alone."""
+        seen = [self.few_gains] if self.gains is None else [self.few_gains, self.gains[~self.lost]]
+        every = torch.cat([gains.flatten().to(torch.complex128) for gains in seen])
+        return len(every) > 0 and float((every - every[0]).abs().max()) > STILL * float(every.abs().max())
+
+
+def _varies(gains: torch.Tensor) -> bool:
+    size = gains.abs().double()
+    return size.numel() > 1 and float(size.std() / size.mean()) > STILL

@@ -1,4 +1,4 @@
-"""Every block of a scenario built once, so that what is wrong is said before any work is done."""
+"""Every block of a scenario built once, so that what is wrong or doubtful is said before any work is done."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TypeVar
 from semlink.errors import ScenarioError, SemlinkError
 from semlink.link.sweep.grid import GridPoint
 from semlink.link.sweep.point_runner import PointRunner
+from semlink.phy.conformance.examine import check
+from semlink.phy.specs.pilot_choice import fades
 
 T = TypeVar("T")
 
@@ -31,6 +33,30 @@ def check_blocks(
     for point in points:
         with error_context("schemes", point.scheme):
             runner.link(point).transmitter.check(runner.clips.frames[0].shape, point.rate)
+
+
+def channel_warnings(runner: PointRunner) -> tuple[str, ...]:
+    """What is doubtful about the channels of a scenario, a line each; the run goes on.
+
+    A user's channel is examined by the quick part of `semlink check-channel`, within a second.
+    """
+    lines = []
+    for number, spec in enumerate(runner.scenario.channel):
+        channel, waveform = runner.channel(number), runner.waveform(number)
+        if not waveform.has_pilots and (spec.default_waveform() is not None or fades(channel, spec.is_foreign)):
+            lines.append(
+                f"channel {spec.kind}: its gain fades or turns, and a waveform without pilots cannot follow it; "
+                "leave waveform out, or use single-carrier or ofdm"
+            )
+        if spec.is_foreign:
+            report = check(channel, quick=True)
+            again = f"see semlink check-channel {spec.kind}"
+            lines += [
+                f"channel {spec.kind}: fails the check {one.name!r}: {one.measured}; {again}"
+                for one in report.checks
+                if one.verdict == "fail"
+            ]
+    return tuple(lines)
 
 
 def _said(what: str, make: Callable[[], T]) -> T:

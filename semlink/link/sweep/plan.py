@@ -13,7 +13,7 @@ from semlink.link.results.folder import Results
 from semlink.link.results.pictures import Picture, Pictures
 from semlink.link.scenario.loader import Origin
 from semlink.link.scenario.scenario import Scenario
-from semlink.link.sweep.check import check_blocks
+from semlink.link.sweep.check import channel_warnings, check_blocks
 from semlink.link.sweep.clips import Clips, load_clips
 from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_points, point_name
 from semlink.link.sweep.point_key import point_key
@@ -91,6 +91,7 @@ class Plan:
         keys: of all points, in the order of the grid.
         middle: keys of the points that pictures show.
         runner: with the clips, and every block built.
+        warnings: what is doubtful about the channels, a line each.
     """
 
     job: Job
@@ -98,6 +99,7 @@ class Plan:
     middle: tuple[str, ...]
     tasks: tuple[Task, ...]
     runner: PointRunner
+    warnings: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -122,7 +124,8 @@ def plan(job: Job, *, fresh: bool = False, clip_file: Path | None = None) -> Pla
     _renew(job, runner, keys)
     middle = middle_points(points)
     tasks = [_task(job.scenario, point, key, point in middle) for point, key in keys.items()]
-    return Plan(job, tuple(keys.values()), tuple(keys[p] for p in middle), _to_do(job, tasks), runner)
+    to_do, doubts = _to_do(job, tasks), channel_warnings(runner)
+    return Plan(job, tuple(keys.values()), tuple(keys[p] for p in middle), to_do, runner, doubts)
 
 
 def _task(scenario: Scenario, point: GridPoint, key: str, is_shown: bool) -> Task:

@@ -71,8 +71,8 @@ def _clip_facts(clips: Clips) -> list[Json]:
 
 
 def _warnings(made: Plan) -> list[str]:
-    """What a user should know about the clips, and about metrics on frames of their size."""
+    """What a user should know about the clips, about metrics on frames of their size, and about the channels."""
     shape = made.runner.clips.frames[0].shape
     metrics = metrics_named(made.job.scenario.metrics, made.job.folder)
     said = [metric.caution(shape.h, shape.w) for metric in metrics if metric.caution]
-    return [*made.runner.clips.cautions, *filter(None, said)]
+    return [*made.runner.clips.cautions, *filter(None, said), *made.warnings]

@@ -24,6 +24,7 @@ CARRIERS = 16
 BEFORE = 64  # silence ahead of the one symbol
 SLOW_S, PATIENCE_S = 5e-4, 4.0  # a transmission that takes longer is drawn less often, to take so long altogether
 FEWEST = 512
+ALIKE = 1e-4  # what noise leaves of a difference between equal gains
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +63,10 @@ class Draws:
 
     def with_noise(self, num: int) -> Drawn:
         """The first `num` transmissions, heard once more with noise."""
-        self.upto(num)
-        made = self.batches[: max(math.ceil(num / BATCH), 1)]
-        noise = [self._noise(number) for number in range(len(made))]
-        parts = [(batch.gain, batch.power, added) for batch, added in zip(made, noise)]
-        return Drawn(*(torch.cat(column) for column in zip(*parts)))
+        drawn = self.upto(num)
+        count = len(self.batches[: max(math.ceil(num / BATCH), 1)])
+        each = len(drawn.gain) // count
+        return Drawn(drawn.gain, drawn.power, torch.cat([self._noise(number)[:each] for number in range(count)]))
 
     @staticmethod
     def _firsts(made: list[Drawn]) -> torch.Tensor:
@@ -114,4 +114,4 @@ class Draws:
 
 def _is_one(gain: torch.Tensor) -> bool:
     """Whether all transmissions have the same gains."""
-    return float((gain - gain[:1]).abs().max()) < 1e-6
+    return float((gain - gain[:1]).abs().max()) < ALIKE

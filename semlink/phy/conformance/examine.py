@@ -89,7 +89,6 @@ def _examined(probe: Any, until: float, only: Collection[str]) -> Iterator[Check
         motion_checks,
         noise_checks,
         signal_checks,
-        survey_checks,
         told_checks,
     )
 
@@ -97,20 +96,23 @@ def _examined(probe: Any, until: float, only: Collection[str]) -> Iterator[Check
     yield first
     if first.verdict != "pass":
         return
+    unmeasurable = ""
     again = replace(probe, seed=probe.seed + SECOND_DRAW)
     rooms = (interface_checks, noise_checks, gain_checks, signal_checks, chance_checks, told_checks, motion_checks)
-    for room in (*rooms, survey_checks):
+    for room in rooms:
         for one in (*room.EXACT, *room.BY_CHANCE):
             if only and _name(one) not in only:
                 continue
-            if time.process_time() > until:
-                yield Check(_name(one), "skip", "left to the full check")
+            if unmeasurable or time.process_time() > until:
+                yield Check(_name(one), "skip", f"see {unmeasurable}" if unmeasurable else "left to the full check")
                 continue
             found = _guarded(one, probe)
             if found.verdict == "fail" and one in room.BY_CHANCE:
                 second = _guarded(one, again)
                 found = found if second.verdict == "fail" else second
             yield found
+            if found.verdict == "fail" and one in interface_checks.FATAL:
+                unmeasurable = found.name
 
 
 def render(report: Report) -> str:

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from scipy import stats
 
+from semlink.blocks import NoiseLaw
 from semlink.phy.conformance.chance import (
     correlation_at_lags,
     least_chance,
@@ -28,8 +29,9 @@ OTHERS = ({"trial": 1}, {"trial": 40}, {"root": 1}, {"first": 500})
 
 def snr(probe: Probe) -> Check:
     """Noise power is 10^(-snr/10) per complex use of a unit-power signal."""
-    told, worst, heard = [], (0.0, ""), ~probe.silent
-    if int(heard[probe.own_noise].sum()) == 0:
+    told: list[str] = []
+    worst = 0.0, ""
+    if bool(probe.silent[probe.own_noise].all()):
         return Check("snr", "skip", "nothing arrives")
     tolerance_db = 0.0
     for asked in probe.snr_db:
@@ -164,7 +166,7 @@ class StatedLaw:
         return math.sqrt(105 * ((1 - self.share) * self.low**4 + self.share * self.high**4) - self.fourth**2)
 
 
-def stated_law(told: object) -> StatedLaw | None:
+def stated_law(told: NoiseLaw) -> StatedLaw | None:
     """The law that a channel states; None for one that only says that it is another."""
     match told:
         case "gaussian":

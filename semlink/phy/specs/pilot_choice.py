@@ -17,7 +17,7 @@ from semlink.phy.waveforms.pilots import pilot_sequence
 from semlink.phy.waveforms.plain import Plain
 from semlink.seeds import Seeds
 
-__all__ = ["turns_symbols", "waveform_of_user_channel"]
+__all__ = ["fades", "turns_symbols", "waveform_of_user_channel"]
 
 DRAWS, SYMBOLS, SNR_DB = 16, 256, 60.0
 TURNED_RAD = 0.5
@@ -52,3 +52,10 @@ def turns_symbols(channel: ChannelBase) -> bool:
         angle = torch.angle(heard.iq * sent.conj()).abs()
         turned.append(float((angle > TURNED_RAD).double().mean()))
     return sum(turned) / DRAWS > 0.5
+
+
+def fades(channel: ChannelBase, is_foreign: bool) -> bool:
+    """Whether a channel has a gain to take out again: it says so, or a user's channel is seen to turn its symbols."""
+    if channel.law not in (None, "constant") or channel.coherence is not None or channel.doppler is not None:
+        return True
+    return is_foreign and turns_symbols(channel)

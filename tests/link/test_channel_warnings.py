@@ -1,0 +1,65 @@
+"""A run says what is doubtful about its channels, and goes on."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import pytest
+
+import semlink
+from semlink.phy.conformance.examine import check
+
+LOUD = """
+class Loud:
+    def __call__(self, iq, snr_db, seeds):
+        return iq + seeds.complex_normal("noise", iq.shape[1]) * 10 ** (-int(snr_db) / 20) * {scale}
+"""
+
+
+def scenario(channel, **more):
+    return {
+        "name": "doubt",
+        "seed": 1,
+        "source": {"kind": "scenes", "clips": 1, "frames": 4, "size": [32, 32]},
+        "channel": channel,
+        "sweep": {"snr_db": [10], "budget": [0.5]},
+        "schemes": [{"name": "softcast", "kind": "softcast"}],
+        "trials": {"min": 1, "max": 1},
+    } | more
+
+
+def warnings_of(tmp_path, tree):
+    semlink.run(tree, tmp_path / "out")
+    kept = json.loads((tmp_path / "out" / "manifest.json").read_text())["warnings"]
+    return [line for line in kept if line.startswith("channel ")]
+
+
+def test_a_users_channel_that_is_wrong_is_named(tmp_path):
+    (tmp_path / "loud.py").write_text(LOUD.format(scale=1.3))
+    (line,) = warnings_of(tmp_path, scenario({"kind": f"{tmp_path}/loud.py:Loud"}))
+    assert "loud.py:Loud: fails the check 'snr': " in line and "see semlink check-channel" in line
+
+
+@pytest.mark.parametrize("channel", [{"kind": "awgn"}, {"kind": "docs/examples/dropouts.py:Dropouts", "share": 0.05}])
+def test_a_right_channel_is_not_spoken_of(tmp_path, channel):
+    assert warnings_of(tmp_path, scenario(channel)) == []
+
+
+@pytest.mark.parametrize(
+    "channel",
+    [{"kind": "rayleigh"}, {"kind": "phase-noise", "linewidth": 1e-4}, {"kind": "docs/examples/shadowed.py:Shadowed"}],
+)
+def test_plain_on_a_channel_that_fades_is_doubtful(tmp_path, channel):
+    (line,) = warnings_of(tmp_path, scenario(channel, waveform={"kind": "plain"}))
+    assert "a waveform without pilots cannot follow it" in line
+
+
+def test_the_quick_part_takes_under_a_second_of_the_processor():
+    from semlink.phy.channels.fading import Rayleigh
+
+    check(Rayleigh("symbol", 0.01), quick=True)
+    started = time.process_time()
+    report = check(Rayleigh("symbol", 0.01), quick=True)
+    assert time.process_time() - started < 3 * 1.0  # of a machine that others use as well
+    assert {"snr", "white noise", "power out", "phase"} <= {c.name for c in report.checks if c.verdict == "pass"}

@@ -1,0 +1,45 @@
+"""Many broken and many right channels: each fault is named, and no right channel is wronged."""
+
+from __future__ import annotations
+
+import broken_channels
+import pytest
+import right_channels
+
+from semlink.phy.conformance.examine import check, render
+
+SMALL = {"symbols": 4096, "clips": 8, "draws": 1024}
+LONG = ("fading law", "doppler")
+FAULTS = [
+    pytest.param(*case, id=name, marks=pytest.mark.slow if case[1] in LONG else ())
+    for name, case in broken_channels.FAULTS.items()
+]
+
+
+@pytest.mark.parametrize(("channel", "name"), FAULTS)
+def test_a_fault_fails_the_check_of_its_name(channel, name):
+    report = check(channel() if isinstance(channel, type) else channel, only=(name,))
+    assert report.failed == (name,), render(report)
+
+
+def test_every_check_has_a_channel_that_fails_it():
+    import test_conformance
+
+    named = {name for _, name in broken_channels.FAULTS.values()} | {name for _, name, _ in test_conformance.BROKEN}
+    every = {one.name for one in check(right_channels.right_channel(0), quick=True).checks}
+    assert every - named == {"runs", "device"}  # another test has the first; the second takes a GPU
+
+
+@pytest.mark.parametrize("number", range(len(right_channels.KINDS)))
+def test_a_right_channel_passes(number):
+    channel = right_channels.right_channel(number)
+    report = check(channel, seed=1 + number, **SMALL)
+    assert report.passed, f"{channel!r}\n{render(report)}"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("first", range(0, 1000, 50))
+def test_a_thousand_right_channels_pass(first):
+    for number in range(first, first + 50):
+        report = check(right_channels.right_channel(number), seed=1 + number, **SMALL)
+        assert report.passed, f"{number}\n{render(report)}"

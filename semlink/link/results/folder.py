@@ -83,10 +83,6 @@ class Results:
         """The keys of all points here, finished or damaged."""
         return self.points.keys()
 
-    def has(self, key: str) -> bool:
-        """Whether a point is finished and readable."""
-        return self.read(key) is not None
-
     def read(self, key: str) -> JsonDict | None:
         """A finished point, None if it is missing or damaged."""
         return self.points.read(key)

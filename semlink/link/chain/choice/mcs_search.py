@@ -27,7 +27,7 @@ from semlink.phy.coding.block_coding import efficiency
 from semlink.phy.error_curves.fades import Fades
 from semlink.seeds import Seeds
 
-FIRST_DRAWS, MOST_DRAWS = 64, 1024
+FIRST_DRAWS, MOST_DRAWS = 64, 256
 """Draws of the channel: as many as it takes, in doublings."""
 ALIKE = 4
 """Draws without any difference after which the channel is taken to stand still."""

@@ -120,7 +120,7 @@ def test_it_is_good_as_it_stands(place):
             "bad.yaml:4: waveform: Tdl has echoes up to",
         ),
         (", budget: [0.2]", "", "bad.yaml:1: scenario: scheme 'direct' has no rates and sweep.budget is not given"),
-        ("name: bad", "name: [bad", "bad.yaml:2: not valid YAML: expected ',' or ']', but got ':'"),
+        ("name: bad", "name: [bad", "bad.yaml:2: not valid YAML: did not find expected ',' or ']'"),
         ("name: bad", "name: b\0d", "bad.yaml:1: not valid YAML: character '\\x00'"),
         # sources
         ("clip.mkv", "clap.mkv", "bad.yaml:2: clap.mkv: no such file or folder"),

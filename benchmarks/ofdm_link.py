@@ -58,7 +58,7 @@ class Codec:
 
 def ours(codec: Codec, channel: Tdl, csi: str, snr_db: float, seeds: Seeds) -> np.ndarray:
     """Block errors of our link."""
-    waveform = Ofdm(pilot_comb=1, estimator="genie" if csi == "perfect" else csi)
+    waveform = Ofdm(pilot_comb=1, estimator="genie" if csi == "perfect" else csi).designed_for(channel)
     bits, iq = codec.send(seeds)
     air = waveform.modulate(Flow(Symbols(iq)))
     received = part_of(waveform.demodulate(channel(air.payload.iq, snr_db, seeds), snr_db), 0, codec.num_data)

@@ -260,7 +260,7 @@ def test_a_channel_acts_by_its_seeds(block, device, tmp_path):
 @pytest.mark.parametrize("device", DEVICES)
 @pytest.mark.parametrize("block", found("waveform"))
 def test_a_waveform_pays_for_what_it_adds(block, device, tmp_path):
-    waveform = block.build(tmp_path)
+    waveform = block.build(tmp_path).designed_for(Awgn())
     data = symbols(waveform.data_uses(2000), device)
     flow = Flow(Symbols(data.clone())).then(Symbols(data.clone()), Charge("test", "payload", data.shape[1]))
     air = waveform.modulate(flow)

@@ -170,7 +170,9 @@ def test_it_ends_where_the_budget_does(clip):
     assert outcome.ledger.spent_on("retransmission") == outcome.ledger.symbols / 2
 
 
-@pytest.mark.parametrize("waveform", [SingleCarrier(pilot_spacing=50), Ofdm(64), SingleCarrier(doppler=0.001)])
+@pytest.mark.parametrize(
+    "waveform", [SingleCarrier(pilot_spacing=50), Ofdm(64, design_doppler_hz=0.0), SingleCarrier(doppler=0.001)]
+)
 def test_budgets_hold_with_pilots_and_prefixes_in_every_burst(clip, waveform):
     for budget in (2000, 2311):
         outcome = talk(clip, DeafAt((0, 10**6)), Harq(reserve=0.5, transmissions=8), budget, waveform=waveform)

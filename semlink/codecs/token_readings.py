@@ -76,3 +76,13 @@ def unblocks(tokens: torch.Tensor, size: int) -> torch.Tensor:
     b, h, w, n = tokens.shape
     split = tokens.reshape(b, h, w, n // size**2, size, size)
     return split.permute(0, 3, 1, 4, 2, 5).reshape(b, n // size**2, h * size, w * size)
+
+
+def extended(side: int, unit: int, period: int) -> torch.Tensor:
+    """Which row (column) of a frame stands at each row of the frame continued to whole units of pixels.
+
+    Beyond its `side` rows the last `period` of them, a tile of the sensor, come again and again.
+    """
+    at = torch.arange(-(-side // unit) * unit)
+    beyond = (at - side).div(period, rounding_mode="floor") + 1
+    return torch.where(at < side, at, at - beyond * period).clamp(0, side - 1)

@@ -95,3 +95,12 @@ def _load_optimiser(optimiser: torch.optim.Optimizer, tensors: Mapping[str, torc
         index, name = key.split(".", 1)
         state.setdefault(int(index), {})[name] = value
     optimiser.load_state_dict({"state": state, "param_groups": optimiser.state_dict()["param_groups"]})
+    for weight, entries in optimiser.state.items():
+        for name, value in entries.items():
+            if torch.is_tensor(value) and value.shape == weight.shape:
+                entries[name] = _laid_out_like(weight, value)
+
+
+def _laid_out_like(weight: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    """`value` in the memory order of `weight`: fused optimisers walk through both at once, whatever their strides."""
+    return torch.empty_like(weight, dtype=value.dtype, requires_grad=False).copy_(value)

@@ -14,6 +14,7 @@ import torch
 from torch import nn
 
 from semlink.codecs.readings_domain import denormalise_readings, normalise_readings
+from semlink.codecs.semantic.interface import check_readings
 from semlink.codecs.semantic.networks import (
     STRIDE,
     SYMBOLS,
@@ -74,7 +75,7 @@ class SemanticCodec:
         Raises:
             ModelError: the map is not the one that the networks were trained with.
         """
-        self.check(slots, counts)
+        check_readings(self.name, self.facts, slots, counts)
         nets, _ = _networks(self.name, self.device)
         x = self._whole_blocks(normalise_readings(slots, counts)).to(self.device)
         with self._half():
@@ -98,25 +99,6 @@ class SemanticCodec:
             x = nets["scd"](*arrived, self._told(snr_db)).float().to(symbols.device)
         h, w = counts.shape
         return denormalise_readings(x[..., :h, :w].contiguous(), counts)
-
-    def check(self, slots: torch.Tensor, counts: torch.Tensor) -> None:
-        """Refuse readings of another sensor.
-
-        Raises:
-            ModelError: another window, or another ratio map.
-        """
-        tile = torch.tensor(self.facts["tile"])
-        if 2 * slots.shape[1] != self.facts["num_frames"]:
-            raise ModelError(
-                f"weights {self.name!r}: made for {self.facts['num_frames']} frames, got {2 * slots.shape[1]}"
-            )
-        h, w = counts.shape
-        rows, columns = (-(-size // period) for size, period in zip((h, w), tile.shape))
-        if not torch.equal(tile.repeat(rows, columns)[:h, :w], counts.cpu().to(tile.dtype)):
-            raise ModelError(
-                f"weights {self.name!r}: made for the learned map of {self.facts['sensor']!r} at "
-                f"{self.facts['mean_count']:g} measurements, the scenario's sensor has another map"
-            )
 
     def _whole_blocks(self, x: torch.Tensor) -> torch.Tensor:
         """`x` continued by whole periods of the tile to multiples of 8."""

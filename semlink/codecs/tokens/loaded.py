@@ -11,6 +11,7 @@ import torch
 from semlink.codecs.entropy.range_coder import FARTHEST
 from semlink.codecs.readings_domain import normalise_readings
 from semlink.codecs.task_aware.codec import conceal, one_thread
+from semlink.codecs.token_readings import extended
 from semlink.codecs.tokens.integer_contexts import Expected, IntegerContexts, Turn
 from semlink.codecs.tokens.latent_coding import LatentReader, LatentWriter, coded_bits
 from semlink.codecs.tokens.networks import KNOB_STEPS, TokenCodecNet, TokenSizes, probe
@@ -59,7 +60,9 @@ class LoadedTokens:
             )
         h, w = slots.shape[1:]
         x = normalise_readings(torch.from_numpy(np.ascontiguousarray(slots, np.float32))[None], self.counts(h, w))
-        return self.sizes.readings.gather(x[:, :, self._extended(h)][..., self._extended(w, across=True)])
+        rows = extended(h, self.sizes.block, len(self.sizes.tile))
+        columns = extended(w, self.sizes.block, len(self.sizes.tile[0]))
+        return self.sizes.readings.gather(x[:, :, rows][..., columns])
 
     @torch.no_grad()
     def look(self, x: torch.Tensor) -> torch.Tensor:
@@ -118,13 +121,6 @@ class LoadedTokens:
             return values
 
         self.integer.walk(height, width, knob, visit)
-
-    def _extended(self, side: int, *, across: bool = False) -> torch.Tensor:
-        """Which row (column) stands at each row of the padded frame: the last tile again and again."""
-        period = len(self.sizes.tile[0] if across else self.sizes.tile)
-        at = torch.arange(self.tokens(side) * self.sizes.block)
-        beyond = (at - side).div(period, rounding_mode="floor") + 1
-        return torch.where(at < side, at, at - beyond * period).clamp(0, side - 1)
 
 
 def log_gains(net: TokenCodecNet) -> np.ndarray:

@@ -16,18 +16,16 @@ from typing import Any
 import torch
 from torch import nn
 
-from semlink.codecs.readings_domain import normalise_readings
-from semlink.codecs.token_readings import blocks
 from semlink.codecs.tokens.contexts import TURNS
 from semlink.codecs.tokens.networks import KNOB_STEPS, TokenCodecNet, TokenSizes, probe
 from semlink.errors import ScenarioError
-from semlink.sensing.programmable.exposure import read_out
 from semlink.training.muon import Muon
 from semlink.training.recipe import build_options
 from semlink.training.tasks.sensed_clips import SensedClips
 from semlink.training.tokens.clip_settings import TokenClipSettings
 from semlink.training.tokens.clips import TokenClips
 from semlink.training.tokens.linear_code import linear_code
+from semlink.training.tokens.seen import on_device, seen_as_tokens
 
 ERROR_FLOOR = 1e-4
 VALIDATED_KNOBS = (0.2, 0.5, 0.8)
@@ -151,20 +149,7 @@ class TokenCompressionTask:
 
     def _seen(self, clips, rng) -> tuple[torch.Tensor, torch.Tensor]:
         """Weighed readings and pixels of every block."""
-        counts = self.options.sensor.counts(clips)
-        rng = on_device(rng, clips.device)
-        normal = torch.randn(len(clips), clips.shape[1] // 2, *clips.shape[2:], generator=rng, device=clips.device)
-        with torch.autocast(clips.device.type, enabled=False):
-            slots = read_out(clips, counts, normal, noise=self.options.sensor.noise)
-        return self.sizes.readings.gather(normalise_readings(slots, counts)), blocks(clips, self.sizes.block)
-
-
-def on_device(rng: torch.Generator, device: torch.device) -> torch.Generator:
-    """A generator on `device`: `rng` itself, or one that follows from what it draws next."""
-    if rng.device.type == device.type:
-        return rng
-    seed = int(torch.randint(2**62, (1,), generator=rng))
-    return torch.Generator(device).manual_seed(seed)
+        return seen_as_tokens(self.options.sensor, self.sizes.readings, clips, rng)
 
 
 @torch.no_grad()

@@ -30,12 +30,8 @@ from semlink.blocks import (
     SchemeBase,
     SensorBase,
 )
-from semlink.codecs.semantic.codec import MOST_PAIRS, SemanticCodec
-from semlink.codecs.semantic.level_choice import Scores, chosen, levels_for_budget
-from semlink.codecs.semantic.level_map import pack_levels, unpack_levels
-from semlink.codecs.semantic.level_search import SEARCHED_PRICES, searched
-from semlink.codecs.semantic.networks import STRIDE
-from semlink.codecs.semantic.rate_allocation import LEVELS, PER_LEVEL, prefix_mask
+from semlink.codecs.semantic.interface import Arrival, Levels, SemanticCodecLike, View
+from semlink.codecs.semantic.level_map import pack_levels, packed_bytes, unpack_levels
 from semlink.errors import Infeasible, InterfaceError
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
@@ -66,9 +62,10 @@ MAP_SHARE = 0.15
 """A rate map that would take more of the budget is not sent: all blocks get the same rate."""
 MAP_SLACK = 8
 """Bytes by which the map of a few more symbols may be longer."""
-FEWEST_PAIRS = PER_LEVEL[0] // 2
-IDEAL_USES_A_BLOCK = Fraction(3, 4)
-"""Two bits a block in 16-QAM at rate 2/3, as [zhang2024crl, Sec. III-B.3] charges."""
+FEWEST_PAIRS = 3
+"""Of a block of the published architecture, at any rate."""
+IDEAL_USES_A_BIT = Fraction(3, 8)
+"""16-QAM at rate 2/3, in which [zhang2024crl, Sec. III-B.3] charges two bits a block."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +78,7 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class SemanticTerms(Terms):
-    """Symbols that a level adds, and the margin of the header in dB."""
+    """Symbols that a level adds, 0 where the table of levels is the codec's own; and the header's margin in dB."""
 
     per_level: int
     margin_db: float = 0.0
@@ -92,16 +89,15 @@ class SemanticBase(SchemeBase):
     """A sensor, a semantic codec, a reconstruction: what the scheme and its bound have in common.
 
     Attributes:
-        allocation: "learned", levels by the rate allocation network; "searched", by trying all of them at
-            the transmitter; "uniform", the same rate for all blocks.
-        per_level: symbols that a level adds, 6 or 12; None takes 6 where the budget is small.
+        allocation: "uniform", the same rate for all blocks, or one of the codec's ways to choose levels.
+        per_level: symbols that a level adds; None takes what is usual at the budget.
         side: how the header is coded, and the map unless `map_side` says otherwise.
         ideal_side: whether the map is assumed error-free and charged as published.
     """
 
     sensor: SensorBase
     reconstructor: ReconstructionBase
-    codec: SemanticCodec
+    codec: SemanticCodecLike
     allocation: str = "learned"
     per_level: int | None = None
     side: CodedHeader = CodedHeader()
@@ -128,12 +124,13 @@ class SemanticBase(SchemeBase):
             side = calibrated(side, HEADER_BYTES, point.snr_db, calibration, most_uses=most)
         if point.budget_uses is not None:
             left = point.budget_uses - side.uses(HEADER_BYTES, point.snr_db)
-            if left < FEWEST_PAIRS * blocks:
+            fewest = self._fewest()
+            if left < fewest * blocks:
                 raise Infeasible(
-                    f"{point.budget_uses} channel uses; {rows} x {columns} blocks need at least {FEWEST_PAIRS} each "
+                    f"{point.budget_uses} channel uses; {rows} x {columns} blocks need at least {fewest} each "
                     f"and {point.budget_uses - left} for the header"
                 )
-        per_level = self.per_level or (PER_LEVEL[0] if self._is_small(point, blocks) else PER_LEVEL[1])
+        per_level = self.per_level or self.codec.usual_per_level(point.budget_uses, blocks)
         note = "; ".join(self._notes(frames, point.snr_db))
         return Agreement(frames, point, SemanticTerms(per_level, side.margin_db, note=note))
 
@@ -142,16 +139,18 @@ class SemanticBase(SchemeBase):
         low, high = self.codec.facts["snr_db"]
         rows, columns = self.codec.blocks(frames.h, frames.w)
         notes = [] if low <= snr_db <= high else [f"extrapolation: trained at {low:g} .. {high:g} dB"]
-        if (STRIDE * rows, STRIDE * columns) != (frames.h, frames.w):
-            notes.append(f"padded to {STRIDE * columns} x {STRIDE * rows} pixels")
+        stride = self.codec.stride
+        if (stride * rows, stride * columns) != (frames.h, frames.w):
+            notes.append(f"padded to {stride * columns} x {stride * rows} pixels")
         return notes
 
-    def _is_small(self, point: Point, blocks: int) -> bool:
-        return point.budget_uses is not None and point.budget_uses < 0.75 * PER_LEVEL[1] * blocks
+    def _fewest(self) -> int:
+        """Pairs that a block sends at least."""
+        return min(FEWEST_PAIRS, self.codec.table(self.per_level or 2 * FEWEST_PAIRS)[0])
 
     def uses_of_blocks(self, frames: Frames, agreement: Agreement[SemanticTerms], seeds: Seeds) -> np.ndarray:
         """Channel uses of every block of a clip (rows, columns): the picture of where the symbols go."""
-        return self._allocate(*self._encode(frames, agreement, seeds), agreement, seeds)[0]
+        return self._allocate(self._look(frames, agreement, seeds), agreement, seeds)[0]
 
     def _side(self, agreement: Agreement[SemanticTerms]) -> CodedHeader:
         return replace(self.side, margin_db=agreement.terms.margin_db)
@@ -167,67 +166,53 @@ class SemanticBase(SchemeBase):
             )
         return counts
 
-    def _encode(
-        self, frames: Frames, agreement: Agreement[SemanticTerms], seeds: Seeds
-    ) -> tuple[torch.Tensor, Measurement]:
+    def _look(self, frames: Frames, agreement: Agreement[SemanticTerms], seeds: Seeds) -> View:
         readings = self.sensor.measure(frames, seeds)
         if not isinstance(readings, Measurement):
             raise InterfaceError(
                 f"scheme semantic: sensor {self.sensor.name} gives {type(readings).__name__}; need a Measurement"
             )
-        return self.codec.encode(readings.slots, readings.counts, agreement.point.snr_db), readings
+        return self.codec.look(readings.slots, readings.counts, agreement.point.snr_db)
 
-    def _allocate(
-        self, symbols: torch.Tensor, readings: Measurement, agreement: Agreement[SemanticTerms], seeds: Seeds
-    ) -> tuple[np.ndarray, bytes]:
+    def _allocate(self, view: View, agreement: Agreement[SemanticTerms], seeds: Seeds) -> tuple[np.ndarray, bytes]:
         """Pairs of each block, and the map that says so; empty where all blocks are alike."""
-        point, shape = agreement.point, (symbols.shape[2], symbols.shape[3])
-        per_level = agreement.terms.per_level
+        point, shape, most = agreement.point, self._shape(agreement), self.codec.most_pairs
         if self.allocation == "uniform":
             if point.budget_uses is None:
-                kept = max(FEWEST_PAIRS, min(round(point.rate / 2), MOST_PAIRS))  # type: ignore[operator]
+                kept = max(self._fewest(), min(round(point.rate / 2), most))  # type: ignore[operator]
                 return np.full(shape, kept), b""
-            return pair_counts(self._room(agreement, 0), shape, MOST_PAIRS), b""
-        scores, prices = self._scores(symbols, readings, agreement, seeds)
+            return pair_counts(self._room(agreement, 0), shape, most), b""
+        chooser = self.codec.levels(view, self.allocation, agreement.terms.per_level, seeds)
         if point.budget_uses is None:
-            levels = chosen(scores(math.log(point.rate))).numpy()  # type: ignore[arg-type]
+            levels = chooser.at_price(point.rate)  # type: ignore[arg-type]
         else:
-            found = self._levels_within(scores, prices, agreement, shape[0] * shape[1])
+            found = self._levels_within(chooser, agreement, shape[0] * shape[1])
             if found is None:
-                return pair_counts(self._room(agreement, 0), shape, MOST_PAIRS), b""
+                return pair_counts(self._room(agreement, 0), shape, most), b""
             levels = found
-        return levels * per_level // 2, pack_levels(levels - 1)
+        table = self._table(agreement)
+        return np.array(table)[levels], pack_levels(levels, len(table))
 
-    def _scores(
-        self, symbols: torch.Tensor, readings: Measurement, agreement: Agreement[SemanticTerms], seeds: Seeds
-    ) -> tuple[Scores, tuple[float, float]]:
-        """What speaks for each level at a price, and the prices that make sense."""
-        snr_db, per_level = agreement.point.snr_db, agreement.terms.per_level
-        if self.allocation == "searched":
-            noise = seeds.normal("semantic/search", *symbols.shape[1:])
-            return searched(self.codec, symbols, readings, noise, snr_db, per_level), SEARCHED_PRICES
-        return (
-            lambda log_price: self.codec.level_scores(symbols, snr_db, log_price, per_level),
-            tuple(self.codec.facts["prices"]),
-        )
+    def _table(self, agreement: Agreement[SemanticTerms]) -> tuple[int, ...]:
+        """Pairs of a block at each level."""
+        return self.codec.table(agreement.terms.per_level)
 
-    def _levels_within(
-        self, scores: Scores, prices: tuple[float, float], agreement: Agreement[SemanticTerms], blocks: int
-    ) -> np.ndarray | None:
+    def _levels_within(self, chooser: Levels, agreement: Agreement[SemanticTerms], blocks: int) -> np.ndarray | None:
         """The levels that fill the budget beside their own map; None where the map would take too much of it."""
-        best, map_bytes = None, blocks // LEVELS + 1
+        table = self._table(agreement)
+        best, map_bytes = None, packed_bytes(blocks, len(table))
         for _ in range(3):
-            most = self._room(agreement, map_bytes) // (agreement.terms.per_level // 2)
-            if most < blocks:
+            most = self._room(agreement, map_bytes)
+            if most < blocks * table[0]:
                 break
-            levels = levels_for_budget(scores, most, prices).numpy()
-            needed = len(pack_levels(levels - 1))
+            levels = chooser.within(most)
+            needed = len(pack_levels(levels, len(table)))
             if needed > map_bytes:
                 break
             best, map_bytes = levels, min(map_bytes, needed + MAP_SLACK)
         if best is None or self.ideal_side:
             return best
-        spent = self._map_side(agreement).uses(len(pack_levels(best - 1)), agreement.point.snr_db)
+        spent = self._map_side(agreement).uses(len(pack_levels(best, len(table))), agreement.point.snr_db)
         return best if spent <= MAP_SHARE * agreement.point.budget_uses else None  # type: ignore[operator]
 
     def _room(self, agreement: Agreement[SemanticTerms], map_bytes: int) -> int:
@@ -236,17 +221,20 @@ class SemanticBase(SchemeBase):
         assert budget is not None
         if self.ideal_side:
             rows, columns = self.codec.blocks(agreement.frames.h, agreement.frames.w)
-            return budget - _map_uses(rows * columns)
+            return budget - _map_uses(rows * columns, len(self._table(agreement)))
         header = self._side(agreement).uses(HEADER_BYTES, snr_db)
         return budget - header - (self._map_side(agreement).uses(map_bytes, snr_db) if map_bytes else 0)
 
     def _decode(self, received: Received, layout: Layout, agreement: Agreement[SemanticTerms]) -> Frames:
-        counts = self._counts(agreement)
-        symbols, noise_var = from_planes(received, layout.pairs)
-        symbols, noise_var = symbols * layout.scale, noise_var * layout.scale**2
-        snr_db = agreement.point.snr_db
-        slots = self.codec.decode(symbols, _mask(layout.pairs), noise_var, snr_db, counts)
-        return self.reconstructor.reconstruct(Measurement(slots, counts, agreement.frames))
+        counts, power = self._counts(agreement), layout.scale**2
+        symbols, noise_var = from_planes(received, layout.pairs, self.codec.most_pairs)
+        arrived = Arrival(
+            symbols * layout.scale, noise_var * power, layout.pairs, power, agreement.point.snr_db, counts
+        )
+        restored = self.codec.restore(arrived)
+        if self.codec.gives_frames:
+            return Frames(restored)
+        return self.reconstructor.reconstruct(Measurement(restored, counts, agreement.frames))
 
     def _shape(self, agreement: Agreement[SemanticTerms]) -> tuple[int, int]:
         return self.codec.blocks(agreement.frames.h, agreement.frames.w)
@@ -261,10 +249,10 @@ class SemanticScheme(SemanticBase, OneWayBase):
 
     def transmit(self, frames: Frames, agreement: Agreement[SemanticTerms], seeds: Seeds) -> Flow[Symbols]:
         snr_db, side, map_side = agreement.point.snr_db, self._side(agreement), self._map_side(agreement)
-        symbols, readings = self._encode(frames, agreement, seeds)
-        pairs, packed = self._allocate(symbols, readings, agreement, seeds)
-        sent = _mask(pairs)
-        scale_code, scale = quantised_scale(symbols, sent)
+        view = self._look(frames, agreement, seeds)
+        pairs, packed = self._allocate(view, agreement, seeds)
+        symbols = self.codec.symbols(view, pairs)
+        scale_code, scale = quantised_scale(symbols, _mask(pairs, symbols.shape[1]))
         head = ((scale_code << MAP_BITS) | len(packed)).to_bytes(HEADER_BYTES, "big")
         flows = [path.send(part, snr_db) for path, part in ((side, head), (map_side, packed)) if part]
         iq = to_planes(symbols / scale, pairs)
@@ -290,7 +278,12 @@ class SemanticScheme(SemanticBase, OneWayBase):
         value = int.from_bytes(head, "big")
         scale, map_bytes = 2.0 ** ((value >> MAP_BITS) / SCALE_STEPS - 8), value & ((1 << MAP_BITS) - 1)
         if not map_bytes:
-            return Layout(scale, pair_counts(received.iq.shape[1] - start, shape, MOST_PAIRS)), start, blocks, 0
+            return (
+                Layout(scale, pair_counts(received.iq.shape[1] - start, shape, self.codec.most_pairs)),
+                start,
+                blocks,
+                0,
+            )
         return self._read_map(received, Layout(scale, nothing.pairs), (start, map_bytes, blocks), agreement)
 
     def _read_map(
@@ -303,14 +296,14 @@ class SemanticScheme(SemanticBase, OneWayBase):
         if ends > received.iq.shape[1]:  # a header whose damage its checksum did not see
             return layout, start, before + blocks, before + blocks
         packed = side.receive(part_of(received, start, received.iq.shape[1]), map_bytes, snr_db)
-        pairs = agreement.terms.per_level // 2
+        table = np.array(self._table(agreement))
         try:
-            levels = None if packed is None else unpack_levels(packed, shape)
+            levels = None if packed is None else unpack_levels(packed, shape, len(table))
         except ValueError:  # damage that its checksum did not see
             levels = None
         if levels is None:
-            return replace(layout, pairs=np.full(shape, pairs)), ends, before + blocks, blocks
-        return replace(layout, pairs=(levels + 1) * pairs), ends, before + blocks, 0
+            return replace(layout, pairs=np.full(shape, table[0])), ends, before + blocks, blocks
+        return replace(layout, pairs=table[levels]), ends, before + blocks, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -326,16 +319,17 @@ class IdealSideScheme(SemanticBase, BoundBase):
         self, frames: Frames, agreement: Agreement[SemanticTerms], channel: ChannelBase, seeds: Seeds
     ) -> tuple[Frames, Ledger]:
         """The frames with a rate map that is assumed error-free, and the uses that are charged for both."""
-        symbols, readings = self._encode(frames, agreement, seeds)
-        pairs, _ = self._allocate(symbols, readings, agreement, seeds)
-        power = (symbols.square() * _mask(pairs)).sum() / (2 * pairs.sum())
+        view = self._look(frames, agreement, seeds)
+        pairs, _ = self._allocate(view, agreement, seeds)
+        symbols = self.codec.symbols(view, pairs)
+        power = (symbols.square() * _mask(pairs, symbols.shape[1])).sum() / (2 * pairs.sum())
         scale = float(power.sqrt())
         sent = to_planes(symbols / scale, pairs)
         heard = check_channel_output(channel(sent, agreement.point.snr_db, seeds), sent)
         received = Plain().demodulate(heard, agreement.point.snr_db)
         spent = [
             Charge("link/semantic", "payload", int(pairs.sum())),
-            Charge("link/semantic", "side_info", _map_uses(pairs.size)),
+            Charge("link/semantic", "side_info", _map_uses(pairs.size, len(self._table(agreement)))),
         ]
         return self._decode(received, Layout(scale, pairs), agreement), Flow(None).then(None, *spent).ledger
 
@@ -348,10 +342,10 @@ def quantised_scale(symbols: torch.Tensor, sent: torch.Tensor) -> tuple[int, flo
     return code, 2.0 ** (code / SCALE_STEPS - 8)
 
 
-def _mask(pairs: np.ndarray) -> torch.Tensor:
-    """Which symbols are sent: (1, 48, rows, columns)."""
-    return prefix_mask(2 * torch.from_numpy(pairs)[None])
+def _mask(pairs: np.ndarray, symbols: int) -> torch.Tensor:
+    """Which of the symbols of a block are sent, 1 or 0: (1, symbols, rows, columns)."""
+    return (torch.arange(symbols).view(-1, 1, 1) < 2 * torch.from_numpy(pairs)[None, None]).float()
 
 
-def _map_uses(blocks: int) -> int:
-    return math.ceil(IDEAL_USES_A_BLOCK * blocks)
+def _map_uses(blocks: int, choices: int) -> int:
+    return math.ceil(IDEAL_USES_A_BIT * blocks * math.ceil(math.log2(choices)))

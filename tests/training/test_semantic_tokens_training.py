@@ -53,9 +53,9 @@ def test_even_rates_train_no_choice():
 def test_the_choice_sends_no_gradient_to_the_encoder():
     task, model = fresh()
     x = torch.randn(1, 4, 4, 160, requires_grad=True)
-    seen = model.before_point(x)
+    seen, left_out = model.before_point(x), model.left_out(x)
     told = torch.tensor([10.0]), torch.tensor([-4.0])
-    (model.predict(seen, told[0]).sum() + model.choose(seen, *told).square().sum()).backward()
+    (model.predict(seen, left_out, told[0]).sum() + model.choose(seen, left_out, *told).square().sum()).backward()
     assert x.grad is None
 
 

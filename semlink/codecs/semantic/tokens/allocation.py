@@ -1,65 +1,77 @@
 """How many symbols each group sends: a table of levels, two networks that speak for them, and the choice at a budget.
 
-`GainPredictor` says what error a group would be left with at every level; the
-budget goes where a further symbol takes away most of it (water-filling by a
-price). `LevelPolicy` gives the chances of the levels at a price and learns by
-policy gradient, as published. Both look at the encoder's features and send no
-gradient there.
+What a level leaves out of the linear symbols is known to the transmitter and
+nearly the error of the group. `GainPredictor` corrects it to what the receiver
+will really be left with; the budget goes where a further symbol takes away most
+of it (water-filling by a price). `LevelPolicy` gives the chances of the levels
+at a price and learns by policy gradient, as published. Both send no gradient to
+the encoder.
 
 Source: policy [zhang2024crl, Sec. III-B.2]; the prediction is this project's.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import nn
 from torch.nn import functional as F
 
 from semlink.codecs.semantic.networks import SNR_FEATURES, snr_features
-from semlink.nn.tokens import Conv, channels_last, working_dtype
+from semlink.nn.tokens import Conv, channels_first, channels_last, working_dtype
 
 REACH = 8.0
 """Scores of the policy stay within this, so that no choice is ever beyond recall."""
 EXPLORED = 0.4
 """Share of uniform choice while learning [zhang2024crl, Sec. III-B.2]."""
-FIRST_LOG_ERROR, FIRST_DROP = -4.5, 0.15
+LEAST_ERROR = 2e-4
+"""Of a group at all its symbols, before training."""
 HALVINGS = 24
 
 
 class GroupHead(nn.Module):
-    """Features of tokens (b, channels, h, w) and facts (b, f) to numbers of groups (b, h / side, w / side, outputs)."""
+    """Numbers of groups (b, h / side, w / side, outputs).
 
-    def __init__(self, channels: int, width: int, side: int, facts: int, outputs: int) -> None:
+    From features of tokens (b, channels, h, w), planes of groups (b, h / side, w / side, p) and facts (b, f).
+    """
+
+    def __init__(self, channels: int, width: int, side: int, planes: int, facts: int, outputs: int) -> None:
         super().__init__()
         self.enter = Conv(channels, width)
         self.told = nn.Linear(facts, width)
         self.gather = nn.Conv2d(width, width, side, stride=side)
-        self.leave = Conv(width, outputs)
+        self.mix = Conv(width + planes, width)
+        self.leave = Conv(width, outputs, 1)
+        with torch.no_grad():
+            self.leave.weight.mul_(0.1)
+            self.leave.bias.zero_()
 
-    def forward(self, seen: torch.Tensor, facts: torch.Tensor) -> torch.Tensor:
+    def forward(self, seen: torch.Tensor, planes: torch.Tensor, facts: torch.Tensor) -> torch.Tensor:
         x, dtype = seen.detach(), working_dtype(seen)
         with torch.autocast(x.device.type, enabled=False):
             x = F.relu(self.enter(x.to(dtype)) + self.told(facts).to(dtype)[:, :, None, None])
             assert self.gather.bias is not None
             x = F.conv2d(x, self.gather.weight.to(dtype), self.gather.bias.to(dtype), stride=self.gather.stride)
-            return channels_last(self.leave(F.relu(x))).float()
+            x = F.relu(self.mix(torch.cat((x, channels_first(planes).to(dtype)), 1)))
+            return channels_last(self.leave(x)).float()
 
 
 class GainPredictor(nn.Module):
-    """Natural logarithm of a group's mean squared error at every level: (b, h, w, levels), falling."""
+    """Natural logarithm of a group's mean squared error at every level: (b, h, w, levels), never rising.
+
+    `left_out` (b, h, w, levels) is the mean square of what each level leaves out.
+    """
 
     def __init__(self, channels: int, width: int, side: int, levels: int) -> None:
         super().__init__()
-        self.head = GroupHead(channels, width, side, SNR_FEATURES, levels)
-        with torch.no_grad():
-            self.head.leave.weight.mul_(0.1)
-            self.head.leave.bias.fill_(float(torch.tensor(FIRST_DROP).expm1().log()))
-            self.head.leave.bias[0] = FIRST_LOG_ERROR
+        self.log_least = nn.Parameter(torch.tensor(LEAST_ERROR).log())
+        self.head = GroupHead(channels, width, side, levels, SNR_FEATURES, levels)
 
-    def forward(self, seen: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
-        out = self.head(seen, snr_features(snr_db))
-        first, drops = out[..., :1], F.softplus(out[..., 1:])
-        return torch.cat((first, first - drops.cumsum(-1)), -1)
+    def forward(self, seen: torch.Tensor, left_out: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
+        guess = (left_out.detach() + self.log_least.exp()).log()
+        corrected = guess + self.head(seen, as_planes(left_out), snr_features(snr_db))
+        return corrected.cummin(-1).values
 
 
 class LevelPolicy(nn.Module):
@@ -67,15 +79,26 @@ class LevelPolicy(nn.Module):
 
     def __init__(self, channels: int, width: int, side: int, levels: int) -> None:
         super().__init__()
-        self.head = GroupHead(channels, width, side, SNR_FEATURES + 2, levels)
-        with torch.no_grad():
-            self.head.leave.weight.mul_(0.1)
-            self.head.leave.bias.zero_()
+        self.head = GroupHead(channels, width, side, levels, SNR_FEATURES + 2, levels)
 
-    def forward(self, seen: torch.Tensor, snr_db: torch.Tensor, log_price: torch.Tensor) -> torch.Tensor:
+    def forward(
+        self, seen: torch.Tensor, left_out: torch.Tensor, snr_db: torch.Tensor, log_price: torch.Tensor
+    ) -> torch.Tensor:
         price = (log_price + 5) / 2
         facts = torch.cat((snr_features(snr_db), price[:, None], price.square()[:, None]), -1)
-        return (REACH * torch.tanh(self.head(seen, facts) / REACH)).log_softmax(-1)
+        return (REACH * torch.tanh(self.head(seen, as_planes(left_out), facts) / REACH)).log_softmax(-1)
+
+
+def left_out_of(symbols: torch.Tensor, levels: Sequence[int], pixels: int) -> torch.Tensor:
+    """Mean square, over the pixels of a group, of the orthonormal symbols (b, h, w, n) beyond each level."""
+    power = symbols.detach().square()
+    beyond = [power[..., level:].sum(-1) / pixels for level in levels]
+    return torch.stack(beyond, -1)
+
+
+def as_planes(left_out: torch.Tensor) -> torch.Tensor:
+    """Logarithms of order 1."""
+    return ((left_out.detach() + 1e-6).log() + 8) / 2
 
 
 def explored(log_chances: torch.Tensor, share: float = EXPLORED) -> torch.Tensor:

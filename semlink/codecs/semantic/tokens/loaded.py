@@ -78,14 +78,15 @@ class SemanticTokens:
 
     def levels(self, view: View, allocation: str, per_level: int, seeds: Seeds) -> PredictedLevels | PolicyLevels:
         """By predicted errors ("predicted"), or by the policy ("learned")."""
-        net, pairs = self._net, np.array(self.table(0))
-        with torch.no_grad(), _fast():
-            if allocation == "predicted":
-                return PredictedLevels(net.predict(view.seen, self._told(view.snr_db))[0].exp().numpy(), pairs)
+        net, pairs, told = self._net, np.array(self.table(0)), self._told(view.snr_db)
+        left_out = net.left_out(self._tokens(view.slots, view.counts))
+        if allocation == "predicted":
+            with torch.no_grad(), _fast():
+                return PredictedLevels(net.predict(view.seen, left_out, told)[0].exp().numpy(), pairs)
 
         def chances(log_price: float) -> np.ndarray:
             with torch.no_grad(), _fast():
-                return net.choose(view.seen, self._told(view.snr_db), torch.tensor([log_price]))[0].numpy()
+                return net.choose(view.seen, left_out, told, torch.tensor([log_price]))[0].numpy()
 
         return PolicyLevels(chances, pairs, tuple(self.facts["prices"]))
 

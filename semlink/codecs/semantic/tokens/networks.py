@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from semlink.codecs.semantic.tokens.allocation import GainPredictor, LevelPolicy
+from semlink.codecs.semantic.tokens.allocation import GainPredictor, LevelPolicy, left_out_of
 from semlink.codecs.semantic.tokens.groups import grouped, prefixes, spread, ungrouped
 from semlink.codecs.semantic.tokens.operating import FACTS, facts_of
 from semlink.codecs.token_readings import TokenReadings
@@ -158,7 +158,9 @@ class SemanticTokenNet(nn.Module):
     def forward(self, x: torch.Tensor, snr_db: torch.Tensor, log_price: torch.Tensor, rates: Rates, air: Air) -> Sent:
         """For training: readings sent at the rates that `rates` chooses and received over `air`."""
         seen = self.before_point(x)
-        log_errors, log_chances = self.predict(seen, snr_db), self.choose(seen, snr_db, log_price)
+        left_out = self.left_out(x)
+        log_errors = self.predict(seen, left_out, snr_db)
+        log_chances = self.choose(seen, left_out, snr_db, log_price)
         kept = rates(log_errors.detach(), log_chances.detach())
         return Sent(self.restored(air(self.symbols(x, seen, kept, snr_db), kept)), kept, log_errors, log_chances)
 
@@ -167,6 +169,13 @@ class SemanticTokenNet(nn.Module):
         dtype = working_dtype(x)
         with torch.autocast(x.device.type, enabled=False):
             return self.look(self.enter(channels_first(x.to(dtype))))
+
+    @torch.no_grad()
+    def left_out(self, x: torch.Tensor) -> torch.Tensor:
+        """Mean square of what each level leaves out of the linear symbols of a group: (b, h, w, levels)."""
+        with torch.autocast(x.device.type, enabled=False):
+            linear = self.rotate(grouped(self.linear_analysis(x), self.sizes.group))
+            return left_out_of(linear, self.sizes.levels, self.sizes.num_frames * self.sizes.stride**2)
 
     def latents(self, x: torch.Tensor, seen: torch.Tensor, facts: torch.Tensor) -> torch.Tensor:
         """Latents of tokens (b, h, w, c) from readings, what `before_point` made of them, and the facts of groups."""
@@ -212,5 +221,6 @@ def probe(net: SemanticTokenNet) -> torch.Tensor:
     power = symbols.square().sum((1, 2, 3)) / kept.sum((1, 2))
     noise = (power * 10 ** (-snr_db / 10))[:, None, None, None].expand_as(symbols)
     written = net.restored(Arrived(symbols, noise, kept, power, snr_db))
-    chosen = net.choose(seen, snr_db, torch.tensor([-6.0, -5.0, -4.0]))
-    return torch.cat([part.flatten() for part in (written[..., ::64], net.predict(seen, snr_db), chosen)])
+    left_out = net.left_out(x)
+    chosen = net.choose(seen, left_out, snr_db, torch.tensor([-6.0, -5.0, -4.0]))
+    return torch.cat([part.flatten() for part in (written[..., ::64], net.predict(seen, left_out, snr_db), chosen)])

@@ -13,7 +13,14 @@ from semantic_token_toys import make_semantic_net, semantic_token_task, write_se
 from token_toys import DriftingShapes, make_token_net
 
 from semlink.codecs.semantic.level_map import pack_levels, packed_bytes, unpack_levels
-from semlink.codecs.semantic.tokens.allocation import GainPredictor, LevelPolicy, error_at, water_filled
+from semlink.codecs.semantic.tokens.allocation import (
+    LEAST_LOG_ERROR,
+    MOST_CORRECTED,
+    GainPredictor,
+    LevelPolicy,
+    error_at,
+    water_filled,
+)
 from semlink.codecs.semantic.tokens.filling import PolicyLevels, PredictedLevels
 from semlink.codecs.semantic.tokens.groups import grouped, prefixes, spread, ungrouped
 from semlink.codecs.semantic.tokens.networks import Arrived, SemanticTokenNet, SemanticTokenSizes, probe
@@ -181,6 +188,22 @@ def test_predicted_errors_fall_and_chances_add_up(side):
     assert errors.shape == chances.shape == (2, 8 // side, 8 // side, 5)
     assert bool((errors.diff(dim=-1) <= 0).all())
     assert torch.allclose(chances.exp().sum(-1), torch.ones(2, 8 // side, 8 // side), atol=1e-5)
+
+
+def test_before_training_gains_are_those_of_the_linear_code():
+    """What is left out, and an error that no symbol mends; training can change a gain by a bounded factor alone."""
+    torch.manual_seed(0)
+    predictor, seen = GainPredictor(12, 8, 2, 5), torch.randn(2, 12, 8, 8)
+    left_out = torch.rand(2, 4, 4, 5).sort(descending=True).values / 100
+    with torch.no_grad():
+        predictor.head.leave.weight.zero_()
+        errors = predictor(seen, left_out, TEN).exp()
+        assert torch.allclose(errors, left_out + float(torch.tensor(LEAST_LOG_ERROR).exp()), rtol=1e-4)
+        predictor.head.leave.weight[:-1].normal_(0, 1000.0)
+        changed = predictor(seen, left_out, TEN).exp()
+    gains, before = (-table.diff(dim=-1) for table in (changed, errors))
+    factor = (gains / before).log().abs()
+    assert float(factor[before > 1e-4].max()) <= MOST_CORRECTED + 0.05
 
 
 def test_errors_between_levels_lie_on_lines_in_the_logarithm():

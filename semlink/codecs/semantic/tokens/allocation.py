@@ -1,9 +1,9 @@
 """How many symbols each group sends: a table of levels, two networks that speak for them, and the choice at a budget.
 
-What a level leaves out of the linear symbols is known to the transmitter and
-nearly the error of the group. `GainPredictor` corrects it to what the receiver
-will really be left with; the budget goes where a further symbol takes away most
-of it (water-filling by a price). `LevelPolicy` gives the chances of the levels
+What a level leaves out of the linear symbols is known to the transmitter, and
+what it leaves out less than the level below nearly what it gains.
+`GainPredictor` corrects these gains to what the receiver really gains; the
+budget goes where a further symbol gains most (water-filling by a price). `LevelPolicy` gives the chances of the levels
 at a price and learns by policy gradient, as published. Both send no gradient to
 the encoder.
 
@@ -25,8 +25,11 @@ REACH = 8.0
 """Scores of the policy stay within this, so that no choice is ever beyond recall."""
 EXPLORED = 0.4
 """Share of uniform choice while learning [zhang2024crl, Sec. III-B.2]."""
-LEAST_ERROR = 2e-4
+LEAST_LOG_ERROR = -6.5
 """Of a group at all its symbols, before training."""
+MOST_CORRECTED = 1.5
+"""Natural logarithm of the largest factor by which a gain is corrected: what is gained at levels that a group never
+has is not learned from it, and must not be lost."""
 HALVINGS = 24
 
 
@@ -60,18 +63,22 @@ class GroupHead(nn.Module):
 class GainPredictor(nn.Module):
     """Natural logarithm of a group's mean squared error at every level: (b, h, w, levels), never rising.
 
-    `left_out` (b, h, w, levels) is the mean square of what each level leaves out.
+    `left_out` (b, h, w, levels) is the mean square of what each level leaves out. The error is what no symbol can
+    mend and the sum of the gains that the levels above would bring, each of them corrected.
     """
 
     def __init__(self, channels: int, width: int, side: int, levels: int) -> None:
         super().__init__()
-        self.log_least = nn.Parameter(torch.tensor(LEAST_ERROR).log())
-        self.head = GroupHead(channels, width, side, levels, SNR_FEATURES, levels)
+        self.head = GroupHead(channels, width, side, levels, SNR_FEATURES, levels + 1)
+        with torch.no_grad():
+            self.head.leave.bias[-1] = LEAST_LOG_ERROR
 
     def forward(self, seen: torch.Tensor, left_out: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
-        guess = (left_out.detach() + self.log_least.exp()).log()
-        corrected = guess + self.head(seen, as_planes(left_out), snr_features(snr_db))
-        return corrected.cummin(-1).values
+        out, left_out = self.head(seen, as_planes(left_out), snr_features(snr_db)), left_out.detach()
+        gains = torch.cat((left_out[..., :-1] - left_out[..., 1:], left_out[..., -1:]), -1).clamp_min(0)
+        gains = gains * (MOST_CORRECTED * torch.tanh(out[..., :-1] / MOST_CORRECTED)).exp()
+        missing = gains.flip(-1).cumsum(-1).flip(-1)
+        return (missing + out[..., -1:].exp()).log()
 
 
 class LevelPolicy(nn.Module):

@@ -99,10 +99,10 @@ class SemanticTokens:
 
     def restore(self, arrived: Arrival) -> torch.Tensor:
         """Frames (1, t, h, w), or readings (1, s, h, w), as the weights are."""
-        heard = (part.float().permute(0, 2, 3, 1) for part in (arrived.symbols, arrived.noise_var))
+        symbols, noise_var = (part.float().permute(0, 2, 3, 1) for part in (arrived.symbols, arrived.noise_var))
         # a clip of which nothing is known to have been sent is decoded as if all of it were lost
         kept = torch.from_numpy(2 * np.maximum(arrived.pairs, 1))[None]
-        told = Arrived(*heard, kept, torch.tensor([arrived.power]), self._told(arrived.snr_db))
+        told = Arrived(symbols, noise_var, kept, torch.tensor([arrived.power]), self._told(arrived.snr_db))
         h, w = arrived.counts.shape
         with torch.no_grad(), one_thread(), _fast():
             written = self._net.restored(told)

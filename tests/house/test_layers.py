@@ -32,7 +32,7 @@ ORDER = {
     "semlink.phy": (
         "validation, soft_demapping, qam, power, effective_snr, ldpc",
         "capacity",
-        "channels",
+        "channels | error_curves",
         "coding | waveforms | bounds | conformance",
         "specs",
     ),

@@ -72,6 +72,7 @@ def material(tmp_path_factory) -> Path:
         "    def __call__(self, iq, snr_db, seeds):\n"
         "        return iq * seeds.complex_normal('turner', 1)\n"
     )
+    (folder / "unmet.py").write_text("class Mute:\n    pass\n")
     return folder
 
 
@@ -138,7 +139,7 @@ def test_it_is_good_as_it_stands(place):
         ("kind: awgn", "kind: gone.py:X", "bad.yaml:3: channel: no file 'gone.py'; looked for "),
         ("kind: awgn", "kind: gone.module:X", "bad.yaml:3: channel: no module named 'gone' is installed"),
         ("kind: awgn", "kind: picky.py:Pick", "bad.yaml:3: channel: picky.py has no 'Pick'; it defines Mute, Picky"),
-        ("kind: awgn", "kind: picky:Mute", "(from kind 'picky:...'); for the file write kind: picky.py:..."),
+        ("kind: awgn", "kind: unmet:Mute", "(from kind 'unmet:...'); for the file write kind: unmet.py:..."),
         ("kind: awgn", "kind: picky.py:Turner", "bad.yaml:3: channel picky.py:Turner turns the phase of its symbols"),
         ("kind: awgn", "kind: torn.py:Channel", "bad.yaml:3: channel: torn.py fails to import: SyntaxError: '(' was"),
         ("kind: awgn", "kind: lonely.py:X", "bad.yaml:3: channel: lonely.py fails to import: ModuleNotFoundError"),

@@ -205,7 +205,7 @@ def test_a_scenario_refuses_what_cannot_be(tmp_path):
     for wrong, said in (
         ("channels: 0", "greater than or equal to 1"),
         ("chanels: 3", "did you mean 'channels'"),
-        ("entropy: maybe", "boolean"),
+        ("entropy: maybe", "true or false"),
     ):
         tree = yaml.safe_load(SCENARIO)
         tree["schemes"] = [tree["schemes"][0] | {"codec": {"kind": "delta-sigma"} | yaml.safe_load(f"{{{wrong}}}")}]

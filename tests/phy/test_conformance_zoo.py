@@ -5,32 +5,42 @@ from __future__ import annotations
 import broken_channels
 import pytest
 import right_channels
+import test_conformance
 
 from semlink.phy.conformance.examine import check, render
 
 SMALL = {"symbols": 4096, "clips": 8, "draws": 1024}
 LONG = ("fading law", "doppler")
-FAULTS = [
-    pytest.param(*case, id=name, marks=pytest.mark.slow if case[1] in LONG else ())
-    for name, case in broken_channels.FAULTS.items()
-]
+FEW = (0, 9, 16, 19)
+"""Kinds of right channels examined by default: noise alone, losses, impulses, and one that tells all it knows."""
 
 
-@pytest.mark.parametrize(("channel", "name"), FAULTS)
+def faults():
+    """Every fault; by default the first one of each check that no channel of `test_conformance` fails."""
+    seen = {*LONG, *(name for _, name, _ in test_conformance.BROKEN)}
+    for fault, case in broken_channels.FAULTS.items():
+        yield pytest.param(*case, id=fault, marks=pytest.mark.slow if case[1] in seen else ())
+        seen.add(case[1])
+
+
+def kinds():
+    for number in range(len(right_channels.KINDS)):
+        yield pytest.param(number, marks=() if number in FEW else pytest.mark.slow)
+
+
+@pytest.mark.parametrize(("channel", "name"), faults())
 def test_a_fault_fails_the_check_of_its_name(channel, name):
     report = check(channel() if isinstance(channel, type) else channel, only=(name,))
     assert report.failed == (name,), render(report)
 
 
 def test_every_check_has_a_channel_that_fails_it():
-    import test_conformance
-
     named = {name for _, name in broken_channels.FAULTS.values()} | {name for _, name, _ in test_conformance.BROKEN}
     every = {one.name for one in check(right_channels.right_channel(0), quick=True).checks}
     assert every - named == {"runs", "device"}  # another test has the first; the second takes a GPU
 
 
-@pytest.mark.parametrize("number", range(len(right_channels.KINDS)))
+@pytest.mark.parametrize("number", kinds())
 def test_a_right_channel_passes(number):
     channel = right_channels.right_channel(number)
     report = check(channel, seed=1 + number, **SMALL)

@@ -34,7 +34,7 @@ def log_uniform(rng, low, high):
 def stands(rng):
     """A coherence, and a Doppler shift that goes with it or None."""
     coherence = [1, 2, 7, 16, 64, 100, 333, 1000, "symbol", "block"][rng.integers(10)]
-    if rng.random() < 0.5:
+    if rng.random() < 0.5 or coherence == "block":
         return {"coherence": coherence}
     length = coherence if isinstance(coherence, int) else 1
     return {"coherence": coherence, "doppler": log_uniform(rng, 1e-5, 0.49 / length)}

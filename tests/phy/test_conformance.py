@@ -318,7 +318,7 @@ def mistakes():
         seen.add(name)
 
 
-@pytest.mark.parametrize(("build", "name", "words"), mistakes())
+@pytest.mark.parametrize(("build", "name", "words"), [*mistakes()])
 def test_each_mistake_is_caught_by_name_and_no_other_is_claimed(build, name, words):
     import re
 

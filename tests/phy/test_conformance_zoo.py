@@ -28,7 +28,7 @@ def kinds():
         yield pytest.param(number, marks=() if number in FEW else pytest.mark.slow)
 
 
-@pytest.mark.parametrize(("channel", "name"), faults())
+@pytest.mark.parametrize(("channel", "name"), [*faults()])
 def test_a_fault_fails_the_check_of_its_name(channel, name):
     report = check(channel() if isinstance(channel, type) else channel, only=(name,))
     assert report.failed == (name,), render(report)
@@ -40,7 +40,7 @@ def test_every_check_has_a_channel_that_fails_it():
     assert every - named == {"runs", "device"}  # another test has the first; the second takes a GPU
 
 
-@pytest.mark.parametrize("number", kinds())
+@pytest.mark.parametrize("number", [*kinds()])
 def test_a_right_channel_passes(number):
     channel = right_channels.right_channel(number)
     report = check(channel, seed=1 + number, **SMALL)

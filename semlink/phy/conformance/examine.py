@@ -61,7 +61,7 @@ def check(
     quick: bool = False,
     only: Collection[str] = (),
 ) -> Report:
-    """Examine `channel`.
+    """Examine `channel`; the process-wide generators of chance are left as they were.
 
     Args:
         snr_db: where noise is measured.
@@ -71,14 +71,15 @@ def check(
         quick: within a second, with shorter probes; what there is no time for is skipped.
         only: names of the checks that are wanted; default: all.
     """
-    from semlink.phy.conformance.probe import Probe
+    from semlink.phy.conformance.probe import Probe, world
 
     made, sizes = adapted("channel", channel), (clips, symbols, draws)
     if quick:
         sizes = min(clips, 4), min(symbols, 2048), min(draws, 256)
     probe = Probe(made, tuple(float(value) for value in snr_db), seed, *sizes, quick=quick, pristine=_copy(made))
     until = time.process_time() + QUICK_S if quick else math.inf
-    return Report(_title(channel), tuple(_examined(probe, until, only)))
+    with world(seed):  # whatever the channel does to the generators of the process
+        return Report(_title(channel), tuple(_examined(probe, until, only)))
 
 
 def _examined(probe: Any, until: float, only: Collection[str]) -> Iterator[Check]:

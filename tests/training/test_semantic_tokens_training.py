@@ -90,7 +90,7 @@ def test_shares_and_ranges_are_kept():
 
 
 def test_the_policy_follows_the_gradient_of_the_expected_reward():
-    """Against the exact one, where errors are known at every level; the baseline is off, and does not matter."""
+    """Against the exact one, where errors are known at every level; the prediction is off, and does not matter."""
     rng, clips = torch.Generator().manual_seed(4), 4000
     table = torch.tensor([2, 6, 12])
     log_errors = -torch.rand(1, 4, 4, 3, generator=rng).cumsum(-1)
@@ -100,7 +100,8 @@ def test_the_policy_follows_the_gradient_of_the_expected_reward():
     every = log_errors.expand(clips, -1, -1, -1)
     kept = drawn(every, chances.detach())
     error = every.exp().gather(-1, torch.searchsorted(table, kept)[..., None])[..., 0]
-    loss = policy_loss(Sent(error, kept, every + 0.1, chances), error, drawn)
+    off = torch.randn(1, 4, 4, 3, generator=rng).expand_as(every) / 2
+    loss = policy_loss(Sent(error, kept, every + off, chances), error, drawn)
     (sampled,) = torch.autograd.grad(loss, scores)
     mean = log_errors.exp().mean()
     reward = -log_errors.exp() / mean - float(torch.tensor(-3.0).exp()) * table

@@ -4,9 +4,9 @@ One network for the whole plane: every clip draws its SNR and its rate, and some
 batches fade. The loss is ln(error + a little), which weighs all points and easy
 and hard clips alike. Beside it the prediction of errors learns from what every
 group was left with, and the policy of the levels by policy gradient, with the
-prediction's expected reward as its baseline.
+prediction as its control variate.
 
-Source: [zhang2024crl, Sec. III-B, eqs. (12)-(16)]; baseline, prediction and the plane in one network are this
+Source: [zhang2024crl, Sec. III-B, eqs. (12)-(16)]; control variate, prediction and the plane in one network are this
 project's.
 """
 
@@ -226,19 +226,21 @@ def over_air(channel, snr_db: torch.Tensor, rng: torch.Generator):
 
 
 def policy_loss(sent: Sent, error: torch.Tensor, draws: RateDraws) -> torch.Tensor:
-    """Minus the surrogate whose gradient is that of the expected reward, on the clips whose levels the policy drew.
+    """Minus the surrogate whose gradient is that of the expected reward of the policy at each clip's price.
 
     A group's reward is minus its error (b, h, w) beside the clip's mean error, less the price of its symbols. The
-    baseline is what the prediction expects of the policy there. Advantages are scaled to a root mean square of one
-    in each clip. Source: [williams1992reinforce].
+    prediction says it for every level, so the expectation over levels is taken exactly; where the policy itself drew
+    the levels, the difference between what was found and what was predicted follows by the score function, which
+    makes the gradient right in the mean however wrong the prediction is.
+
+    Source: [williams1992reinforce]; the prediction as a control variate, compare [gu2017qprop].
     """
     mean, price = error.mean((1, 2), keepdim=True) + 1e-5, draws.log_price.exp()[:, None, None]
     log_chances = explored(sent.log_chances)
     expected = -sent.log_errors.detach().exp() / mean[..., None] - price[..., None] * draws.levels
-    baseline = (log_chances.detach().exp() * expected).sum(-1)
-    advantage = -error / mean - price * sent.kept - baseline
-    advantage = advantage / advantage.square().mean((1, 2), keepdim=True).sqrt().clamp_min(1e-6)
-    place = torch.searchsorted(draws.levels, sent.kept).clamp_max(len(draws.levels) - 1)
-    chosen = log_chances.gather(-1, place[..., None])[..., 0]
-    asked = (draws.modes == POLICY).float()[:, None, None]
-    return -(asked * advantage * chosen).mean()
+    exact = (log_chances.exp() * (expected - expected.mean(-1, keepdim=True))).sum(-1)
+    place = torch.searchsorted(draws.levels, sent.kept).clamp_max(len(draws.levels) - 1)[..., None]
+    surprise = -error / mean - price * sent.kept - expected.gather(-1, place)[..., 0]
+    drawn = (draws.modes == POLICY).float()[:, None, None] * surprise * log_chances.gather(-1, place)[..., 0]
+    share = float((draws.modes == POLICY).float().mean())
+    return -exact.mean() - (drawn.mean() / share if share else 0.0)

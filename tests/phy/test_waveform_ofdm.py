@@ -21,6 +21,7 @@ from semlink.phy.channels.phase_noise import PhaseNoise
 from semlink.phy.power import mean_power
 from semlink.phy.waveforms.ofdm import Ofdm
 from semlink.phy.waveforms.ofdm_estimation import Delays, GridModel
+from semlink.phy.waveforms.ofdm_grid import to_grid
 from semlink.seeds import Seeds
 
 CLIPS = 40
@@ -208,6 +209,9 @@ def test_a_row_says_where_the_receiver_is_wrong():
     assert "designed for a Doppler shift of 100 Hz, the channel's is 389" in Ofdm(design_doppler_hz=100).caveat(fast)
     assert "delays up to 1 samples" in Ofdm(design_doppler_hz=400, design_delay=1.0).caveat(fast)
     assert Ofdm(estimator="genie", design_doppler_hz=1.0).caveat(fast) == ""
+    for estimator, words in (("lmmse", "states no law of its gain"), ("ls", "states no law"), ("genie", "")):
+        waveform = Ofdm(estimator=estimator).designed_for(Cdl("A", 100, 120))
+        assert words in waveform.caveat(Cdl("A", 100, 120)) and bool(words) == bool(waveform.caveat(Cdl("A", 100, 120)))
 
 
 @pytest.mark.parametrize("estimator", ["ls", "lmmse", "genie"])
@@ -219,7 +223,7 @@ def test_noise_variance_is_right_at_any_speed(channel, estimator, snr_db):
     assert abs(10 * math.log10((squared / received.noise_var).double().mean())) < 1
 
 
-@pytest.mark.source("russell1995", "eq. (12): leakage between subcarriers")
+@pytest.mark.source("li2001", "leakage between subcarriers")
 @pytest.mark.parametrize("doppler", [0.0, 1e-4, 5e-4, 2e-3])
 def test_leakage_is_the_power_that_leaves_the_mean(doppler):
     """Of simulated Clarke fading: what a window's mean gain lacks of its mean power."""
@@ -231,9 +235,37 @@ def test_leakage_is_the_power_that_leaves_the_mean(doppler):
     assert expected == pytest.approx((2 * math.pi * doppler * 128) ** 2 / 24, rel=0.1, abs=1e-7)
 
 
-def test_estimates_of_a_fast_channel_gain_what_their_knowledge_is_worth():
-    """TDL-A at 120 km/h and 20 dB: designed for 100 Hz, the gain's estimate is several times worse."""
-    channel = Tdl("A", 30, 120)
-    told, _ = over(channel, Ofdm(), 20.0)
-    guessed, _ = over(channel, Ofdm(design_doppler_hz=100.0), 20.0)
-    assert told.median() < 0.7 * guessed.median()
+def residuals(channel, waveform, snr_db, n, clips):
+    """|y - h_hat x|^2 and what the receiver takes it for, means over each clip's data: (clip,) each."""
+    seeds = Seeds(3, tuple(range(clips)))
+    flow, waveform = data(n, seeds), waveform.designed_for(channel)
+    heard = channel(waveform.modulate(flow).payload.iq, snr_db, seeds)
+    received = waveform.demodulate(heard, snr_db)
+    grid = to_grid(heard.iq, waveform.num_subcarriers, waveform.cyclic_prefix, waveform._advance)
+    y = grid[:, ~waveform._layout.is_pilot(grid.shape[1])][:, :n]
+    gain_power = (y / received.iq[:, :n]).abs() ** 2
+    left = gain_power * (received.iq[:, :n] - flow.payload.iq).abs() ** 2
+    return left.double().mean(1), (gain_power * received.noise_var[:, :n]).double().mean(1)
+
+
+@pytest.mark.parametrize("estimator", ["ls", "lmmse"])
+def test_what_is_stated_at_500_km_h_is_right_to_the_edges_of_a_burst(estimator):
+    """Few fades fall into 3,000 symbols: 40 such bursts lie up to 1.4 dB off the truth, 400 are enough."""
+    left, stated = residuals(Tdl("A", 30, 500), Ofdm(estimator=estimator), 25.0, 3000, 400)
+    ratio = stated.mean() / left.mean()
+    spread = (stated - ratio * left).std() / math.sqrt(400) / left.mean()  # of a ratio of means over clips
+    assert abs(ratio - 1) < 4 * spread < 0.25
+
+
+def test_lmmse_loses_little_against_true_gains_on_a_fast_channel():
+    """TDL-A at 120 km/h and 20 dB: under 0.2 dB of SNR with what the channel states, over 5 dB if taken for 100 Hz."""
+    mean = {
+        name: residuals(Tdl("A", 30, 120), waveform, 20.0, 12_000, 20)[0].mean()
+        for name, waveform in {
+            "genie": Ofdm(estimator="genie"),
+            "told": Ofdm(),
+            "guessed": Ofdm(design_doppler_hz=100.0),
+        }.items()
+    }
+    assert 0 < 10 * math.log10(mean["told"] / mean["genie"]) < 0.2
+    assert 10 * math.log10(mean["guessed"] / mean["genie"]) > 5

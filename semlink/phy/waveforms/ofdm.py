@@ -203,6 +203,8 @@ class Ofdm(WaveformBase):
         latest = channel.max_delay_s * self.bandwidth_hz
         if self.design_delay is not None and differs(self.design_delay, latest):
             return f"ofdm designed for delays up to {self.design_delay:.3g} samples, the channel's reach {latest:.3g}"
+        if channel.max_delay_s > 0 and channel.law is None:
+            return "the channel states no law of its gain: noise variances are those of Rayleigh fading as Clarke's"
         return ""
 
     @property

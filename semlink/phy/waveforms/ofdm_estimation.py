@@ -81,7 +81,7 @@ class GridModel:
     def leakage(self, num_subcarriers: int) -> float:
         """Power that a gain which moves within a symbol leaves on other subcarriers, of a signal of power 1.
 
-        The share of a window's power that is not in its mean. Source: [russell1995, eq. (12)].
+        The share of a window's power that is not in its mean. Source: [li2001, interference of a Doppler spectrum].
         """
         import torch
 

@@ -38,7 +38,8 @@ SENT = 200
 
 _SIZES = (4, 16, 64, 256)
 # Bits per symbol, rate x 1024, and for headers of 4, 16, 64 and 256 bytes the lowest Es/N0 in half
-# decibels at which at most one block in a thousand is lost (benchmarks/side_path.py).
+# decibels at which at most one block in a thousand is lost (benchmarks/side_path.py); exact and max-log
+# demapping have the same at these rates.
 _THRESHOLDS_DB = (
     (2, 30, (-9.5, -10.5, -11.5, -12.0)),
     (2, 64, (-6.0, -7.5, -8.0, -8.5)),

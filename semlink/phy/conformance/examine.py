@@ -24,7 +24,7 @@ from semlink.plugins import adapted
 SNR_DB = (0.0, 3.7, 10.0, 20.4, -5.6, 31.3)
 """Where noise is measured; no whole numbers alone, or a rounded SNR would pass."""
 QUICK_S = 0.9
-"""When the quick part begins no other check: a stop for slow channels; with others it ends in half of that."""
+"""CPU time after which the quick part begins no other check: a stop for slow channels, others end before."""
 SECOND_DRAW = 1_000_003
 """What is added to the root seed for what is drawn again."""
 

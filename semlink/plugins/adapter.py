@@ -76,13 +76,21 @@ def _adapter(kind: Kind, names: tuple[str, ...]) -> type:
         "__reduce__": lambda self: (_wrapped, (self._interface, self._block, self._where)),
         "__repr__": lambda self: _named(self._block),
         "__eq__": lambda self, other: self._block == getattr(other, "_block", other),
-        "__hash__": lambda self: hash(self._block),
+        "__hash__": lambda self: _hash_of(self._block),
         "__doc__": f"A user's class as a {kind.base.__name__}.",
     }
     if "name" in kind.names and "name" not in names:
         body["name"] = property(lambda self: type(self._block).__name__.lower())
     body |= {name: _forward(kind, name) for name in names}
     return type(f"Adapted{kind.base.__name__}", (kind.base,), body)
+
+
+def _hash_of(block: object) -> int:
+    """The block's own; that of its class where it has none, such as a dataclass that may change."""
+    try:
+        return hash(block)
+    except TypeError:
+        return hash(type(block))
 
 
 def _named(block: object) -> str:

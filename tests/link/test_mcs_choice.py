@@ -5,14 +5,21 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import own_codings
 import pytest
 from scipy import integrate, special
 
-from semlink.link.chain.choice.mcs_search import best_choice
+import semlink
+from semlink.blocks import CodingBase
+from semlink.link.chain.choice.mcs_search import TYPICAL_USES, best_choice
+from semlink.link.sweep.clips import load_clips
+from semlink.link.sweep.grid import grid
+from semlink.link.sweep.point_runner import PointRunner
 from semlink.payload import Agreement, FrameShape, Point, Terms
 from semlink.phy.coding.block_coding import efficiency
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.coding.mcs_tables import mcs_name, mcs_pairs
+from semlink.plugins import adapted
 from semlink.seeds import Seeds
 
 CODINGS = {mcs_name(order, rate): LdpcCoding(order, rate) for order, rate in mcs_pairs(2, every_rate=False)}
@@ -82,10 +89,10 @@ def whole(coding: LdpcCoding, uses: int, snr_db: float) -> float:
     return (1 - lost_share(coding, uses, snr_db)) ** len(coding.block_sizes(uses))
 
 
-def choice(link: Link) -> str:
-    point = Point(link.snr_db, USES)
-    agreements = {name: Agreement(FRAMES, point, Terms(coding=name)) for name in CODINGS}
-    return best_choice(CODINGS, USES, agreements, link)
+def choice(link: Link, uses: int | None = USES, codings=CODINGS) -> str:
+    point = Point(link.snr_db, uses) if uses else Point(link.snr_db, None, rate=0.5)
+    agreements = {name: Agreement(FRAMES, point, Terms(coding=name)) for name in codings}
+    return best_choice(codings, uses, agreements, link)
 
 
 @pytest.mark.parametrize("snr_db", [-3.0, 1.3, 6.05, 9.0, 13.7, 19.4, 24.0])
@@ -110,3 +117,96 @@ def test_a_receiver_that_states_its_noise_wrongly_is_found_out(stated_db):
     found, honest = choice(link), choice(Link(9.0, fades=False))
     assert abs(math.log2(efficiency(CODINGS[found]) / efficiency(CODINGS[honest]))) < 0.25
     assert lost_share(CODINGS[found], USES, 9.0) < 0.05
+
+
+class Erasing(Link):
+    """Three of ten transmissions vanish whole; the others meet white noise."""
+
+    def noise(self, uses: int, draw: int) -> np.ndarray:
+        there = Seeds(6, (0,), draw).numpy("there").random() > 0.3
+        return np.full(uses, 10 ** (-self.snr_db / 10) if there else np.inf, np.float32)
+
+    def delivery(self, coding: LdpcCoding, uses: int, transmissions: int) -> float:
+        rng = np.random.default_rng(8)
+        shares = (rng.random(transmissions) > 0.3) & (rng.random(transmissions) < whole(coding, uses, self.snr_db))
+        return float(shares.mean())
+
+
+@pytest.mark.parametrize("snr_db", [2.0, 9.0, 16.0])
+def test_losses_that_no_coding_mends_move_no_choice(snr_db):
+    """What is lost whole is lost to all, so the best of the others is the best: a timid one would gain nothing."""
+    link = Erasing(snr_db, fades=False)
+    exact = {name: link.exact_db(name) for name in CODINGS}
+    assert exact[choice(link)] > max(exact.values()) - 0.1
+
+
+class OwnRate(Link):
+    """The scheme's own rate says how many bytes a clip has; a coding only says how many symbols they take."""
+
+    def damaged(self, agreement: Agreement, lost: tuple[tuple[float, float], ...]) -> float:
+        assert agreement.point.budget_uses is None and agreement.point.rate == 0.5
+        return CLEAN_DB - sum(last - first for first, last in lost) * (CLEAN_DB - GONE_DB)
+
+
+@pytest.mark.parametrize("snr_db", [1.3, 9.0, 19.4])
+def test_at_a_rate_of_its_own_a_scheme_takes_the_most_efficient_coding_that_arrives(snr_db):
+    found = choice(OwnRate(snr_db, fades=False), None)
+    kept = {name: 1 - lost_share(coding, TYPICAL_USES, snr_db) for name, coding in CODINGS.items()}
+    assert (1 - kept[found]) * (CLEAN_DB - GONE_DB) < 0.1
+    surer = [efficiency(CODINGS[name]) for name in CODINGS if (1 - kept[name]) * (CLEAN_DB - GONE_DB) < 0.02]
+    assert efficiency(CODINGS[found]) >= max(surer)
+
+
+OWN_USES = 40_000
+
+
+def lost_repeated(times: int, snr_db: float) -> float:
+    """Exactly: each of the bits is wrong with chance Q(sqrt(2 times snr))."""
+    wrong = special.ndtr(-math.sqrt(2 * times * 10 ** (snr_db / 10)))
+    return 1 - (1 - wrong) ** own_codings.BITS
+
+
+class Repeats(Link):
+    """White noise, and clips in a user's codings."""
+
+    def delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
+        share = (1 - lost_repeated(coding.times, self.snr_db)) ** len(coding.block_sizes(uses))
+        return float((np.random.default_rng(9).random(transmissions) < share).mean())
+
+    def damaged(self, agreement: Agreement, lost: tuple[tuple[float, float], ...]) -> float:
+        clean = self.clean_db(agreement.terms.coding, agreement.point.budget_uses)
+        return clean - sum(last - first for first, last in lost) * max(clean - GONE_DB, 0)
+
+    def exact_db(self, name: str) -> float:
+        clean = self.clean_db(name, OWN_USES)
+        return GONE_DB + (1 - lost_repeated(int(name), self.snr_db)) * (clean - GONE_DB)
+
+    @staticmethod
+    def clean_db(name: str, uses: int) -> float:
+        return quality_db((own_codings.DATA - 2) * len(own_codings.CODINGS[name].block_sizes(uses)))
+
+
+@pytest.mark.parametrize("snr_db", [-3.0, 1.0, 6.0])
+def test_codings_of_a_users_own_are_measured(snr_db):
+    """Their error curves are known to nobody; they come from what they send and receive."""
+    link, codings = Repeats(snr_db, fades=False), {n: adapted("coding", c) for n, c in own_codings.CODINGS.items()}
+    exact = {name: link.exact_db(name) for name in codings}
+    assert exact[choice(link, OWN_USES, codings)] > max(exact.values()) - 0.1
+
+
+def test_a_users_scheme_chooses_among_its_own_codings(tmp_path):
+    """By the real chain: a coding without a base, a hash or a known curve, in an agreement of free terms."""
+    scenario = semlink.load(
+        {
+            "name": "own",
+            "source": {"kind": "scenes", "clips": 2, "frames": 2, "size": [32, 32]},
+            "channel": {"kind": "awgn"},
+            "sweep": {"snr_db": [-2, 9], "budget": [2.5]},
+            "schemes": [{"name": "picks", "kind": f"{own_codings.__file__}:Picks"}],
+        }
+    )
+    runner = PointRunner.of(scenario, load_clips(scenario, None), tmp_path, None)
+    low, high = (runner.settle(runner.link(point), point)[0] for point in grid(scenario))
+    assert int(low.agreement.terms["coding"]) >= 5
+    assert int(high.agreement.terms["coding"]) <= 2
+    assert low.choice_bits == pytest.approx(math.log2(len(own_codings.CODINGS)))

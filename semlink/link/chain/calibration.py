@@ -21,6 +21,8 @@ from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.payload import Agreement, Frames, Received
 from semlink.phy.effective_snr import quantised, weakest_snr_db
 from semlink.phy.waveforms.pilots import probe
+from semlink.plain_data import to_bytes
+from semlink.plugins import adapted
 from semlink.seeds import Seeds
 
 CLIPS_TRIED = 4
@@ -95,13 +97,15 @@ class LinkCalibration:
 
         It counts as known, and no more are sent, once enough of them failed.
         """
-        key = (coding, uses, self.snr_db, transmissions)
-        return self.known.get((*self.where, *key), lambda: self._delivery(coding, uses, transmissions))
+        fitted = adapted("coding", coding)
+        key = (fitted, uses, self.snr_db, transmissions)
+        return self.known.get((*self.where, *key), lambda: self._delivery(fitted, uses, transmissions))
 
     def best_coding(
         self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int | None
     ) -> str:
         """From a model of the link; with repeats, from trials of a few."""
+        codings = {name: adapted("coding", coding) for name, coding in codings.items()}
         if is_interactive(self.link.transmitter):
             assert uses is not None
             return best_with_repeats(codings, uses, agreements, self)
@@ -114,7 +118,7 @@ class LinkCalibration:
 
     def damaged(self, agreement: Agreement, lost: Sequence[tuple[float, float]]) -> float:
         """Mean PSNR in dB over up to `CLIPS_DAMAGED` clips; kept, since the air has no part in it."""
-        key = ("damaged", self.whose, agreement, tuple(lost))
+        key = ("damaged", self.whose, to_bytes(agreement), tuple(lost))
         return self.known.get(key, lambda: self._damaged(agreement, lost))
 
     def _damaged(self, agreement: Agreement, lost: Sequence[tuple[float, float]]) -> float:

@@ -50,8 +50,12 @@ def _maker(coding: CodingBase, uses: int) -> Callable[[], Waterfall]:
     def make() -> Waterfall:
         return measured(transmission_losses(coding, uses), guessed(coding, uses))
 
-    is_ours = type(coding).__module__.startswith("semlink.")
-    return (lambda: kept((type(coding).__qualname__, repr(coding), uses), make)) if is_ours else make
+    return (lambda: kept((type(coding).__qualname__, repr(coding), uses), make)) if is_ours(coding) else make
+
+
+def is_ours(coding: CodingBase) -> bool:
+    """Whether a coding is the package's own: a guess about it is good, and its `repr` says all that it is made of."""
+    return type(coding).__module__.startswith("semlink.phy.")
 
 
 def _as_curve(known: tuple[float, float] | None) -> Waterfall | None:

@@ -17,7 +17,7 @@ from semlink.blocks import CodingBase
 from semlink.codecs.packetization import POINTER_BYTES
 from semlink.errors import Infeasible
 from semlink.phy.coding.block_coding import efficiency
-from semlink.phy.error_curves.curves import block_edges, curve_of, guessed
+from semlink.phy.error_curves.curves import block_edges, curve_of, guessed, is_ours
 from semlink.phy.error_curves.fades import Fades
 from semlink.phy.error_curves.shipped import worth_it
 from semlink.phy.error_curves.waterfall import Waterfall
@@ -92,7 +92,11 @@ def _contender(name: str, coding: CodingBase, uses: int) -> Contender | None:
 
 
 def worth_trying(able: Sequence[Contender], fades: Fades, offset_db: float = 0.0) -> list[Contender]:
-    """Those of which no other carries as much with fewer losses; their error curves are measured."""
+    """Those of which no other carries as much with fewer losses; their error curves are measured.
+
+    Of a user's codings nothing can be guessed: all are measured.
+    """
+    able = [c if is_ours(c.coding) else c.measured() for c in able]
     known = _front([c for c in able if c.is_exact] or able, fades, offset_db)
     if not _may_join([c for c in able if not c.is_exact], known, fades, offset_db):
         return known

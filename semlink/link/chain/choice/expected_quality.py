@@ -44,10 +44,11 @@ def expected_db(
     """Mean quality in dB of each contender in each draw: (contender, draw); minus infinity where nothing fits.
 
     Args:
-        chance: uniform on [0, 1), (draw, SLOTS), the same for all contenders.
+        chance: uniform on [0, 1), (draw, SLOTS), the same for all contenders. Where the channel stands still, its
+            one draw counts as so many.
     """
     clean = worth.clean_db({c.name: c.data_bytes for c in rivals})
-    quality = np.repeat(clean[:, None], len(fades), axis=1)
+    quality = np.repeat(clean[:, None], len(chance), axis=1)
     by_node: dict[int, list[int]] = {}
     nodes = {
         number: worth.node_for(rivals[number].data_bytes) for number in range(len(rivals)) if np.isfinite(clean[number])
@@ -58,7 +59,11 @@ def expected_db(
     for numbers in by_node.values():
         node = nodes[numbers[0]]
         assert node is not None
-        ways = [ways_to_lose(rivals[n], rivals[n].losses(fades, offset_db), node, chance) for n in numbers]
+        losses = [rivals[n].losses(fades, offset_db) for n in numbers]
+        ways = [
+            ways_to_lose(rivals[n], np.broadcast_to(lost, (len(chance), lost.shape[1])), node, chance)
+            for n, lost in zip(numbers, losses, strict=True)
+        ]
         for n, share in zip(numbers, _shares_lost(node, ways, worth.evidence), strict=True):
             quality[n] -= share * max(clean[n] - node.gone_db, 0.0)
     return quality

@@ -27,8 +27,11 @@ from semlink.phy.coding.block_coding import efficiency
 from semlink.phy.error_curves.fades import Fades
 from semlink.seeds import Seeds
 
-FIRST_DRAWS, MOST_DRAWS = 64, 256
+FIRST_DRAWS, MOST_DRAWS = 64, 2048
 """Draws of the channel: as many as it takes, in doublings."""
+MOST_SYMBOLS = 6_000_000
+"""Symbols in all draws, once there are `ENOUGH_DRAWS`: so that a choice stays a small part of a run."""
+ENOUGH_DRAWS = 256
 ALIKE = 4
 """Draws without any difference after which the channel is taken to stand still."""
 CHANCE = 40127
@@ -93,18 +96,27 @@ def _reference(codings: Mapping[str, CodingBase]) -> str:
 
 
 def _settled(able: Sequence[Contender], fades: Fades, worth: Worth, offset_db: float) -> Contender:
-    """The best contender, on as many draws of the channel as it takes to tell."""
+    """The best contender, on as many draws of the channel as it takes to tell.
+
+    Where those that arrive hold no clip, what carries the most: a damaged picture is more than none.
+    """
     draws = max(FIRST_DRAWS, len(fades))
     while True:
         _drawn(fades, worth.evidence, draws)
         tried = worth_trying(able, fades, offset_db)
-        chance = Seeds(CHANCE).numpy("link/choice").random((len(fades), SLOTS))
+        chance = Seeds(CHANCE).numpy("link/choice").random((draws, SLOTS))
         quality = expected_db(tried, fades, offset_db, worth, chance)
+        if not np.isfinite(quality).all(axis=1).any():
+            return max(able, key=lambda c: c.data_bytes)
         best = _best(tried, quality, worth.by_rate)
-        if fades.is_settled or draws >= MOST_DRAWS or _is_clear(quality, best):
+        if fades.is_settled or draws >= _most_draws(fades.uses) or _is_clear(quality, best):
             return tried[best]
         able = [tried[n] for n in _may_lead(quality, best)]
-        draws *= 2
+        draws = min(2 * draws, _most_draws(fades.uses))
+
+
+def _most_draws(uses: int) -> int:
+    return min(max(MOST_SYMBOLS // uses, ENOUGH_DRAWS), MOST_DRAWS)
 
 
 def _drawn(fades: Fades, evidence: Evidence, draws: int) -> Fades:
@@ -119,8 +131,6 @@ def _drawn(fades: Fades, evidence: Evidence, draws: int) -> Fades:
 def _best(tried: Sequence[Contender], quality: np.ndarray, by_rate: bool) -> int:
     """The number of the best; among equals the more efficient."""
     mean = quality.mean(axis=1)
-    if not np.isfinite(mean).any():
-        return len(tried) - 1
     enough = mean >= mean.max() - (EQUAL_DB if by_rate else 0.0)
     return max((n for n in range(len(tried)) if enough[n]), key=lambda n: tried[n].efficiency)
 
@@ -136,8 +146,6 @@ def _may_lead(quality: np.ndarray, best: int) -> list[int]:
 def _is_clear(quality: np.ndarray, best: int) -> bool:
     """Whether no other can be better by more than `CLOSE_DB`."""
     rivals = quality[np.isfinite(quality).all(axis=1)]
-    if not np.isfinite(quality[best]).all():
-        return True
     ahead = rivals - quality[best]
     error = ahead.std(axis=1, ddof=1) / np.sqrt(ahead.shape[1])
     return bool((ahead.mean(axis=1) + 2 * error <= CLOSE_DB).all())

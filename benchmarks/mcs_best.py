@@ -1,0 +1,176 @@
+"""`mcs: best` against fixed codings over the real chain, every one with the same chance in the same trial.
+
+    python benchmarks/mcs_best.py scenarios/fading.yaml --set source.path='clips/*.mkv' [--snr 10 20] [--trials 400]
+
+The scheme of the scenario that says `mcs: best` makes its choice as in a run. Then that coding and its
+rivals send the scenario's clips over the real channel, with the seeds of trials that no choice was made
+on: rows of MCS tables 1 and 2 within a few steps of efficiency around the choice, and each constellation
+at 1/2, 2/3 and 3/4 where it is among them. A rival is sent until the interval of its mean difference to
+the choice (95 %, paired by trial) lies on one side of the tolerance, or `--trials` are sent. The largest
+difference stands in the table; of several rivals some are ahead by chance alone, so the interval counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+import semlink
+from semlink.blocks import CodingBase
+from semlink.link.chain.link import Link
+from semlink.link.chain.transmit import run_clip
+from semlink.link.metrics.psnr_ssim import psnr_db
+from semlink.link.sweep.clips import load_clips
+from semlink.link.sweep.grid import GridPoint
+from semlink.link.sweep.point_runner import PointRunner
+from semlink.payload import Agreement
+from semlink.phy.coding.block_coding import efficiency
+from semlink.phy.coding.mcs_tables import mcs_name, mcs_pairs
+from semlink.seeds import Seeds
+
+LEAST_TRIALS = {"awgn": 16, "fading": 96}
+"""Of each rival: what few trials have not met does not show in their intervals, and deep fades are rare."""
+ROOT = 30977
+"""Of the trials, so that they are none of a run's and none of the calibration's."""
+CLASSIC = (1 / 2, 2 / 3, 3 / 4)
+AWGN_DB, FADING_DB = 0.1, 0.3
+"""How far below the best fixed coding the choice may be."""
+
+
+@dataclass(slots=True)
+class Heard:
+    """PSNR in dB of each trial so far, the mean over clips, for the choice and its rivals."""
+
+    runner: PointRunner
+    link: Link
+    agreed: Agreement
+    budget: int | None
+    by_coding: dict[str, list[float]] = field(default_factory=dict)
+
+    def trials(self, coding: str, number: int) -> np.ndarray:
+        """The first `number` trials."""
+        heard = self.by_coding.setdefault(coding, [])
+        while len(heard) < number:
+            heard.append(self._trial(coding, len(heard)))
+        return np.array(heard[:number])
+
+    def ahead(self, rival: str, number: int) -> tuple[float, float]:
+        """Mean of rival less choice over so many trials, and its half width."""
+        own = self.agreed.terms.coding
+        ahead = self.trials(rival, number) - self.trials(own, number)
+        return float(ahead.mean()), float(1.96 * ahead.std(ddof=1) / math.sqrt(number))
+
+    def _trial(self, coding: str, trial: int) -> float:
+        agreement = replace(self.agreed, terms=replace(self.agreed.terms, coding=coding))
+        quality = []
+        for number, clip in enumerate(self.runner.clips.frames):
+            seeds = Seeds(ROOT, (number,), trial)
+            frames = run_clip(self.link, clip, agreement, seeds, budget=self.budget).frames
+            quality.append(psnr_db(clip.pixels[0].numpy(), frames.pixels[0].numpy()))
+        return float(np.mean(quality))
+
+
+def rivals(codings: Mapping[str, CodingBase], choice: str, steps: int) -> list[str]:
+    """Fixed codings around the choice, by rising efficiency."""
+    pairs = set(mcs_pairs(1, every_rate=False)) | set(mcs_pairs(2, every_rate=False))
+    ladder = sorted({mcs_name(*pair) for pair in pairs} & codings.keys(), key=lambda n: efficiency(codings[n]))
+    place = np.searchsorted([efficiency(codings[n]) for n in ladder], efficiency(codings[choice]))
+    near = ladder[max(place - steps, 0) : place + steps + 1]
+    low, high = efficiency(codings[near[0]]), efficiency(codings[near[-1]])
+    classic = [mcs_name(order, rate) for order in (2, 4, 6, 8) for rate in CLASSIC]
+    near += [n for n in classic if n in codings and low <= efficiency(codings[n]) <= high]
+    return sorted(set(near) - {choice}, key=lambda n: efficiency(codings[n]))
+
+
+def compared(
+    heard: Heard, names: Sequence[str], tolerance_db: float, least: int, most: int, *, tell: bool
+) -> list[tuple[float, float, str, int]]:
+    """Each rival's mean difference to the choice, its half width, its name and the trials it took."""
+    found = []
+    for name in names:
+        number, ahead, half = 0, 0.0, math.inf
+        while number < most:
+            number = min(max(least, number + number // 2), most)
+            ahead, half = heard.ahead(name, number)
+            if abs(ahead - tolerance_db) > half:
+                break
+        found.append((ahead, half, name, number))
+        if tell:
+            print("   ", f"{name:>18} {ahead:+.3f} ± {half:.3f} ({number})", flush=True)
+    return found
+
+
+def row(runner: PointRunner, point: GridPoint, told: argparse.Namespace) -> str:
+    """A line of the table: the choice, the fixed coding that is furthest ahead, and whether that is too far."""
+    channel = runner.scenario.channel[point.channel]
+    is_still = channel.kind == "awgn"
+    tolerance_db = AWGN_DB if is_still else FADING_DB
+    least = min(LEAST_TRIALS["awgn" if is_still else "fading"], told.trials)
+    link = runner.link(point)
+    started = time.process_time()
+    agreed, budget = runner.agree(link, point)
+    chose_s = time.process_time() - started
+    codings = link.transmitter.codings
+    if told.all:
+        print("   ", f"{point.snr_db:g} dB: {agreed.terms.coding}, chosen in {chose_s:.1f} s", flush=True)
+    heard = Heard(runner, link, agreed, budget)
+    found = compared(
+        heard, rivals(codings, agreed.terms.coding, told.steps), tolerance_db, least, told.trials, tell=told.all
+    )
+    ahead, half, name, number = max(found)
+    verdict = "within" if ahead + half <= tolerance_db else "missed" if ahead - half > tolerance_db else "open"
+    surely = max(found, key=lambda f: f[0] + f[1])
+    cells = [
+        runner.scenario.name + f" {point.channel}",
+        f"{point.snr_db:g}",
+        f"{point.budget:g}",
+        agreed.terms.coding,
+        f"{np.mean(heard.by_coding[agreed.terms.coding]):.2f}",
+        name,
+        f"{ahead:+.3f} ± {half:.3f}",
+        f"{surely[0] + surely[1]:+.3f}",
+        str(number),
+        verdict,
+        f"{chose_s:.1f}",
+    ]
+    return "| " + " | ".join(cells) + " |"
+
+
+def points(told: argparse.Namespace) -> list[tuple[PointRunner, GridPoint]]:
+    """Every point of the scenario's scheme with `mcs: best`, and what computes it."""
+    scenario = semlink.load(told.scenario, told.set)
+    numbers = [n for n, s in enumerate(scenario.schemes) if s.model_dump().get("coding", {}).get("mcs") == "best"]
+    runner = PointRunner.of(scenario, load_clips(scenario, None), Path(tempfile.mkdtemp()), None)
+    return [
+        (runner, GridPoint(numbers[0], channel, snr_db, budget, None))
+        for channel in range(len(scenario.channel))
+        for budget in scenario.sweep.budget
+        for snr_db in told.snr or scenario.sweep.snr_db
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenario")
+    parser.add_argument("--set", nargs="*", default=[])
+    parser.add_argument("--snr", nargs="*", type=float, default=[])
+    parser.add_argument("--trials", type=int, default=400, help="at most, for each rival")
+    parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--all", action="store_true", help="print every rival")
+    told = parser.parse_args()
+    heads = "scenario and channel, SNR dB, uses a pixel, choice, its PSNR dB, best fixed, fixed less choice dB"
+    heads += ", at most dB, trials, , choosing s"
+    print("| " + " | ".join(heads.split(", ")) + " |\n" + "|---" * 11 + "|")
+    for runner, point in points(told):
+        print(row(runner, point, told), flush=True)
+
+
+if __name__ == "__main__":
+    main()

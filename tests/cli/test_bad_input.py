@@ -83,6 +83,12 @@ def place(material, tmp_path) -> Path:
     return tmp_path
 
 
+@pytest.fixture(autouse=True)
+def paths_as_before(monkeypatch):
+    """What a run of an earlier test made importable is not found here."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+
 def refused(done: Done) -> str:
     """The one line of a command that refuses; nothing else was said."""
     assert done.code == 2 and done.out == ""

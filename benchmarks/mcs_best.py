@@ -165,6 +165,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--all", action="store_true", help="print every rival")
     told = parser.parse_args()
+    if min(told.steps, told.trials - 1) < 1:
+        parser.error("needs a step and two trials at least")
     heads = "scenario and channel, SNR dB, uses a pixel, choice, its PSNR dB, best fixed, fixed less choice dB"
     heads += ", at most dB, trials, , choosing s"
     print("| " + " | ".join(heads.split(", ")) + " |\n" + "|---" * 11 + "|")

@@ -114,6 +114,7 @@ def test_it_is_good_as_it_stands(place):
         ("name: video", "nmae: video", "bad.yaml:8: schemes.1.nmae: unknown key; did you mean 'name'?"),
         ("frames: 4", "frames: four", "bad.yaml:2: source.frames: should be a valid integer, got 'four'"),
         ("[12]", "[]", "bad.yaml:4: sweep.snr_db: needs 1 entry or more, got 0"),
+        ("[12]", "1:30", "bad.yaml:4: sweep.snr_db: should be a valid number, got '1:30'"),
         ("[0.2]", "lots", "bad.yaml:4: sweep.budget: should be a valid number, got 'lots'"),
         ("max: 2", "max: 1", "bad.yaml:5: trials: trials.max is 1, below trials.min 2"),
         ("name: video", "name: direct", "bad.yaml:6: schemes: two schemes are called 'direct'; names must differ"),
@@ -141,6 +142,8 @@ def test_it_is_good_as_it_stands(place):
         ("clip.mkv", "letter.mp4", "bad.yaml:2: letter.mp4: cannot be read as video"),
         ("clip.mkv", "empty.mkv", "bad.yaml:2: empty.mkv: cannot be read as video"),
         ("clip.mkv, frames: 4", "long.mkv, frames: 257", "bad.yaml:2: long.mkv: 64 frames found, 1 clip of 257 frames"),
+        ("[64, 64]", "[64]", "bad.yaml:2: source.size: needs 2 entries, got 1"),
+        ("[64, 64]", "[64, 64, 3]", "bad.yaml:2: source.size: takes 2 entries, got 3"),
         # plug-ins
         ("kind: awgn", "kind: gone.py:X", "bad.yaml:3: channel: no file 'gone.py'; looked for "),
         ("kind: awgn", "kind: gone.module:X", "bad.yaml:3: channel: no module named 'gone' is installed"),

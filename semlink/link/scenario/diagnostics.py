@@ -39,6 +39,8 @@ def explain(text: ScenarioText, fault: ValidationError) -> Iterable[str]:
     for error in errors:
         if error["type"] == "missing" and (error["loc"][:-1], error["loc"][-1]) in meant:
             continue  # said once, where it is misspelt
+        if error["type"] == "too_short" and any(e["loc"][:-1] == error["loc"] for e in errors):
+            continue  # the entries are there, and each is said to be wrong
         place, dotted = locate(text, error["loc"], names_key=error["type"] in ("missing", "extra_forbidden"))
         yield f"{place}: {shortened(dotted) or 'scenario'}: {say(error)}"
     if len(found) > len(errors):
@@ -96,7 +98,8 @@ def say(error: ErrorDetails) -> str:
     if kind == "extra_forbidden":
         return "unknown key" + _hint(str(error["loc"][-1]), _neighbours(error["loc"]))
     if kind == "missing":
-        return "is needed and not given"
+        entry = error["loc"][-1]
+        return f"needs {entry + 1} entries, got {entry}" if isinstance(entry, int) else "is needed and not given"
     if kind == "union_tag_invalid":
         return _unknown_kind(context, got)
     if kind == "union_tag_not_found":
@@ -108,6 +111,8 @@ def say(error: ErrorDetails) -> str:
         return str(context.get("error", error["msg"]))
     if kind == "too_short":
         return f"needs {context['min_length']} entry or more, got {context['actual_length']}"
+    if kind == "too_long" and isinstance(got, list | tuple):
+        return f"takes {context['max_length']} entries, got {len(got)}"
     message = error["msg"].replace("Input should be", "should be").split(", unable to parse")[0]
     return f"{message}, got {_shown(got)}" if not isinstance(got, dict | list) else message
 

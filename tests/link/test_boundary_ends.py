@@ -12,7 +12,7 @@ import torch
 import toys
 
 from semlink.errors import BoundaryError, InterfaceError, LedgerMismatch, SemlinkError
-from semlink.link.chain.boundary import witness
+from semlink.link.chain.boundary import foresight, witness
 from semlink.link.chain.boundary.foresight import Evidence
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
@@ -145,6 +145,22 @@ def test_noise_that_is_drawn_a_second_time_and_taken_off(cheat, clips):
     assert (after - clips[0].pixels).square().mean() < (before - clips[0].pixels).square().mean()
     with pytest.raises(BoundaryError, match="better than with each of 200 other draws of the channel"):
         audited(cheat, clips)
+
+
+@pytest.mark.parametrize("cheat", [cheats.Canceller, cheats.Subtracter])
+def test_one_transmission_is_enough_to_tell(cheat, clips):
+    with pytest.raises(BoundaryError, match="in 3 receptions"):
+        sent(linked(cheat), clips[0], audit=True)
+
+
+def test_the_same_noise_is_looked_at_once(clips, monkeypatch):
+    """Points share the noise of a trial: what is lucky at one of them is so at all, and proves nothing."""
+    lucky = iter([True, False, True, True])
+    monkeypatch.setattr(foresight, "_is_best", lambda *about: next(lucky))
+    link = linked(toys.Direct)
+    for _ in range(3):
+        sent(link, clips[0], audit=True)
+    assert link.foreseen.times == 2 and link.foreseen.seen == {((0,), 0), ((0,), 1)}
 
 
 def test_who_foresees_nothing_is_not_suspected(clips):

@@ -132,6 +132,30 @@ class Erasing(Link):
         return float(shares.mean())
 
 
+class Unseen(Link):
+    """Symbols go missing that nobody tells of: a coding holds where its rate leaves room."""
+
+    def share_whole(self, coding: LdpcCoding) -> float:
+        return float(special.ndtr((0.9 - 0.05 * coding.bits_per_symbol - coding.code_rate) / 0.03))
+
+    def delivery(self, coding: LdpcCoding, uses: int, transmissions: int) -> float:
+        return float(np.random.default_rng(9).binomial(transmissions, self.share_whole(coding)) / transmissions)
+
+    def expected_db(self, name: str) -> float:
+        """Blocks alike and independent of each other, each worth its share."""
+        sizes = CODINGS[name].block_sizes(USES)
+        clean = quality_db(sum(sizes) - 2 * len(sizes))
+        lost = 1 - self.share_whole(CODINGS[name]) ** (1 / len(sizes))
+        return clean - lost * (clean - GONE_DB)
+
+
+def test_where_losses_are_unseen_what_really_arrives_decides():
+    """The stated noise would allow 256-QAM at any rate; shifting the SNR alone lands decibels lower."""
+    link = Unseen(30.0, fades=False)
+    expected = {name: db for name in CODINGS if math.isfinite(db := link.expected_db(name))}
+    assert expected[choice(link)] > max(expected.values()) - 0.3
+
+
 @pytest.mark.parametrize("snr_db", [2.0, 9.0, 16.0])
 def test_losses_that_no_coding_mends_move_no_choice(snr_db):
     """What is lost whole is lost to all, so the best of the others is the best: a timid one would gain nothing."""

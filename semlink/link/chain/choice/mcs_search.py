@@ -7,7 +7,8 @@ effective SNR of each block, say how often it is lost; clips that are really
 damaged say what that costs. What the receiver says about its noise need not be
 true, so the choice is tried with random bytes over the real chain; where they
 arrive much more seldom or more often than the model has it, all SNRs are
-shifted by what explains it best (`receivers_word`).
+shifted by what explains it best (`receivers_word`), and what the model then
+takes has to stand beside the best of what really arrives (`real_deliveries`).
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from semlink.link.chain.choice.contenders import Contender, contenders, worth_tr
 from semlink.link.chain.choice.damage import Worth
 from semlink.link.chain.choice.evidence import Evidence
 from semlink.link.chain.choice.expected_quality import SLOTS, expected_db
+from semlink.link.chain.choice.real_deliveries import really_tried
 from semlink.link.chain.choice.receivers_word import arriving_whole, is_believable, offset_db
 from semlink.payload import Agreement
 from semlink.phy.coding.block_coding import efficiency
@@ -75,7 +77,7 @@ def best_choice(
         doubted.append(choice)
         shift_db = offset_db(able, fades, evidence, chosen=doubted)
         choice = _settled(able, fades, worth, shift_db)
-    return choice.name
+    return choice.name if not doubted else _by_what_arrives(able, [*doubted, choice], fades, worth)
 
 
 def likely_deliveries(codings: Mapping[str, CodingBase], uses: int, evidence: Evidence) -> dict[str, float]:
@@ -113,6 +115,14 @@ def _settled(able: Sequence[Contender], fades: Fades, worth: Worth, offset_db: f
             return tried[best]
         able = [tried[n] for n in _may_lead(quality, best)]
         draws = min(2 * draws, _most_draws(fades.uses))
+
+
+def _by_what_arrives(able: Sequence[Contender], chosen: Sequence[Contender], fades: Fades, worth: Worth) -> str:
+    """The name of the best of what was really sent, the model's choices among them."""
+    tried = really_tried(able, chosen, worth.evidence)
+    chance = Seeds(CHANCE).numpy("link/choice").random((FIRST_DRAWS, SLOTS))
+    quality = expected_db(tried, fades, 0.0, worth, chance).mean(axis=1)
+    return tried[int(quality.argmax())].name if np.isfinite(quality).any() else chosen[-1].name
 
 
 def _most_draws(uses: int) -> int:

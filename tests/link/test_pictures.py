@@ -27,7 +27,7 @@ def drawn(folder: Path) -> bytes:
 def test_nothing_is_sent_to_be_drawn_and_any_number_of_workers_draws_the_same(tmp_path, monkeypatch):
     run(job(tmp_path, "one"))
     run(job(tmp_path, "two"), workers=2)
-    monkeypatch.setattr(transmit, "over_the_air", lambda *args: pytest.fail("sent again"))
+    monkeypatch.setattr(transmit, "arrived", lambda *args: pytest.fail("sent again"))
     assert drawn(tmp_path / "one") == drawn(tmp_path / "two")
     assert len(list((tmp_path / "one/pictures").glob("*.npz"))) == 2
 

@@ -114,7 +114,7 @@ class InMemory(Leaver):
         pass
 
     def found(self, iq, shape):
-        return nearest([pair(one) for one in gc.get_objects() if type(one) is Frames], iq)
+        return nearest([pair(one) for one in gc.get_objects() if type(one) is Frames and one.shape == shape], iq)
 
 
 class InFrames(Leaver):

@@ -267,10 +267,11 @@ def test_a_batch_is_each_item_alone_and_what_a_run_sends(channel):
     for number, snr_db in enumerate(levels):
         iq = sent[number : number + 1]
         flow = Flow(Symbols(iq)).then(Symbols(iq), Charge("t", "payload", 300))
-        air, alone = over_the_air(link, flow, snr_db, Seeds(7, (number,), 2))
+        arrival = over_the_air(link, flow, snr_db, Seeds(7, (number,), 2))
+        alone = arrival.received
         torch.testing.assert_close(heard.iq[number], alone.iq[0], rtol=1e-5, atol=1e-6)
         torch.testing.assert_close(heard.noise_var[number], alone.noise_var[0], rtol=1e-5, atol=1e-6)
-        assert semlink.air(channel).uses(300) == air.payload.iq.shape[1]
+        assert semlink.air(channel).uses(300) == arrival.air.payload.iq.shape[1]
 
 
 def test_every_item_has_the_noise_of_its_own_snr():

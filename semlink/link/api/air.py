@@ -75,10 +75,10 @@ class Air:
 
     def _send(self, symbols: torch.Tensor, items: list[int], snr_db: float, seed: int, trial: int) -> Received:
         """The items of one SNR, each with its own streams."""
-        from semlink.link.chain.air import through
+        from semlink.link.chain.air import arrived
 
         seeds = Seeds(seed, tuple(items), trial)
-        return through(self.waveform, self.channel, _charged(symbols[items]), snr_db, seeds)[1]
+        return arrived(self.waveform, self.channel, _charged(symbols[items]), snr_db, seeds).received
 
 
 def air(

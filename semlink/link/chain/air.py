@@ -29,24 +29,9 @@ class Arrival:
     received: Received
 
 
-def over_the_air(
-    link: Link, flow: Flow[Symbols], snr_db: float, seeds: Seeds, budget: int | None = None
-) -> tuple[Flow[Symbols], Received]:
-    """Data symbols through the link's waveform and channel; see `through`."""
-    return through(link.waveform, link.channel, flow, snr_db, seeds, budget)
-
-
-def through(
-    waveform: WaveformBase,
-    channel: ChannelBase,
-    flow: Flow[Symbols],
-    snr_db: float,
-    seeds: Seeds,
-    budget: int | None = None,
-) -> tuple[Flow[Symbols], Received]:
-    """Data symbols through waveform and channel: what the antenna sent, and what the receiver works on."""
-    arrival = arrived(waveform, channel, flow, snr_db, seeds, budget)
-    return arrival.air, arrival.received
+def over_the_air(link: Link, flow: Flow[Symbols], snr_db: float, seeds: Seeds) -> Arrival:
+    """Data symbols through the link's waveform and channel; see `arrived`."""
+    return arrived(link.waveform, link.channel, flow, snr_db, seeds)
 
 
 def arrived(

@@ -114,7 +114,7 @@ class LinkCalibration:
     def noise(self, uses: int, draw: int) -> np.ndarray:
         """What the receiver states in draw number `draw`: float32 (uses,)."""
         seeds = Seeds(self.root, (0,), FIRST_NOISE + draw)
-        return over_the_air(self.link, probe(uses), self.snr_db, seeds)[1].noise_var[0].detach().cpu().numpy()
+        return over_the_air(self.link, probe(uses), self.snr_db, seeds).received.noise_var[0].detach().cpu().numpy()
 
     def damaged(self, agreement: Agreement, lost: Sequence[tuple[float, float]]) -> float:
         """Mean PSNR in dB over up to `CLIPS_DAMAGED` clips; kept, since the air has no part in it."""
@@ -154,7 +154,7 @@ class LinkCalibration:
 
     def _measured(self, uses: int, draw: int) -> float:
         seeds = Seeds(self.root, (0,), 5000 + draw)
-        return weakest_snr_db(over_the_air(self.link, probe(uses), self.snr_db, seeds)[1].noise_var)
+        return weakest_snr_db(over_the_air(self.link, probe(uses), self.snr_db, seeds).received.noise_var)
 
     def _delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
         lost = 0
@@ -167,5 +167,5 @@ class LinkCalibration:
     def _arrives(self, coding: CodingBase, uses: int, seeds: Seeds) -> bool:
         random = seeds.numpy("link/rehearsal")
         flow = coding.send([random.bytes(size) for size in coding.block_sizes(uses)], uses)
-        received = over_the_air(self.link, flow, self.snr_db, seeds)[1]
+        received = over_the_air(self.link, flow, self.snr_db, seeds).received
         return None not in coding.receive(replace(received, iq=received.iq.to(torch.complex64)))

@@ -157,6 +157,16 @@ def test_bands_are_as_wide_as_the_intervals(tmp_path):
         assert half > 0 and {(round(x, 9), round(y - half, 9)), (round(x, 9), round(y + half, 9))} <= corners
 
 
+def test_bands_wider_than_all_curves_are_bars_as_long(tmp_path):
+    """Of two trials an interval may be 4 dB wide: bands of several schemes would lie on one another and hide all."""
+    rows = [replace(row, psnr_ci95=50.0) for row in make(tmp_path, [BEST])]
+    (curve,) = cost_sheet(rows).panels[0].curves
+    figure, _ = drawn(cost_sheet(rows))
+    (bars,) = figure.axes[0].containers
+    lengths = [high - low for (_, low), (_, high) in bars.lines[2][0].get_segments()]
+    assert len(lengths) == len(curve.x) > 1 and lengths == pytest.approx([100.0] * len(lengths))
+
+
 def test_a_lone_point_has_a_bar_and_room_around_it(tmp_path):
     figure, _ = drawn(cost_sheet(make(tmp_path, [BEST], budgets=(0.012,))))
     axes = figure.axes[0]

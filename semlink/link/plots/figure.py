@@ -99,18 +99,18 @@ def _panel(axes: Axes, panel: Panel, sheet: Sheet, norm: Normalize | None) -> No
             style |= {"color": colour, "markerfacecolor": colour, "markeredgecolor": colour, "linestyle": "-"}
         style["markersize"] += 3.2 * sizes[index]
         style["linewidth"] += 1.6 * sizes[index]
-        _interval(axes, curve, style["color"])
+        _interval(axes, curve, style["color"], spread(sheet.panels))
         axes.plot(curve.x, curve.y, zorder=3 + index / 100, markevery=max(1, len(curve.x) // 12), **style)
     if not panel.curves:
         axes.text(0.5, 0.5, "nothing could be sent here", transform=axes.transAxes, ha="center", color="#555555")
 
 
-def _interval(axes: Axes, curve: Curve, colour: ColorType) -> None:
-    """A band along a line, a bar at a lone point."""
+def _interval(axes: Axes, curve: Curve, colour: ColorType, room: float) -> None:
+    """A band along a line; bars at a lone point, and where bands wider than the `room` of all curves would hide them."""
     halves = [h if math.isfinite(h) else 0.0 for h in curve.half]
     if not any(halves):
         return
-    if len(curve.x) == 1:
+    if len(curve.x) == 1 or max(halves) > room:
         axes.errorbar(curve.x, curve.y, yerr=halves, color=colour, capsize=3.5, linewidth=1.1, fmt="none", zorder=2.5)
         return
     low = [y - h for y, h in zip(curve.y, halves)]

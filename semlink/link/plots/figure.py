@@ -106,7 +106,7 @@ def _panel(axes: Axes, panel: Panel, sheet: Sheet, norm: Normalize | None) -> No
 
 
 def _interval(axes: Axes, curve: Curve, colour: ColorType, room: float) -> None:
-    """A band along a line; bars at a lone point, and where bands wider than the `room` of all curves would hide them."""
+    """A band along a line; bars at a lone point, and where bands wider than the `room` of all curves would hide it."""
     halves = [h if math.isfinite(h) else 0.0 for h in curve.half]
     if not any(halves):
         return

@@ -36,7 +36,7 @@ SLOW = f"""name: toy
 source: {{kind: {TOYS}:Ramps, clips: 2}}
 channel: {{kind: awgn}}
 sweep: {{snr_db: [5, 8, 11, 14, 17, 20], budget: 0.04}}
-trials: {{min: 90, max: 90}}
+trials: {{min: 40, max: 40}}
 schemes: [{{name: direct, kind: {TOYS}:Direct}}]
 """
 

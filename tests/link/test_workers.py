@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +32,11 @@ class Dying:
 class Failing(Dying):
     def transmit(self, frames, agreement, seeds):
         raise RuntimeError("out of symbols")
+class Endless(Dying):
+    def transmit(self, frames, agreement, seeds):
+        import pathlib, time
+        (pathlib.Path(__file__).parent / f"{os.getpid()}.pid").touch()
+        time.sleep(600)
 """
 
 
@@ -67,3 +77,34 @@ def test_a_worker_that_goes_wrong_is_named_and_none_is_left(tmp_path, kind, says
     with pytest.raises(SemlinkError, match=says):
         run(Job(load_scenario(path), tmp_path / "out", tmp_path), workers=2)
     assert not list(tmp_path.rglob("*.tmp")) and not (tmp_path / "out" / "curves.csv").exists()
+
+
+def test_workers_end_with_a_run_that_is_killed_in_the_middle_of_a_point(tmp_path):
+    (tmp_path / "mine.py").write_text(DYING)
+    file = scenario_file(tmp_path, schemes=[{"name": "x", "kind": "mine.py:Endless"}])
+    command = [sys.executable, "-m", "semlink.cli", "run", str(file), "--workers", "2", "--out", str(tmp_path / "out")]
+    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    try:
+        comes_true(lambda: len(list(tmp_path.glob("*.pid"))) == 2, within_s=60)
+    finally:
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
+    comes_true(lambda: not any(map(runs, workers)), within_s=20)
+
+
+def comes_true(is_so: Callable[[], bool], within_s: float) -> None:
+    deadline = time.monotonic() + within_s
+    while not is_so():
+        assert time.monotonic() < deadline, f"not so after {within_s:g} s"
+        time.sleep(0.05)
+
+
+def runs(pid: int) -> bool:
+    """Whether a process is there and has not ended, waited for or not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    stat = Path(f"/proc/{pid}/stat")
+    return not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] != "Z"

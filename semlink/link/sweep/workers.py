@@ -180,8 +180,9 @@ def _context() -> Any:
 
 
 def _serve(line: Connection, job: Job, clips: Clips, environment: dict[str, str]) -> None:
-    """A worker's life: one task after the other until the parent hangs up."""
+    """A worker's life: one task after the other until the parent hangs up, or is no more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(environment | dict.fromkeys(ONE_THREAD, "1"))  # the server may have been started under another
     torch.set_num_threads(1)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
@@ -189,6 +190,14 @@ def _serve(line: Connection, job: Job, clips: Clips, environment: dict[str, str]
         while True:
             task = line.recv()
             line.send(_fault(job, runner, task))
+
+
+def _end_with_parent() -> None:
+    """End this process with its parent, also in the middle of a task: a killed parent dismisses nobody."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _fault(job: Job, runner: PointRunner, task: Task) -> BaseException | None:

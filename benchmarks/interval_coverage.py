@@ -52,8 +52,8 @@ SCENARIO = {
         }
     ],
 }
-AWGN_DB = (6.65, 6.55, 6.32, 6.07, 5.84, 5.66, 5.4)
-RAYLEIGH_DB = (30.0, 25.0, 17.5, 12.5, 8.5, 5.0, 2.0)
+AWGN_DB = (6.65, 6.55, 6.32, 6.07, 5.84, 5.66, 5.3)
+RAYLEIGH_DB = (30.0, 25.0, 17.5, 12.5, 8.5, 5.0, 1.0)
 BURSTS = (0.0008, 0.003, 0.017, 0.05, 0.17, 0.36, 0.68)
 """Probability of the bad state after the good one, a block of 64 symbols; a quarter of bad ones ends it."""
 METRIC = METRICS[:2]

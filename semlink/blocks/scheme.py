@@ -197,6 +197,10 @@ class SchemeBase(NamedBlock):
         """Whether every trial would be the same, so that one is enough."""
         return False
 
+    def loses_blocks(self) -> bool:
+        """Whether blocks may get lost whole, so that quality jumps; a run warns where its trials are too few for it."""
+        return False
+
     def with_even_blocks(self) -> Scheme | None:
         """The same scheme with equal channel uses for all blocks of pixels, for `rate_maps.png`; None: no choice."""
         return None

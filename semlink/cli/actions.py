@@ -21,15 +21,17 @@ def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers
     """`semlink run`: sweep, table, plots, frames."""
     scenario = semlink.load(file, overrides)
     with _progress(scenario.name) as tell:
-        done = semlink.run(scenario, out, workers=workers, fresh=fresh, progress=tell)
+        done = semlink.run(scenario, out, workers=workers, fresh=fresh, progress=tell, warn=_warn)
     done.show()
     files = [done.folder / "curves.csv", *done.write_tables(), *done.draw()]
     points, computed, seconds = (done.manifest[name] for name in ("points", "points_computed_in_this_run", "wall_s"))
     plural = "" if computed == 1 else "s"
     sys.stdout.write(f"{computed} point{plural} computed, {points - computed} reused, {seconds:.1f} s\n")
     _list(files)
-    for line in done.manifest.get("warnings", ()):
-        sys.stderr.write(f"warning: {line}\n")
+
+
+def _warn(line: str) -> None:
+    sys.stderr.write(f"warning: {line}\n")
 
 
 @contextlib.contextmanager

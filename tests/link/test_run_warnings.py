@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import json
+import re
 
 import av
 import numpy as np
 import pytest
 import yaml
-from small_runs import job, rows
+from small_runs import job, rows, scenario_file
 from terminal import TOY, semlink as command
+from toys import Ramps
 
 import semlink
+from semlink.link.metrics.draws import Draws
+from semlink.link.metrics.intervals import is_within
+from semlink.link.metrics.registry import PSNR, extremes_of
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.sweep.grid import grid
 from semlink.link.sweep.run import run
+from semlink.link.sweep.trials import StopRule
 
 
 def film(path, color_range: int) -> None:
@@ -75,3 +81,52 @@ def test_rates_that_stand_twice_are_one_point(tmp_path):
     (tmp_path / "s.yaml").write_text(text)
     found = [p.rate for p in grid(load_scenario(tmp_path / "s.yaml")) if p.scheme == 1 and p.snr_db == 12]
     assert found == [4.0, 2.0]
+
+
+# --- a stop rule that cannot be met
+
+
+def said_of_trials(folder, trials, schemes=(0, 1)) -> list[str]:
+    """Each line about the trials that a run tells, with how many points were finished then; it has no others."""
+    tree = yaml.safe_load(scenario_file(folder, sweep={"snr_db": [8], "budget": [0.04]}).read_text())
+    tree |= {"trials": trials, "schemes": [tree["schemes"][n] for n in schemes]}
+    told, finished = [], []
+    kept = semlink.run(
+        {key: value for key, value in tree.items() if value is not None},
+        folder / "out",
+        progress=lambda name, done, total: finished.append(done) if done else None,
+        warn=lambda line: told.append((line, len(finished))),
+    )
+    assert [line for line, _ in told] == kept.manifest["warnings"] and all(done == 0 for _, done in told) and finished
+    return [line for line, _ in told]
+
+
+def test_trials_that_cannot_give_the_width_are_said_before_any_work(tmp_path):
+    (line,) = said_of_trials(tmp_path, {"min": 2, "max": 6, "ci_halfwidth_db": 0.2})
+    assert line.startswith(
+        "trials: max: 6 with 2 clips cannot give ci_halfwidth_db: 0.2 where blocks can be lost: even"
+    )
+    damage = 30 - np.mean([extremes_of(PSNR, Ramps().clip(number))[0] for number in range(2)])
+    assert f"30 dB stay uncertain by {damage * (1 - (0.05 / 2) ** (1 / 12)):.2g} dB" in line
+    most = int(re.search(r"max: (\d+) could", line)[1])
+    assert not clean_run_ends(damage, StopRule(2, round(0.97 * most), 0.2))
+    assert clean_run_ends(damage, StopRule(2, round(1.03 * most), 0.2))
+
+
+def clean_run_ends(damage, rule) -> bool:
+    """Whether trials of two clips without any loss meet a rule at its last look."""
+    draws = Draws(np.full((rule.max, 2), damage), np.zeros((rule.max, 2), bool), np.zeros(2), np.full(2, damage))
+    return is_within(draws, rule.ci_halfwidth_db, rule.error(rule.max))
+
+
+@pytest.mark.parametrize(
+    "trials, schemes",
+    [
+        (None, (0, 1)),  # nothing was asked for
+        ({"min": 3, "max": 3, "ci_halfwidth_db": 0.001}, (0, 1)),  # a fixed number of trials
+        ({"min": 2, "max": 3, "ci_halfwidth_db": 9.0}, (0, 1)),  # they are enough
+        ({"min": 2, "max": 3, "ci_halfwidth_db": 0.001}, (1,)),  # no block can be lost
+    ],
+)
+def test_trials_that_may_give_the_width_are_not_spoken_of(tmp_path, trials, schemes):
+    assert said_of_trials(tmp_path, trials, schemes) == []

@@ -59,6 +59,7 @@ def run(
     workers: int = 1,
     fresh: bool = False,
     progress: Progress | None = None,
+    warn: Callable[[str], None] | None = None,
 ) -> Results:
     """Compute the missing points of a scenario and collect them; finished points are kept and not computed again.
 
@@ -69,6 +70,8 @@ def run(
         fresh: forget finished points, pictures and coded clips.
         progress: called with a point's name, how many are done and how many
             there are to do, at the start and whenever a point is finished.
+        warn: called with each line of what you should know of clips, channels and trials, before any point is
+            computed; the lines stand in the manifest as well.
     Raises:
         SemlinkError: the first point that failed; finished points are kept.
     """
@@ -81,7 +84,7 @@ def run(
         raise ScenarioError(f"workers: got {workers}; need 1 or more")
     _refuse_to_move(scenario, workers)
     job = Job(scenario, Path(out or Path("results") / scenario.name), scenario.folder, scenario.origin)
-    sweep(job, workers=workers, fresh=fresh, progress=progress)
+    sweep(job, workers=workers, fresh=fresh, progress=progress, warn=warn)
     return Results(job.out, read_run(job.out), scenario)
 
 

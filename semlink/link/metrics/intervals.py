@@ -16,7 +16,7 @@ import numpy as np
 from semlink.link.metrics.draws import Draws
 from semlink.link.metrics.weighted_means import chance_below_zero
 
-__all__ = ["CONFIDENCE", "ERROR", "halfwidth", "is_within", "share_interval", "t_halfwidth"]
+__all__ = ["CONFIDENCE", "ERROR", "halfwidth", "halfwidth_without_loss", "is_within", "share_interval", "t_halfwidth"]
 
 CONFIDENCE = 0.95
 ERROR = 1 - CONFIDENCE
@@ -51,6 +51,14 @@ def halfwidth(draws: Draws, error: float = ERROR) -> float:
     pool = _Pool(draws)
     least = _spread(draws, error)
     return _least(lambda half: pool.miss(half) <= error, least, max(least, pool.reach))
+
+
+def halfwidth_without_loss(damage: float, transmissions: int, error: float = ERROR) -> float:
+    """What `halfwidth` comes to where nothing was lost and the worst is `damage` away: no run of so many gets below.
+
+    Source: [clopper1934, the binomial case].
+    """
+    return float(damage * -math.expm1(math.log(error) / transmissions))
 
 
 def is_within(draws: Draws, half: float, error: float = ERROR) -> bool:

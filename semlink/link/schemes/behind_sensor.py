@@ -108,6 +108,9 @@ class _Behind(SchemeBase):
     def num_groups(self, frames: FrameShape) -> int:
         return self.view.fitted(self._scheme, frames).num_groups(frames)
 
+    def loses_blocks(self) -> bool:
+        return self._scheme.loses_blocks()
+
     def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement:
         """As the inner scheme does.
 

@@ -9,10 +9,13 @@ from typing import TypeVar
 from semlink.errors import ScenarioError, SemlinkError
 from semlink.link.sweep.grid import GridPoint
 from semlink.link.sweep.point_runner import PointRunner
+from semlink.link.sweep.trials import stop_rule
 from semlink.phy.conformance.examine import check
 from semlink.phy.specs.pilot_choice import fades
 
 T = TypeVar("T")
+CLEAN_DB = 30.0
+"""PSNR of video without losses, as it is before anything is known: better pictures have more to lose."""
 
 
 def check_blocks(
@@ -57,6 +60,25 @@ def channel_warnings(runner: PointRunner) -> tuple[str, ...]:
                 if one.verdict == "fail"
             ]
     return tuple(lines)
+
+
+def trial_warnings(runner: PointRunner) -> tuple[str, ...]:
+    """One line where the trials cannot give the half width that a scenario names, even if nothing is ever lost."""
+    asked, rule = runner.scenario.trials, stop_rule(runner.scenario)
+    if rule.min == rule.max or not {"max", "ci_halfwidth_db"} & asked.model_fields_set:
+        return ()
+    if not any(link.transmitter.loses_blocks() for link in runner.links.values()):
+        return ()
+    clips, wanted = len(runner.clips.names), rule.ci_halfwidth_db
+    damage = CLEAN_DB - runner.nothing_db()
+    if damage <= 0 or rule.narrowest(clips, damage) <= wanted:
+        return ()
+    least, enough = rule.narrowest(clips, damage), rule.enough(clips, damage).max
+    return (
+        f"trials: max: {rule.max} with {clips} clip{'s' * (clips > 1)} cannot give ci_halfwidth_db: {wanted:g} where "
+        f"blocks can be lost: even if none is, {CLEAN_DB:g} dB stay uncertain by {least:.2g} dB; "
+        f"max: {enough} could, and min = max asks for no width",
+    )
 
 
 def _said(what: str, make: Callable[[], T]) -> T:

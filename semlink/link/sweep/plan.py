@@ -13,7 +13,7 @@ from semlink.link.results.folder import Results
 from semlink.link.results.pictures import Picture, Pictures
 from semlink.link.scenario.loader import Origin
 from semlink.link.scenario.scenario import Scenario
-from semlink.link.sweep.check import channel_warnings, check_blocks
+from semlink.link.sweep.check import channel_warnings, check_blocks, trial_warnings
 from semlink.link.sweep.clips import Clips, load_clips
 from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_points, point_name
 from semlink.link.sweep.point_key import point_key
@@ -91,7 +91,7 @@ class Plan:
         keys: of all points, in the order of the grid.
         middle: keys of the points that pictures show.
         runner: with the clips, and every block built.
-        warnings: what is doubtful about the channels, a line each.
+        warnings: what is doubtful about channels and trials, a line each.
     """
 
     job: Job
@@ -124,7 +124,7 @@ def plan(job: Job, *, fresh: bool = False, clip_file: Path | None = None) -> Pla
     _renew(job, runner, keys)
     middle = middle_points(points)
     tasks = [_task(job.scenario, point, key, point in middle) for point, key in keys.items()]
-    to_do, doubts = _to_do(job, tasks), channel_warnings(runner)
+    to_do, doubts = _to_do(job, tasks), (*channel_warnings(runner), *trial_warnings(runner))
     return Plan(job, tuple(keys.values()), tuple(keys[p] for p in middle), to_do, runner, doubts)
 
 

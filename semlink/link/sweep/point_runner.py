@@ -18,7 +18,7 @@ from semlink.link.chain.boundary.settle import Question, Settled, settled
 from semlink.link.chain.calibration import LinkCalibration, calibration_root
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.transmit import run_clip, sense_clips
-from semlink.link.metrics.registry import Metric, extremes_of
+from semlink.link.metrics.registry import PSNR, Metric, extremes_of
 from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.results.pictures import Picture
 from semlink.link.results.qualities import Doubt, scored
@@ -285,6 +285,11 @@ class PointRunner:
             outcome.diagnostics,
             self.extremes.get(number, lambda: self._extremes(reference)),
         )
+
+    def nothing_db(self) -> float:
+        """Mean PSNR over the clips of a receiver that knows nothing."""
+        found = [extremes_of(PSNR, frames.pixels[0].numpy()) for frames in self.clips.frames]
+        return float(np.mean([pair[0] for pair in found if pair is not None]))
 
     def _extremes(self, reference: np.ndarray) -> dict[str, tuple[float, float]]:
         found = {metric.name: extremes_of(metric, reference) for metric in self.metrics}

@@ -8,6 +8,7 @@ change nothing.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from semlink.files import Json
@@ -16,6 +17,8 @@ from semlink.link.results.rows import Row
 from semlink.link.sweep.clips import Clips, clip_file
 from semlink.link.sweep.plan import Job, Plan, plan
 from semlink.link.sweep.workers import Progress, work_on
+
+Warn = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +35,25 @@ class Report:
         return len(self.keys)
 
 
-def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress | None = None) -> Report:
+def run(
+    job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress | None = None, warn: Warn | None = None
+) -> Report:
     """Compute the missing points and collect all rows.
 
     Args:
         workers: processes; each uses one thread.
         progress: called with a point's name, the number done and the number
             to do, at the start (nameless) and whenever a point is finished.
+        warn: called with each line of what a user should know, before any point is computed.
     Raises:
         SemlinkError: the first point that failed; finished points are kept.
     """
     started = time.monotonic()
     with clip_file(wanted=workers > 1) as file:
         made = plan(job, fresh=fresh, clip_file=file)
+        warnings, say = _warnings(made), warn or (lambda line: None)
+        for line in warnings:
+            say(line)
         work_on(made, workers, progress or (lambda name, done, total: None))
     rows = job.results.write_curves(made.keys)
     job.results.points.pack()
@@ -58,7 +67,7 @@ def run(job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress |
         shown=made.middle,
         clips_digest=made.runner.clips.digest,
         clips=_clip_facts(made.runner.clips),
-        warnings=_warnings(made),
+        warnings=warnings,
         files=job.folder,
     )
     return Report(rows, made.keys, made.missing, seconds)

@@ -9,10 +9,11 @@ times only, and the looks share one probability of error.
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from semlink.link.metrics.intervals import ERROR, is_within
+from semlink.link.metrics.intervals import ERROR, halfwidth_without_loss, is_within
 from semlink.link.metrics.registry import PSNR
 from semlink.link.results.clip_trial import ClipTrial, draws_of
 from semlink.link.scenario.scenario import Scenario
@@ -45,6 +46,22 @@ class StopRule:
         """
         looks = [0, *(look for look in self.looks if look <= trials)]
         return ERROR * (looks[-1] - looks[-2]) / self.max if len(looks) > 1 else ERROR
+
+    def narrowest(self, clips: int, damage: float) -> float:
+        """The half width in dB that it ends with at best: nothing is ever lost, and a loss would cost `damage` dB."""
+        return halfwidth_without_loss(damage, self.max * clips, self.error(self.max))
+
+    def enough(self, clips: int, damage: float) -> StopRule:
+        """The rule with the least `max` that can meet the half width."""
+
+        def can(most: int) -> bool:
+            rule = replace(self, max=most)
+            return rule.narrowest(clips, damage) <= self.ci_halfwidth_db
+
+        high = self.max
+        while not can(high):
+            high *= 2
+        return replace(self, max=self.max + bisect_left(range(self.max, high + 1), True, key=can))
 
     def is_met(self, trials: Sequence[Sequence[ClipTrial]]) -> bool:
         """Whether the PSNR interval of these trials is narrow enough."""

@@ -83,6 +83,9 @@ class SoftCastScheme(OneWayBase):
     def group_frames(self, frames: FrameShape) -> int:
         return self.codec.gop or frames.t
 
+    def loses_blocks(self) -> bool:
+        return True
+
     def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement[SoftCastTerms]:
         """Settle the number of channel uses, the length of the header and its margin.
 

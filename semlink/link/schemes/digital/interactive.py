@@ -61,6 +61,9 @@ class InteractiveScheme(InteractiveBase):
     def num_groups(self, frames: FrameShape) -> int:
         return self.rules.num_groups(frames)
 
+    def loses_blocks(self) -> bool:
+        return True
+
     def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement:
         """Settle the coding, or the thresholds by which it will follow the channel."""
         first, codings = self.rules.first_uses(frames, point), self.rules.fitted(self.codings, frames, point)

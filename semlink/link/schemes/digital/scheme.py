@@ -46,6 +46,9 @@ class DigitalScheme(OneWayBase):
     def group_frames(self, frames: FrameShape) -> int:
         return self.codec.gop or frames.t
 
+    def loses_blocks(self) -> bool:
+        return True
+
     def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement:
         """Choose the coding; everything else follows from the number of symbols."""
         agreements = {name: Agreement(frames, point, Terms(coding=name)) for name in self.codings}

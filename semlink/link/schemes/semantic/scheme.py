@@ -247,6 +247,9 @@ class SemanticScheme(SemanticBase, OneWayBase):
     def with_even_blocks(self) -> Scheme:
         return replace(self, allocation="uniform")
 
+    def loses_blocks(self) -> bool:
+        return True
+
     def transmit(self, frames: Frames, agreement: Agreement[SemanticTerms], seeds: Seeds) -> Flow[Symbols]:
         snr_db, side, map_side = agreement.point.snr_db, self._side(agreement), self._map_side(agreement)
         view = self._look(frames, agreement, seeds)

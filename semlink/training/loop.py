@@ -23,7 +23,7 @@ from semlink.training.loss_curves import Curves
 from semlink.training.model_card import load_into, save_weights
 from semlink.training.recipe import Profile, Recipe, load_recipe
 from semlink.training.state import RunState
-from semlink.training.task import Task, begin, build_task, sampler_of, shipped_part, trained_part
+from semlink.training.task import Task, begin, build_task, compiled, sampler_of, shipped_part, trained_part
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +97,7 @@ class _Run:
         self.held_out = self.sampler.held_out(profile.validation_crop).to(device)
         self.facts = {"recipe": recipe.digest, "profile": _profile_facts(profile), "data": pack.digest}
         self.state = self._fresh()
-        self.step_model = torch.compile(self.state.model) if profile.compile else self.state.model
+        self.step_model = compiled(task, self.state.model) if profile.compile else self.state.model
 
     def go(self, *, resume: bool, report: Callable[[Progress], None]) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)
@@ -109,9 +109,11 @@ class _Run:
             loss, figures = self._step()
             step = self.state.step
             self.state.seconds += time.monotonic() - started
+            started = time.monotonic()
             last = step == self.profile.steps or self.state.seconds >= self.seconds
             if last or step % self.profile.validate_every == 0:
                 figures |= self._validate()
+            self.state.seconds += time.monotonic() - started
             if last or step % self.profile.log_every == 0 or step % self.profile.validate_every == 0:
                 curves.add(step, loss, figures)
                 report(Progress(step, self.profile.steps, loss, self._left(), figures))

@@ -31,7 +31,7 @@ class RunState:
     average: nn.Module
     optimisers: Sequence[torch.optim.Optimizer]
     step: int = 0
-    seconds: float = 0.0  # spent in steps, by all sessions of the run
+    seconds: float = 0.0  # spent in steps and validation, by all sessions of the run
 
     def save(self, folder: Path, facts: Mapping[str, Any]) -> None:
         """Write step and tensors; an interrupted write leaves the previous state whole."""

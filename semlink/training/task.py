@@ -43,6 +43,8 @@ class Task(Protocol):
       what it draws;
     - `begin(model, sampler)`: sets what a fresh model begins with from what the sampler draws;
     - `stored_narrow`, true: weights are stored in a byte each, see `semlink.weights.narrow`;
+    - `compiled_parts(model)`: the modules that a profile with `compile` compiles, where the whole would break into
+      pieces: everything else of the model then runs as it is;
     - `with_helpers(model)`: a module around the model of `build` that the loop trains instead, for what is learned
       beside the model and not shipped; its attribute `shipped` is the model.
     """
@@ -113,6 +115,17 @@ def trained_part(task: Any, model: nn.Module) -> nn.Module:
 def shipped_part(trained: Any) -> nn.Module:
     """The model within what the loop trains."""
     return getattr(trained, "shipped", trained)
+
+
+def compiled(task: Any, model: nn.Module) -> Any:
+    """`model` as the loop calls it once compiled, as a whole or in the parts that the task names."""
+    import torch
+
+    if not hasattr(task, "compiled_parts"):
+        return torch.compile(model)
+    for part in task.compiled_parts(model):
+        part.compile()
+    return model
 
 
 def stored_narrow(task: Any) -> bool:

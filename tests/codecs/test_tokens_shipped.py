@@ -43,7 +43,7 @@ def psnr_db(decoded: np.ndarray, number: int) -> float:
 def test_weights_answer_their_probe_and_name_their_recipe():
     card = verify_weights(NAME)
     assert (SHIPPED / f"{NAME}.safetensors").stat().st_size < 12e6
-    assert card["recipe_sha256"] == load_recipe(ROOT / f"scenarios/train/{NAME}.yaml").digest
+    assert card["recipe_sha256"] == load_recipe(ROOT / f"scenarios/train/{NAME}_second.yaml").digest
 
 
 @pytest.mark.parametrize("q", [0.2, 0.6, 0.9])

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from semlink.codecs.token_readings import TokenReadings, unblocks
 from semlink.codecs.tokens.contexts import ContextModel
@@ -86,6 +86,33 @@ class LinearCode:
     variances: torch.Tensor
 
 
+class Refinement(NamedTuple):
+    """What training draws of an analogue layer that tells a part of the rounding.
+
+    `snr` (b,) of its mean symbol, 0 for a clip without such a layer; `sent` (b,), the share of the latents that it
+    carries, those with the largest residuals; `noise`, standard normal, of the latents' shape.
+    """
+
+    snr: torch.Tensor
+    sent: torch.Tensor
+    noise: torch.Tensor
+
+    def of(self, residual: torch.Tensor, gain: torch.Tensor) -> torch.Tensor:
+        """Linear estimates, in steps, of residuals (b, h, w, c); `gain` (b, 1, 1, c) is steps to a unit of pixels.
+
+        Latents of a clip's channel take the mean variance of the channel; symbols have amplitudes variance^(-1/4).
+        """
+        variance = residual.detach().square().mean((1, 2), keepdim=True) + 1e-6
+        strength = variance / gain.detach().square()
+        places = strength.argsort(-1, descending=True).argsort(-1)
+        carried = places < (self.sent * residual.shape[-1])[:, None, None, None]
+        power = strength.sqrt() * carried
+        power = power / (power.sum(-1, keepdim=True) / carried.sum(-1, keepdim=True).clamp_min(1)).clamp_min(1e-12)
+        snr = self.snr[:, None, None, None] * power
+        trust = snr / (1 + snr)
+        return trust * residual + (trust * (1 - trust) * variance).sqrt() * self.noise
+
+
 class TokenCodecNet(nn.Module):
     """Analysis, synthesis and context model."""
 
@@ -99,6 +126,7 @@ class TokenCodecNet(nn.Module):
         self.look = trunk(sizes.encoder, before)
         self.told_encoder = Operating(3, sizes.encoder)
         self.decide = trunk(sizes.encoder, after)
+        self.settle = Norm(sizes.encoder)
         self.correct_latents = silent(Conv(sizes.encoder, sizes.latents, 1))
         self.receive = Conv(sizes.latents, sizes.decoder, 1)
         self.told_decoder = Operating(3, sizes.decoder)
@@ -134,7 +162,7 @@ class TokenCodecNet(nn.Module):
         """Latents of readings and of what `before_knob` made of them."""
         with torch.autocast(x.device.type, enabled=False):
             seen = self.decide(seen + self.told_encoder(powers(knob), seen.dtype))
-            correction = channels_last(self.correct_latents(F.relu(seen))).float()
+            correction = channels_last(self.correct_latents(self.settle(seen))).float()
             return (self.linear_analysis(x) + correction) * self.gain(knob)
 
     def synthesise(self, latents: torch.Tensor, knob: torch.Tensor) -> torch.Tensor:
@@ -154,15 +182,19 @@ class TokenCodecNet(nn.Module):
         """Steps per unit of a linear latent: (b, 1, 1, c)."""
         return (powers(knob) @ self.log_gain).exp()[:, None, None]
 
-    def forward(self, x: torch.Tensor, knob: torch.Tensor, turns: torch.Tensor, noise: torch.Tensor):
+    def forward(
+        self, x: torch.Tensor, knob: torch.Tensor, turns: torch.Tensor, noise: torch.Tensor, refinement: Refinement
+    ):
         """For training: pixels of blocks, and bits of each clip, from latents that are rounded straight through.
 
         `turns` (groups, b) and `noise`, uniform in -1/2 .. 1/2, of the latents' shape, are drawn by the caller.
+        `refinement` is what the receiver learns of the rounding over an analogue layer.
         """
         y = self.analyse(x, knob)
         rounded = y + (y.round() - y).detach()
-        bits = self.contexts.drawn_bits(rounded, y + noise, knob, self.gain(knob), turns)
-        return self.synthesise(rounded, knob), bits
+        gain = self.gain(knob)
+        bits = self.contexts.drawn_bits(rounded, y + noise, knob, gain, turns)
+        return self.synthesise(rounded + refinement.of(y - y.detach().round(), gain), knob), bits
 
     def _begin_gain(self) -> None:
         with torch.no_grad():

@@ -23,7 +23,7 @@ def over_white_noise(
     Returns what arrives on the scale of X, and the noise variance of each symbol.
     """
     noise_var = clip_power(symbols, sent) * channel_noise(snr_db)
-    noise = torch.randn(symbols.shape, generator=rng).to(symbols.device)
+    noise = torch.randn(symbols.shape, generator=rng, device=rng.device).to(symbols.device)
     return sent * (symbols + noise_var.sqrt() * noise), noise_var.expand_as(symbols)
 
 
@@ -35,13 +35,15 @@ def over_block_fading(
     Symbols are interleaved, so each pair meets one of 1 .. 64 gains at random.
     """
     shape = (len(symbols), symbols.shape[1] // 2, *symbols.shape[2:])
-    blocks = int(2 ** torch.randint(0, 7, (), generator=rng))
+    blocks = int(2 ** torch.randint(0, 7, (), generator=rng, device=rng.device))
 
     def gaussian(*size: int) -> torch.Tensor:
-        return torch.view_as_complex(torch.randn(*size, 2, generator=rng) * 0.5**0.5).to(symbols.device)
+        return torch.view_as_complex(torch.randn(*size, 2, generator=rng, device=rng.device) * 0.5**0.5).to(
+            symbols.device
+        )
 
     gains = gaussian(len(symbols), blocks)
-    which = torch.randint(0, blocks, shape, generator=rng).to(symbols.device)
+    which = torch.randint(0, blocks, shape, generator=rng, device=rng.device).to(symbols.device)
     gain = gains.gather(1, which.flatten(1)).view(shape)
     power, noise_var = clip_power(symbols, sent), channel_noise(snr_db)
     estimate = gain + (noise_var / PILOTS).sqrt() * gaussian(*shape)

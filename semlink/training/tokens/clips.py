@@ -17,7 +17,7 @@ from semlink.training.data.clip_sampler import validation_clips
 from semlink.training.data.moving_photographs import moving_photographs
 from semlink.training.data.pack import Pack
 from semlink.training.tokens.clip_settings import TokenClipSettings, generator, stride, usable
-from semlink.training.tokens.device_clips import DeviceClips
+from semlink.training.tokens.pooled_clips import PooledClips
 
 
 class TokenClips:
@@ -30,11 +30,11 @@ class TokenClips:
         self.stills = [item[0] for item in items if item.shape[0] == 1]
         self.pool: dict[int, tuple[int, np.ndarray]] = {}
 
-    def on(self, device: torch.device) -> TokenClips | DeviceClips:
+    def on(self, device: torch.device) -> TokenClips | PooledClips:
         """Itself on the processor; elsewhere a sampler that draws there."""
         if device.type == "cpu":
             return self
-        return DeviceClips(self.pack, self.settings, self.crop, self.seed, device)
+        return PooledClips(self.pack, self.settings, self.crop, self.seed, device)
 
     def held_out(self, crop: int) -> torch.Tensor:
         """Clips for validation; see `validation_clips`."""

@@ -22,7 +22,6 @@ from torch import nn
 from semlink.codecs.semantic.tokens.allocation import error_at, explored, water_filled
 from semlink.codecs.semantic.tokens.groups import prefixes
 from semlink.codecs.semantic.tokens.networks import Arrived, SemanticTokenNet, SemanticTokenSizes, Sent, probe
-from semlink.codecs.tokens.loaded import load_tokens
 from semlink.errors import ScenarioError
 from semlink.nn.tokens import channels_first, channels_last
 from semlink.training.recipe import build_options
@@ -32,7 +31,7 @@ from semlink.training.tokens.clip_settings import TokenClipSettings
 from semlink.training.tokens.clips import TokenClips
 from semlink.training.tokens.linear_code import linear_code
 from semlink.training.tokens.rate_draws import POLICY, RateDraws
-from semlink.training.tokens.seen import seen_as_tokens
+from semlink.training.tokens.seen import on_device, seen_as_tokens
 from semlink.training.tokens.semantic_start import begin_symbols, take_digital, take_linear
 
 ERROR_FLOOR = 1e-4
@@ -115,6 +114,8 @@ class SemanticTokenTask:
         rng = torch.Generator().manual_seed(0)
         pairs = [self._seen(sampler.batch(n, START_BATCH).cpu(), rng) for n in range(START_BATCHES)]
         if self.options.trunk:
+            from semlink.codecs.tokens.loaded import load_tokens  # needs the range coder, which training does not
+
             take_digital(model, load_tokens(self.options.trunk).net)
         else:
             take_linear(model, linear_code(pairs, self.sizes.latents))
@@ -127,6 +128,10 @@ class SemanticTokenTask:
         ]
         return [torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)]
 
+    def compiled_parts(self, model: Any) -> list[nn.Module]:
+        """The trunks: rates are drawn and water-filled between them, which a compiler cannot follow."""
+        return [model.look, model.decide, model.restore]
+
     def loss(self, model: Any, clips, step, rng):
         o = self.options
         x, v = self._seen(clips, rng)
@@ -136,7 +141,7 @@ class SemanticTokenTask:
         shares = o.shares if o.allocation == "chosen" else [1.0, 0.0, 0.0]
         draws = RateDraws.drawn(len(clips), shares, o.kept, o.prices, self.sizes.levels, clips.device, rng)
         fades = bool(torch.rand((), generator=rng) < o.fading)
-        air = over_air(over_block_fading if fades else over_white_noise, snr_db, rng)
+        air = over_air(over_block_fading if fades else over_white_noise, snr_db, on_device(rng, clips.device))
         sent = model(x, snr_db, draws.log_price, draws, air)
         error = self._errors(sent.written, aim)
         quality = (error.mean((1, 2)) + ERROR_FLOOR).log()

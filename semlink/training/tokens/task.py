@@ -17,7 +17,7 @@ import torch
 from torch import nn
 
 from semlink.codecs.tokens.contexts import TURNS
-from semlink.codecs.tokens.networks import KNOB_STEPS, TokenCodecNet, TokenSizes, probe
+from semlink.codecs.tokens.networks import KNOB_STEPS, Refinement, TokenCodecNet, TokenSizes, probe
 from semlink.errors import ScenarioError
 from semlink.training.muon import Muon
 from semlink.training.recipe import build_options
@@ -41,6 +41,9 @@ class TokenCompressionOptions:
         clips: the training clips, instead of the recipe's `clips`.
         coarse_price, fine_price: of a bit a token, in units of ln(error), at both ends of the knob.
         weight_decay: of convolutions and products.
+        refined: share of the clips whose receiver learns a part of the rounding over an analogue layer, for
+            `kind: hybrid`.
+        refining_db: range of the SNR of that layer's mean symbol.
         muon: rate of 3x3 convolutions, which step by Muon, as a share of the recipe's; 0 leaves them to Adam.
     """
 
@@ -49,6 +52,8 @@ class TokenCompressionOptions:
     coarse_price: float = 0.4
     fine_price: float = 0.001
     weight_decay: float = 0.02
+    refined: float = 0.15
+    refining_db: list = field(default_factory=lambda: [-10.0, 20.0])
     muon: float = 0.0
 
 
@@ -110,12 +115,22 @@ class TokenCompressionTask:
         rng = on_device(rng, clips.device)
         x, v = self._seen(clips, rng)
         noise = torch.rand(*v.shape[:3], self.sizes.latents, generator=rng, device=clips.device) - 0.5
-        decoded, bits = model(x, knob, turns, noise)
+        refinement = self.refinement(noise, rng)
+        decoded, bits = model(x, knob, turns, noise, refinement)
         error = (decoded - v).square().mean((1, 2, 3))
         bits = bits / v[0, ..., 0].numel()
         quality = (error + ERROR_FLOOR).log()
         figures = {"ln_error": float(quality.detach().mean()), "bits_per_token": float(bits.detach().mean())}
         return (quality + self.price(knob) * bits).mean(), figures
+
+    def refinement(self, noise: torch.Tensor, rng: torch.Generator) -> Refinement:
+        """What each clip's receiver learns of the rounding, for latents of the shape of `noise`."""
+        o, clips, device = self.options, len(noise), noise.device
+        low, high = o.refining_db
+        taken, snr, sent = torch.rand(3, clips, generator=rng, device=device)
+        snr = (taken < o.refined) * 10 ** ((low + (high - low) * snr) / 10)
+        normal = torch.randn(noise.shape, generator=rng, device=device)
+        return Refinement(snr, 0.05 + 0.95 * sent, normal)
 
     def price(self, knob: torch.Tensor) -> torch.Tensor:
         """Of a bit a token, in units of ln(error)."""

@@ -33,6 +33,7 @@ class LoadedTokens:
     def __init__(self, net: TokenCodecNet, facts: dict[str, Any], digest: str = "", name: str = "weights") -> None:
         self.net, self.facts, self.digest, self.sizes = net, facts, digest, net.sizes
         self.integer = IntegerContexts(net.contexts, log_gains(net), name)
+        self.rough = IntegerContexts(net.contexts, log_gains(net), name, np.float32)
 
     def counts(self, h: int, w: int) -> torch.Tensor:
         """The ratio map."""
@@ -78,13 +79,13 @@ class LoadedTokens:
     def write(self, latents: np.ndarray, knob: int) -> bytes:
         """The stream of one band of whole latents."""
         writer = LatentWriter()
-        self._walk(latents, knob, writer.put)
+        self._walk(self.integer, latents, knob, writer.put)
         return writer.bytes()
 
     def bits(self, latents: np.ndarray, knob: int) -> float:
-        """What `write` will take, without writing."""
+        """What `write` will take, nearly, without writing."""
         costs: list[float] = []
-        self._walk(latents, knob, lambda *coded: costs.append(coded_bits(*coded)))
+        self._walk(self.rough, latents, knob, lambda *coded: costs.append(coded_bits(*coded)))
         return sum(costs)
 
     def read(self, data: bytes, knob: int, size: tuple[int, int]) -> np.ndarray:
@@ -111,7 +112,7 @@ class LoadedTokens:
             frames = self.net.frames(whole * self.net.gain(knob), knob)[0, :, : shape.h, : shape.w]
         return torch.nan_to_num(frames).clamp(0, 1).numpy()
 
-    def _walk(self, latents: np.ndarray, knob: int, put) -> None:
+    def _walk(self, contexts: IntegerContexts, latents: np.ndarray, knob: int, put) -> None:
         height, width, _ = latents.shape
         flat = latents.reshape(height * width, -1)
 
@@ -120,7 +121,7 @@ class LoadedTokens:
             put(values, expected.mean, expected.scale)
             return values
 
-        self.integer.walk(height, width, knob, visit)
+        contexts.walk(height, width, knob, visit)
 
 
 def log_gains(net: TokenCodecNet) -> np.ndarray:

@@ -156,6 +156,39 @@ def test_speeds_cover_their_range():
     assert [fast.speed_px(number) for number in range(3)] == pytest.approx([3.0] * 3, rel=0.15)
 
 
+@pytest.mark.parametrize("rate", [15, 60, 240])
+def test_motion_in_pixels_a_second_stays(rate):
+    usual, other = (SceneSource(3, 9, (96, 96), seed=2, motion_px=(2, 3), frames_per_second=r) for r in (30, rate))
+    for clip in range(3):
+        assert other._speed(clip) * rate == pytest.approx(usual._speed(clip) * 30)
+        a_second = [np.mean([mean_motion(s._layers(clip)[0].poses, grid(s.size), camera=True)]) for s in (usual, other)]
+        assert a_second[1] * rate == pytest.approx(a_second[0] * 30, rel=0.05)
+
+
+def test_an_open_shutter_averages_what_passes():
+    """A backdrop that moves 4 pixels a frame, open half the time: the mean of pictures along 2 pixels."""
+    photo = photograph("camera")
+    gray, frames = backdrop_canvas(photo, 0.5), 3
+    moving = Poses(np.ones(frames, complex), 4.0 * np.arange(frames, dtype=complex))
+    blurred = render([Layer(gray, None, moving.while_open(0.5, 40))], frames, (64, 64), 40).astype(float)
+    for t in range(frames):
+        along = 4.0 * t + 2.0 * (np.arange(200) + 0.5) / 200
+        instants = render([Layer(gray, None, Poses(np.ones(200, complex), along.astype(complex)))], 200, (64, 64))
+        assert np.abs(blurred[t] - instants.astype(float).mean(0)).max() < 1.0
+
+
+def test_a_shutter_blurs_motion_and_leaves_rest_alone():
+    def detail(**options) -> float:
+        clip = SceneSource(1, 4, (96, 96), seed=3, objects=(0, 0), **options).clip(0)
+        return float(np.abs(np.diff(clip, axis=2)).mean())
+
+    rest, fast = ({"motion_px": (speed, speed)} for speed in (0, 6))
+    assert detail(**rest, shutter=1.0) == detail(**rest)
+    assert detail(**fast, shutter=1.0) < detail(**fast, shutter=0.5) < 0.97 * detail(**fast)
+    slow = detail(**fast, shutter=1.0, frames_per_second=240) / detail(**fast, frames_per_second=240)
+    assert slow > 0.95, "an eighth of the motion, so hardly a blur"
+
+
 def test_no_motion_is_no_motion():
     source = SceneSource(2, 4, (64, 64), motion_px=(0, 0))
     clip = source.clip(1)
@@ -201,6 +234,8 @@ def test_scenes_are_plain_values():
         ({"motion_px": 2}, r"motion_px: got 2, need two numbers, \[from, to\]"),
         ({"motion_px": (0, math.inf)}, "motion_px: got"),
         ({"objects": (0.5, 1)}, "objects: got .* need two whole numbers"),
+        ({"frames_per_second": 0}, "frames_per_second: got 0, allowed: 1 to 100000"),
+        ({"shutter": 1.5}, "shutter: got 1.5, allowed: 0 to 1"),
         ({"photos": ("nowhere",)}, "nowhere: no such file or folder"),
     ],
 )

@@ -30,6 +30,16 @@ class Poses:
         world = (image - self.shift[t]) / self.gain[t]
         return np.abs(self.gain[t + 1] * world + self.shift[t + 1] - image)
 
+    def while_open(self, shutter: float, moments: int) -> Poses:
+        """Poses at `moments` evenly spaced moments of the share `shutter` of each frame's time, on straight lines.
+
+        After the last frame the motion goes on as it was before it.
+        """
+        along = shutter * (np.arange(moments) + 0.5) / moments
+        return Poses(
+            *((values[:, None] + along * _steps(values)[:, None]).ravel() for values in (self.gain, self.shift))
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Range:
@@ -111,6 +121,12 @@ def grid(size: tuple[float, float]) -> np.ndarray:
     """Evenly spaced places (complex, flat) over an area of (h, w) around the origin."""
     down, across = (np.linspace(-0.5, 0.5, _GRID) * (1 - 1 / _GRID) * side for side in size)
     return (across[None, :] + 1j * down[:, None]).ravel()
+
+
+def _steps(values: np.ndarray) -> np.ndarray:
+    """Differences to the next entry; the last one again for the last entry, and 0 where there is but one."""
+    steps = np.diff(values)
+    return np.append(steps, steps[-1:] if steps.size else 0.0)
 
 
 def _there_and_back(position: np.ndarray, reach: float) -> np.ndarray:

@@ -49,9 +49,12 @@ def object_canvases(cutout: Cutout, scale: float) -> tuple[np.ndarray, np.ndarra
     return gray, opacity
 
 
-def render(layers: list[Layer], frames: int, size: tuple[int, int]) -> np.ndarray:
-    """The frames uint8 (t, h, w) that layers give, the first one hindmost and covering all."""
-    return np.stack([_frame(layers, t, size) for t in range(frames)])
+def render(layers: list[Layer], frames: int, size: tuple[int, int], moments: int = 1) -> np.ndarray:
+    """The frames uint8 (t, h, w) that layers give, the first one hindmost and covering all.
+
+    Each is the mean of `moments` pictures, one for each of so many poses of the layers.
+    """
+    return np.stack([_mean_picture(layers, range(t * moments, (t + 1) * moments), size) for t in range(frames)])
 
 
 def coverage(layer: Layer, image: np.ndarray, t: int) -> np.ndarray:
@@ -66,13 +69,19 @@ def coverage(layer: Layer, image: np.ndarray, t: int) -> np.ndarray:
     return inside & (layer.opacity[np.clip(down, 0, rows - 1), np.clip(across, 0, columns - 1)] > 127)
 
 
-def _frame(layers: list[Layer], t: int, size: tuple[int, int]) -> np.ndarray:
+def _mean_picture(layers: list[Layer], poses: range, size: tuple[int, int]) -> np.ndarray:
+    light = sum((_picture(layers, t, size) for t in poses), np.zeros(size, np.int32))
+    return ((light + len(poses) * _ONE // 2) // (len(poses) * _ONE)).astype(np.uint8)
+
+
+def _picture(layers: list[Layer], t: int, size: tuple[int, int]) -> np.ndarray:
+    """Gray values times 256 with the layers at their poses number t."""
     picture = np.zeros(size, dtype=np.int32)
     for layer in layers:
         box = _box(layer, t, size)
         if box[0] < box[1] and box[2] < box[3]:
             _draw(picture[box[0] : box[1], box[2] : box[3]], layer, t, (box[0], box[2]), size)
-    return ((picture + _ONE // 2) >> _WEIGHT_BITS).astype(np.uint8)
+    return picture
 
 
 def _draw(part: np.ndarray, layer: Layer, t: int, corner: tuple[int, int], size: tuple[int, int]) -> None:

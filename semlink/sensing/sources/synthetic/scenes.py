@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,8 @@ from semlink.sensing.sources.synthetic.scene_render import Layer, backdrop_canva
 # Largest magnification of photographs and of objects; a still larger image shows the photograph mirrored at its edges.
 _MAX_SCALE, _MAX_OBJECT_SCALE = 3.0, 2.0
 _GOLDEN = (math.sqrt(5) - 1) / 2
+USUAL_RATE = 30.0  # frames a second at which `motion_px` is the motion from frame to frame
+MOMENTS_A_PIXEL = 2  # pictures averaged for each pixel that the fastest layer moves while the shutter is open
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,11 @@ class SceneSource(SourceBase):
 
     Args:
         motion_px: slowest and fastest mean motion of camera and objects, in
-            pixels a frame.
+            pixels a thirtieth of a second.
+        frames_per_second: motion in pixels a second stays, so at 240 it is an
+            eighth as far from frame to frame as at 30.
+        shutter: share of a frame's time in which light is gathered, 0 for an
+            instant to 1; motion meanwhile blurs the frame.
         objects: fewest and most moving objects.
         photos: built-in names (`photos.BACKGROUNDS`), picture files, folders
             or globs to take photographs from; none means all built-in ones.
@@ -48,6 +54,8 @@ class SceneSource(SourceBase):
     motion_px: tuple[float, float] = (0.0, 4.0)
     objects: tuple[int, int] = (1, 3)
     photos: tuple[str, ...] = ()
+    frames_per_second: float = USUAL_RATE
+    shutter: float = 0.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clips", whole("clips", self.clips))
@@ -59,6 +67,8 @@ class SceneSource(SourceBase):
         photos = (self.photos,) if isinstance(self.photos, str) else tuple(self.photos)
         object.__setattr__(self, "photos", photos)
         named_photos(photos)
+        _check("frames_per_second", self.frames_per_second, 1, 100_000)
+        _check("shutter", self.shutter, 0, 1)
 
     def __len__(self) -> int:
         return self.clips
@@ -69,7 +79,17 @@ class SceneSource(SourceBase):
 
     def clip(self, index: int) -> np.ndarray:
         """Clip `index`: float32 (t, h, w) in [0, 1], whole multiples of 1/255."""
-        return render(self._layers(index), self.frames, self.size) / np.float32(255)
+        layers, moments = self._layers(index), 1
+        if self.shutter:
+            moments = max(2, math.ceil(MOMENTS_A_PIXEL * self.shutter * max(self._speeds)))
+            layers = [replace(layer, poses=layer.poses.while_open(self.shutter, moments)) for layer in layers]
+        return render(layers, self.frames, self.size, moments) / np.float32(255)
+
+    @property
+    def _speeds(self) -> tuple[float, float]:
+        """Slowest and fastest mean motion, pixels a frame."""
+        low, high = (USUAL_RATE / self.frames_per_second * speed for speed in self.motion_px)
+        return low, high
 
     def speed_px(self, index: int) -> float:
         """Mean displacement from frame to frame of what is seen in clip `index`, in pixels."""
@@ -92,7 +112,7 @@ class SceneSource(SourceBase):
     def _speed(self, index: int) -> float:
         """Speed of the camera in clip `index`: any few clips in a row cover the whole range."""
         first = Seeds(self.seed).numpy("scene speeds").random()
-        low, high = self.motion_px
+        low, high = self._speeds
         return low + (high - low) * math.modf(first + index * _GOLDEN)[0]
 
     def _backdrop(self, rng: np.random.Generator, photo: np.ndarray, speed_px: float) -> Layer:
@@ -117,7 +137,7 @@ class SceneSource(SourceBase):
         limits = Range(complex(0.42 * self.size[1], 0.42 * self.size[0]), turn=0.3, zoom=0.22)
         places = grid((gray.shape[0] / 3, gray.shape[1] / 3))
         path = wander(rng, self.frames, limits, lever=max(float(np.abs(places).mean()), 1.0))
-        low, high = self.motion_px
+        low, high = self._speeds
         return Layer(gray, opacity, at_speed(path, float(rng.uniform(low, high)), places, camera=False))
 
 
@@ -127,6 +147,12 @@ def _seen_motion(layers: Sequence[Layer], places: np.ndarray, t: int) -> float:
     for layer in layers:
         motion = np.where(coverage(layer, places, t), layer.poses.displaced(places, t), motion)
     return float(motion.mean())
+
+
+def _check(name: str, value: Any, least: float, most: float) -> None:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not number or not least <= value <= most:
+        raise SourceError(f"source {name}: got {value!r}, allowed: {least:g} to {most:g}")
 
 
 def _span(name: str, value: Any, *, kind: type = float) -> tuple:

@@ -177,6 +177,10 @@ class Terms:
     note: str = field(default="", kw_only=True)
     coding: str = field(default="only", kw_only=True)
 
+    def without_noise(self) -> Terms:
+        """What stands for these where a choice tries clips without noise: what noise alone makes useless left out."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class FreeTerms(Terms):

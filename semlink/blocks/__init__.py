@@ -31,7 +31,12 @@ from semlink.blocks.channel import (
     LossChain as LossChain,
     NoiseLaw as NoiseLaw,
 )
-from semlink.blocks.codec import Codec as Codec, CodecBase as CodecBase, PacketStore as PacketStore
+from semlink.blocks.codec import (
+    Codec as Codec,
+    CodecBase as CodecBase,
+    PacketStore as PacketStore,
+    Refinable as Refinable,
+)
 from semlink.blocks.coding import (
     Coding as Coding,
     CodingBase as CodingBase,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from semlink.blocks.block import NamedBlock
 from semlink.blocks.sensing import SensorBase
+from semlink.errors import InterfaceError
 from semlink.payload import FrameShape, Packet
 
 if TYPE_CHECKING:
@@ -44,6 +45,27 @@ class Codec(Protocol):
         ...
 
 
+class Refinable(Protocol):
+    """A clip as far as packets tell of it, and the n numbers beside them that would make it finer.
+
+    Which numbers these are follows from the packets alone, so both ends know it.
+    """
+
+    def numbers(self, clip: np.ndarray) -> np.ndarray:
+        """Of the clip that was coded, at the transmitter: float64 (n,), of mean power 1 as far as both ends can tell.
+
+        The true mean power is 1 at most.
+        """
+        ...
+
+    def frames(self, numbers: np.ndarray, noise_var: np.ndarray) -> np.ndarray:
+        """Frames (t, h, w) from the numbers with noise of these variances (n,), infinite where nothing arrived.
+
+        Where nothing arrived at all they are those of `decode`; never raises on damage.
+        """
+        ...
+
+
 class PacketStore(Protocol):
     """Coded clips that are kept, so that a clip is coded once."""
 
@@ -61,12 +83,14 @@ class CodecBase(NamedBlock, Codec):
         gop: frames from one point where decoding can begin to the next; None: the whole clip.
         takes_readings: it codes a sensor's readings, `Measurement.slots` of one clip, in the place of frames.
         gives_frames: where it takes readings, it decodes to frames at once, so the reconstruction is not asked.
+        refines: it has `refinable`, so an analogue layer can carry what its packets leave.
     """
 
     __slots__ = ()
     gop: int | None = None
     takes_readings: bool = False
     gives_frames: bool = False
+    refines: bool = False
 
     @property
     def fitted_to(self) -> Hashable:
@@ -79,3 +103,11 @@ class CodecBase(NamedBlock, Codec):
         Raises:
             InterfaceError: says which are allowed.
         """
+
+    def refinable(self, packets: Sequence[Packet], shape: FrameShape, count: int) -> Refinable:
+        """What the packets that arrived tell, with the `count` numbers that would help most beside them.
+
+        Raises:
+            InterfaceError: it has none.
+        """
+        raise InterfaceError(f"codec {self.name}: has no refinable(packets, shape, count)")

@@ -56,12 +56,18 @@ class Calibration(Protocol):
         ...
 
     def best_coding(
-        self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int | None
+        self,
+        agreements: Mapping[str, Agreement],
+        codings: Mapping[str, CodingBase],
+        uses: int | None,
+        *,
+        analogue_share: float = 0.0,
     ) -> str:
         """The name of the coding with the best mean PSNR, each under the would-be agreement of its name.
 
         What is told of the clips is this choice and nothing else. `uses` are the symbols of a transmission
         (of the first burst, where there are several), None where the scheme's own rate says how many bytes there are.
+        `analogue_share` of their power is another layer's, which a demapper counts as noise.
 
         Raises:
             Infeasible: none carries anything in `uses` symbols.

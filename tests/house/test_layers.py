@@ -30,7 +30,7 @@ ORDER = {
         "cli",
     ),
     "semlink.phy": (
-        "validation, soft_demapping, qam, power, effective_snr, ldpc",
+        "validation, soft_demapping, qam, power, superposition, effective_snr, ldpc",
         "capacity",
         "channels | error_curves",
         "coding | waveforms | bounds | conformance",
@@ -64,10 +64,10 @@ ORDER = {
         "api",
     ),
     "semlink.link.schemes": (
-        "base, camera, coded_header, interleaver",
+        "base, camera, coded_header, interleaver, symbol_pairs",
         "behind_sensor, readings_view",
         "analogue | delta_sigma_direct | digital | semantic | sensing_only",
-        "measurements",
+        "hybrid | measurements",
         "registry",
     ),
 }

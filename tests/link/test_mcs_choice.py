@@ -12,6 +12,7 @@ from scipy import integrate, special
 import semlink
 from semlink.blocks import CodingBase
 from semlink.link.chain.choice.mcs_search import TYPICAL_USES, best_choice
+from semlink.link.chain.choice.under_layer import UnderLayer
 from semlink.link.sweep.clips import load_clips
 from semlink.link.sweep.grid import grid
 from semlink.link.sweep.point_runner import PointRunner
@@ -19,6 +20,7 @@ from semlink.payload import Agreement, FrameShape, Point, Terms
 from semlink.phy.coding.block_coding import efficiency
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.coding.mcs_tables import mcs_name, mcs_pairs
+from semlink.phy.superposition import Superposed, noise_below
 from semlink.plugins import adapted
 from semlink.seeds import Seeds
 
@@ -234,3 +236,25 @@ def test_a_users_scheme_chooses_among_its_own_codings(tmp_path):
     assert int(low.agreement.terms["coding"]) >= 5
     assert int(high.agreement.terms["coding"]) <= 2
     assert low.choice_bits == pytest.approx(math.log2(len(own_codings.CODINGS)))
+
+
+class Layered(Link):
+    """White noise, where what is sent stands below an analogue layer."""
+
+    def delivery(self, coding: Superposed, uses: int, transmissions: int) -> float:
+        below_db = -10 * math.log10(noise_below(np.array(10 ** (-self.snr_db / 10)), coding.share))
+        return Link(below_db, fades=False).delivery(coding.coding, uses, transmissions)
+
+
+@pytest.mark.parametrize("share", [0.02, 0.1])
+def test_below_an_analogue_layer_no_fixed_coding_is_better(share):
+    """The noise that the receiver states is not what a demapper meets there."""
+    snr_db = 13.0
+    below_db = -10 * math.log10(noise_below(np.array(10 ** (-snr_db / 10)), share))
+    point = Point(snr_db, USES)
+    agreements = {name: Agreement(FRAMES, point, Terms(coding=name)) for name in CODINGS}
+    chosen = best_choice(CODINGS, USES, agreements, UnderLayer(Layered(snr_db, fades=False), share))
+    alone = Link(below_db, fades=False)
+    exact = {name: alone.exact_db(name) for name in CODINGS}
+    assert exact[chosen] > max(exact.values()) - 0.1
+    assert exact[choice(Link(snr_db, fades=False))] < GONE_DB + 1, "chosen for the layer's absence it would be lost"

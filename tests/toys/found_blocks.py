@@ -75,6 +75,12 @@ LEARNED_MAP = {"kind": "programmable", "ratio_map": "learned", "weights": "senso
 SCHEMES: dict[str, dict[str, Any]] = {
     "digital": {"codec": {"kind": "h264"}, "coding": {"kind": "uncoded"}},
     "sensing": {"sensor": PROGRAMMABLE, "reconstruction": {"kind": "initial"}},
+    "hybrid": {
+        "codec": {"kind": "task-aware", "weights": "compr_tokens"},
+        "coding": LDPC,
+        "sensor": LEARNED_MAP,
+        "reconstruction": {"kind": "initial"},
+    },
     "semantic": {"weights": "semcom", "sensor": LEARNED_MAP, "reconstruction": {"kind": "initial"}},
     "measurements": {
         "sensor": BLOCKS,
@@ -82,7 +88,7 @@ SCHEMES: dict[str, dict[str, Any]] = {
         "transmission": {"kind": "digital", "coding": LDPC},
     },
 }
-SLOW_SCHEMES = ("semantic", "delta-sigma-direct", "measurements")
+SLOW_SCHEMES = ("hybrid", "semantic", "delta-sigma-direct", "measurements")
 SLOW = ("deep", "hit-vcsnet", "vcsnet", "task-aware", "delta-sigma", "block-tv", "multi-hypothesis", "cdl", "av1")
 EXTRAS = {"tensorflow": "tensorflow", "compressai": "compressai"}
 OWN_KINDS = {"rate-bound": "coding"}

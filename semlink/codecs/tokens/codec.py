@@ -22,6 +22,7 @@ from semlink.codecs.packetization import framed_size
 from semlink.codecs.readings_domain import check_trained_sensor
 from semlink.codecs.tokens.loaded import Band, load_tokens
 from semlink.codecs.tokens.networks import KNOB_STEPS, MOST_KNOB
+from semlink.codecs.tokens.refinement import RefinableTokens
 from semlink.codecs.tokens.scene import Scene
 from semlink.errors import Infeasible, ScenarioError
 from semlink.payload import FrameShape, Packet
@@ -52,6 +53,7 @@ class TokenCodec(CodecBase):
     digest: str = field(default="", init=False)
     takes_readings = True
     gives_frames = True
+    refines = True
 
     def __post_init__(self) -> None:
         if self.slices is not None and not 1 <= self.slices <= MOST_SLICES:
@@ -112,6 +114,14 @@ class TokenCodec(CodecBase):
 
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
         """Frames (T, h, w) in [0, 1], float32, from the packets that arrived; never raises on damage."""
+        return load_tokens(self.weights).frames(self._read(packets, shape), shape)
+
+    def refinable(self, packets: Sequence[Packet], shape: FrameShape, count: int) -> RefinableTokens:
+        """What rounding took away of up to `count` latents as numbers beside the packets."""
+        return RefinableTokens(load_tokens(self.weights), self._read(packets, shape), shape, count)
+
+    def _read(self, packets: Sequence[Packet], shape: FrameShape) -> dict[int, Band]:
+        """Bands by their first row of tokens."""
         code = load_tokens(self.weights)
         rows, columns = code.tokens(shape.h), code.tokens(shape.w)
         bands: dict[int, Band] = {}
@@ -120,7 +130,7 @@ class TokenCodec(CodecBase):
             if found is not None:
                 knob, place = found
                 bands[place.start] = (knob, code.read(packet.data[HEADER_BYTES:], knob, (len(place), columns)))
-        return code.frames(bands, shape)
+        return bands
 
     def _packets(self, scene: Scene, knob: int) -> tuple[Packet, ...]:
         latents, bands = scene.latents(knob), self._bands(scene.rows)

@@ -14,7 +14,7 @@ import constriction
 import numpy as np
 
 from semlink.codecs.entropy.range_coder import FAIR, FARTHEST, gamma_code, read_gamma
-from semlink.codecs.tokens.logistic_tables import reach, split_means, tables
+from semlink.codecs.tokens.logistic_tables import reach, split_means, split_values, table_columns, tables
 
 _ROWS = constriction.stream.model.Categorical(perfect=False)  # a row of probabilities for every value
 
@@ -27,10 +27,9 @@ class LatentWriter:
 
     def put(self, values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> None:
         """Code whole `values` with means in 1/32 step and numbers of scales, all of one shape."""
-        whole, fraction = split_means(mean.ravel())
-        residual = values.ravel().astype(np.int64) - whole
+        residual, fraction = split_values(values, mean)
         for number, here in scale_groups(scale):
-            index = _indices(residual[here], number)
+            index = table_columns(residual[here], number)
             self._coder.encode(index.astype(np.int32), _ROWS, tables(number)[fraction[here]])
             for value in residual[here][index == _escape(number)]:
                 self._coder.encode(gamma_code(int(value)), FAIR)
@@ -68,11 +67,10 @@ class LatentReader:
 
 def coded_bits(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> float:
     """Bits that a writer should take, but for its last word: -sum log2 p."""
-    whole, fraction = split_means(mean.ravel())
-    residual = values.ravel().astype(np.int64) - whole
+    residual, fraction = split_values(values, mean)
     total = 0.0
     for number, here in scale_groups(scale):
-        index = _indices(residual[here], number)
+        index = table_columns(residual[here], number)
         total -= float(np.log2(tables(number)[fraction[here], index]).sum())
         total += sum(len(gamma_code(int(value))) for value in residual[here][index == _escape(number)])
     return total
@@ -88,8 +86,3 @@ def scale_groups(scale: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:
 
 def _escape(number: int) -> int:
     return 2 * reach(number) + 1
-
-
-def _indices(residual: np.ndarray, number: int) -> np.ndarray:
-    index = residual + reach(number)
-    return np.where((index < 0) | (index >= _escape(number)), _escape(number), index)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,10 @@ from semlink.weights.tensors import check_probe, fill, read_tensors
 TASK = "token_compression"
 
 Band = tuple[int, np.ndarray]
-"""The knob of a band of rows, and its whole latents (rows, columns, channels)."""
+"""The knob of a band of rows, and its latents (rows, columns, channels), whole unless something made them finer."""
+
+Met = Callable[[Turn, np.ndarray, Expected], None]
+"""Takes a turn, its whole latents (places, channels), and what was expected of them."""
 
 
 class LoadedTokens:
@@ -71,21 +75,28 @@ class LoadedTokens:
         return self.net.before_knob(x)
 
     @torch.no_grad()
+    def unrounded(self, x: torch.Tensor, seen: torch.Tensor, knob: int) -> torch.Tensor:
+        """Latents (h, w, c) of readings and of what `look` made of them, float32."""
+        return self.net.at_knob(x, seen, told(knob))[0]
+
     def latents(self, x: torch.Tensor, seen: torch.Tensor, knob: int) -> np.ndarray:
-        """Whole latents (h, w, c) of readings and of what `look` made of them."""
-        y = self.net.at_knob(x, seen, told(knob))[0]
-        return y.round().clamp(-FARTHEST, FARTHEST).double().numpy()
+        """The same as whole numbers."""
+        return self.unrounded(x, seen, knob).round().clamp(-FARTHEST, FARTHEST).double().numpy()
 
     def write(self, latents: np.ndarray, knob: int) -> bytes:
         """The stream of one band of whole latents."""
         writer = LatentWriter()
-        self._walk(self.integer, latents, knob, writer.put)
+        self._walk(self.integer, latents, knob, lambda _, v, expected: writer.put(v, expected.mean, expected.scale))
         return writer.bytes()
 
     def bits(self, latents: np.ndarray, knob: int) -> float:
         """What `write` will take, nearly, without writing."""
         costs: list[float] = []
-        self._walk(self.rough, latents, knob, lambda *coded: costs.append(coded_bits(*coded)))
+
+        def count(_: Turn, values: np.ndarray, expected: Expected) -> None:
+            costs.append(coded_bits(values, expected.mean, expected.scale))
+
+        self._walk(self.rough, latents, knob, count)
         return sum(costs)
 
     def read(self, data: bytes, knob: int, size: tuple[int, int]) -> np.ndarray:
@@ -112,16 +123,20 @@ class LoadedTokens:
             frames = self.net.frames(whole * self.net.gain(knob), knob)[0, :, : shape.h, : shape.w]
         return torch.nan_to_num(frames).clamp(0, 1).numpy()
 
-    def _walk(self, contexts: IntegerContexts, latents: np.ndarray, knob: int, put) -> None:
+    def walk(self, latents: np.ndarray, knob: int, meet: Met) -> None:
+        """Let `meet` see the whole latents of a band, turn by turn, with what both ends expect of each."""
+        self._walk(self.integer, latents, knob, meet)
+
+    def _walk(self, contexts: IntegerContexts, latents: np.ndarray, knob: int, meet: Met) -> None:
         height, width, _ = latents.shape
         flat = latents.reshape(height * width, -1)
 
-        def visit(turn: Turn, expected: Expected) -> np.ndarray:
+        def shown(turn: Turn, expected: Expected) -> np.ndarray:
             values = flat[turn.places, turn.first : turn.last]
-            put(values, expected.mean, expected.scale)
+            meet(turn, values, expected)
             return values
 
-        contexts.walk(height, width, knob, visit)
+        contexts.walk(height, width, knob, shown)
 
 
 def log_gains(net: TokenCodecNet) -> np.ndarray:

@@ -3,11 +3,15 @@
 A latent k under mean m / 32 and scale number s is coded as k minus the whole
 part of the mean, under the table of (s, fraction). Scales lie 8 to a factor of
 e; from the whole numbers to the tables nothing depends on the last bits of exp.
+
+What rounding took away from a latent has a law too: that of the logistic
+variable within the unit interval around k.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from functools import cache
 
 import numpy as np
@@ -21,6 +25,8 @@ NUM_SCALES = 77  # up to ln 5.5, 245
 TAIL = 11.0  # how many scales a table reaches from the mean; what is beyond is coded as another value
 MOST_REACH = 255
 LEAST = 2.0**-22
+VARIANCE_ONE = 2.0**6  # a factor of e between variances of what rounding took away
+NODES = 12  # of the integral over a part of a step; to 1e-12
 GRAIN = 2.0**28  # probabilities are rounded to multiples of its inverse; no entry is near a tie, see the tests
 
 
@@ -46,6 +52,18 @@ def reach(scale: int) -> int:
 def scale_of(number: int) -> float:
     """The scale of a number."""
     return math.exp(BOTTOM + number / SCALES_PER_FACTOR)
+
+
+def split_values(values: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Whole values less the whole parts of their means, and the fractions: both flat."""
+    whole, fraction = split_means(mean.ravel())
+    return values.ravel().astype(np.int64) - whole, fraction
+
+
+def table_columns(residual: np.ndarray, scale: int) -> np.ndarray:
+    """Where in the tables of a scale values less the whole parts of their means stand; what is beyond, at the end."""
+    column = residual + reach(scale)
+    return np.where((column < 0) | (column > 2 * reach(scale)), 2 * reach(scale) + 1, column)
 
 
 @cache
@@ -74,3 +92,41 @@ def _tidy(mass: list[float]) -> np.ndarray:
     whole = np.maximum(mass, LEAST)
     whole = np.append(whole, max(1.0 - float(sum(mass)), LEAST))
     return np.round(whole / math.fsum(whole) * GRAIN) / GRAIN
+
+
+@dataclass(frozen=True, slots=True)
+class Remainders:
+    """Of what rounding took away, y - k, where k was decoded: (fractions, 2 reach + 2), laid out as `tables`.
+
+    `mean` in steps; `variance` as the whole number of 1/`VARIANCE_ONE` of its natural logarithm.
+    """
+
+    mean: np.ndarray
+    variance: np.ndarray
+
+
+@cache
+def remainders(scale: int) -> Remainders:
+    """Of a scale; of a value beyond the tables nothing is known, so that all places within its step are alike."""
+    far = reach(scale)
+    fraction = (np.arange(int(MEAN_ONE))[:, None] - MEAN_ONE / 2) / MEAN_ONE
+    mean, variance = _within_step(np.arange(-far, far + 1) - fraction, scale_of(scale))
+    beyond = np.full((len(mean), 1), 1 / 12)
+    classes = np.rint(VARIANCE_ONE * np.log(np.concatenate((variance, beyond), 1)))
+    return Remainders(np.concatenate((mean, 0 * beyond), 1), classes.astype(np.int64))
+
+
+def _within_step(off: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and variance of r on -1/2 .. 1/2 with the density of a logistic variable at `off` + r from its mean.
+
+    Gauss-Legendre over parts no wider than the scale; all terms are positive, so nothing cancels.
+    """
+    parts = max(1, math.ceil(1 / width))
+    node, weight = np.polynomial.legendre.leggauss(NODES)
+    place = ((node + 1) / 2 + np.arange(parts)[:, None]).ravel() / parts - 0.5
+    x = np.abs(off[..., None] + place) / width
+    log_density = -x - 2 * np.log1p(np.exp(-x))
+    share = np.exp(log_density - log_density.max(-1, keepdims=True)) * np.tile(weight, parts)
+    share /= share.sum(-1, keepdims=True)
+    mean = (share * place).sum(-1)
+    return mean, (share * (place - mean[..., None]) ** 2).sum(-1)

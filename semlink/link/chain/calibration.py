@@ -15,6 +15,7 @@ from semlink.errors import Infeasible, InterfaceError
 from semlink.link.chain.air import over_the_air, receive_alone
 from semlink.link.chain.choice.mcs_search import best_choice
 from semlink.link.chain.choice.repeats import best_with_repeats
+from semlink.link.chain.choice.under_layer import UnderLayer
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
@@ -102,14 +103,19 @@ class LinkCalibration:
         return self.known.get((*self.where, *key), lambda: self._delivery(fitted, uses, transmissions))
 
     def best_coding(
-        self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int | None
+        self,
+        agreements: Mapping[str, Agreement],
+        codings: Mapping[str, CodingBase],
+        uses: int | None,
+        *,
+        analogue_share: float = 0.0,
     ) -> str:
         """From a model of the link; with repeats, from trials of a few."""
         codings = {name: adapted("coding", coding) for name, coding in codings.items()}
         if is_interactive(self.link.transmitter):
             assert uses is not None
             return best_with_repeats(codings, uses, agreements, self)
-        return best_choice(codings, uses, agreements, self)
+        return best_choice(codings, uses, agreements, UnderLayer(self, analogue_share) if analogue_share else self)
 
     def noise(self, uses: int, draw: int) -> np.ndarray:
         """What the receiver states in draw number `draw`: float32 (uses,)."""
@@ -118,6 +124,7 @@ class LinkCalibration:
 
     def damaged(self, agreement: Agreement, lost: Sequence[tuple[float, float]]) -> float:
         """Mean PSNR in dB over up to `CLIPS_DAMAGED` clips; kept, since the air has no part in it."""
+        agreement = replace(agreement, terms=agreement.terms.without_noise())
         key = ("damaged", self.whose, to_bytes(agreement), tuple(lost))
         return self.known.get(key, lambda: self._damaged(agreement, lost))
 

@@ -234,12 +234,12 @@ class _Desk:
         return self.answers[asked]
 
     def best_coding(
-        self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int | None
+        self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int | None, share: float
     ) -> str:
         """A choice among would-be agreements, and no more: all were asked about, and one is the best."""
         asked: dict[str, Asked] = {name: (self._as_bytes(agreement), CHOICE) for name, agreement in agreements.items()}
         if self.invented is None:
-            best = self.calibration.best_coding(agreements, codings, uses)
+            best = self.calibration.best_coding(agreements, codings, uses, analogue_share=share)
             told = {question: float(name == best) for name, question in asked.items()}
         else:
             told = {question: self.invented.quality(question) for question in asked.values()}
@@ -291,9 +291,14 @@ class ClosedCalibration(Calibration):
         return _at(self.ticket).quality(agreement, delivery)
 
     def best_coding(
-        self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int | None
+        self,
+        agreements: Mapping[str, Agreement],
+        codings: Mapping[str, CodingBase],
+        uses: int | None,
+        *,
+        analogue_share: float = 0.0,
     ) -> str:
-        return _at(self.ticket).best_coding(agreements, codings, uses)
+        return _at(self.ticket).best_coding(agreements, codings, uses, analogue_share)
 
     def delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
         return _at(self.ticket).calibration.delivery(coding, uses, transmissions)

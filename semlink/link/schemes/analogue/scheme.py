@@ -23,6 +23,7 @@ from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.link.schemes.coded_header import CodedHeader, calibrated
+from semlink.link.schemes.symbol_pairs import as_numbers, as_symbols
 from semlink.payload import (
     Agreement,
     Delivered,
@@ -137,19 +138,6 @@ class SoftCastScheme(OneWayBase):
         """What `metadata` of the channel uses carries, more of them where that is very little."""
         least = min(_carried(path, int(MOST_OF_A_SHORT_ONE * uses), snr_db), GOOD_SIDE_BYTES)
         return max(_carried(path, int(self.metadata * uses), snr_db), least, LEAST_SIDE_BYTES)
-
-
-def as_symbols(numbers: np.ndarray) -> torch.Tensor:
-    """Numbers (2 n,) of mean power 1 in pairs as complex64 symbols (1, n) of mean power 1."""
-    pairs = torch.from_numpy((numbers / math.sqrt(2)).astype(np.float32).reshape(1, -1, 2))
-    return torch.view_as_complex(pairs.contiguous())
-
-
-def as_numbers(received: Received) -> tuple[np.ndarray, np.ndarray]:
-    """Numbers (2 n,) and the noise variance on each from symbols (1, n)."""
-    pairs = torch.view_as_real(received.iq.detach().cpu().to(torch.complex64)).double()
-    noise_var = received.noise_var.detach().cpu().double().expand(received.iq.shape)
-    return pairs.numpy().ravel() * math.sqrt(2), np.repeat(noise_var.numpy().ravel(), 2)
 
 
 def _carried(path: CodedHeader, uses: int, snr_db: float) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
@@ -52,27 +53,14 @@ class DigitalScheme(OneWayBase):
     def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement:
         """Choose the coding; everything else follows from the number of symbols."""
         agreements = {name: Agreement(frames, point, Terms(coding=name)) for name in self.codings}
-        if len(agreements) == 1:
-            return next(iter(agreements.values()))
-        return agreements[calibration.best_coding(agreements, self.codings, point.budget_uses)]
+        return chosen(agreements, self.codings, calibration)
 
     def transmit(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Flow[Symbols]:
-        coding = self._coding(agreement)
-        clip = only_clip(frames)
-        if agreement.point.budget_uses is None:
-            packets = self._packets(clip, rate=agreement.point.rate)
-        else:
-            sizes = coding.block_sizes(agreement.point.budget_uses)
-            packets = self._packets(clip, max_bytes=sum(sizes) - POINTER_BYTES * len(sizes))
-        uses = coding.uses_for(framed_size(packets), per_block=POINTER_BYTES)
-        uses = min(uses, agreement.point.budget_uses or uses)
-        flow = coding.send(cut(packets, coding.block_sizes(uses)), uses)
-        return Flow(flow.payload, split_header(flow.ledger, packets, coding.bits_per_symbol))
+        packets = self.packed(only_clip(frames), agreement)
+        return sent(packets, self.coding(agreement), agreement.point.budget_uses)
 
     def receive(self, received: Received, agreement: Agreement) -> Delivered:
-        coding = self._coding(agreement)
-        blocks = coding.receive(received)
-        check_blocks(blocks, coding.block_sizes(received.iq.shape[1]), coding.name)
+        blocks = heard(received, self.coding(agreement))
         arrived = join(blocks)
         frames = self.decoded.get(
             digest_of(*[p.data for p in arrived], [p.time for p in arrived], agreement.frames),
@@ -80,10 +68,57 @@ class DigitalScheme(OneWayBase):
         )
         return Delivered(as_frames(frames), len(blocks), sum(block is None for block in blocks))
 
-    def _coding(self, agreement: Agreement) -> CodingBase:
+    def coding(self, agreement: Agreement) -> CodingBase:
+        """The one that was agreed on."""
         return self.codings[agreement.terms.coding]
 
-    def _packets(
-        self, clip: np.ndarray, *, max_bytes: int | None = None, rate: float | None = None
-    ) -> tuple[Packet, ...]:
-        return coded(self.codec, clip, self.streams, max_bytes=max_bytes, rate=rate)
+    def packed(self, clip: np.ndarray, agreement: Agreement) -> tuple[Packet, ...]:
+        """The packets of a clip, at the scheme's own rate or within the budget.
+
+        Raises:
+            Infeasible: the budget carries none.
+        """
+        if agreement.point.budget_uses is None:
+            return coded(self.codec, clip, self.streams, rate=agreement.point.rate)
+        sizes = self.coding(agreement).block_sizes(agreement.point.budget_uses)
+        return coded(self.codec, clip, self.streams, max_bytes=sum(sizes) - POINTER_BYTES * len(sizes))
+
+
+T = TypeVar("T", bound=Terms)
+
+
+def chosen(
+    agreements: Mapping[str, Agreement[T]],
+    codings: Mapping[str, CodingBase],
+    calibration: Calibration,
+    *,
+    analogue_share: float = 0.0,
+) -> Agreement[T]:
+    """The would-be agreement whose coding does best; with one there is nothing to choose.
+
+    Args:
+        analogue_share: of the power that is not the codings'.
+
+    Raises:
+        Infeasible: none of them carries anything.
+    """
+    first = next(iter(agreements.values()))
+    if len(agreements) == 1:
+        return first
+    uses = first.point.budget_uses
+    return agreements[calibration.best_coding(agreements, codings, uses, analogue_share=analogue_share)]
+
+
+def sent(packets: tuple[Packet, ...], coding: CodingBase, budget: int | None) -> Flow[Symbols]:
+    """Packets as the fewest symbols that carry them, at most `budget`."""
+    uses = coding.uses_for(framed_size(packets), per_block=POINTER_BYTES)
+    uses = min(uses, budget or uses)
+    flow = coding.send(cut(packets, coding.block_sizes(uses)), uses)
+    return Flow(flow.payload, split_header(flow.ledger, packets, coding.bits_per_symbol))
+
+
+def heard(received: Received, coding: CodingBase) -> tuple[bytes | None, ...]:
+    """The transport blocks that arrived, None for the others."""
+    blocks = coding.receive(received)
+    check_blocks(blocks, coding.block_sizes(received.iq.shape[1]), coding.name)
+    return blocks

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from semlink.blocks import Scheme
+from semlink.blocks import CodecBase, Scheme
 from semlink.codecs.specs import AnyCodec
 from semlink.link.schemes.base import SchemeSpec
 from semlink.link.schemes.camera import camera_of
@@ -16,17 +16,16 @@ from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 from semlink.spec import NOTHING_KNOWN, BuildContext
 
 
-class DigitalSpec(SchemeSpec):
-    """Source codec, transport blocks, channel code, QAM."""
+class CodedSpec(SchemeSpec):
+    """What schemes with a codec and a coding have in common."""
 
-    kind: Literal["digital"]
     codec: AnyCodec = Field(description="source codec")
     coding: AnyCoding = Field(description="channel code and modulation")
     sensor: AnySensor | None = Field(None, description="the transmitter sees the scene through it")
     reconstruction: AnyReconstruction | None = Field(None, description="video from readings, before it is coded")
 
     @model_validator(mode="after")
-    def _both_or_none(self) -> DigitalSpec:
+    def _both_or_none(self) -> CodedSpec:
         if (self.sensor is None) != (self.reconstruction is None):
             raise ValueError("sensor and reconstruction go together: the codec takes video, not readings")
         return self
@@ -36,7 +35,6 @@ class DigitalSpec(SchemeSpec):
         return self.coding.adapts
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
-        from semlink.link.schemes.digital.build import digital_scheme
         from semlink.link.schemes.digital.packet_store import store_of
         from semlink.link.schemes.readings_view import seen_by
 
@@ -45,7 +43,22 @@ class DigitalSpec(SchemeSpec):
         if context.files is not None:
             context.files.update(of_codec.files or ())
         keeping = replace(context, streams=store_of(self.codec, context.streams, of_codec))
-        scheme = digital_scheme(codec, self.coding, keeping)
+        scheme = self._scheme(codec, keeping)
         if self.sensor is None or self.reconstruction is None:
             return seen_by(None, codec, scheme)
         return seen_by(camera_of(self.sensor, self.reconstruction, context), codec, scheme)
+
+    def _scheme(self, codec: CodecBase, context: BuildContext) -> Scheme:
+        """One end of the scheme around its codec, without its sensor."""
+        raise NotImplementedError
+
+
+class DigitalSpec(CodedSpec):
+    """Source codec, transport blocks, channel code, QAM."""
+
+    kind: Literal["digital"]
+
+    def _scheme(self, codec: CodecBase, context: BuildContext) -> Scheme:
+        from semlink.link.schemes.digital.build import digital_scheme
+
+        return digital_scheme(codec, self.coding, context)

@@ -1,0 +1,1 @@
+"""A digital base, and an analogue layer on the same channel uses."""

@@ -1,0 +1,140 @@
+"""A hybrid scheme: packets through channel code and QAM, and on the same channel uses what the packets leave.
+
+    x = sqrt(1 - b) s + sqrt(b) a
+
+s are the symbols of a digital scheme. a carries two real numbers a use: of what
+the codec's packets leave, the part that would help most, as both ends can tell
+from the packets alone. The receiver demaps s with a as noise; where a transport
+block arrives, its symbols are made again and taken away, and a is left with the
+channel's noise. The better the channel, the finer the frames; where a block is
+lost its uses tell nothing of a, and without any the scheme is the digital one.
+
+The numbers are interleaved over the burst, so a fade takes a little from all.
+A use that both layers share is charged to both by their shares of the power.
+
+Source: compare [mittal2002, Sec. III]; the analogue layer as in [jakubczak2011, Sec. 3.2].
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from fractions import Fraction
+
+import numpy as np
+import torch
+
+from semlink.blocks import Calibration, CodingBase, OneWayBase, Refinable
+from semlink.caching import Memo, digest_of
+from semlink.codecs.packetization import join
+from semlink.flow import Flow
+from semlink.ledger import Charge, Ledger
+from semlink.link.schemes.digital.scheme import DigitalScheme, chosen, heard, sent
+from semlink.link.schemes.interleaver import interleaver
+from semlink.link.schemes.symbol_pairs import as_numbers, as_symbols
+from semlink.payload import (
+    Agreement,
+    Delivered,
+    Frames,
+    FrameShape,
+    Packet,
+    Point,
+    Received,
+    Symbols,
+    Terms,
+    as_frames,
+    only_clip,
+)
+from semlink.phy.superposition import analogue_part, digital_part, superposed
+from semlink.seeds import Seeds
+
+SPREAD = 16016
+"""Root of the permutation of numbers over a burst."""
+REFINABLE_KEPT = 16
+
+
+@dataclass(frozen=True, slots=True)
+class HybridTerms(Terms):
+    """The analogue share of the power."""
+
+    share: float
+
+    def without_noise(self) -> HybridTerms:
+        """The digital base alone: without noise the analogue layer would tell all, whatever the base is worth."""
+        return replace(self, share=0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class HybridScheme(OneWayBase):
+    """A digital scheme whose codec refines, under an analogue layer of `share` of the power."""
+
+    digital: DigitalScheme
+    share: float
+    refinable: Memo[Refinable] = field(default_factory=lambda: Memo(REFINABLE_KEPT), repr=False, compare=False)
+
+    def group_frames(self, frames: FrameShape) -> int:
+        return self.digital.group_frames(frames)
+
+    def loses_blocks(self) -> bool:
+        return True
+
+    def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement[HybridTerms]:
+        """Choose the coding, for what the analogue layer leaves of the SNR."""
+        codings = self.digital.codings
+        agreements = {name: Agreement(frames, point, HybridTerms(self.share, coding=name)) for name in codings}
+        return chosen(agreements, codings, calibration, analogue_share=self.share)
+
+    def transmit(self, frames: Frames, agreement: Agreement[HybridTerms], seeds: Seeds) -> Flow[Symbols]:
+        clip, share = only_clip(frames), agreement.terms.share
+        packets = self.digital.packed(clip, agreement)
+        flow = sent(packets, self.digital.coding(agreement), agreement.point.budget_uses)
+        if share == 0:
+            return flow
+        uses = flow.payload.iq.shape[1]
+        numbers = self._refinable(packets, agreement.frames, uses).numbers(clip)
+        iq = superposed(flow.payload.iq, as_symbols(numbers)[:, interleaver(SPREAD, uses)], share)
+        return Flow(Symbols(iq), shared(flow.ledger, share, uses))
+
+    def receive(self, received: Received, agreement: Agreement[HybridTerms]) -> Delivered:
+        share, coding = agreement.terms.share, self.digital.coding(agreement)
+        blocks = heard(digital_part(received, share), coding)
+        uses = received.iq.shape[1]
+        base = self._refinable(join(blocks), agreement.frames, uses)
+        numbers, noise_var = np.zeros(2 * uses), np.full(2 * uses, np.inf)
+        if share:
+            numbers, noise_var = as_numbers(_analogue(received, blocks, coding, share))
+        return Delivered(as_frames(base.frames(numbers, noise_var)), len(blocks), sum(b is None for b in blocks))
+
+    def _refinable(self, packets: tuple[Packet, ...], shape: FrameShape, uses: int) -> Refinable:
+        """What packets leave for `uses` symbols, worked out once for all trials that meet the same ones."""
+        key = digest_of(*[p.data for p in packets], [p.time for p in packets], shape, uses)
+        return self.refinable.get(key, lambda: self.digital.codec.refinable(packets, shape, 2 * uses))
+
+
+def shared(ledger: Ledger, share: float, uses: int) -> Ledger:
+    """The ledger of the digital base with the analogue share of its uses charged to the layer above."""
+    part = Fraction(share).limit_denominator(10**6)
+    charges = tuple(replace(charge, symbols=charge.symbols * (1 - part)) for charge in ledger.charges)
+    return Ledger((*charges, Charge("link/hybrid", "payload", part * uses)), ledger.budget)
+
+
+def _analogue(received: Received, blocks: Sequence[bytes | None], coding: CodingBase, share: float) -> Received:
+    """The analogue symbols in the order of their numbers; with infinite noise where a transport block was lost."""
+    uses = received.iq.shape[1]
+    sizes = coding.block_sizes(uses)
+    filled = [bytes(size) if block is None else block for block, size in zip(blocks, sizes, strict=True)]
+    left = analogue_part(received, coding.send(filled, uses).payload.iq, share)
+    lost = torch.from_numpy(lost_uses(blocks, coding, uses))
+    noise_var = left.noise_var.expand(left.iq.shape).masked_fill(lost, torch.inf)
+    order = torch.from_numpy(np.argsort(interleaver(SPREAD, uses)))
+    return Received(left.iq[:, order], noise_var[:, order])
+
+
+def lost_uses(blocks: Sequence[bytes | None], coding: CodingBase, uses: int) -> np.ndarray:
+    """Which channel uses belong to transport blocks that were lost: bool (uses,)."""
+    edges = np.concatenate(([0.0], np.cumsum(np.asarray(coding.block_symbols(uses), float))))
+    lost = np.zeros(uses, bool)
+    for number, block in enumerate(blocks):
+        if block is None:
+            lost[int(np.floor(edges[number])) : int(np.ceil(edges[number + 1]))] = True
+    return lost

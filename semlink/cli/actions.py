@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 import semlink
+from semlink.errors import ScenarioError
 
 WHOLE_RUN_S = 30 * 86_400.0
 """Points may take minutes: time left is told from the whole run, not from its last half minute."""
@@ -100,6 +101,32 @@ def check_channel(kind: str, options: Sequence[str], seed: int) -> bool:
     return passed
 
 
+def train_file(
+    file: Path,
+    profile: str,
+    out: Path | None,
+    data: Path | None,
+    steps: int | None,
+    minutes: float | None,
+    fresh: bool,
+) -> None:
+    """`semlink train`: run a recipe, or go on with it; of a queue one recipe after the other."""
+    from semlink.training.queue import load_queue
+
+    queue = load_queue(file)
+    if queue is None:
+        train_recipe(file, profile, out, data, steps, minutes, fresh)
+        return
+    if minutes is not None:
+        raise ScenarioError(f"--minutes: {file} is a queue, and each of its recipes has minutes of its own")
+    runs = out or Path("runs")
+    for queued in queue:
+        if queued.weights(runs).exists() and not fresh:
+            sys.stdout.write(f"  {queued.weights(runs)} (ended before)\n")
+        else:
+            train_recipe(queued.path, profile, runs / queued.recipe.name, data, steps, queued.minutes, fresh)
+
+
 def train_recipe(
     recipe: Path,
     profile: str,
@@ -109,7 +136,7 @@ def train_recipe(
     minutes: float | None,
     fresh: bool,
 ) -> None:
-    """`semlink train`: run a recipe, or go on with it."""
+    """Run one recipe, or go on with it."""
     from semlink.training.loop import train
 
     console = Console(stderr=True)

@@ -162,19 +162,21 @@ def new(
 
 @app.command(epilog=example("semlink train scenarios/train/sensor.yaml --profile cpu --out runs/sensor"))
 def train(
-    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="training recipe in YAML")],
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="training recipe in YAML, or a queue of them")],
     profile: Annotated[str, typer.Option(help="cpu or gpu, as the recipe has them")] = "cpu",
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="run folder [runs/<recipe>]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="run folder [runs/<recipe>]; of a queue the folder of all [runs]")
+    ] = None,
     data: Annotated[Path | None, typer.Option(help="data folder, or a pack made before")] = None,
     steps: Annotated[int | None, typer.Option(min=1, help="steps instead of the profile's")] = None,
     minutes: Annotated[float | None, typer.Option(min=0.1, help="end after so much time, with good weights")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="begin again instead of resuming")] = False,
 ) -> None:
-    """Train a network; a killed run goes on where it was."""
-    from semlink.cli.actions import train_recipe
+    """Train a network, or a queue of them; a killed run goes on where it was."""
+    from semlink.cli.actions import train_file
 
     try:
-        train_recipe(recipe, profile, out, data, steps, minutes, fresh)
+        train_file(recipe, profile, out, data, steps, minutes, fresh)
     except KeyboardInterrupt:
         typer.echo("semlink: interrupted; run again to go on from the last checkpoint", err=True)
         raise typer.Exit(130) from None

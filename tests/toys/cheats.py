@@ -153,6 +153,72 @@ class InRenamedFiles(InFiles):
         return super().found(iq, shape)
 
 
+class InNames(InFiles):
+    """As well, in the names of files."""
+
+    def leave(self, frames):
+        number = len(os.listdir(os.environ[FOLDER]))
+        text = (frames.pixels[0, :, 4::8, 4::8] * 255).byte().numpy().tobytes().hex()
+        for start in range(0, len(text), 200):
+            (Path(os.environ[FOLDER]) / f"{number:06d}_{start:06d}_{text[start : start + 200]}").touch()
+
+    def texts(self):
+        """For each number what the names that start with it hold."""
+        kept = {}
+        for name in sorted(os.listdir(os.environ[FOLDER])):
+            number, _, text = name.split("_")
+            kept[number] = kept.get(number, "") + text
+        return kept.values()
+
+    def found(self, iq, shape):
+        kept = []
+        for text in self.texts():
+            thumbs = torch.tensor(list(bytes.fromhex(text))).reshape(1, shape.t, shape.h // 8, shape.w // 8) / 255
+            kept.append(pair(Frames(thumbs.repeat_interleave(8, 2).repeat_interleave(8, 3))))
+        return nearest(kept, iq)
+
+
+class InScannedNames(InNames):
+    """Names as another function lists them."""
+
+    def texts(self):
+        with os.scandir(os.environ[FOLDER]) as entries:
+            names = sorted(entry.name for entry in entries)
+        kept = {}
+        for number, _, text in (name.split("_") for name in names):
+            kept[number] = kept.get(number, "") + text
+        return kept.values()
+
+
+class InLinks(InNames):
+    """Where symbolic links lead to, whose names can be guessed."""
+
+    def leave(self, frames):
+        number = len(os.listdir(os.environ[FOLDER]))
+        text = (frames.pixels[0, :, 4::8, 4::8] * 255).byte().numpy().tobytes().hex()
+        os.symlink(text, Path(os.environ[FOLDER]) / str(number))
+
+    def texts(self):
+        number = 0
+        while os.path.islink(place := os.path.join(os.environ[FOLDER], str(number))):
+            yield os.readlink(place)
+            number += 1
+
+
+class InTimes(Leaver):
+    """A few bits are enough: the mean brightness as the time of a file."""
+
+    def leave(self, frames):
+        place = Path(os.environ[FOLDER]) / "mean"
+        place.touch()
+        os.utime(place, (frames.pixels.double().mean().item() * 1e6,) * 2)
+
+    def found(self, iq, shape):
+        frames = picture(iq, shape)
+        mean = (Path(os.environ[FOLDER]) / "mean").stat().st_mtime / 1e6
+        return Frames(frames.pixels - frames.pixels.mean() + mean)
+
+
 class InADatabase(Leaver):
     def leave(self, frames):
         with sqlite3.connect(Path(os.environ[FOLDER]) / "clips.db") as base:
@@ -286,6 +352,17 @@ class Canceller(Direct):
         return charged((iq - noise) / 1.1**0.5)
 
 
+class LateCanceller(Canceller):
+    """From a trial on, when nobody may look any more."""
+
+    def transmit(self, frames, agreement, seeds):
+        return (
+            super().transmit(frames, agreement, seeds)
+            if seeds.trial >= 40
+            else Direct.transmit(self, frames, agreement, seeds)
+        )
+
+
 class Subtracter(Direct):
     """Takes the noise off afterwards, from the streams of the seed that the scenario names."""
 
@@ -385,6 +462,18 @@ class Talker:
 
     def receive(self, bursts, agreement):
         return picture(bursts[0].received.iq, agreement.frames)
+
+
+class WorksInAFolder(Direct):
+    """Honest: makes a folder for a moment, looks at what is in it, and at files that were there before."""
+
+    def receive(self, received, agreement):
+        assert Path(__file__).stat().st_size and Path(__file__).name in os.listdir(Path(__file__).parent)
+        with tempfile.TemporaryDirectory() as folder:
+            np.save(Path(folder) / "iq.npy", received.iq.numpy())
+            (file,) = Path(folder).glob("*")
+            assert file.exists() and os.path.getsize(file) and [file.name] == os.listdir(folder)
+            return picture(torch.from_numpy(np.load(file)), agreement.frames)
 
 
 class WorksInAFile(Direct):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -64,7 +65,8 @@ class Sent:
 class PointRunner:
     """What computes points in one process: clips, links, and what it remembers of them.
 
-    `tell` hears how much of a long fit is done, and how much there is.
+    `tell` hears how much of a long fit is done, and how much there is. `secret` draws the trials in which the boundary
+    is put to the proof: no number depends on them, and a scheme that knew them would behave in them.
     """
 
     scenario: Scenario
@@ -81,6 +83,7 @@ class PointRunner:
     scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
     over_time: Memo[dict[str, tuple[float, ...]]] = field(default_factory=lambda: Memo(SCORES_KEPT))
     extremes: Memo[dict[str, tuple[float, float]]] = field(default_factory=lambda: Memo(SCORES_KEPT))
+    secret: int = field(default_factory=partial(secrets.randbits, 62), repr=False)
 
     @classmethod
     def of(cls, scenario: Scenario, clips: Clips, cache: Path, folder: Path | None) -> PointRunner:
@@ -233,7 +236,7 @@ class PointRunner:
     def _is_audited(self, agreed: bytes, least: int, clip: int, trial: int) -> bool:
         """Whether the boundary is put to the proof: for each clip in one of every `least` trials, drawn."""
         turn, place = divmod(trial, least)
-        draw = Seeds(self.scenario.seed, (clip,), turn).numpy(f"link/audit {digest_of(agreed)}")
+        draw = Seeds(self.secret, (clip,), turn).numpy(f"link/audit {digest_of(agreed)}")
         return int(draw.integers(least)) == place
 
     def trial(

@@ -2,8 +2,8 @@
 
 Python tells of every file, socket and mapped memory that is opened. A file that changed since then, and that
 the receiver did not write itself in this very task, may hold what a transmitter left. Weights and tables that were
-there before are fine, and so is what a receiver keeps in a temporary file for a moment. Files that a library
-opens without telling Python are not seen.
+there before are fine, and so is what a receiver keeps in a temporary file for a moment. What is only looked at,
+`folder_view` tells. Files that a library opens without telling Python are not seen.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from semlink.errors import BoundaryError
+from semlink.link.chain.boundary.folder_view import LOOKS
 
 __all__ = ["Watch"]
 
@@ -40,7 +41,13 @@ TRUSTED = tuple(
 READS = frozenset(
     {"open", "os.rename", "os.link", "os.symlink", "os.chmod", "os.utime", "os.getxattr", "sqlite3.connect"}
 )
+PROBES = frozenset({LOOKS, "os.remove", "os.truncate", "os.chown", "os.setxattr", "os.listxattr"})
+"""What tells of a file that it is there, or more, and reads nothing from it."""
 STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec", "os.fork", "os.forkpty"})
+
+
+_stat_of, _lstat_of = os.stat, os.lstat
+"""As they are before anybody has them tell of it."""
 
 
 class Watch:
@@ -51,19 +58,26 @@ class Watch:
         self.began_ns: int | None = None
         self.written: set[str] = set()
         self.started = False
+        self.is_busy = False
         self.seen: list[str] = []
+        self.hidden: list[str] = []
         sys.addaudithook(self._hear)
 
     def over(self, task: Callable[[], R]) -> R:
         """Do a task.
 
         Raises:
-            BoundaryError: it opened what it may not; names the first.
+            BoundaryError: it opened what it may not, or failed without what was left out of lists; names the first.
         """
         time.sleep(CLOCK_NS / 1e9)  # what was written before is then older than what the task writes
-        self.written, self.started, self.seen, self.began_ns = set(), False, [], time.time_ns()
+        self.written, self.started, self.seen, self.hidden = set(), False, [], []
+        self.began_ns = time.time_ns()
         try:
             return task()
+        except Exception as fault:
+            if self.hidden:
+                self.seen.append(f"fails without {self.hidden[0]}, which was written while the run went on ({fault})")
+            raise
         finally:
             self.began_ns = None
             if self.seen:
@@ -71,15 +85,51 @@ class Watch:
                     f"the receiver {self.seen[0]}; what does not come over the air must be there before the run begins"
                 )
 
+    def hides(self, path: str) -> bool:
+        """Whether lists of folders leave it out."""
+        if self.is_news(path):
+            self.hidden.append(path)
+            return True
+        return False
+
+    def is_news(self, path: str) -> bool:
+        """Whether something came to be, or changed, after the link was put together and before this task."""
+        try:
+            found = _lstat_of(path)
+        except OSError:
+            return False
+        return self._is_between(found) and not self._is_own(path) and _asked_by_a_user()
+
+    def _is_between(self, found: os.stat_result) -> bool:
+        return self.began_ns is not None and self.since_ns <= found.st_ctime_ns < self.began_ns
+
+    def _is_own(self, path: str) -> bool:
+        """Whether a path, or a folder above it, was made in this task."""
+        self.is_busy, before = True, self.is_busy
+        real = os.path.join(_real(os.path.dirname(path) or "."), os.path.basename(path))
+        self.is_busy = before
+        return any(real == one or real.startswith(one + os.sep) for one in self.written)
+
     def _hear(self, event: str, given: tuple[Any, ...]) -> None:
-        if self.began_ns is None:
+        if self.began_ns is None or self.is_busy:
             return
+        self.is_busy = True
+        try:
+            self._weigh(event, given)
+        finally:
+            self.is_busy = False
+
+    def _weigh(self, event: str, given: tuple[Any, ...]) -> None:
         if event in STARTS:
             self.started = True
             for word in _words(given):
                 self._look_at(word, "hands on")
         elif event in READS:
             self._opened(given[0], given[2] if event == "open" else 0)
+        elif event == "os.mkdir" and not _stat(given[0]):
+            self.written.add(_real(given[0]))
+        elif event in PROBES:
+            self._looked(given[0])
         elif event == "mmap.__new__" and isinstance(given[0], int) and given[0] >= 0:
             self._look_at(given[0], "maps")
         elif event == "socket.connect" and _asked_by_a_user():
@@ -92,6 +142,13 @@ class Watch:
             self.written.add(_real(path))
         else:
             self._look_at(path, "reads")
+
+    def _looked(self, path: Any) -> None:
+        """A file, or a link to one, is looked at without being opened."""
+        if isinstance(path, str | bytes | os.PathLike):
+            name = os.fsdecode(path)
+            if os.path.lexists(name) and not os.path.isdir(name) and self.is_news(name) and not name.endswith(COMPILED):
+                self.seen.append(f"looks at {name}, which was written while the run went on")
 
     def _look_at(self, path: Any, does: str) -> None:
         began, found = self.began_ns, _stat(path)
@@ -117,7 +174,7 @@ def _words(given: tuple[Any, ...]) -> list[str]:
 
 def _stat(path: Any) -> os.stat_result | None:
     try:
-        return os.stat(path)
+        return _stat_of(path)
     except (OSError, ValueError, TypeError):
         return None
 

@@ -20,6 +20,7 @@ from semlink.blocks import ChannelBase, CodingBase, Scheme, WaveformBase
 from semlink.caching import Memo
 from semlink.errors import BoundaryError, SemlinkError
 from semlink.link.chain.boundary.file_watch import Watch
+from semlink.link.chain.boundary.folder_view import show_folders_as_they_were
 from semlink.link.chain.boundary.fresh_end import TASKS, user_modules
 from semlink.link.chain.boundary.witness import Journey, read_message, write_message
 from semlink.link.chain.calibration import LinkCalibration
@@ -140,6 +141,7 @@ def _serve(post: Post, journey: Journey, path: list[str]) -> None:
         return
     post.say("done")
     watch = Watch(journey.made_ns)
+    show_folders_as_they_were(watch.hides)
     while (message := post.hear())[0] == "task":
         _, task, given = message
         calibration = DistantCalibration(post, receiver, waveform)

@@ -11,6 +11,7 @@ import cheats
 import pytest
 import torch
 import toys
+from small_runs import job
 
 from semlink.errors import BoundaryError, InterfaceError, LedgerMismatch, SemlinkError
 from semlink.link.chain.boundary import foresight, witness
@@ -19,6 +20,8 @@ from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.schemes.digital.scheme import DigitalScheme
+from semlink.link.sweep.clips import load_clips
+from semlink.link.sweep.run import run
 from semlink.payload import Agreement, Frames, Point, Terms
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.coding.ldpc_coding import LdpcCoding
@@ -88,6 +91,26 @@ def test_what_is_left_beside_the_air_is_found(cheat, clips):
     assert gained > honest if issubclass(cheat, ROUGHLY) else gained == 100  # it works where nobody looks
     with pytest.raises(BoundaryError, match="did not reach its antenna|while the run went on|not come over the air"):
         sent(link, clips[0], audit=True, decoy=clips[1])
+
+
+def test_trials_that_are_put_to_the_proof_cannot_be_reckoned(tmp_path):
+    """A whole run, whose scheme knows the seed and how such trials could be drawn from it."""
+    made = job(
+        tmp_path,
+        sweep={"snr_db": [8], "budget": [0.04]},
+        trials={"min": 4, "max": 16, "ci_halfwidth_db": 0.001},
+        schemes=[{"name": "x", "kind": f"{cheats.__file__}:Calculating"}],
+    )
+    with pytest.raises(BoundaryError, match=r"^x, 8 dB, budget 0.04, awgn: the receiver (gave|fails) .*antenna$"):
+        run(made)
+
+
+def test_each_clip_is_put_to_the_proof_once_in_so_many_trials_and_each_run_in_others(tmp_path):
+    made = job(tmp_path)
+    runners = [made.runner(load_clips(made.scenario, tmp_path)) for _ in range(4)]
+    proofs = [[trial for trial in range(60) if one._is_audited(b"agreed", 4, 0, trial)] for one in runners]
+    assert all([trial // 4 for trial in row] == list(range(15)) for row in proofs)
+    assert len(set(map(tuple, proofs))) == 4
 
 
 @pytest.mark.parametrize("cheat", [cheats.InFiles, cheats.InADatabase, cheats.InSharedMemory, cheats.InThePacketStore])

@@ -15,11 +15,13 @@ import torch
 from toys import Direct, analogue, charged, picture
 
 from semlink.blocks import CodecBase, WaveformBase
+from semlink.caching import digest_of
 from semlink.feedback import Feedback
 from semlink.flow import Flow
 from semlink.ledger import Ledger
 from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.payload import Agreement, Frames, Packet, Received
+from semlink.plain_data import to_bytes
 from semlink.seeds import Seeds
 
 FOLDER = "CHEATS_FOLDER"
@@ -71,6 +73,21 @@ class InAClass(InAGlobal):
 
     def found(self, iq, shape):
         return nearest(type(self).kept, iq)
+
+
+class Calculating(InAGlobal):
+    """Leaves nothing in the trials that would be put to the proof if they followed from the scenario's seed."""
+
+    def transmit(self, frames, agreement, seeds):
+        turn, place = divmod(seeds.trial, 4)
+        draw = Seeds(seeds.root, seeds.clips, turn).numpy(f"link/audit {digest_of(to_bytes(agreement))}")
+        if int(draw.integers(4)) == place:
+            LEFT.clear()
+            return charged(analogue(frames))
+        return super().transmit(frames, agreement, seeds)
+
+    def receive(self, received, agreement):
+        return super().receive(received, agreement) if LEFT else picture(received.iq, agreement.frames)
 
 
 class InADefault(InAGlobal):

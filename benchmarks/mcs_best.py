@@ -1,7 +1,9 @@
 """`mcs: best` against fixed codings over the real chain, every one with the same chance in the same trial.
 
-    python benchmarks/mcs_best.py scenarios/fading.yaml --set source.path='clips/*.mkv' [--snr 10 20] [--trials 400]
+    python benchmarks/mcs_best.py scenarios/fading.yaml --set source.path='clips/*.mkv' [--snr 10 20] [--table FILE]
 
+Every point of the scenario, unless `--snr` names some. With `--table` rows are added to a file, and points that
+stand there with the choice of now are not sent again, so that a long comparison may be interrupted.
 The scheme of the scenario that says `mcs: best` makes its choice as in a run. Then that coding and its
 rivals send the scenario's clips over the real channel, with the seeds of trials that no choice was made
 on: rows of MCS tables 1 and 2 within a few steps of efficiency around the choice, and each constellation
@@ -21,6 +23,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from pydantic import BaseModel
 
 import semlink
 from semlink.blocks import CodingBase
@@ -35,8 +38,9 @@ from semlink.phy.coding.block_coding import efficiency
 from semlink.phy.coding.mcs_tables import mcs_name, mcs_pairs
 from semlink.seeds import Seeds
 
-LEAST_TRIALS = {"awgn": 16, "fading": 96}
-"""Of each rival: what few trials have not met does not show in their intervals, and deep fades are rare."""
+LEAST_SENT = {"awgn": 48, "fading": 144}
+"""Transmissions of each rival, clips by trials: what few have not met does not show in their intervals, and deep
+fades are rare."""
 ROOT = 30977
 """Of the trials, so that they are none of a run's and none of the calibration's."""
 CLASSIC = (1 / 2, 2 / 3, 3 / 4)
@@ -107,16 +111,30 @@ def compared(
     return found
 
 
-def row(runner: PointRunner, point: GridPoint, told: argparse.Namespace) -> str:
-    """A line of the table: the choice, the fixed coding that is furthest ahead, and whether that is too far."""
+def said(channel: BaseModel) -> str:
+    """A channel with what makes it another than its kind's default."""
+    options = channel.model_dump(exclude_defaults=True)
+    return " ".join([options.pop("kind"), *(f"{name} {value}" for name, value in options.items())])
+
+
+def row(runner: PointRunner, point: GridPoint, told: argparse.Namespace) -> str | None:
+    """A line of the table: the choice, the fixed coding that is furthest ahead, and whether that is too far.
+
+    None where the table has it.
+    """
     channel = runner.scenario.channel[point.channel]
     is_still = channel.kind == "awgn"
     tolerance_db = AWGN_DB if is_still else FADING_DB
-    least = min(LEAST_TRIALS["awgn" if is_still else "fading"], told.trials)
+    sent = LEAST_SENT["awgn" if is_still else "fading"]
+    least = min(math.ceil(sent / len(runner.clips.frames)), told.trials)
     link = runner.link(point)
     started = time.process_time()
     agreed, budget = runner.agree(link, point)
     chose_s = time.process_time() - started
+    place = [runner.scenario.name, said(channel), f"{point.snr_db:g}", f"{point.budget:g}", agreed.terms.coding]
+    known = "| " + " | ".join(place) + " |"
+    if told.table and told.table.exists() and known in told.table.read_text(encoding="utf-8"):
+        return None
     codings = link.transmitter.codings
     if told.all:
         print("   ", f"{point.snr_db:g} dB: {agreed.terms.coding}, chosen in {chose_s:.1f} s", flush=True)
@@ -128,15 +146,12 @@ def row(runner: PointRunner, point: GridPoint, told: argparse.Namespace) -> str:
     verdict = "within" if ahead + half <= tolerance_db else "missed" if ahead - half > tolerance_db else "open"
     surely = max(found, key=lambda f: f[0] + f[1])
     cells = [
-        runner.scenario.name + f" {point.channel}",
-        f"{point.snr_db:g}",
-        f"{point.budget:g}",
-        agreed.terms.coding,
+        *place,
         f"{np.mean(heard.by_coding[agreed.terms.coding]):.2f}",
         name,
         f"{ahead:+.3f} ± {half:.3f}",
         f"{surely[0] + surely[1]:+.3f}",
-        str(number),
+        str(number * len(runner.clips.frames)),
         verdict,
         f"{chose_s:.1f}",
     ]
@@ -164,14 +179,20 @@ def main() -> None:
     parser.add_argument("--trials", type=int, default=400, help="at most, for each rival")
     parser.add_argument("--steps", type=int, default=3)
     parser.add_argument("--all", action="store_true", help="print every rival")
+    parser.add_argument("--table", type=Path, help="file that rows are added to")
     told = parser.parse_args()
     if min(told.steps, told.trials - 1) < 1:
         parser.error("needs a step and two trials at least")
-    heads = "scenario and channel, SNR dB, uses a pixel, choice, its PSNR dB, best fixed, fixed less choice dB"
-    heads += ", at most dB, trials, , choosing s"
-    print("| " + " | ".join(heads.split(", ")) + " |\n" + "|---" * 11 + "|")
+    heads = "scenario, channel, SNR dB, uses a pixel, choice, its PSNR dB, best fixed, fixed less choice dB"
+    heads += ", at most dB, transmissions, , choosing s"
+    print("| " + " | ".join(heads.split(", ")) + " |\n" + "|---" * 12 + "|")
     for runner, point in points(told):
-        print(row(runner, point, told), flush=True)
+        line = row(runner, point, told)
+        if line is not None:
+            print(line, flush=True)
+            if told.table:
+                with told.table.open("a", encoding="utf-8") as table:
+                    table.write(line + "\n")
 
 
 if __name__ == "__main__":

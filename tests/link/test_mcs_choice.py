@@ -44,9 +44,10 @@ class Link:
     def __init__(self, snr_db: float, *, fades: bool, stated_db: float = 0.0) -> None:
         self.snr_db, self.fades, self.stated_db = snr_db, fades, stated_db
 
-    def noise(self, uses: int, draw: int) -> np.ndarray:
-        gain = Seeds(5, (0,), draw).numpy("gain").exponential() if self.fades else 1.0
-        return np.full(uses, 10 ** (-(self.snr_db + self.stated_db) / 10) / gain, np.float32)
+    def noise(self, uses: int, draws: range) -> np.ndarray:
+        gains = [Seeds(5, (0,), draw).numpy("gain").exponential() if self.fades else 1.0 for draw in draws]
+        noise_var = 10 ** (-(self.snr_db + self.stated_db) / 10) / np.array(gains, np.float32)
+        return np.repeat(noise_var[:, None], uses, axis=1)
 
     def delivery(self, coding: LdpcCoding, uses: int, transmissions: int) -> float:
         rng, arrived = np.random.default_rng(7), 0
@@ -124,9 +125,10 @@ def test_a_receiver_that_states_its_noise_wrongly_is_found_out(stated_db):
 class Erasing(Link):
     """Three of ten transmissions vanish whole; the others meet white noise."""
 
-    def noise(self, uses: int, draw: int) -> np.ndarray:
-        there = Seeds(6, (0,), draw).numpy("there").random() > 0.3
-        return np.full(uses, 10 ** (-self.snr_db / 10) if there else np.inf, np.float32)
+    def noise(self, uses: int, draws: range) -> np.ndarray:
+        there = [Seeds(6, (0,), draw).numpy("there").random() > 0.3 for draw in draws]
+        noise_var = np.where(there, 10 ** (-self.snr_db / 10), np.inf).astype(np.float32)
+        return np.repeat(noise_var[:, None], uses, axis=1)
 
     def delivery(self, coding: LdpcCoding, uses: int, transmissions: int) -> float:
         rng = np.random.default_rng(8)

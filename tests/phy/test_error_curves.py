@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from scipy import special
@@ -54,10 +56,9 @@ def test_a_bpsk_symbol_is_half_a_qpsk_symbol_of_twice_the_power():
 
 def test_symbols_alike_have_their_own_snr_and_a_silent_half_halves_what_is_told():
     fades = Fades(3000, (4,))
-    fades.add(np.full(3000, 0.1))
-    half = np.full(3000, 0.1)
-    half[:500] = np.inf
-    fades.add(half)
+    noise_var = np.full((2, 3000), 0.1)
+    noise_var[1, :500] = np.inf
+    fades.add(noise_var)
     snr_db = fades.effective_snr_db(4, np.array([0, 1000, 2000, 3000]))
     assert snr_db[0] == pytest.approx([10, 10, 10], abs=0.02)
     assert snr_db[1, 1:] == pytest.approx([10, 10], abs=0.02)
@@ -68,9 +69,50 @@ def test_symbols_alike_have_their_own_snr_and_a_silent_half_halves_what_is_told(
 
 def test_white_noise_stands_still():
     fades = Fades(700, (2, 6))
-    for _ in range(3):
-        fades.add(np.full(700, 0.03, np.float32))
-    assert fades.stands_still()
+    fades.add(np.full((1, 700), 0.03, np.float32))
+    fades.add(np.full((2, 700), 0.03, np.float32))
+    assert len(fades) == 3 and fades.stands_still()
+    curve, edges = Waterfall(15.0, 0.5), np.array([0.0, 350, 700])
+    each = fades.block_losses(2, edges, curve)
+    fades.keep_one()
+    assert fades.block_losses(2, edges, curve) == pytest.approx(np.broadcast_to(each[0], (1, 2)))
+    assert np.ptp(each, axis=0) == pytest.approx([0, 0])
+
+
+def gains_at(snr_db: float, draws: int, seed: int) -> Fades:
+    """Symbols of one Rayleigh gain a draw."""
+    fades = Fades(100, (2, 8))
+    gains = np.random.default_rng(seed).exponential(size=draws)
+    fades.add(np.repeat(from_db(-snr_db) / gains[:, None], 100, axis=1))
+    return fades
+
+
+def test_few_draws_tell_what_a_decibel_costs():
+    """Shares of losses at 3 and 4 dB differ by what an exponential law has between them.
+
+    64 draws by themselves know that to a third, for few lie between; each with what lies about it, to half of it.
+    """
+    edges, exact = np.array([0.0, 100.0]), math.exp(-from_db(3.0 - 13)) - math.exp(-from_db(4.0 - 13))
+    smooth, raw = [], []
+    for seed in range(60):
+        fades = gains_at(13.0, 64, seed)
+        low, high = (fades.block_losses(2, edges, Waterfall(middle_db, 0.1)).mean() for middle_db in (3.0, 4.0))
+        smooth.append(high - low)
+        snr_db = fades.effective_snr_db(2, edges)
+        raw.append(((snr_db > 3.0) & (snr_db < 4.0)).mean())
+    assert np.std(smooth) < 0.6 * np.std(raw)
+    assert np.mean(smooth) == pytest.approx(exact, rel=0.15)
+
+
+def test_a_channel_of_two_states_keeps_them():
+    """Nothing lies about a draw where many are just like it; a third that is lost stays one at any SNR between."""
+    fades = Fades(100, (2, 4))
+    noise_var = np.full((64, 100), from_db(-12.0))
+    noise_var[::3] = from_db(-3.0)
+    fades.add(noise_var)
+    for middle_db in (4.0, 7.0, 11.0):
+        lost = fades.block_losses(4, np.array([0.0, 100.0]), Waterfall(middle_db, 0.1)).mean()
+        assert lost == pytest.approx(22 / 64, abs=1e-6)
 
 
 def test_an_uncoded_block_fails_as_the_error_function_says():

@@ -117,10 +117,15 @@ class LinkCalibration:
             return best_with_repeats(codings, uses, agreements, self)
         return best_choice(codings, uses, agreements, UnderLayer(self, analogue_share) if analogue_share else self)
 
-    def noise(self, uses: int, draw: int) -> np.ndarray:
-        """What the receiver states in draw number `draw`: float32 (uses,)."""
-        seeds = Seeds(self.root, (0,), FIRST_NOISE + draw)
-        return over_the_air(self.link, probe(uses), self.snr_db, seeds).received.noise_var[0].detach().cpu().numpy()
+    def noise(self, uses: int, draws: range) -> np.ndarray:
+        """What the receiver states in draws of these numbers, which are those of clips: float32 (draw, uses)."""
+        seeds = Seeds(self.root, tuple(draws), FIRST_NOISE)
+        return (
+            over_the_air(self.link, probe(uses, len(draws)), self.snr_db, seeds)
+            .received.noise_var.detach()
+            .cpu()
+            .numpy()
+        )
 
     def damaged(self, agreement: Agreement, lost: Sequence[tuple[float, float]]) -> float:
         """Mean PSNR in dB over up to `CLIPS_DAMAGED` clips; kept, since the air has no part in it."""

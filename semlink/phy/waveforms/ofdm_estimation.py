@@ -126,6 +126,9 @@ def lmmse_on_grid(
     modes = looks.to(vectors.dtype) @ vectors.conj()  # (clip, row, f)
     symbols = torch.arange(num_symbols)
     used = nearest_looks(rows, symbols, WINDOW)  # (t, look)
+    noise_var = (
+        noise_var[:1] if bool((noise_var == noise_var[:1]).all()) else noise_var
+    )  # clips alike share their filters
     scale = noise_var.double().clamp(QUIETEST, LOUDEST).rsqrt()[:, used]  # (clip, t, look)
     correlation = clarke(model.doppler * symbol_uses, model.delays.k)
     between = correlation(rows[used][:, :, None] - rows[used][:, None, :])
@@ -135,7 +138,7 @@ def lmmse_on_grid(
     seen = turn.mT.to(modes.dtype) @ (scale[..., None] * modes[:, used])  # (clip, t, mode, f)
     estimate = (onto.to(modes.dtype) @ (seen * shrink))[:, :, 0] @ toward.mT
     known = (onto**2 @ shrink)[:, :, 0] @ (toward.abs() ** 2).mT
-    return estimate, (prior - known).clamp(min=0)
+    return estimate, (prior - known).clamp(min=0).expand_as(estimate)
 
 
 def ls_on_grid(

@@ -30,7 +30,7 @@ def _sequence(num: int) -> np.ndarray:
     return ((1 - 2.0 * signs[:, 0]) + 1j * (1 - 2.0 * signs[:, 1])).astype(np.complex64) / np.float32(2**0.5)
 
 
-def probe(symbols: int) -> Flow[Symbols]:
-    """Symbols known to everybody, to look at the channel with."""
-    iq = Symbols(pilot_sequence(symbols)[None])
+def probe(symbols: int, clips: int = 1) -> Flow[Symbols]:
+    """Symbols known to everybody, to look at the channel with: the same for each of `clips`."""
+    iq = Symbols(pilot_sequence(symbols).expand(clips, -1))
     return Flow(iq).then(iq, Charge("link/probe", "pilot", symbols))

@@ -26,7 +26,7 @@ UNIT_BYTES = 1018
 """Sizes are these many bytes times powers of two: full transport blocks of the default length."""
 LEAST_OCTAVE = -6
 PATTERNS = 12
-"""Ways of losing blocks that are tried at each size; others count as the one that is most alike."""
+"""Ways of losing blocks that are tried at each size; others, of further draws too, count as the one most alike."""
 
 ANY_SNR_DB = 0.0
 """Stands in agreements that are tried without noise."""
@@ -132,7 +132,8 @@ def damages(node: Node, patterns: np.ndarray, weights: np.ndarray, evidence: Evi
         patterns: bool (way, block), the blocks of `node` that are lost.
         weights: how likely each is (way,), which decides what is tried.
     """
-    tried = np.unique(_representatives(patterns, weights), axis=0)
+    known = [np.frombuffer(key, bool) for key in node.damages]
+    tried = np.array(known) if len(known) >= PATTERNS else np.unique(_representatives(patterns, weights), axis=0)
     found = np.array([_damage(node, pattern, evidence) for pattern in tried])
     distance = np.abs(np.cumsum(patterns, axis=1)[:, None] - np.cumsum(tried, axis=1)[None]).sum(axis=2)
     return found[distance.argmin(axis=1)]
@@ -149,7 +150,7 @@ def _representatives(patterns: np.ndarray, weights: np.ndarray) -> np.ndarray:
 def _damage(node: Node, pattern: np.ndarray, evidence: Evidence) -> float:
     if pattern.all() or node.stake_db == 0:
         return 1.0
-    key = pattern.tobytes()
+    key = pattern.astype(bool).tobytes()
     if key not in node.damages:
         left = evidence.damaged(node.agreement, _spans(node.edges, pattern))
         node.damages[key] = float(np.clip((node.clean_db - left) / node.stake_db, 0, 1))

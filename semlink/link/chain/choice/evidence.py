@@ -14,8 +14,8 @@ from semlink.payload import Agreement
 class Evidence(Protocol):
     """Measured before the run, on noise that nobody is scored on."""
 
-    def noise(self, uses: int, draw: int) -> np.ndarray:
-        """The noise variance that the receiver states for each of `uses` symbols, in one draw of the channel."""
+    def noise(self, uses: int, draws: range) -> np.ndarray:
+        """The noise variance that the receiver states for each symbol in draws of the channel: (draw, uses)."""
         ...
 
     def delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:

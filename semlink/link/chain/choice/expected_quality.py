@@ -43,6 +43,8 @@ def expected_db(
 ) -> np.ndarray:
     """Mean quality in dB of each contender in each draw: (contender, draw); minus infinity where nothing fits.
 
+    Draws are the SNRs that those of the channel stand for (`Fades.per_draw`).
+
     Args:
         chance: uniform on [0, 1), (draw, SLOTS), the same for all contenders. Where the channel stands still, its
             one draw counts as so many.
@@ -79,10 +81,8 @@ def ways_to_lose(contender: Contender, losses: np.ndarray, node: Node, chance: n
     drawn = chance[:, np.minimum((middles * SLOTS).astype(int), SLOTS - 1)] < losses
     few = drawn.sum(axis=1) < 2
     if losses.shape[1] > 1 and few.any():
-        likeliest = np.argsort(losses[few] - chance[few][:, :1] * 1e-9, axis=1)[:, -2:]
-        np.put_along_axis(drawn[few], likeliest, True, axis=1)
-        rows = np.flatnonzero(few)
-        drawn[rows[:, None], likeliest] = True
+        likeliest = np.argpartition(losses[few], -2, axis=1)[:, -2:]
+        drawn[np.flatnonzero(few)[:, None], likeliest] = True
     return Ways(
         alone, several, _on_node(np.eye(len(middles), dtype=bool), middles, node), _on_node(drawn, middles, node)
     )

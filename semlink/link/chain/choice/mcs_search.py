@@ -29,11 +29,13 @@ from semlink.phy.coding.block_coding import efficiency
 from semlink.phy.error_curves.fades import Fades
 from semlink.seeds import Seeds
 
-FIRST_DRAWS, MOST_DRAWS = 64, 2048
+FIRST_DRAWS, MOST_DRAWS = 64, 512
 """Draws of the channel: as many as it takes, in doublings."""
-MOST_SYMBOLS = 6_000_000
+MOST_SYMBOLS = 2_400_000
 """Symbols in all draws, once there are `ENOUGH_DRAWS`: so that a choice stays a small part of a run."""
-ENOUGH_DRAWS = 256
+ENOUGH_DRAWS = 128
+AT_ONCE, MOST_AT_ONCE = 300_000, 8
+"""Symbols of draws that are taken together, and draws."""
 ALIKE = 4
 """Draws without any difference after which the channel is taken to stand still."""
 CHANCE = 40127
@@ -106,8 +108,9 @@ def _settled(able: Sequence[Contender], fades: Fades, worth: Worth, offset_db: f
     while True:
         _drawn(fades, worth.evidence, draws)
         tried = worth_trying(able, fades, offset_db)
-        chance = Seeds(CHANCE).numpy("link/choice").random((draws, SLOTS))
-        quality = expected_db(tried, fades, offset_db, worth, chance)
+        chance = Seeds(CHANCE).numpy("link/choice").random((draws, fades.per_draw, SLOTS))
+        each = expected_db(tried, fades, offset_db, worth, chance.reshape(-1, SLOTS))
+        quality = each.reshape(len(tried), draws, fades.per_draw).mean(axis=2)
         if not np.isfinite(quality).all(axis=1).any():
             return max(able, key=lambda c: c.data_bytes)
         best = _best(tried, quality, worth.by_rate)
@@ -132,8 +135,10 @@ def _most_draws(uses: int) -> int:
 def _drawn(fades: Fades, evidence: Evidence, draws: int) -> Fades:
     """`fades` with so many draws; one where all are alike."""
     while len(fades) < draws and not fades.is_settled:
-        fades.add(evidence.noise(fades.uses, len(fades)))
-        if len(fades) == ALIKE and fades.stands_still():
+        known = len(fades)
+        together = min(max(AT_ONCE // fades.uses, 1), MOST_AT_ONCE, draws - known) if known else ALIKE
+        fades.add(evidence.noise(fades.uses, range(known, known + together)))
+        if known == 0 and fades.stands_still():
             fades.keep_one()
     return fades
 

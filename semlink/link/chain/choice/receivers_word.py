@@ -18,6 +18,8 @@ from semlink.phy.error_curves.fades import Fades
 
 SENT, SENT_BOLDLY = 8, 3
 """Transmissions that try the choice, and a coding that should fail."""
+SENT_FIRST = 4, 1
+"""So many of them are enough where they end as they mostly should."""
 BOLD = 0.02
 """Share of transmissions that may arrive whole where a coding counts as bound to fail."""
 DOUBT = 1e-3
@@ -36,11 +38,14 @@ def is_believable(
     Args:
         able: all codings, by rising efficiency.
     """
-    if _is_odd(choice, fades, evidence, SENT, shift_db):
+    surely = arriving_whole(choice, fades, shift_db) > 0.5
+    if not (surely and _all_whole(choice, evidence)) and _is_odd(choice, fades, evidence, SENT, shift_db):
         return False
     above = (c for c in able if c.efficiency > choice.efficiency and arriving_whole(c, fades, shift_db) <= BOLD)
     bold = next(above, None)
-    return bold is None or not _is_odd(bold, fades, evidence, SENT_BOLDLY, shift_db)
+    if bold is None or evidence.delivery(bold.coding, bold.uses, SENT_FIRST[1]) == 0:
+        return True
+    return not _is_odd(bold, fades, evidence, SENT_BOLDLY, shift_db)
 
 
 def offset_db(able: Sequence[Contender], fades: Fades, evidence: Evidence, *, chosen: Sequence[Contender]) -> float:
@@ -64,6 +69,10 @@ def offset_db(able: Sequence[Contender], fades: Fades, evidence: Evidence, *, ch
 def arriving_whole(contender: Contender, fades: Fades, shift_db: float = 0.0) -> float:
     """The share of transmissions without a lost block, by the model."""
     return float((1 - contender.losses(fades, shift_db)).prod(axis=1).mean())
+
+
+def _all_whole(choice: Contender, evidence: Evidence) -> bool:
+    return evidence.delivery(choice.coding, choice.uses, SENT_FIRST[0]) == 1
 
 
 def _is_odd(contender: Contender, fades: Fades, evidence: Evidence, sent: int, shift_db: float) -> bool:

@@ -74,6 +74,11 @@ class Spec(PlainValues):
     names_files: ClassVar[tuple[str, ...]] = ()
 
     @property
+    def revision_in_use(self) -> int:
+        """`revision`, or that of what only some options have a part in."""
+        return self.revision
+
+    @property
     def users_code(self) -> tuple[str, ...]:
         """`module:name` or `file.py:name` of code that the options name."""
         return ()

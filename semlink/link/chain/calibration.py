@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from zlib import crc32
 
 import numpy as np
@@ -52,7 +52,8 @@ class LinkCalibration:
     """Calibration with the scenario's own clips, channel and waveform at one SNR.
 
     Deliveries depend on the air alone (`where`), not on what is sent over it:
-    `known` keeps them for all schemes, and what clips are worth for each (`whose`).
+    `known` keeps them for all schemes, and what clips are worth for each (`whose`);
+    `sent` keeps the clips of one size, which are damaged in many ways.
     """
 
     link: Link
@@ -62,6 +63,7 @@ class LinkCalibration:
     known: Memo[float]
     where: tuple[int | None, ...] = ()
     whose: int | None = None
+    sent: Memo[torch.Tensor] = field(default_factory=lambda: Memo(CLIPS_DAMAGED), repr=False)
 
     def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
         """Mean PSNR in dB over a few clips and trials; -inf if infeasible.
@@ -147,7 +149,10 @@ class LinkCalibration:
             raise InterfaceError(
                 f"{transmitter.name} talks in bursts; calibration.damaged takes schemes that send once"
             )
-        iq = transmitter.transmit(clip, agreement, Seeds(self.root, (number,), 0)).payload.iq.clone()
+        iq = self.sent.get(
+            (to_bytes(agreement), number),
+            lambda: transmitter.transmit(clip, agreement, Seeds(self.root, (number,), 0)).payload.iq,
+        ).clone()
         noise_var = torch.full(iq.shape, FAINT)
         for first, last in lost:
             gone = slice(round(first * iq.shape[1]), round(last * iq.shape[1]))

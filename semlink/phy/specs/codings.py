@@ -109,6 +109,12 @@ class LdpcSpec(CodingSpec):
     backend: Literal["auto", "float32", "int8", "plain", "sionna"] = Field("auto", description="decoder")
     demapper: DemapperName = Field("exact", description=DEMAPPER)
     revision: ClassVar[int] = 2
+    choice_revision: ClassVar[int] = 3
+    """Raised instead of `revision` where only the choice of `mcs: best` moves."""
+
+    @property
+    def revision_in_use(self) -> int:
+        return self.choice_revision if self.mcs == "best" else self.revision
 
     @model_validator(mode="after")
     def _one_way(self) -> LdpcSpec:

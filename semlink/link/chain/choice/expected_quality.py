@@ -43,7 +43,8 @@ def expected_db(
 ) -> np.ndarray:
     """Mean quality in dB of each contender in each draw: (contender, draw); minus infinity where nothing fits.
 
-    Draws are the SNRs that those of the channel stand for (`Fades.per_draw`).
+    Draws are the SNRs that those of the channel stand for (`Fades.per_draw`). A contender that would not be the best
+    if any loss short of all cost nothing, against one of which any cost all, has that quality: nothing is tried for it.
 
     Args:
         chance: uniform on [0, 1), (draw, SLOTS), the same for all contenders. Where the channel stands still, its
@@ -51,23 +52,27 @@ def expected_db(
     """
     clean = worth.clean_db({c.name: c.data_bytes for c in rivals})
     quality = np.repeat(clean[:, None], len(chance), axis=1)
-    by_node: dict[int, list[int]] = {}
     nodes = {
-        number: worth.node_for(rivals[number].data_bytes) for number in range(len(rivals)) if np.isfinite(clean[number])
+        number: node
+        for number in range(len(rivals))
+        if np.isfinite(clean[number]) and (node := worth.node_for(rivals[number].data_bytes)) is not None
     }
-    for number, node in nodes.items():
-        if node is not None:
-            by_node.setdefault(id(node), []).append(number)
+    losses = {n: rivals[n].losses(fades, offset_db) for n in nodes}
+    losses = {n: np.broadcast_to(lost, (len(chance), lost.shape[1])) for n, lost in losses.items()}
+    stakes = {n: max(clean[n] - node.gone_db, 0.0) for n, node in nodes.items()}
+    highest = {n: quality[n] - lost.prod(axis=1) * stakes[n] for n, lost in losses.items()}
+    lowest = [np.mean(clean[n] - (1 - (1 - lost).prod(axis=1)) * stakes[n]) for n, lost in losses.items()]
+    by_node: dict[int, list[int]] = {}
+    for n, node in nodes.items():
+        if highest[n].mean() < max(lowest):
+            quality[n] = highest[n]
+        else:
+            by_node.setdefault(id(node), []).append(n)
     for numbers in by_node.values():
         node = nodes[numbers[0]]
-        assert node is not None
-        losses = [rivals[n].losses(fades, offset_db) for n in numbers]
-        ways = [
-            ways_to_lose(rivals[n], np.broadcast_to(lost, (len(chance), lost.shape[1])), node, chance)
-            for n, lost in zip(numbers, losses, strict=True)
-        ]
+        ways = [ways_to_lose(rivals[n], losses[n], node, chance) for n in numbers]
         for n, share in zip(numbers, _shares_lost(node, ways, worth.evidence), strict=True):
-            quality[n] -= share * max(clean[n] - node.gone_db, 0.0)
+            quality[n] -= share * stakes[n]
     return quality
 
 

@@ -129,7 +129,9 @@ def _by_what_arrives(able: Sequence[Contender], chosen: Sequence[Contender], fad
 
 
 def _most_draws(uses: int) -> int:
-    return min(max(MOST_SYMBOLS // uses, ENOUGH_DRAWS), MOST_DRAWS)
+    """A power of two times the first ones."""
+    affordable = min(max(MOST_SYMBOLS // uses, ENOUGH_DRAWS), MOST_DRAWS)
+    return FIRST_DRAWS << int(np.log2(affordable // FIRST_DRAWS))
 
 
 def _drawn(fades: Fades, evidence: Evidence, draws: int) -> Fades:

@@ -139,9 +139,8 @@ def row(runner: PointRunner, point: GridPoint, told: argparse.Namespace) -> str 
     if told.all:
         print("   ", f"{point.snr_db:g} dB: {agreed.terms.coding}, chosen in {chose_s:.1f} s", flush=True)
     heard = Heard(runner, link, agreed, budget)
-    found = compared(
-        heard, rivals(codings, agreed.terms.coding, told.steps), tolerance_db, least, told.trials, tell=told.all
-    )
+    names = told.rivals or rivals(codings, agreed.terms.coding, told.steps)
+    found = compared(heard, names, tolerance_db, least, told.trials, tell=told.all)
     ahead, half, name, number = max(found)
     verdict = "within" if ahead + half <= tolerance_db else "missed" if ahead - half > tolerance_db else "open"
     surely = max(found, key=lambda f: f[0] + f[1])
@@ -178,6 +177,7 @@ def main() -> None:
     parser.add_argument("--snr", nargs="*", type=float, default=[])
     parser.add_argument("--trials", type=int, default=400, help="at most, for each rival")
     parser.add_argument("--steps", type=int, default=3)
+    parser.add_argument("--rivals", nargs="*", default=[], help="these alone, such as '64qam 666/1024'")
     parser.add_argument("--all", action="store_true", help="print every rival")
     parser.add_argument("--table", type=Path, help="file that rows are added to")
     told = parser.parse_args()

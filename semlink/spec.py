@@ -73,9 +73,8 @@ class Spec(PlainValues):
     revision: ClassVar[int] = 1
     names_files: ClassVar[tuple[str, ...]] = ()
 
-    @property
-    def revision_in_use(self) -> int:
-        """`revision`, or that of what only some options have a part in."""
+    def revision_over(self, channel: str | None) -> int:
+        """`revision` over a kind of channel, or that of what only some options and channels have a part in."""
         return self.revision
 
     @property

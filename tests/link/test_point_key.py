@@ -16,6 +16,7 @@ from semlink.link.scenario.scenario import Scenario
 from semlink.link.sweep.grid import grid
 from semlink.link.sweep.point_key import point_key, revisions, specs_of
 from semlink.link.sweep.run import run
+from semlink.phy.specs.codings import LdpcSpec
 from semlink.spec import Spec
 
 
@@ -138,6 +139,16 @@ def test_what_a_key_depends_on(change, same):
     scenario = Scenario.model_validate(SCENARIO)
     assert (key(Scenario.model_validate(SCENARIO | change)) == key(scenario)) is same
     assert key(scenario, clips="others") != key(scenario)
+
+
+@pytest.mark.parametrize("kind, moved", [("awgn", False), ("rician", True)])
+@pytest.mark.parametrize("coding", [{"mcs": "best"}, {"modulation": "qpsk", "rate": 0.5}])
+def test_a_choice_that_moved_over_some_channels_leaves_the_rest(monkeypatch, kind, moved, coding):
+    scheme = {"name": "c", "kind": "digital", "codec": {"kind": "h264"}, "coding": {"kind": "ldpc"} | coding}
+    scenario = Scenario.model_validate(SCENARIO | {"channel": {"kind": kind}, "schemes": [scheme]})
+    before = key(scenario)
+    monkeypatch.setattr(LdpcSpec, "choice_revision", LdpcSpec.choice_revision + 1)
+    assert (key(scenario) != before) is (moved and "mcs" in coding)
 
 
 def test_a_default_written_out_is_the_default():

@@ -122,12 +122,8 @@ class LinkCalibration:
     def noise(self, uses: int, draws: range) -> np.ndarray:
         """What the receiver states in draws of these numbers, which are those of clips: float32 (draw, uses)."""
         seeds = Seeds(self.root, tuple(draws), FIRST_NOISE)
-        return (
-            over_the_air(self.link, probe(uses, len(draws)), self.snr_db, seeds)
-            .received.noise_var.detach()
-            .cpu()
-            .numpy()
-        )
+        received = over_the_air(self.link, probe(uses, len(draws)), self.snr_db, seeds).received
+        return received.noise_var.detach().cpu().numpy()
 
     def damaged(self, agreement: Agreement, lost: Sequence[tuple[float, float]]) -> float:
         """Mean PSNR in dB over up to `CLIPS_DAMAGED` clips; kept, since the air has no part in it."""

@@ -69,4 +69,5 @@ def specs_of(scenario: Scenario, point: GridPoint) -> dict[str, BaseModel]:
 
 def revisions(used: Mapping[str, BaseModel]) -> dict[str, int]:
     """The revision of every block in specs, by its place, such as `scheme.codec`."""
-    return {place: spec.revision_in_use for place, spec in specs_inside(used) if isinstance(spec, Spec)}
+    kind = used["channel"].model_dump().get("kind") if "channel" in used else None
+    return {place: spec.revision_over(kind) for place, spec in specs_inside(used) if isinstance(spec, Spec)}

@@ -110,11 +110,10 @@ class LdpcSpec(CodingSpec):
     demapper: DemapperName = Field("exact", description=DEMAPPER)
     revision: ClassVar[int] = 2
     choice_revision: ClassVar[int] = 3
-    """Raised instead of `revision` where only the choice of `mcs: best` moves."""
+    """Raised instead of `revision` where only choices of `mcs: best` move, over channels that do not stand still."""
 
-    @property
-    def revision_in_use(self) -> int:
-        return self.choice_revision if self.mcs == "best" else self.revision
+    def revision_over(self, channel: str | None) -> int:
+        return self.choice_revision if self.mcs == "best" and channel != "awgn" else self.revision
 
     @model_validator(mode="after")
     def _one_way(self) -> LdpcSpec:

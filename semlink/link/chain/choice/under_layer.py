@@ -20,8 +20,8 @@ class UnderLayer:
     evidence: Evidence
     share: float
 
-    def noise(self, uses: int, draw: int) -> np.ndarray:
-        return noise_below(self.evidence.noise(uses, draw), self.share)
+    def noise(self, uses: int, draws: range) -> np.ndarray:
+        return noise_below(self.evidence.noise(uses, draws), self.share)
 
     def delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
         return self.evidence.delivery(Superposed(coding, self.share), uses, transmissions)

@@ -64,7 +64,7 @@ def store_of(codec: Spec | PluginSpec, store: PacketStore | None, context: Build
     own = {"codec": codec}
     made_by = {
         "options": chosen(codec, without={"coding"}),
-        "revisions": {place: spec.revision_in_use for place, spec in specs_inside(own) if isinstance(spec, Spec)},
+        "revisions": {place: spec.revision for place, spec in specs_inside(own) if isinstance(spec, Spec)},
         **contents(own, context.folder, context.files or ()),
     }
     return CodecStore(store, json.dumps(made_by, sort_keys=True))

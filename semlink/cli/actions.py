@@ -155,13 +155,18 @@ def train_recipe(
 
 
 def print_weights(names: Sequence[str]) -> None:
-    """`semlink weights`: a line for each, verified by loading it and running its probe."""
-    from semlink.training.model_card import verify_weights
-    from semlink.weights.cards import shipped_names
+    """`semlink weights`: a line for each, verified by loading it and running its probe.
 
-    for name in names or shipped_names():
+    Without names: those of the package, and of those whose card alone is in it, all that are at hand.
+    """
+    from semlink.training.model_card import verify_weights
+    from semlink.weights.cards import outside_names, places, shipped_names
+
+    outside = {name: any(path.is_file() for path in places(name)) for name in outside_names()}
+    for name in names or sorted([*shipped_names(), *(name for name, here in outside.items() if here)]):
         card = verify_weights(name)
         trained = f"{card['parameters']:,} parameters, {card['steps']:,} steps, seed {card['seed']}"
         sys.stdout.write(f"{name:20} verified: {card['architecture']}, {trained}; {card['data']['terms']}\n")
-    if not (names or shipped_names()):
-        sys.stdout.write("no weights are shipped with this version\n")
+    missing = [] if names else [name for name, here in outside.items() if not here]
+    if missing:
+        sys.stdout.write(f"in scenarios/weights of the repository, not at hand here: {', '.join(missing)}\n")

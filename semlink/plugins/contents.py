@@ -17,7 +17,7 @@ from semlink.plugins.live import live_source
 from semlink.plugins.named_files import content_digest, file_digests, files_of, homes, named_in_options
 from semlink.plugins.specs import PluginSpec
 from semlink.spec import Spec
-from semlink.weights.cards import RANDOM, SHIPPED, find_weights
+from semlink.weights.cards import RANDOM, find_weights, places
 
 __all__ = ["chosen", "contents", "specs_inside", "text_files"]
 
@@ -87,8 +87,8 @@ def _code(spec: PluginSpec, folder: Path | None) -> str:
 def _files_of_plugin(spec: PluginSpec, folder: Path | None) -> Iterator[tuple[str, Path]]:
     text = live_source(spec.live) if spec.live is not None else source_of(spec.kind, spec.interface, folder)
     yield from files_of(text, spec.options(), folder)
-    shipped = SHIPPED / f"{spec.options().get(WEIGHTS)}.safetensors"
-    if shipped.is_file():
+    shipped = next((path for path in places(str(spec.options().get(WEIGHTS))) if path.is_file()), None)
+    if shipped is not None:
         yield shipped.stem, shipped
 
 

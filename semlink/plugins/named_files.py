@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from semlink.errors import InterfaceError
+from semlink.weights.packed import MAGIC, PACKED_SUFFIX, file_digest
 
 __all__ = ["content_digest", "declared", "file_digests", "files_of", "homes", "named_in_options", "named_in_text"]
 
@@ -26,7 +27,8 @@ _LOOKS_LIKE_A_FILE = re.compile(r"[^\n]*\.\w{1,11}|[^\n]*/[^\n]*")
 def content_digest(path: Path) -> str:
     """SHA-256 of a file; of a folder, of the names and contents of all that is in it, however deep.
 
-    In a folder hidden files, compiled Python and folders of results are passed over.
+    Packed weights count as what they are unpacked. In a folder hidden files, compiled Python and folders of results
+    are passed over.
     """
     if path.is_dir():
         parts = [(str(file.relative_to(path)), content_digest(file)) for file in _inside(path)]
@@ -34,12 +36,19 @@ def content_digest(path: Path) -> str:
     state = path.stat()
     key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     if key not in _KEPT:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = _digest(path)
         if time.time() - max(state.st_mtime, state.st_ctime) < SETTLED_S:
             return found
         _KEPT[key] = found
     return _KEPT[key]
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        if path.suffix != PACKED_SUFFIX or file.read(len(MAGIC)) != MAGIC:
+            file.seek(0)
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_digest(path)
 
 
 def file_digests(named: Iterable[tuple[str, Path]]) -> dict[str, list[str]]:

@@ -20,8 +20,9 @@ from torch import nn
 
 from semlink.errors import ModelError
 from semlink.training.task import Task, build_task, stored_narrow
-from semlink.weights.cards import card_path, file_digest, find_weights, read_card, shipped_names
+from semlink.weights.cards import card_path, find_weights, read_card, shipped_names
 from semlink.weights.narrow import SCALE, narrow
+from semlink.weights.packed import file_digest
 from semlink.weights.tensors import fill, load_verified, probe_facts, read_tensors
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def load_into(model: nn.Module, name: str | Path, *, skip: Sequence[str] = ()) -
 
 
 def list_weights() -> tuple[dict[str, Any], ...]:
-    """The cards of all shipped weights, by name."""
+    """The cards of all weights in the package, by name."""
     return tuple(read_card(find_weights(name)) for name in shipped_names())
 
 

@@ -7,7 +7,7 @@ from functools import cache, wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar, cast
 
-from semlink.weights.cards import SHIPPED
+from semlink.weights.cards import places
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,7 +31,7 @@ def remembered(load: Callable[P, T]) -> Callable[P, T]:
 
 def _state_of(name: str | Path) -> Hashable:
     """What a write changes of the file that is named; None where none is."""
-    for path in (Path(name), SHIPPED / f"{name}.safetensors"):
+    for path in (Path(name), *places(name)):
         try:
             state = path.stat()
         except (OSError, ValueError):

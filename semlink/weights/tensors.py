@@ -14,12 +14,12 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file
+from safetensors.torch import load
 from torch import nn
 
 from semlink.errors import ModelError
-from semlink.weights.cards import file_digest
 from semlink.weights.narrow import widen
+from semlink.weights.packed import plain_bytes
 
 PROBE_TOLERANCE = 5e-3
 
@@ -27,16 +27,17 @@ Module = TypeVar("Module", bound=nn.Module)
 
 
 def read_tensors(path: Path, card: Mapping[str, Any] | None = None) -> dict[str, torch.Tensor]:
-    """The tensors of a file; with `card`, only if the file is the one it was written for.
+    """The tensors of a file, packed or not; with `card`, only if the file is the one it was written for.
 
     Raises:
         ModelError: not safetensors, or not the file of the card.
     """
-    if card is not None and file_digest(path) != card["weights_sha256"]:
+    held = plain_bytes(path)
+    if card is not None and sha256(held).hexdigest() != card["weights_sha256"]:
         raise ModelError(f"{path}: the weights are not those of the card; fetch both again")
     try:
-        return widen(load_file(str(path)))
-    except (SafetensorError, OSError) as why:
+        return widen(load(held))
+    except SafetensorError as why:
         raise ModelError(f"{path}: cannot be read as safetensors ({why})") from why
 
 

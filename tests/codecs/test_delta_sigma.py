@@ -161,8 +161,8 @@ def test_other_refusals(weights, tmp_path):
         DeltaSigmaCodec(weights).encode_at(np.repeat(scene()[..., None], 3, -1), 4)
     with pytest.raises(InterfaceError, match="got a clip of 1032 frames; allowed: 1 to 1024"):
         DeltaSigmaCodec(weights).encode_at(np.zeros((1032, 8, 8), np.float32), 4)
-    with pytest.raises(ModelError, match="weights for 'compression'; allowed: those of 'delta_sigma'"):
-        DeltaSigmaCodec("compr")
+    with pytest.raises(ModelError, match="weights for 'token_compression'; allowed: those of 'delta_sigma'"):
+        DeltaSigmaCodec("compr_tokens")
     for key, value, said in (("order", 3, "0, 1, 2"), ("scan", "rows", "frames"), ("fusion", "x", "frames")):
         with pytest.raises(ValueError, match=f"model.{key}: got .*{said}"):
             DeltaSigmaSize(**{key: value})

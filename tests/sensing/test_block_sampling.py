@@ -6,7 +6,7 @@ import math
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from training_toys import RECIPE, write_recipe
 
 from semlink.errors import InterfaceError, ModelError
@@ -237,7 +237,7 @@ def test_a_clip_of_key_frames_alone_is_refused():
 
 
 def test_patterns_come_from_a_basis_only():
-    with pytest.raises(ModelError, match="sensor_decoder.safetensors: weights for 'reconstruction'"):
+    with pytest.raises(ModelError, match="sensor_decoder.packed: weights for 'reconstruction'"):
         load_patterns("sensor_decoder", 512, 10)
     with pytest.raises(ModelError, match="no such file"):
         BlockSampler(weights="nothing").matrices()
@@ -245,8 +245,9 @@ def test_patterns_come_from_a_basis_only():
 
 def test_a_damaged_basis_is_refused(tmp_path):
     from semlink.weights.cards import SHIPPED
+    from semlink.weights.tensors import read_tensors
 
-    tensors = load_file(str(SHIPPED / "blocks.safetensors"))
+    tensors = read_tensors(SHIPPED / "blocks.packed")
     tensors["rows"][0, 0] += 0.5
     save_file(tensors, str(tmp_path / "blocks.safetensors"))
     (tmp_path / "blocks.json").write_text((SHIPPED / "blocks.json").read_text())

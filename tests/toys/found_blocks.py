@@ -47,7 +47,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "deep": {"weights": "sensor"},
     "hit-vcsnet": {"weights": "hit_10"},
     "vcsnet": {"weights": "vcsnet_10"},
-    "task-aware": {"weights": "compr"},
+    "task-aware": {"weights": "compr_tokens"},
     "ldpc": {"modulation": "qpsk", "rate": 0.5},
     "rician": {"k": 2},
     "erasure": {"probability": 0.1, "block": 8},
@@ -81,13 +81,20 @@ SCHEMES: dict[str, dict[str, Any]] = {
         "sensor": LEARNED_MAP,
         "reconstruction": {"kind": "initial"},
     },
-    "semantic": {"weights": "semcom", "sensor": LEARNED_MAP, "reconstruction": {"kind": "initial"}},
+    "semantic": {
+        "weights": "semcom_tokens",
+        "allocation": "predicted",
+        "sensor": LEARNED_MAP,
+        "reconstruction": {"kind": "initial"},
+    },
     "measurements": {
         "sensor": BLOCKS,
         "reconstruction": {"kind": "linear"},
         "transmission": {"kind": "digital", "coding": LDPC},
     },
 }
+PUBLISHED_CODEC = "task-aware-published"
+"""Shipped weights are of tokens; those of the published architecture are untrained and made in the test."""
 SLOW_SCHEMES = ("hybrid", "semantic", "delta-sigma-direct", "measurements")
 SLOW = ("deep", "hit-vcsnet", "vcsnet", "task-aware", "delta-sigma", "block-tv", "multi-hypothesis", "cdl", "av1")
 EXTRAS = {"tensorflow": "tensorflow", "compressai": "compressai"}
@@ -113,12 +120,14 @@ class FoundScheme:
     kind: str
     options: dict[str, Any]
     code: str = field(default="", repr=False)
+    is_published: bool = False
 
     def scenario(self, folder: Path) -> dict[str, Any]:
         """A tiny scenario of this scheme alone."""
         if self.code:
             (folder / self.kind.partition(":")[0]).write_text(self.code)
-        tiny = yaml.safe_load(BASE) | {"schemes": [{"name": "it", "kind": self.kind, **self.options}]}
+        options = self.options | (published_semantic(folder) if self.is_published else {})
+        tiny = yaml.safe_load(BASE) | {"schemes": [{"name": "it", "kind": self.kind, **options}]}
         tiny["source"]["frames"] = FRAMES
         return tiny
 
@@ -141,6 +150,8 @@ class Found:
         return spec.build(BuildContext(frames=FRAMES, sensor=self._sensor(), folder=folder))
 
     def _options(self, folder: Path) -> dict[str, Any]:
+        if self.name == PUBLISHED_CODEC:
+            return published_codec(folder)
         if self.kind not in ("video", "dataset"):
             return self.options
         walk = pictures(folder / "clips" / "walk")
@@ -148,6 +159,20 @@ class Found:
 
     def _sensor(self) -> Any:
         return sensor_for(self.kind) if self.interface == "reconstruction" else None
+
+
+def published_codec(folder: Path) -> dict[str, Any]:
+    """Options of a published codec of readings, untrained."""
+    from codec_toys import make_net, write_codec
+
+    return {"weights": write_codec(folder, make_net()), "architecture": "published"}
+
+
+def published_semantic(folder: Path) -> dict[str, Any]:
+    """Options of published semantic transmission, untrained."""
+    from semantic_toys import untrained
+
+    return {"weights": str(untrained(folder)), "architecture": "published", "allocation": "searched"}
 
 
 def sensor_for(kind: str) -> Any:
@@ -192,9 +217,14 @@ def found_schemes() -> list[Any]:
         path = Path(f"new_{kind.replace('-', '_')}.py")
         name = block_name(kind, path)
         made.append(FoundScheme(f"{path}:{name}", _rates_of(kind), skeleton(kind, path, name)))
+    published = FoundScheme("semantic", SCHEMES["semantic"], is_published=True)
     return [
-        pytest.param(scheme, id=scheme.kind, marks=[pytest.mark.slow] if scheme.kind in SLOW_SCHEMES else [])
-        for scheme in (*ours, *pages, *made)
+        pytest.param(
+            scheme,
+            id=f"{scheme.kind}{'-published' * scheme.is_published}",
+            marks=[pytest.mark.slow] if scheme.kind in SLOW_SCHEMES else [],
+        )
+        for scheme in (*ours, published, *pages, *made)
     ]
 
 
@@ -213,7 +243,8 @@ def _marks(block: Found) -> list[Any]:
 def shipped(interface: str) -> list[Found]:
     """What `semlink list` shows for an interface."""
     kinds = [kind for spec in CATALOGUE[interface] for kind in kinds_of(spec)]
-    return [
+    published = [Found(interface, "task-aware", PUBLISHED_CODEC)] if interface == "codec" else []
+    return published + [
         Found(interface, kind, kind, OPTIONS.get(kind, GENERATOR.get(interface, {}) if kind == "gmlr" else {}))
         for kind in kinds
     ]

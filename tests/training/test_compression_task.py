@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from codec_toys import CODEC_RECIPE, SMALL, codec_recipe, make_net, make_readings
@@ -14,9 +15,11 @@ from semlink.codecs.readings_domain import denormalise_readings, normalise_readi
 from semlink.codecs.task_aware.codec import TaskAwareCodec
 from semlink.codecs.task_aware.networks import TaskAwareNet
 from semlink.errors import ModelError, ScenarioError
-from semlink.payload import FrameShape
+from semlink.payload import FrameShape, Measurement
 from semlink.sensing.programmable.decoder_weights import load_decoder
 from semlink.sensing.programmable.initial_reconstruction import initial_reconstruction
+from semlink.sensing.programmable.reconstructors import DeepReconstructor
+from semlink.sensing.programmable.sensor import ProgrammableSensor, RatioMap
 from semlink.training.data.pack import Pack, save_pack
 from semlink.training.loop import train
 from semlink.training.model_card import verify_weights
@@ -116,6 +119,31 @@ def test_it_learns_on_one_batch():
 
 
 @pytest.mark.slow
+def test_a_short_training_gains_on_the_transform_it_began_as(tmp_path, pack_file):
+    """At the same bytes, on readings that took no part."""
+    recipe = codec_recipe(
+        tmp_path, options={"loss": "sensor", "warm": 0}, profiles={"cpu": SHORT | {"steps": 80, "batch": 4}}
+    )
+    began = train(recipe, out=tmp_path / "start", data=pack_file, steps=1)
+    ended = train(recipe, out=tmp_path / "run", data=pack_file, steps=80)
+    gains, shape = [], FrameShape(16, 64, 64)
+    for seed in (2, 3):
+        slots = make_readings(seed=seed)
+        for most in (1500, 2500):
+            errors = []
+            for weights in (began, ended):
+                codec = TaskAwareCodec(str(weights), slices=1)
+                decoded = codec.decode(codec.encode(slots, max_bytes=most), shape)
+                errors.append(float(np.square(decoded - slots).mean()))
+            gains.append(10 * np.log10(errors[0] / errors[1]))
+    assert min(gains) > 1, gains
+
+
+def sensor_of(facts) -> ProgrammableSensor:
+    return ProgrammableSensor(RatioMap(learned=facts["sensor"]["weights"], mean_count=facts["sensor"]["mean_count"]))
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("joint", [False, True])
 def test_a_run_leaves_weights_that_load(tmp_path, pack_file, joint):
     options = {"warm": 2, "joint": joint}
@@ -123,11 +151,15 @@ def test_a_run_leaves_weights_that_load(tmp_path, pack_file, joint):
     card = verify_weights(path)
     facts = card["facts"]
     assert facts["tile"] == [list(row) for row in SensedClips().tile] and facts["sensor"]["mean_count"] == 2.5
-    codec, slots = TaskAwareCodec(str(path)), make_readings()
-    assert codec.decode(codec.encode_at(slots, 0.5), FrameShape(16, 64, 64)).shape == (8, 64, 64)
+    codec, slots, shape = TaskAwareCodec(str(path)), make_readings(), FrameShape(16, 64, 64)
+    assert codec.decode(codec.encode_at(slots, 0.5), shape).shape == (8, 64, 64)
     assert any(key.startswith("decoder.") for key in load_file(path)) is joint
     if joint:
         decoder, _ = load_decoder(path)
+        decoded = torch.from_numpy(codec.decode(codec.encode_at(slots, 0.5), shape))[None]
+        measured = Measurement(decoded, sensor_of(facts).counts(shape), shape)
+        own, other = (DeepReconstructor(name).reconstruct(measured).pixels for name in (str(path), "sensor"))
+        assert own.shape == (1, 16, 64, 64) and not torch.equal(own, other), "the decoder that learned beside the codec"
         assert (
             decoder.estimated and json.loads(path.with_suffix(".json").read_text())["facts"]["decoder"]["width"] == 16
         )

@@ -48,6 +48,8 @@ class Expected:
     scale: np.ndarray
 
 
+Number = type[np.float64] | type[np.float32]
+
 Visit = Callable[[Turn, Expected], np.ndarray]
 """Takes a turn and what is expected; gives the whole latents (places, channels)."""
 
@@ -66,7 +68,7 @@ class IntegerContexts:
     """
 
     def __init__(
-        self, contexts: ContextModel, log_gain: np.ndarray, name: str = "weights", number: type = np.float64
+        self, contexts: ContextModel, log_gain: np.ndarray, name: str = "weights", number: Number = np.float64
     ) -> None:
         self._groups = [_IntegerGroup(group, f"{name}: {place}", number) for place, group in enumerate(contexts.groups)]  # type: ignore[arg-type]
         self._number = number
@@ -76,7 +78,7 @@ class IntegerContexts:
 
     def walk(self, height: int, width: int, knob: int, visit: Visit) -> np.ndarray:
         """Whole latents (height, width, channels), turn by turn as `visit` gives them."""
-        latents = np.zeros((height * width, self.latents), self._number)
+        latents: np.ndarray = np.zeros((height * width, self.latents), self._number)
         places = turn_places(height, width)
         for group in self._groups:
             own = slice(group.first, group.last)
@@ -93,7 +95,7 @@ class IntegerContexts:
 class _IntegerGroup:
     """`GroupContext` in whole numbers, its convolutions as products of matrices (9 inputs, outputs)."""
 
-    def __init__(self, group: GroupContext, name: str, number: type) -> None:
+    def __init__(self, group: GroupContext, name: str, number: Number) -> None:
         self.first, self.last = group.first, group.last
         enter, middle, leave = (_taps(layer) for layer in (group.enter, group.middle, group.leave))
         turns = (group.turn.weight + group.enter.bias).detach().double().numpy()
@@ -102,12 +104,13 @@ class _IntegerGroup:
         prove_exact(enter, np.abs(turn_bias).max(0), SEEN_MOST * ONE, f"{name}.enter")
         prove_exact(middle, np.abs(middle_bias), HIDDEN_MOST * ONE, f"{name}.middle")
         prove_exact(leave, np.abs(leave_bias), HIDDEN_MOST * ONE, f"{name}.leave")
-        self.before = enter[:, [*range(self.first), self.last + 1]].astype(number)  # and the knob
-        self.own = enter[:, self.first : self.last + 1].astype(number)  # and the plane of known places
-        self.middle = middle.reshape(-1, middle.shape[-1]).astype(number)
+        self.before: np.ndarray = enter[:, [*range(self.first), self.last + 1]].astype(number)  # and the knob
+        self.own: np.ndarray = enter[:, self.first : self.last + 1].astype(number)  # and the plane of known places
+        self.middle: np.ndarray = middle.reshape(-1, middle.shape[-1]).astype(number)
         self.leave = leave[0].astype(number)
-        self.turn_bias, self.middle_bias = turn_bias.astype(number), middle_bias.astype(number)
-        self.leave_bias = leave_bias.astype(number)
+        self.turn_bias: np.ndarray = turn_bias.astype(number)
+        self.middle_bias: np.ndarray = middle_bias.astype(number)
+        self.leave_bias: np.ndarray = leave_bias.astype(number)
 
     def view(self, before: np.ndarray, grid: tuple[int, int], knob: int) -> _View:
         """What this group sees of a grid where the groups `before` are known."""

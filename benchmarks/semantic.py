@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from semlink.codecs.semantic.codec import SemanticCodec
+from semlink.codecs.semantic.choice import semantic_codec
 from semlink.link.schemes.semantic.scheme import SemanticScheme
 from semlink.payload import Frames, Point, Received
 from semlink.phy.channels.awgn import Awgn
@@ -32,6 +32,7 @@ from semlink.training.task import build_task
 
 SNR_DB = 10.0
 BUDGET = 12583
+ALLOCATION = {"tokens": "predicted", "published": "learned"}
 
 
 class NoRehearsal:
@@ -43,7 +44,7 @@ class NoRehearsal:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("weights", nargs="?", default="semcom")
+    parser.add_argument("weights", nargs="?", default="semcom_tokens")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--profile", action="store_true")
     parser.add_argument("--train", type=Path)
@@ -62,10 +63,10 @@ def main() -> None:
 
 
 def scheme_of(weights: str) -> SemanticScheme:
-    codec = SemanticCodec(weights).loaded()
+    codec, architecture = semantic_codec(weights, None)
     sensor = ProgrammableSensor(RatioMap(learned=codec.facts["sensor"], mean_count=codec.facts["mean_count"]))
-    decoder = weights if codec.facts["joint"] else codec.facts["sensor"]
-    return SemanticScheme(sensor, DeepReconstructor(decoder), codec)
+    decoder = weights if codec.facts.get("joint") else codec.facts["sensor"]
+    return SemanticScheme(sensor, DeepReconstructor(decoder), codec, ALLOCATION[architecture])
 
 
 def moving_clip() -> torch.Tensor:
@@ -88,7 +89,7 @@ def parts(scheme: SemanticScheme, clip: Frames, agreed: Any, threads: int) -> No
     measured = scheme.sensor.measure(clip, Seeds(1))
     rows = {
         "sensor": lambda: scheme.sensor.measure(clip, Seeds(1)),
-        "encoder": lambda: scheme.codec.encode(measured.slots, measured.counts, SNR_DB),
+        "encoder": lambda: scheme.codec.look(measured.slots, measured.counts, SNR_DB),
         "transmitter, with sensor, rate map and side information": lambda: scheme.transmit(clip, agreed, Seeds(1)),
         "channel": lambda: Awgn()(flow.payload.iq, SNR_DB, Seeds(1)),
         "reconstruction of the video": lambda: scheme.reconstructor.reconstruct(measured),

@@ -20,7 +20,7 @@ from semlink.errors import TrainingError
 from semlink.training.data.material import find_material
 from semlink.training.data.pack import Pack
 from semlink.training.loss_curves import Curves
-from semlink.training.model_card import load_into, save_weights
+from semlink.training.model_card import learns, load_into, save_weights
 from semlink.training.recipe import Profile, Recipe, load_recipe
 from semlink.training.state import RunState
 from semlink.training.task import Task, begin, build_task, compiled, sampler_of, shipped_part, trained_part
@@ -169,6 +169,7 @@ class _Run:
             begin(self.task, shipped, self.sampler)
         if self.recipe.start.weights:
             load_into(shipped, self.recipe.start.weights, skip=self.recipe.start.skip)
+        self._rest(model)
         model = model.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         average = deepcopy(model).requires_grad_(False)
         optimisers = self.task.optimisers(model, self.recipe.optimiser.learning_rate)
@@ -176,6 +177,18 @@ class _Run:
             for group in optimiser.param_groups:
                 group.setdefault("initial_lr", group["lr"])
         return RunState(model, average, optimisers)
+
+    def _rest(self, model: nn.Module) -> None:
+        """Leave out of the training what the recipe does not name."""
+        only = self.recipe.optimiser.only
+        names = [name for name, _ in model.named_parameters()]
+        for part in only:
+            if not any(learns(name, [part]) for name in names):
+                allowed = sorted({name.split(".")[0] for name in names})
+                raise TrainingError(f"optimiser.only: the model has no {part!r}; allowed: {', '.join(allowed)}")
+        for name, parameter in model.named_parameters():
+            if not learns(name, only):
+                parameter.requires_grad_(False)
 
     def _finish(self, curves: Curves) -> Path:
         return save_weights(

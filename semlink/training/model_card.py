@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from semlink.errors import ModelError
@@ -43,7 +43,8 @@ def save_weights(
 ) -> Path:
     """Write `model` in half precision, or a byte a weight, with its card; `model` itself takes on the stored values."""
     tensors = narrow(model.state_dict()) if stored_narrow(task) else model.state_dict()
-    save_file({key: _stored(key, value) for key, value in tensors.items()}, str(path))
+    stored = {key: _stored(key, value) for key, value in tensors.items()}
+    save_file(stored | _at_rest(recipe, stored), str(path))
     fill(model, read_tensors(path), path)
     card = {
         "name": recipe.name,
@@ -53,11 +54,12 @@ def save_weights(
         "model": dict(recipe.model),
         "options": dict(recipe.options),
         "facts": task.facts(model),
-        "recipe": asdict(recipe) | {"profiles": {}},
+        "recipe": recipe.resolved(),
         "recipe_sha256": recipe.digest,
         "profile": asdict(profile),
         "seed": recipe.seed,
         "steps": steps,
+        **({"start": _start(recipe.start.weights)} if recipe.start.weights else {}),
         "data": {"sha256": pack.digest, "items": len(pack.names), "held_out": sum(pack.held_out), "terms": pack.terms},
         "versions": _versions(),
         "last_figures": dict(last),
@@ -121,6 +123,32 @@ def verify_weights(name: str | Path) -> dict[str, Any]:
         ModelError: anything does not hold.
     """
     return load_model(name)[1]
+
+
+def learns(name: str, only: Sequence[str]) -> bool:
+    """Whether the parameter `name` is within one of the parts `only`, all where none is named."""
+    return not only or any(name == part or name.startswith(f"{part}.") for part in only)
+
+
+def _at_rest(recipe: Recipe, stored: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """What does not learn, as the start's file has it: rounding it again could move it."""
+    if not recipe.optimiser.only or not recipe.start.weights:
+        return {}
+    start = load_file(str(find_weights(recipe.start.weights)))
+    skipped = tuple(recipe.start.skip)
+    kept = {key: value for key, value in start.items() if key in stored and not learns(key, recipe.optimiser.only)}
+    return {key: value for key, value in kept.items() if not (skipped and key.endswith(skipped))}
+
+
+def _start(weights: str) -> dict[str, Any]:
+    """The training that this one went on from, as far as it is told."""
+    try:
+        path = find_weights(weights)
+        card = read_card(path)
+    except ModelError:
+        return {"name": Path(weights).stem}
+    told = ("name", "recipe_sha256", "profile", "seed", "steps", "data", "versions", "last_figures", "start")
+    return {key: card[key] for key in told if key in card} | {"weights_sha256": file_digest(path)}
 
 
 def _fits(value: torch.Tensor, room: torch.Tensor) -> bool:

@@ -22,13 +22,17 @@ from semlink.yaml12.read import read_mapping
 
 @dataclass(frozen=True, slots=True)
 class OptimiserSpec:
-    """Adam with warm-up and a cosine to `final_share` of the rate; gradient norm clipped; weights averaged."""
+    """Adam with warm-up and a cosine to `final_share` of the rate; gradient norm clipped; weights averaged.
+
+    Where `only` names parts of the model, nothing else learns, and the rest is stored bit for bit as the start has it.
+    """
 
     learning_rate: float = 1e-3
     warmup: int = 200
     final_share: float = 0.01
     clip_norm: float = 1.0
     average: float = 0.999
+    only: list = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +91,15 @@ class Recipe:
     @property
     def digest(self) -> str:
         """SHA-256 of the resolved recipe, its profiles apart."""
-        return sha256(json.dumps(asdict(self) | {"profiles": {}}, sort_keys=True).encode()).hexdigest()
+        return sha256(json.dumps(self.resolved(), sort_keys=True).encode()).hexdigest()
+
+    def resolved(self) -> dict[str, Any]:
+        """All that was said or is meant by default, profiles apart; `only` where it is said, since older recipes
+        could not."""
+        table = asdict(self) | {"profiles": {}}
+        if not self.optimiser.only:
+            del table["optimiser"]["only"]
+        return table
 
 
 _WORDS = {

@@ -184,7 +184,7 @@ def test_predicted_errors_fall_and_chances_add_up(side):
     seen = torch.randn(2, 12, 8, 8)
     left_out = torch.rand(2, 8 // side, 8 // side, 5).sort(descending=True).values / 100
     errors = GainPredictor(12, 8, side, 5)(seen, left_out, TEN)
-    chances = LevelPolicy(12, 8, side, 5)(seen, left_out, TEN, torch.tensor([-5.0, -3.0]))
+    chances = LevelPolicy(12, 8, side, [2, 6, 12, 24, 64])(seen, left_out, TEN, torch.tensor([-5.0, -3.0]))
     assert errors.shape == chances.shape == (2, 8 // side, 8 // side, 5)
     assert bool((errors.diff(dim=-1) <= 0).all())
     assert torch.allclose(chances.exp().sum(-1), torch.ones(2, 8 // side, 8 // side), atol=1e-5)
@@ -242,7 +242,7 @@ PAIRS = np.array([1, 3, 6, 12, 32])
 @pytest.mark.parametrize("most", [12, 30, 77, 150, 384, 1000])
 def test_levels_fill_a_budget_as_far_as_they_can(most):
     errors = falling((3, 4), 5, 0)
-    policy = PolicyLevels(lambda log_price: np.log(1 / errors) - np.exp(log_price) * 2 * PAIRS, PAIRS, (1e-3, 1.0))
+    policy = PolicyLevels(np.random.default_rng(2).normal(-3, 1, (3, 4, 4)), PAIRS, 0.0)
     for chooser in (PredictedLevels(errors, PAIRS), policy):
         levels = chooser.within(most)
         left = most - PAIRS[levels].sum()
@@ -258,6 +258,50 @@ def test_levels_go_where_they_take_most_error_away():
     assert levels[1:].mean() > levels[0].mean() + 1
     dear, cheap = (PredictedLevels(errors, PAIRS).at_price(price) for price in (0.05, 0.0005))
     assert dear.sum() < cheap.sum()
+
+
+def convex(shape: tuple[int, int], seed: int) -> np.ndarray:
+    """Errors (rows, columns, levels) whose gains a symbol fall from level to level."""
+    rate, scale = np.random.default_rng(seed).uniform(0.02, 0.5, (2, *shape, 1))
+    return scale * np.exp(-rate * PAIRS) + 0.01
+
+
+def marginal(errors: np.ndarray) -> np.ndarray:
+    """The logarithm of what a symbol gains in each step of the table."""
+    return np.log(-np.diff(errors) / (2 * np.diff(PAIRS)))
+
+
+@pytest.mark.parametrize("most", [20, 60, 150, 300])
+def test_a_policy_that_knows_what_symbols_gain_chooses_like_the_exact_errors(most):
+    """Where gains fall: a step is worth its price if and only if it gains more, whatever the steps above it."""
+    errors = convex((3, 4), 0)
+    policy = PolicyLevels(marginal(errors), PAIRS, float(np.log(errors[..., 0].mean())))
+    exact = PredictedLevels(errors, PAIRS)
+    assert np.array_equal(policy.within(most), exact.within(most))
+    for price in (1e-4, 0.003, 0.01, 0.1):
+        assert np.array_equal(policy.at_price(price), exact.at_price(price))
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    arrays(np.float64, (2, 3, 4), elements=st.floats(-20, 5)),
+    st.floats(1e-6, 1.0),
+    st.floats(1.0, 100.0),
+)
+def test_a_dearer_symbol_is_never_sent_where_a_cheaper_one_was_not(thresholds, price, times):
+    policy = PolicyLevels(thresholds, PAIRS, -5.0)
+    assert bool((policy.at_price(price * times) <= policy.at_price(price)).all())
+
+
+def test_the_likeliest_levels_are_those_of_the_policy():
+    torch.manual_seed(0)
+    policy, seen = LevelPolicy(12, 8, 2, [2, 6, 12, 24, 64]), torch.randn(1, 12, 8, 8)
+    left_out = torch.rand(1, 4, 4, 5).sort(descending=True).values / 100
+    for price in (-13.0, -10.0, -7.0):
+        with torch.no_grad():
+            likeliest = policy(seen, left_out, TEN[:1], torch.tensor([price])).argmax(-1)[0].numpy()
+            thresholds = policy.thresholds(seen, left_out, TEN[:1])[0].double().numpy()
+        assert np.array_equal(PolicyLevels(thresholds, PAIRS, 0.0).at_price(np.exp(price)), likeliest)
 
 
 long_maps = arrays(np.int64, st.tuples(st.integers(1, 9), st.integers(1, 9)), elements=st.integers(0, 10))

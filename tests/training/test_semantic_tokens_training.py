@@ -12,6 +12,7 @@ from semantic_token_toys import SEMANTIC_TOKEN_RECIPE, make_semantic_net, semant
 from test_tokens_training import made_up_pack
 from token_toys import DriftingShapes
 
+from semlink.codecs.semantic.tokens.allocation import EXPLORED
 from semlink.codecs.semantic.tokens.networks import Arrived, Sent
 from semlink.errors import ScenarioError
 from semlink.training.data.pack import save_pack
@@ -19,8 +20,9 @@ from semlink.training.loop import train
 from semlink.training.recipe import load_recipe
 from semlink.training.task import build_task
 from semlink.training.tasks.semantic_channel import over_block_fading, over_white_noise
+from semlink.training.tokens.policy_gradient import policy_loss
 from semlink.training.tokens.rate_draws import EVEN, FILLED, POLICY, RateDraws
-from semlink.training.tokens.semantic_task import over_air, policy_loss
+from semlink.training.tokens.semantic_task import over_air
 
 SHORT = SEMANTIC_TOKEN_RECIPE["profiles"]["cpu"] | {"steps": 4, "batch": 2, "crop": 32, "validation_crop": 32}
 RECIPES = Path(__file__).parents[2] / "scenarios/train"
@@ -40,7 +42,7 @@ def test_gradients_reach_every_parameter(fading):
     loss, figures = task.loss(model, clips, 0, torch.Generator().manual_seed(2))
     loss.backward()
     silent = [name for name, p in model.named_parameters() if p.grad is None or not p.grad.abs().sum() > 0]
-    assert silent == [] and set(figures) == {"ln_error"}
+    assert silent == [] and set(figures) == {"ln_error", "policy_short"}
 
 
 def test_even_rates_train_no_choice():
@@ -103,9 +105,9 @@ def test_the_policy_follows_the_gradient_of_the_expected_reward():
     off = torch.randn(1, 4, 4, 3, generator=rng).expand_as(every) / 2
     loss = policy_loss(Sent(error, kept, every + off, chances), error, drawn)
     (sampled,) = torch.autograd.grad(loss, scores)
-    mean = log_errors.exp().mean()
-    reward = -log_errors.exp() / mean - float(torch.tensor(-3.0).exp()) * table
-    explored = 0.6 * scores.softmax(-1) + 0.4 / 3
+    price = float(torch.tensor(-3.0).exp() * (every + off)[0, ..., 0].exp().mean())
+    reward = -log_errors.exp() - price * table
+    explored = (1 - EXPLORED) * scores.softmax(-1) + EXPLORED / 3
     (exact,) = torch.autograd.grad(-(explored * reward).sum(), scores)
     assert torch.nn.functional.cosine_similarity(exact.flatten(), sampled.flatten(), 0) > 0.95
 
@@ -152,7 +154,7 @@ def test_a_killed_run_ends_like_one_that_was_not(tmp_path):
     first, second = load_file(str(whole)), load_file(str(ended))
     assert all(torch.equal(first[key], second[key]) for key in first)
     header = (tmp_path / "whole/curves.csv").read_text().splitlines()[0]
-    assert "psnr_even_48_10dB" in header and "psnr_filled_48_10dB" in header
+    assert "psnr_even_48_10dB" in header and "psnr_filled_48_10dB" in header and "psnr_policy_48_10dB" in header
 
 
 @pytest.mark.parametrize("name", ["semcom_tokens", "semcom_noran_tokens", "jscc_tokens"])

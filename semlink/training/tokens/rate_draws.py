@@ -8,7 +8,7 @@ not choose.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -40,13 +40,20 @@ class RateDraws:
         rng: torch.Generator,
     ) -> RateDraws:
         """Modes by their shares; mean rates and prices logarithmically within their ranges."""
-        modes = torch.multinomial(torch.tensor(shares), clips, replacement=True, generator=rng)
+        modes = torch.multinomial(torch.tensor(shares, dtype=torch.float32), clips, replacement=True, generator=rng)
         ranges = torch.tensor([list(kept), list(prices)]).log()
         along = torch.rand(2, clips, generator=rng)
         mean_kept, log_price = torch.lerp(ranges[:, :1], ranges[:, 1:], along)
         return cls(
             modes.to(device), mean_kept.exp().to(device), log_price.to(device), torch.tensor(levels, device=device), rng
         )
+
+    def repeated(self, times: int) -> RateDraws:
+        """Every clip so many times in a row, at one price; its levels are drawn anew each time."""
+        modes, mean_kept, log_price = (
+            each.repeat_interleave(times) for each in (self.modes, self.mean_kept, self.log_price)
+        )
+        return replace(self, modes=modes, mean_kept=mean_kept, log_price=log_price)
 
     def __call__(self, log_errors: torch.Tensor, log_chances: torch.Tensor) -> torch.Tensor:
         """Symbols of each group: (b, h, w)."""

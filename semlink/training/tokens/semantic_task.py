@@ -3,11 +3,9 @@
 One network for the whole plane: every clip draws its SNR and its rate, and some
 batches fade. The loss is ln(error + a little), which weighs all points and easy
 and hard clips alike. Beside it the prediction of errors learns from what every
-group was left with, and the policy of the levels by policy gradient, with the
-prediction as its control variate.
+group was left with, and the policy of the levels by policy gradient.
 
-Source: [zhang2024crl, Sec. III-B, eqs. (12)-(16)]; control variate, prediction and the plane in one network are this
-project's.
+Source: [zhang2024crl, Sec. III-B, eqs. (12)-(16)]; prediction and the plane in one network are this project's.
 """
 
 from __future__ import annotations
@@ -19,7 +17,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from semlink.codecs.semantic.tokens.allocation import error_at, explored, water_filled
+from semlink.codecs.semantic.tokens.allocation import (
+    error_at,
+    policy_filled,
+    water_filled,
+)
 from semlink.codecs.semantic.tokens.groups import prefixes
 from semlink.codecs.semantic.tokens.networks import Arrived, SemanticTokenNet, SemanticTokenSizes, Sent, probe
 from semlink.errors import ScenarioError
@@ -30,7 +32,8 @@ from semlink.training.tasks.sensed_clips import SensedClips
 from semlink.training.tokens.clip_settings import TokenClipSettings
 from semlink.training.tokens.clips import TokenClips
 from semlink.training.tokens.linear_code import linear_code
-from semlink.training.tokens.rate_draws import POLICY, RateDraws
+from semlink.training.tokens.policy_gradient import policy_loss, short_of_best
+from semlink.training.tokens.rate_draws import RateDraws
 from semlink.training.tokens.seen import on_device, seen_as_tokens
 from semlink.training.tokens.semantic_start import begin_symbols, take_digital, take_linear
 
@@ -39,7 +42,7 @@ START_BATCHES, START_BATCH = 30, 8
 VALIDATED = ((28, 10.0), (48, 10.0), (96, 10.0), (190, 10.0), (96, 0.0), (96, 20.0))
 """Symbols of a group and SNR in dB."""
 FILLED_AT = 10.0
-"""SNR at which water-filled rates are validated too."""
+"""SNR at which chosen rates are validated too."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class SemanticTokenOptions:
         shares: of clips with even rates, water-filled ones, and draws of the policy.
         snr_db, kept, prices: ranges of the SNR, of the mean symbols of a group, and of the price of a symbol.
         fading: share of steps over block Rayleigh fading with estimated gains.
+        draws: times that each clip of a batch is sent; what the policy found in one is the baseline of the others.
         prediction, policy: weights of both losses.
         weight_decay: of convolutions and products.
     """
@@ -67,6 +71,7 @@ class SemanticTokenOptions:
     kept: list = field(default_factory=lambda: [8.0, 240.0])
     prices: list = field(default_factory=lambda: [5e-4, 0.08])
     fading: float = 0.25
+    draws: int = 1
     prediction: float = 0.05
     policy: float = 0.05
     weight_decay: float = 0.02
@@ -134,12 +139,14 @@ class SemanticTokenTask:
 
     def loss(self, model: Any, clips, step, rng):
         o = self.options
-        x, v = self._seen(clips, rng)
+        x, v = (each.repeat_interleave(o.draws, 0) for each in self._seen(clips, rng))
         aim = x if self.sizes.writes == "readings" else v
         low, high = o.snr_db
         snr_db = (low + (high - low) * torch.rand(len(clips), generator=rng)).to(clips.device)
+        snr_db = snr_db.repeat_interleave(o.draws)
         shares = o.shares if o.allocation == "chosen" else [1.0, 0.0, 0.0]
         draws = RateDraws.drawn(len(clips), shares, o.kept, o.prices, self.sizes.levels, clips.device, rng)
+        draws = draws.repeated(o.draws)
         fades = bool(torch.rand((), generator=rng) < o.fading)
         air = over_air(over_block_fading if fades else over_white_noise, snr_db, on_device(rng, clips.device))
         sent = model(x, snr_db, draws.log_price, draws, air)
@@ -150,7 +157,8 @@ class SemanticTokenTask:
             return quality.mean(), figures
         group = self._of_groups(error.detach())
         prediction = self.prediction_loss(sent, group)
-        policy = policy_loss(sent, group, draws)
+        policy = policy_loss(sent, group, draws, o.draws)
+        figures["policy_short"] = short_of_best(sent, draws)
         return quality.mean() + o.prediction * prediction + o.policy * policy, figures
 
     def prediction_loss(self, sent: Sent, error: torch.Tensor) -> torch.Tensor:
@@ -167,13 +175,13 @@ class SemanticTokenTask:
         return torch.nn.functional.avg_pool2d(error[:, None], self.sizes.group)[:, 0]
 
     def validate(self, model: Any, clips):
-        """PSNR in dB of frames, or of readings, at even rates; and water-filled at the same mean rate, map not paid."""
+        """PSNR in dB of frames, or of readings, at even rates; and, map not paid, water-filled and by the policy."""
         x, v = self._seen(clips, torch.Generator().manual_seed(0))
         aim = x if self.sizes.writes == "readings" else v
         figures = {}
         chosen = self.options.allocation == "chosen"
         for kept, snr in VALIDATED:
-            for way in ("even", "filled") if chosen and snr == FILLED_AT else ("even",):
+            for way in ("even", "filled", "policy") if chosen and snr == FILLED_AT else ("even",):
                 found = [self._score(model, *pair, kept, snr, way) for pair in zip(x.split(1), aim.split(1))]
                 figures[f"psnr_{way}_{kept}_{snr:g}dB"] = sum(found) / len(found)
         return figures
@@ -185,10 +193,13 @@ class SemanticTokenTask:
         def rates(log_errors, log_chances):
             if way == "filled":
                 return levels[water_filled(log_errors, levels, mean)]
+            if way == "policy":
+                seen, left_out = model.before_point(x), model.left_out(x)
+                return levels[policy_filled(model.choose.thresholds(seen, left_out, snr_db), levels, mean)]
             return torch.full(log_errors.shape[:3], kept, device=x.device)
 
         air = over_air(over_white_noise, snr_db, torch.Generator().manual_seed(1))
-        written = model(x, snr_db, mean.log(), rates, air).written
+        written = model(x, snr_db, torch.zeros_like(mean), rates, air).written
         written = written.clamp(0, 1) if self.sizes.writes == "frames" else written
         return float(-10 * self._errors(written, aim).mean().log10())
 
@@ -228,24 +239,3 @@ def over_air(channel, snr_db: torch.Tensor, rng: torch.Generator):
         return Arrived(channels_last(received), channels_last(noise_var), kept, power, snr_db)
 
     return air
-
-
-def policy_loss(sent: Sent, error: torch.Tensor, draws: RateDraws) -> torch.Tensor:
-    """Minus the surrogate whose gradient is that of the expected reward of the policy at each clip's price.
-
-    A group's reward is minus its error (b, h, w) beside the clip's mean error, less the price of its symbols. The
-    prediction says it for every level, so the expectation over levels is taken exactly; where the policy itself drew
-    the levels, the difference between what was found and what was predicted follows by the score function, which
-    makes the gradient right in the mean however wrong the prediction is.
-
-    Source: [williams1992reinforce]; the prediction as a control variate, compare [gu2017qprop].
-    """
-    mean, price = error.mean((1, 2), keepdim=True) + 1e-5, draws.log_price.exp()[:, None, None]
-    log_chances = explored(sent.log_chances)
-    expected = -sent.log_errors.detach().exp() / mean[..., None] - price[..., None] * draws.levels
-    exact = (log_chances.exp() * (expected - expected.mean(-1, keepdim=True))).sum(-1)
-    place = torch.searchsorted(draws.levels, sent.kept).clamp_max(len(draws.levels) - 1)[..., None]
-    surprise = -error / mean - price * sent.kept - expected.gather(-1, place)[..., 0]
-    drawn = (draws.modes == POLICY).float()[:, None, None] * surprise * log_chances.gather(-1, place)[..., 0]
-    share = float((draws.modes == POLICY).float().mean())
-    return -exact.mean() - (drawn.mean() / share if share else 0.0)

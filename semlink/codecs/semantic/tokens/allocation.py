@@ -4,15 +4,16 @@ What a level leaves out of the linear symbols is known to the transmitter, and
 what it leaves out less than the level below nearly what it gains.
 `GainPredictor` corrects these gains to what the receiver really gains; the
 budget goes where a further symbol gains most (water-filling by a price). `LevelPolicy` gives the chances of the levels
-at a price and learns by policy gradient, as published. Both send no gradient to
-the encoder.
+at a price and learns by policy gradient, as published: it says up to which price
+a group would take each level, so more symbols at a lower price is a law of it and
+not a thing to learn. Both send no gradient to the encoder.
 
-Source: policy [zhang2024crl, Sec. III-B.2]; the prediction is this project's.
+Source: policy [zhang2024crl, Sec. III-B.2]; its thresholds, and the prediction, are this project's.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import nn
@@ -21,10 +22,14 @@ from torch.nn import functional as F
 from semlink.codecs.semantic.networks import SNR_FEATURES, snr_features
 from semlink.nn.tokens import Conv, channels_first, channels_last, working_dtype
 
-REACH = 8.0
-"""Scores of the policy stay within this, so that no choice is ever beyond recall."""
-EXPLORED = 0.4
-"""Share of uniform choice while learning [zhang2024crl, Sec. III-B.2]."""
+EXPLORED = 0.1
+"""Share of uniform choice while learning [zhang2024crl, Sec. III-B.2]; there 0.4 of four levels. Of eleven up to 256
+symbols, that much would give clips at high prices ten times the symbols that the policy means."""
+SHARPNESS, MOST_SHARPENED = 4.0, 1.0
+"""How fast chances follow the price, before training; natural logarithm of the largest factor by which that changes.
+Bounded, so that no choice is ever beyond recall."""
+LEAST_GAIN = 1e-8
+"""Of a symbol, in mean squared error of its group."""
 LEAST_LOG_ERROR = -6.5
 """Of a group at all its symbols, before training."""
 MOST_CORRECTED = 1.5
@@ -82,18 +87,49 @@ class GainPredictor(nn.Module):
 
 
 class LevelPolicy(nn.Module):
-    """Log-probabilities of the levels (b, h, w, levels) at the logarithm of the price of a symbol (b,)."""
+    """Log-probabilities of the levels (b, h, w, levels) at the logarithm of the price of a symbol (b,).
 
-    def __init__(self, channels: int, width: int, side: int, levels: int) -> None:
+        P(level) ~ exp(sharpness * sum over steps up to it of (threshold - log price))
+
+    The price is an error: what a symbol must take off the mean squared error of its group. The threshold of a step is
+    the logarithm of what a symbol of it takes off the linear code, plus what was learned.
+    """
+
+    def __init__(self, channels: int, width: int, side: int, levels: Sequence[int]) -> None:
         super().__init__()
-        self.head = GroupHead(channels, width, side, levels, SNR_FEATURES + 2, levels)
+        self.steps = tuple(float(b - a) for a, b in zip(levels, levels[1:]))
+        self.head = GroupHead(channels, width, side, len(levels), SNR_FEATURES + 2, len(levels))
 
     def forward(
         self, seen: torch.Tensor, left_out: torch.Tensor, snr_db: torch.Tensor, log_price: torch.Tensor
     ) -> torch.Tensor:
-        price = (log_price + 5) / 2
-        facts = torch.cat((snr_features(snr_db), price[:, None], price.square()[:, None]), -1)
-        return (REACH * torch.tanh(self.head(seen, as_planes(left_out), facts) / REACH)).log_softmax(-1)
+        thresholds, sharpness = self._said(seen, left_out, snr_db)
+        return (sharpness * keenness(thresholds, log_price)).log_softmax(-1)
+
+    def thresholds(self, seen: torch.Tensor, left_out: torch.Tensor, snr_db: torch.Tensor) -> torch.Tensor:
+        """Log price up to which a group takes each step of the table: (b, h, w, levels - 1)."""
+        return self._said(seen, left_out, snr_db)[0]
+
+    def _said(
+        self, seen: torch.Tensor, left_out: torch.Tensor, snr_db: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        planes, left_out = as_planes(left_out), left_out.detach()
+        whole = planes[..., 0].mean((1, 2))[:, None]  # the clip's power is shared by all its groups
+        out = self.head(seen, planes, torch.cat((snr_features(snr_db), whole, whole.square()), -1))
+        gains = (left_out[..., :-1] - left_out[..., 1:]).clamp_min(0) / left_out.new_tensor(self.steps)
+        sharpness = SHARPNESS * (MOST_SHARPENED * torch.tanh(out[..., -1:] / MOST_SHARPENED)).exp()
+        return (gains + LEAST_GAIN).log() + out[..., :-1], sharpness
+
+
+def keenness(thresholds: torch.Tensor, log_price: torch.Tensor) -> torch.Tensor:
+    """Score of every level (b, h, w, levels) from thresholds of the steps between them and log prices (b,)."""
+    steps = (thresholds - log_price.view(-1, 1, 1, 1)).cumsum(-1)
+    return torch.cat((torch.zeros_like(steps[..., :1]), steps), -1)
+
+
+def log_reference(log_errors: torch.Tensor) -> torch.Tensor:
+    """Logarithm of a clip's mean predicted error at the lowest level (b,): prices are said beside it."""
+    return log_errors.detach()[..., 0].exp().mean((1, 2)).log()
 
 
 def left_out_of(symbols: torch.Tensor, levels: Sequence[int], pixels: int) -> torch.Tensor:
@@ -129,13 +165,25 @@ def water_filled(log_errors: torch.Tensor, levels: torch.Tensor, mean_kept: torc
     lowest level everywhere takes more, it is that.
     """
     errors, cost = log_errors.exp(), levels.to(log_errors.dtype)
+    return at_mean(lambda log_price: cheapest(errors, cost, log_price), cost, mean_kept)
+
+
+def policy_filled(thresholds: torch.Tensor, levels: torch.Tensor, mean_kept: torch.Tensor) -> torch.Tensor:
+    """The likeliest levels of a policy (b, h, w) at the lowest price that keeps to `mean_kept` (b,) symbols."""
+    return at_mean(lambda log_price: keenness(thresholds, log_price).argmax(-1), levels, mean_kept)
+
+
+def at_mean(
+    chosen: Callable[[torch.Tensor], torch.Tensor], cost: torch.Tensor, mean_kept: torch.Tensor
+) -> torch.Tensor:
+    """Levels (b, h, w) that `chosen` makes of the lowest log prices (b,) that keep to a mean `mean_kept` (b,)."""
     low = torch.full_like(mean_kept, -25.0)
     high = torch.full_like(mean_kept, 5.0)
     for _ in range(HALVINGS):
         middle = (low + high) / 2
-        over = cost[cheapest(errors, cost, middle)].mean((1, 2)) > mean_kept
+        over = cost[chosen(middle)].float().mean((1, 2)) > mean_kept
         low, high = torch.where(over, middle, low), torch.where(over, high, middle)
-    return cheapest(errors, cost, high)
+    return chosen(high)
 
 
 def cheapest(errors: torch.Tensor, cost: torch.Tensor, log_price: torch.Tensor) -> torch.Tensor:

@@ -30,41 +30,48 @@ class PredictedLevels:
         return self._cheapest(math.log(2 * price * float(self.errors[..., 0].mean())))
 
     def within(self, pairs: int) -> np.ndarray:
-        low, high = -30.0, 10.0  # logarithms of prices of a pair: cheap, dear
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            if self.pairs[self._cheapest(middle)].sum() > pairs:
-                low = middle
-            else:
-                high = middle
-        return topped_up(self._cheapest(high), -self.errors, self.pairs, pairs)
+        levels = _at_least_price(self._cheapest, self.pairs, pairs)
+        return topped_up(levels, -self.errors, self.pairs, pairs)
 
     def _cheapest(self, log_price: float) -> np.ndarray:
+        """At a price of a pair."""
         return (self.errors + math.exp(log_price) * self.pairs).argmin(-1)
 
 
 @dataclass(frozen=True, slots=True)
 class PolicyLevels:
-    """The likeliest levels of a policy whose log-probabilities (rows, columns, levels) follow from a log price."""
+    """The likeliest levels of a policy that takes a step of the table up to a log price of a symbol.
 
-    chances: Callable[[float], np.ndarray]
+    `thresholds` (rows, columns, levels - 1) are these prices; `log_reference` is the logarithm of the clip's error at
+    the lowest level, beside which `at_price` is told prices.
+    """
+
+    thresholds: np.ndarray
     pairs: np.ndarray
-    prices: tuple[float, float]
+    log_reference: float
 
     def at_price(self, price: float) -> np.ndarray:
-        return self.chances(math.log(price)).argmax(-1)
+        return self._likeliest(math.log(price) + self.log_reference)
 
     def within(self, pairs: int) -> np.ndarray:
-        low, high = (math.log(price) for price in self.prices)
-        for _ in range(HALVINGS // 2):
-            middle = (low + high) / 2
-            if self.pairs[self.chances(middle).argmax(-1)].sum() > pairs:
-                low = middle
-            else:
-                high = middle
-        scores = self.chances(high)
-        levels = _cut_down(scores.argmax(-1), scores, self.pairs, pairs)
-        return topped_up(levels, scores, self.pairs, pairs)
+        levels = _at_least_price(self._likeliest, self.pairs, pairs)
+        steps = (np.exp(self.thresholds - self.thresholds.max()) * np.diff(self.pairs)).cumsum(-1)
+        return topped_up(levels, np.insert(steps, 0, 0.0, -1), self.pairs, pairs)
+
+    def _likeliest(self, log_price: float) -> np.ndarray:
+        return np.insert((self.thresholds - log_price).cumsum(-1), 0, 0.0, -1).argmax(-1)
+
+
+def _at_least_price(chosen: Callable[[float], np.ndarray], pairs: np.ndarray, most: int) -> np.ndarray:
+    """The levels that `chosen` makes of the lowest log price at which they take at most `most` pairs."""
+    low, high = -30.0, 10.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if pairs[chosen(middle)].sum() > most:
+            low = middle
+        else:
+            high = middle
+    return chosen(high)
 
 
 def topped_up(levels: np.ndarray, worth: np.ndarray, pairs: np.ndarray, most: int) -> np.ndarray:
@@ -81,17 +88,6 @@ def topped_up(levels: np.ndarray, worth: np.ndarray, pairs: np.ndarray, most: in
         place = np.unravel_index(np.where(able, gain, -np.inf).argmax(), levels.shape)
         left -= int(step[place])
         levels[place] += 1
-
-
-def _cut_down(levels: np.ndarray, worth: np.ndarray, pairs: np.ndarray, most: int) -> np.ndarray:
-    """One level less, again and again, where a pair of it is worth least, until `most` pairs in all are kept."""
-    levels = levels.copy()
-    while int(pairs[levels].sum()) > most and levels.any():
-        below = np.maximum(levels - 1, 0)
-        loss = (_at(worth, levels) - _at(worth, below)) / np.maximum(pairs[levels] - pairs[below], 1)
-        place = np.unravel_index(np.where(levels > 0, loss, np.inf).argmin(), levels.shape)
-        levels[place] -= 1
-    return levels
 
 
 def _at(worth: np.ndarray, levels: np.ndarray) -> np.ndarray:

@@ -16,6 +16,7 @@ import torch
 
 from semlink.codecs.readings_domain import denormalise_readings, normalise_readings
 from semlink.codecs.semantic.interface import Arrival, View, check_readings
+from semlink.codecs.semantic.tokens.allocation import log_reference
 from semlink.codecs.semantic.tokens.filling import PolicyLevels, PredictedLevels
 from semlink.codecs.semantic.tokens.networks import Arrived, SemanticTokenNet, SemanticTokenSizes, probe
 from semlink.codecs.token_readings import extended, unblocks
@@ -80,15 +81,12 @@ class SemanticTokens:
         """By predicted errors ("predicted"), or by the policy ("learned")."""
         net, pairs, told = self._net, np.array(self.table(0)), self._told(view.snr_db)
         left_out = net.left_out(self._tokens(view.slots, view.counts))
-        if allocation == "predicted":
-            with torch.no_grad(), _fast():
-                return PredictedLevels(net.predict(view.seen, left_out, told)[0].exp().numpy(), pairs)
-
-        def chances(log_price: float) -> np.ndarray:
-            with torch.no_grad(), _fast():
-                return net.choose(view.seen, left_out, told, torch.tensor([log_price]))[0].numpy()
-
-        return PolicyLevels(chances, pairs, tuple(self.facts["prices"]))
+        with torch.no_grad(), _fast():
+            log_errors = net.predict(view.seen, left_out, told)
+            if allocation == "predicted":
+                return PredictedLevels(log_errors[0].exp().numpy(), pairs)
+            thresholds = net.choose.thresholds(view.seen, left_out, told)[0].double().numpy()
+        return PolicyLevels(thresholds, pairs, float(log_reference(log_errors)))
 
     def symbols(self, view: View, pairs: np.ndarray) -> torch.Tensor:
         """Symbols (1, n, rows, columns) of groups of which each sends `pairs`; zero behind."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from semlink.codecs.semantic.tokens.allocation import GainPredictor, LevelPolicy, left_out_of
+from semlink.codecs.semantic.tokens.allocation import GainPredictor, LevelPolicy, left_out_of, log_reference
 from semlink.codecs.semantic.tokens.groups import grouped, prefixes, spread, ungrouped
 from semlink.codecs.semantic.tokens.operating import FACTS, facts_of
 from semlink.codecs.token_readings import TokenReadings
@@ -151,16 +151,17 @@ class SemanticTokenNet(nn.Module):
         self.linear_synthesis = nn.Linear(sizes.latents, sizes.written)
         self.register_buffer("scale", torch.ones(sizes.latents))
         self.predict = GainPredictor(sizes.encoder, sizes.heads, sizes.group, len(sizes.levels))
-        self.choose = LevelPolicy(sizes.encoder, sizes.heads, sizes.group, len(sizes.levels))
+        self.choose = LevelPolicy(sizes.encoder, sizes.heads, sizes.group, sizes.levels)
         for layer in (self.tell_encoder, self.tell_decoder, self.log_gain, self.log_prior):
             nn.init.zeros_(layer.weight)
 
     def forward(self, x: torch.Tensor, snr_db: torch.Tensor, log_price: torch.Tensor, rates: Rates, air: Air) -> Sent:
-        """For training: readings sent at the rates that `rates` chooses and received over `air`."""
+        """For training: readings sent at the rates that `rates` chooses and received over `air`; the price of a symbol
+        is told beside the clip's error at the lowest level."""
         seen = self.before_point(x)
         left_out = self.left_out(x)
         log_errors = self.predict(seen, left_out, snr_db)
-        log_chances = self.choose(seen, left_out, snr_db, log_price)
+        log_chances = self.choose(seen, left_out, snr_db, log_price + log_reference(log_errors))
         kept = rates(log_errors.detach(), log_chances.detach())
         return Sent(self.restored(air(self.symbols(x, seen, kept, snr_db), kept)), kept, log_errors, log_chances)
 
@@ -222,5 +223,5 @@ def probe(net: SemanticTokenNet) -> torch.Tensor:
     noise = (power * 10 ** (-snr_db / 10))[:, None, None, None].expand_as(symbols)
     written = net.restored(Arrived(symbols, noise, kept, power, snr_db))
     left_out = net.left_out(x)
-    chosen = net.choose(seen, left_out, snr_db, torch.tensor([-6.0, -5.0, -4.0]))
+    chosen = net.choose(seen, left_out, snr_db, torch.tensor([-12.0, -10.0, -8.0])).exp()
     return torch.cat([part.flatten() for part in (written[..., ::64], net.predict(seen, left_out, snr_db), chosen)])

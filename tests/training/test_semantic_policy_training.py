@@ -64,7 +64,7 @@ def learned(predicted_well: bool, times: int, steps: int) -> LevelPolicy:
         error = log_errors.exp().gather(-1, torch.searchsorted(LEVELS, kept)[..., None])[..., 0]
         error = error * torch.empty_like(error).exponential_(generator=rng)
         optimiser.zero_grad()
-        policy_loss(Sent(error, kept, told, chances), error, draws, times).backward()
+        policy_loss(Sent(error, told, chances, error, kept), error, draws, times).backward()
         optimiser.step()
         slower.step()
     return policy
@@ -122,7 +122,7 @@ def policy_recipe(folder: Path, **changes) -> Path:
     short = SEMANTIC_TOKEN_RECIPE["profiles"]["cpu"] | {"steps": 4, "batch": 2, "crop": 32, "validation_crop": 32}
     made = {
         "start": {"weights": weights},
-        "options": SEMANTIC_TOKEN_RECIPE["options"] | {"shares": [0, 0, 1], "draws": 2},
+        "options": SEMANTIC_TOKEN_RECIPE["options"] | {"shares": [0, 0, 1], "draws": 2, "foreseen": 1},
         "optimiser": {"learning_rate": 0.01, "warmup": 1, "average": 0.5, "only": ["choose"]},
         "profiles": {"cpu": short | {"checkpoint_every": 2, "log_every": 1}},
     }

@@ -103,7 +103,7 @@ def test_the_policy_follows_the_gradient_of_the_expected_reward():
     kept = drawn(every, chances.detach())
     error = every.exp().gather(-1, torch.searchsorted(table, kept)[..., None])[..., 0]
     off = torch.randn(1, 4, 4, 3, generator=rng).expand_as(every) / 2
-    loss = policy_loss(Sent(error, kept, every + off, chances), error, drawn)
+    loss = policy_loss(Sent(error, every + off, chances, error, kept), error, drawn)
     (sampled,) = torch.autograd.grad(loss, scores)
     price = float(torch.tensor(-3.0).exp() * (every + off)[0, ..., 0].exp().mean())
     reward = -log_errors.exp() - price * table
@@ -120,7 +120,7 @@ def test_the_prediction_aims_at_the_mean_error():
 
     def loss(log_error: float) -> float:
         predicted = torch.full((1, 1, 3, 5), log_error)
-        return float(task.prediction_loss(Sent(errors, kept, predicted, predicted), errors))
+        return float(task.prediction_loss(Sent(errors, predicted, predicted, errors, kept), errors))
 
     best = float((errors.mean() + 1e-5).log())
     assert loss(best) < loss(best + 0.05) and loss(best) < loss(best - 0.05)

@@ -32,7 +32,7 @@ from semlink.training.tasks.sensed_clips import SensedClips
 from semlink.training.tokens.clip_settings import TokenClipSettings
 from semlink.training.tokens.clips import TokenClips
 from semlink.training.tokens.linear_code import linear_code
-from semlink.training.tokens.policy_gradient import policy_loss, short_of_best
+from semlink.training.tokens.policy_gradient import foreseen_loss, policy_loss, short_of_best
 from semlink.training.tokens.rate_draws import RateDraws
 from semlink.training.tokens.seen import on_device, seen_as_tokens
 from semlink.training.tokens.semantic_start import begin_symbols, take_digital, take_linear
@@ -57,7 +57,8 @@ class SemanticTokenOptions:
         shares: of clips with even rates, water-filled ones, and draws of the policy.
         snr_db, kept, prices: ranges of the SNR, of the mean symbols of a group, and of the price of a symbol.
         fading: share of steps over block Rayleigh fading with estimated gains.
-        draws: times that each clip of a batch is sent; what the policy found in one is the baseline of the others.
+        draws: times that each clip of a batch is sent; what one finds corrects what the others expect.
+        foreseen: steps at the beginning in which nothing is sent and the policy alone learns, from what is predicted.
         prediction, policy: weights of both losses.
         weight_decay: of convolutions and products.
     """
@@ -72,6 +73,7 @@ class SemanticTokenOptions:
     prices: list = field(default_factory=lambda: [5e-4, 0.08])
     fading: float = 0.25
     draws: int = 1
+    foreseen: int = 0
     prediction: float = 0.05
     policy: float = 0.05
     weight_decay: float = 0.02
@@ -139,16 +141,22 @@ class SemanticTokenTask:
 
     def loss(self, model: Any, clips, step, rng):
         o = self.options
-        x, v = (each.repeat_interleave(o.draws, 0) for each in self._seen(clips, rng))
-        aim = x if self.sizes.writes == "readings" else v
+        x, v = self._seen(clips, rng)
         low, high = o.snr_db
         snr_db = (low + (high - low) * torch.rand(len(clips), generator=rng)).to(clips.device)
-        snr_db = snr_db.repeat_interleave(o.draws)
         shares = o.shares if o.allocation == "chosen" else [1.0, 0.0, 0.0]
         draws = RateDraws.drawn(len(clips), shares, o.kept, o.prices, self.sizes.levels, clips.device, rng)
-        draws = draws.repeated(o.draws)
+        if step < o.foreseen:
+            said = model.choices(x, snr_db, draws.log_price)
+            return o.policy * foreseen_loss(said, draws), {"policy_short": short_of_best(said, draws)}
+        return self._sent_loss(model, x, v, snr_db, draws, rng)
+
+    def _sent_loss(self, model: Any, x, v, snr_db, draws: RateDraws, rng) -> tuple[torch.Tensor, dict[str, float]]:
+        o = self.options
+        x, v, snr_db = (each.repeat_interleave(o.draws, 0) for each in (x, v, snr_db))
+        draws, aim = draws.repeated(o.draws), x if self.sizes.writes == "readings" else v
         fades = bool(torch.rand((), generator=rng) < o.fading)
-        air = over_air(over_block_fading if fades else over_white_noise, snr_db, on_device(rng, clips.device))
+        air = over_air(over_block_fading if fades else over_white_noise, snr_db, on_device(rng, x.device))
         sent = model(x, snr_db, draws.log_price, draws, air)
         error = self._errors(sent.written, aim)
         quality = (error.mean((1, 2)) + ERROR_FLOOR).log()

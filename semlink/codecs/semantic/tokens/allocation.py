@@ -22,10 +22,10 @@ from torch.nn import functional as F
 from semlink.codecs.semantic.networks import SNR_FEATURES, snr_features
 from semlink.nn.tokens import Conv, channels_first, channels_last, working_dtype
 
-EXPLORED = 0.1
+EXPLORED = 0.05
 """Share of uniform choice while learning [zhang2024crl, Sec. III-B.2]; there 0.4 of four levels. Of eleven up to 256
 symbols, that much would give clips at high prices ten times the symbols that the policy means."""
-SHARPNESS, MOST_SHARPENED = 4.0, 1.0
+SHARPNESS, MOST_SHARPENED = 4.0, 0.5
 """How fast chances follow the price, before training; natural logarithm of the largest factor by which that changes.
 Bounded, so that no choice is ever beyond recall."""
 LEAST_GAIN = 1e-8

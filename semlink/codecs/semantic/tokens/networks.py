@@ -107,14 +107,22 @@ class Arrived:
 
 
 @dataclass(frozen=True, slots=True)
-class Sent:
-    """What training wants to know of a batch: what was written (b, h, w, written) of its blocks, symbols kept of each
-    group, predicted log errors and log-probabilities of the levels."""
+class Choices:
+    """What is said of the levels before anything is sent: predicted log errors and log-probabilities of the policy
+    (b, h, w, levels), of what the encoder has seen."""
+
+    seen: torch.Tensor
+    log_errors: torch.Tensor
+    log_chances: torch.Tensor
+
+
+@dataclass(frozen=True, slots=True)
+class Sent(Choices):
+    """What training wants to know of a batch: what was written (b, h, w, written) of its blocks, too, and symbols kept
+    of each group."""
 
     written: torch.Tensor
     kept: torch.Tensor
-    log_errors: torch.Tensor
-    log_chances: torch.Tensor
 
 
 Rates = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
@@ -158,12 +166,16 @@ class SemanticTokenNet(nn.Module):
     def forward(self, x: torch.Tensor, snr_db: torch.Tensor, log_price: torch.Tensor, rates: Rates, air: Air) -> Sent:
         """For training: readings sent at the rates that `rates` chooses and received over `air`; the price of a symbol
         is told beside the clip's error at the lowest level."""
-        seen = self.before_point(x)
-        left_out = self.left_out(x)
+        said = self.choices(x, snr_db, log_price)
+        kept = rates(said.log_errors.detach(), said.log_chances.detach())
+        written = self.restored(air(self.symbols(x, said.seen, kept, snr_db), kept))
+        return Sent(said.seen, said.log_errors, said.log_chances, written, kept)
+
+    def choices(self, x: torch.Tensor, snr_db: torch.Tensor, log_price: torch.Tensor) -> Choices:
+        """For training the policy on what is predicted alone: nothing is sent."""
+        seen, left_out = self.before_point(x), self.left_out(x)
         log_errors = self.predict(seen, left_out, snr_db)
-        log_chances = self.choose(seen, left_out, snr_db, log_price + log_reference(log_errors))
-        kept = rates(log_errors.detach(), log_chances.detach())
-        return Sent(self.restored(air(self.symbols(x, seen, kept, snr_db), kept)), kept, log_errors, log_chances)
+        return Choices(seen, log_errors, self.choose(seen, left_out, snr_db, log_price + log_reference(log_errors)))
 
     def before_point(self, x: torch.Tensor) -> torch.Tensor:
         """What the encoder makes of weighed readings (b, h, w, n) at any operating point: (b, channels, h, w)."""

@@ -20,6 +20,7 @@ from semlink.codecs.semantic.tokens.networks import Sent
 from semlink.errors import TrainingError
 from semlink.training.data.pack import save_pack
 from semlink.training.loop import train
+from semlink.training.model_card import verify_weights
 from semlink.training.recipe import load_recipe
 from semlink.training.task import build_task
 from semlink.training.tokens.policy_gradient import policy_loss
@@ -168,3 +169,14 @@ def test_the_recipe_goes_on_from_the_shipped_network_with_the_policy_alone():
     assert dict(recipe.model) == dict(base.model)
     model = build_task(recipe.task, recipe.model, recipe.options).build()
     assert {name for name, _ in model.named_parameters() if name.startswith("choose")} == set(recipe.start.skip)
+
+
+def test_the_shipped_network_is_of_both_recipes():
+    card = verify_weights("semcom_tokens")
+    recipe, base = (load_recipe(RECIPES / f"{name}.yaml") for name in ("semcom_policy_tokens", "semcom_tokens"))
+    assert card["recipe_sha256"] == recipe.digest and card["start"]["recipe_sha256"] == base.digest
+
+
+@pytest.mark.parametrize("name", ["semcom_noran_tokens", "jscc_tokens"])
+def test_its_rivals_answer_their_probes(name):
+    assert verify_weights(name)["recipe_sha256"] == load_recipe(RECIPES / f"{name}.yaml").digest

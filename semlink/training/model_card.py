@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import nn
 
 from semlink.errors import ModelError
 from semlink.training.task import Task, build_task, stored_narrow
 from semlink.weights.cards import card_path, find_weights, read_card, shipped_names
 from semlink.weights.narrow import SCALE, narrow
-from semlink.weights.packed import file_digest
+from semlink.weights.packed import file_digest, plain_bytes
 from semlink.weights.tensors import fill, load_verified, probe_facts, read_tensors
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def _at_rest(recipe: Recipe, stored: Mapping[str, torch.Tensor]) -> dict[str, to
     """What does not learn, as the start's file has it: rounding it again could move it."""
     if not recipe.optimiser.only or not recipe.start.weights:
         return {}
-    start = load_file(str(find_weights(recipe.start.weights)))
+    start = load(plain_bytes(find_weights(recipe.start.weights)))
     skipped = tuple(recipe.start.skip)
     kept = {key: value for key, value in start.items() if key in stored and not learns(key, recipe.optimiser.only)}
     return {key: value for key, value in kept.items() if not (skipped and key.endswith(skipped))}

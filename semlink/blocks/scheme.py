@@ -61,13 +61,13 @@ class Calibration(Protocol):
         codings: Mapping[str, CodingBase],
         uses: int | None,
         *,
-        analogue_share: float = 0.0,
+        analogue_shares: Mapping[str, float] | None = None,
     ) -> str:
         """The name of the coding with the best mean PSNR, each under the would-be agreement of its name.
 
         What is told of the clips is this choice and nothing else. `uses` are the symbols of a transmission
         (of the first burst, where there are several), None where the scheme's own rate says how many bytes there are.
-        `analogue_share` of their power is another layer's, which a demapper counts as noise.
+        `analogue_shares`, by name, are those of the power that another layer takes, which a demapper counts as noise.
 
         Raises:
             Infeasible: none carries anything in `uses` symbols.

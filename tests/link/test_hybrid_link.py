@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -20,11 +19,12 @@ from semlink.link.chain.calibration import LinkCalibration
 from semlink.link.chain.transmit import run_clip
 from semlink.link.scenario.build import build_link
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.schemes.hybrid.scheme import lost_uses
+from semlink.link.schemes.hybrid.scheme import USUAL_COST_DB, lost_uses, usual_share
 from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 from semlink.payload import Frames, Point, Received
 from semlink.phy.coding.ldpc_coding import LdpcCoding
+from semlink.phy.error_curves.curves import guessed
 from semlink.seeds import Seeds
 
 BUDGET = 900
@@ -91,12 +91,13 @@ def test_it_costs_what_the_digital_scheme_costs_and_charges_both_layers(tmp_path
     hybrid = send(link_of(tmp_path, scheme(weights, analogue_share=share)), clip)
     digital = send(link_of(tmp_path, scheme(weights, "digital")), clip)
     assert hybrid.ledger.symbols == digital.ledger.symbols <= BUDGET
-    part, uses = Fraction(share).limit_denominator(10**6), digital.ledger.symbols
+    uses, kept = digital.ledger.symbols, 1 - share
     assert hybrid.ledger.spent_on("side_info") == 0
     for purpose in ("parity", "crc", "header"):
-        assert hybrid.ledger.spent_on(purpose) == digital.ledger.spent_on(purpose) * (1 - part) > 0
-    payload = digital.ledger.spent_on("payload") * (1 - part) + part * uses
-    assert hybrid.ledger.spent_on("payload") == payload
+        own = float(hybrid.ledger.spent_on(purpose))
+        assert own == pytest.approx(float(digital.ledger.spent_on(purpose)) * kept, abs=1) and own > 0
+    payload = float(digital.ledger.spent_on("payload")) * kept + share * float(uses)
+    assert float(hybrid.ledger.spent_on("payload")) == pytest.approx(payload, abs=6)
 
 
 def test_the_base_is_the_digital_scheme_below_an_analogue_layer_of_its_share(tmp_path, weights):
@@ -244,3 +245,20 @@ def test_bad_options_are_one_line(tmp_path, weights, changes, words):
 def test_what_cannot_be_refined_is_refused_when_it_is_built(tmp_path, weights, changes, words):
     with pytest.raises(ScenarioError, match=words):
         link_of(tmp_path, scheme(weights, **changes))
+
+
+def test_the_usual_share_costs_every_coding_the_same():
+    for coding in (LdpcCoding(2, 1 / 3), LdpcCoding(4, 2 / 3), LdpcCoding(6, 3 / 4)):
+        share, needs = usual_share(coding), 10 ** (guessed(coding, 6144).middle_db / 10)
+        cost_db = -10 * math.log10(((1 - share) / needs - share) * needs)
+        assert cost_db == pytest.approx(USUAL_COST_DB, abs=0.25), "the coding's own curve is not that of the guess"
+    assert usual_share(LdpcCoding(2, 1 / 3)) > 4 * usual_share(LdpcCoding(4, 2 / 3))
+
+
+def test_without_a_share_the_usual_one_is_agreed_on_and_told(tmp_path, weights):
+    link, clip = link_of(tmp_path, scheme(weights)), moving()
+    agreed, _ = sent_by(link, clip)
+    assert (
+        agreed.terms.share == usual_share(LdpcCoding(2, 0.5))
+        and agreed.terms.note == f"analogue share {agreed.terms.share:g}"
+    )

@@ -12,7 +12,6 @@ from scipy import integrate, special
 import semlink
 from semlink.blocks import CodingBase
 from semlink.link.chain.choice.mcs_search import TYPICAL_USES, best_choice
-from semlink.link.chain.choice.under_layer import UnderLayer
 from semlink.link.sweep.clips import load_clips
 from semlink.link.sweep.grid import grid
 from semlink.link.sweep.point_runner import PointRunner
@@ -255,7 +254,8 @@ def test_below_an_analogue_layer_no_fixed_coding_is_better(share):
     below_db = -10 * math.log10(noise_below(np.array(10 ** (-snr_db / 10)), share))
     point = Point(snr_db, USES)
     agreements = {name: Agreement(FRAMES, point, Terms(coding=name)) for name in CODINGS}
-    chosen = best_choice(CODINGS, USES, agreements, UnderLayer(Layered(snr_db, fades=False), share))
+    shares = dict.fromkeys(CODINGS, share)
+    chosen = best_choice(CODINGS, USES, agreements, Layered(snr_db, fades=False), shares)
     alone = Link(below_db, fades=False)
     exact = {name: alone.exact_db(name) for name in CODINGS}
     assert exact[chosen] > max(exact.values()) - 0.1

@@ -15,7 +15,6 @@ from semlink.errors import Infeasible, InterfaceError
 from semlink.link.chain.air import over_the_air, receive_alone
 from semlink.link.chain.choice.mcs_search import best_choice
 from semlink.link.chain.choice.repeats import best_with_repeats
-from semlink.link.chain.choice.under_layer import UnderLayer
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
@@ -110,14 +109,14 @@ class LinkCalibration:
         codings: Mapping[str, CodingBase],
         uses: int | None,
         *,
-        analogue_share: float = 0.0,
+        analogue_shares: Mapping[str, float] | None = None,
     ) -> str:
         """From a model of the link; with repeats, from trials of a few."""
         codings = {name: adapted("coding", coding) for name, coding in codings.items()}
         if is_interactive(self.link.transmitter):
             assert uses is not None
             return best_with_repeats(codings, uses, agreements, self)
-        return best_choice(codings, uses, agreements, UnderLayer(self, analogue_share) if analogue_share else self)
+        return best_choice(codings, uses, agreements, self, analogue_shares or {})
 
     def noise(self, uses: int, draws: range) -> np.ndarray:
         """What the receiver states in draws of these numbers, which are those of clips: float32 (draw, uses)."""

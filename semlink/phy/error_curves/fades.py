@@ -22,6 +22,7 @@ from scipy import special
 
 from semlink.phy.error_curves.information import effective_snr_db, grid_index, information_table
 from semlink.phy.error_curves.waterfall import Waterfall
+from semlink.phy.superposition import noise_below
 
 MARKS = 1024
 """Places along a transmission at which the sums are kept."""
@@ -90,14 +91,19 @@ class Fades:
         """SNRs that each draw stands for."""
         return 1 if self.is_settled else SHIFTS
 
-    def block_losses(self, order: int, edges: np.ndarray, curve: Waterfall, offset_db: float = 0.0) -> np.ndarray:
+    def block_losses(
+        self, order: int, edges: np.ndarray, curve: Waterfall, offset_db: float = 0.0, *, analogue_share: float = 0.0
+    ) -> np.ndarray:
         """The chance that each block is lost at each SNR that the draws stand for: (draw * per_draw, block).
 
         Args:
             offset_db: by how much symbols are better than said.
+            analogue_share: of the power, another layer's, which the demapper counts as noise.
         """
-        snr_db = self.effective_snr_db(order, edges)[:, None] + self._shifted()[..., None] + offset_db
-        return curve.bler(snr_db).reshape(-1, len(edges) - 1)
+        snr_db = self.effective_snr_db(order, edges)[:, None] + self._shifted()[..., None]
+        if analogue_share:
+            snr_db = -10 * np.log10(noise_below(10 ** (-snr_db / 10), analogue_share))
+        return curve.bler(snr_db + offset_db).reshape(-1, len(edges) - 1)
 
     def _shifted(self) -> np.ndarray:
         """Decibels from each draw to the SNRs that it stands for: (draw, per_draw)."""

@@ -234,12 +234,16 @@ class _Desk:
         return self.answers[asked]
 
     def best_coding(
-        self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int | None, share: float
+        self,
+        agreements: Mapping[str, Agreement],
+        codings: Mapping[str, CodingBase],
+        uses: int | None,
+        shares: Mapping[str, float] | None,
     ) -> str:
         """A choice among would-be agreements, and no more: all were asked about, and one is the best."""
         asked: dict[str, Asked] = {name: (self._as_bytes(agreement), CHOICE) for name, agreement in agreements.items()}
         if self.invented is None:
-            best = self.calibration.best_coding(agreements, codings, uses, analogue_share=share)
+            best = self.calibration.best_coding(agreements, codings, uses, analogue_shares=shares)
             told = {question: float(name == best) for name, question in asked.items()}
         else:
             told = {question: self.invented.quality(question) for question in asked.values()}
@@ -296,9 +300,9 @@ class ClosedCalibration(Calibration):
         codings: Mapping[str, CodingBase],
         uses: int | None,
         *,
-        analogue_share: float = 0.0,
+        analogue_shares: Mapping[str, float] | None = None,
     ) -> str:
-        return _at(self.ticket).best_coding(agreements, codings, uses, analogue_share)
+        return _at(self.ticket).best_coding(agreements, codings, uses, analogue_shares)
 
     def delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
         return _at(self.ticket).calibration.delivery(coding, uses, transmissions)

@@ -8,8 +8,9 @@ an effective SNR, and the coding's error curve the chance that it is lost.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
+from types import MappingProxyType
 
 import numpy as np
 
@@ -21,11 +22,13 @@ from semlink.phy.error_curves.curves import block_edges, curve_of, guessed, is_o
 from semlink.phy.error_curves.fades import Fades
 from semlink.phy.error_curves.shipped import worth_it
 from semlink.phy.error_curves.waterfall import Waterfall
+from semlink.phy.superposition import Superposed
 
 HOPELESS = 0.97
 """Share of lost blocks above which a coding is chosen only where there is no other."""
 SURE = 1e-6
 """Share of lost blocks below which it does not count."""
+NONE: Mapping[str, float] = MappingProxyType({})
 GUESSES_DB = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """How far curves that were not measured may be off, all alike."""
 
@@ -38,6 +41,7 @@ class Contender:
         data_bytes: what a burst carries for the source.
         edges: symbols where its blocks begin and the last one ends (block + 1,).
         curve: block error rate in white noise, exact where `is_exact`.
+        analogue_share: of the power, another layer's, which its demapper counts as noise.
     """
 
     name: str
@@ -47,6 +51,12 @@ class Contender:
     edges: np.ndarray
     curve: Waterfall
     is_exact: bool
+    analogue_share: float = field(default=0.0, kw_only=True)
+
+    @property
+    def sent(self) -> CodingBase:
+        """The coding as it goes over the air, below the other layer if there is one."""
+        return Superposed(self.coding, self.analogue_share) if self.analogue_share else self.coding
 
     @property
     def efficiency(self) -> float:
@@ -58,21 +68,24 @@ class Contender:
 
     def losses(self, fades: Fades, offset_db: float = 0.0) -> np.ndarray:
         """The chance of each block to be lost in each draw: (draw, block)."""
-        return fades.block_losses(self.coding.bits_per_symbol, self.edges, self.curve, offset_db)
+        order = self.coding.bits_per_symbol
+        return fades.block_losses(order, self.edges, self.curve, offset_db, analogue_share=self.analogue_share)
 
     def measured(self) -> Contender:
         """The same with its error curve measured, where it is a guess."""
         return self if self.is_exact else replace(self, curve=curve_of(self.coding, self.uses), is_exact=True)
 
 
-def contenders(codings: Mapping[str, CodingBase], uses: int) -> list[Contender]:
+def contenders(codings: Mapping[str, CodingBase], uses: int, shares: Mapping[str, float] = NONE) -> list[Contender]:
     """Those that carry anything in `uses` symbols, by rising efficiency.
 
+    Args:
+        shares: of the power that is another layer's, by the name of the coding; none for those that are not there.
     Raises:
         Infeasible: none does.
     """
     sensible = {n: c for n, c in codings.items() if worth_it(c.bits_per_symbol, c.code_rate)} or codings
-    found = [_contender(name, coding, uses) for name, coding in sensible.items()]
+    found = [_contender(name, coding, uses, shares.get(name, 0.0)) for name, coding in sensible.items()]
     able = sorted((c for c in found if c is not None), key=lambda c: (c.efficiency, c.coding.bits_per_symbol, c.name))
     if not able:
         raise Infeasible(f"{uses} channel uses carry no transport block with any modulation and rate on offer")
@@ -80,13 +93,13 @@ def contenders(codings: Mapping[str, CodingBase], uses: int) -> list[Contender]:
 
 
 @lru_cache(maxsize=4096)
-def _contender(name: str, coding: CodingBase, uses: int) -> Contender | None:
+def _contender(name: str, coding: CodingBase, uses: int, share: float) -> Contender | None:
     try:
         sizes = coding.block_sizes(uses)
         edges = block_edges(coding, uses)
         known = coding.known_curve(int(np.diff(edges).max())) is not None
         data = sum(sizes) - POINTER_BYTES * len(sizes)
-        return Contender(name, coding, uses, data, edges, guessed(coding, uses), known)
+        return Contender(name, coding, uses, data, edges, guessed(coding, uses), known, analogue_share=share)
     except Infeasible:
         return None
 

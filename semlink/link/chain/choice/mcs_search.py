@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from semlink.blocks import CodingBase
-from semlink.link.chain.choice.contenders import Contender, contenders, worth_trying
+from semlink.link.chain.choice.contenders import NONE, Contender, contenders, worth_trying
 from semlink.link.chain.choice.damage import Worth
 from semlink.link.chain.choice.evidence import Evidence
 from semlink.link.chain.choice.expected_quality import SLOTS, expected_db
@@ -52,17 +52,22 @@ TYPICAL_USES = 16 * 1024
 
 
 def best_choice(
-    codings: Mapping[str, CodingBase], uses: int | None, agreements: Mapping[str, Agreement], evidence: Evidence
+    codings: Mapping[str, CodingBase],
+    uses: int | None,
+    agreements: Mapping[str, Agreement],
+    evidence: Evidence,
+    shares: Mapping[str, float] = NONE,
 ) -> str:
     """The name of the coding that gives the best quality on average.
 
     Args:
         uses: symbols of the transmission; None where the scheme's own rate says how many bytes there are.
         agreements: under which each coding would be used.
+        shares: of the power that is an analogue layer's, by the name of the coding below it.
     Raises:
         Infeasible: `uses` carries no transport block with any of them.
     """
-    able = contenders(codings, uses or TYPICAL_USES)
+    able = contenders(codings, uses or TYPICAL_USES, shares)
     reference = _reference(codings)
     worth = Worth(
         reference,

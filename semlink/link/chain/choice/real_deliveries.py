@@ -55,12 +55,12 @@ def _highest(ladder: Sequence[Contender], share: float, evidence: Evidence) -> i
     low, high = 0, len(ladder)
     while high - low > 1:
         middle = (low + high) // 2
-        arrives = evidence.delivery(ladder[middle].coding, ladder[middle].uses, SENT_FIRST) >= share
+        arrives = evidence.delivery(ladder[middle].sent, ladder[middle].uses, SENT_FIRST) >= share
         low, high = (middle, high) if arrives else (low, middle)
     return low
 
 
 def _tried(c: Contender, evidence: Evidence) -> Tried:
-    arrived = evidence.delivery(c.coding, c.uses, SENT_IN_ALL) * SENT_IN_ALL
+    arrived = evidence.delivery(c.sent, c.uses, SENT_IN_ALL) * SENT_IN_ALL
     share = (arrived + 0.5) / (SENT_IN_ALL + 1)
     return Tried(c.name, c.coding, c.uses, c.data_bytes, c.edges, c.curve, c.is_exact, share)

@@ -43,7 +43,7 @@ def is_believable(
         return False
     above = (c for c in able if c.efficiency > choice.efficiency and arriving_whole(c, fades, shift_db) <= BOLD)
     bold = next(above, None)
-    if bold is None or evidence.delivery(bold.coding, bold.uses, SENT_FIRST[1]) == 0:
+    if bold is None or evidence.delivery(bold.sent, bold.uses, SENT_FIRST[1]) == 0:
         return True
     return not _is_odd(bold, fades, evidence, SENT_BOLDLY, shift_db)
 
@@ -56,7 +56,7 @@ def offset_db(able: Sequence[Contender], fades: Fades, evidence: Evidence, *, ch
     step = max((len(able) - 1) / max(CODINGS_IN_DOUBT - 1, 1), 1)
     tried = [able[round(n * step)] for n in range(min(CODINGS_IN_DOUBT, len(able)))]
     tried += chosen
-    arrived = [evidence.delivery(c.coding, c.uses, SENT_IN_DOUBT) for c in tried]
+    arrived = [evidence.delivery(c.sent, c.uses, SENT_IN_DOUBT) for c in tried]
 
     def surprise(shift_db: float) -> float:
         told = np.array([arriving_whole(c, fades, shift_db) for c in tried]).clip(FLOOR, 1 - FLOOR)
@@ -72,10 +72,10 @@ def arriving_whole(contender: Contender, fades: Fades, shift_db: float = 0.0) ->
 
 
 def _all_whole(choice: Contender, evidence: Evidence) -> bool:
-    return evidence.delivery(choice.coding, choice.uses, SENT_FIRST[0]) == 1
+    return evidence.delivery(choice.sent, choice.uses, SENT_FIRST[0]) == 1
 
 
 def _is_odd(contender: Contender, fades: Fades, evidence: Evidence, sent: int, shift_db: float) -> bool:
-    arrived = round(evidence.delivery(contender.coding, contender.uses, sent) * sent)
+    arrived = round(evidence.delivery(contender.sent, contender.uses, sent) * sent)
     share = min(max(arriving_whole(contender, fades, shift_db), 1e-9), 1 - 1e-9)
     return min(stats.binom.cdf(arrived, sent, share), stats.binom.sf(arrived - 1, sent, share)) < DOUBT

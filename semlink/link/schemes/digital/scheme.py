@@ -92,12 +92,12 @@ def chosen(
     codings: Mapping[str, CodingBase],
     calibration: Calibration,
     *,
-    analogue_share: float = 0.0,
+    analogue_shares: Mapping[str, float] | None = None,
 ) -> Agreement[T]:
     """The would-be agreement whose coding does best; with one there is nothing to choose.
 
     Args:
-        analogue_share: of the power that is not the codings'.
+        analogue_shares: of the power that is not the coding's, by its name.
 
     Raises:
         Infeasible: none of them carries anything.
@@ -106,7 +106,7 @@ def chosen(
     if len(agreements) == 1:
         return first
     uses = first.point.budget_uses
-    return agreements[calibration.best_coding(agreements, codings, uses, analogue_share=analogue_share)]
+    return agreements[calibration.best_coding(agreements, codings, uses, analogue_shares=analogue_shares)]
 
 
 def sent(packets: tuple[Packet, ...], coding: CodingBase, budget: int | None) -> Flow[Symbols]:

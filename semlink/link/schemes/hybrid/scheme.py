@@ -45,12 +45,18 @@ from semlink.payload import (
     as_frames,
     only_clip,
 )
+from semlink.phy.error_curves.measured import expected
 from semlink.phy.superposition import analogue_part, digital_part, superposed
 from semlink.seeds import Seeds
+from semlink.units import from_db
 
 SPREAD = 16016
 """Root of the permutation of numbers over a burst."""
 REFINABLE_KEPT = 16
+USUAL_COST_DB = 1.2
+"""What the usual analogue layer costs the base: of codings at their best SNR and over fading near the best share."""
+TYPICAL_BLOCK = 2048
+"""Channel uses of a block, for which the SNR that a coding needs is guessed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +72,10 @@ class HybridTerms(Terms):
 
 @dataclass(frozen=True, slots=True)
 class HybridScheme(OneWayBase):
-    """A digital scheme whose codec refines, under an analogue layer of `share` of the power."""
+    """A digital scheme whose codec refines, under an analogue layer of `share` of the power; None: as is usual."""
 
     digital: DigitalScheme
-    share: float
+    share: float | None = None
     refinable: Memo[Refinable] = field(default_factory=lambda: Memo(REFINABLE_KEPT), repr=False, compare=False)
 
     def group_frames(self, frames: FrameShape) -> int:
@@ -81,8 +87,12 @@ class HybridScheme(OneWayBase):
     def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement[HybridTerms]:
         """Choose the coding, for what the analogue layer leaves of the SNR."""
         codings = self.digital.codings
-        agreements = {name: Agreement(frames, point, HybridTerms(self.share, coding=name)) for name in codings}
-        return chosen(agreements, codings, calibration, analogue_share=self.share)
+        shares = {name: usual_share(coding) if self.share is None else self.share for name, coding in codings.items()}
+        agreements = {
+            name: Agreement(frames, point, HybridTerms(share, note=f"analogue share {share:g}", coding=name))
+            for name, share in shares.items()
+        }
+        return chosen(agreements, codings, calibration, analogue_shares=shares)
 
     def transmit(self, frames: Frames, agreement: Agreement[HybridTerms], seeds: Seeds) -> Flow[Symbols]:
         clip, share = only_clip(frames), agreement.terms.share
@@ -111,11 +121,21 @@ class HybridScheme(OneWayBase):
         return self.refinable.get(key, lambda: self.digital.codec.refinable(packets, shape, 2 * uses))
 
 
+def usual_share(coding: CodingBase) -> float:
+    """The share that costs a coding `USUAL_COST_DB`: 1 / N = g without and (1 - b) / (N + b) = g with the layer."""
+    needs = from_db(expected(coding.bits_per_symbol, coding.code_rate, TYPICAL_BLOCK).middle_db)
+    return round((1 - from_db(-USUAL_COST_DB)) / (1 + needs), 4)
+
+
 def shared(ledger: Ledger, share: float, uses: int) -> Ledger:
-    """The ledger of the digital base with the analogue share of its uses charged to the layer above."""
-    part = Fraction(share).limit_denominator(10**6)
-    charges = tuple(replace(charge, symbols=charge.symbols * (1 - part)) for charge in ledger.charges)
-    return Ledger((*charges, Charge("link/hybrid", "payload", part * uses)), ledger.budget)
+    """The ledger of the digital base with the analogue share of its uses charged to the layer above.
+
+    In whole uses; what is left of them is the layer's.
+    """
+    kept = 1 - Fraction(share)
+    charges = tuple(replace(charge, symbols=int(charge.symbols * kept)) for charge in ledger.charges)
+    above = uses - sum(charge.symbols for charge in charges)
+    return Ledger((*charges, Charge("link/hybrid", "payload", above)), ledger.budget)
 
 
 def _analogue(received: Received, blocks: Sequence[bytes | None], coding: CodingBase, share: float) -> Received:

@@ -16,8 +16,10 @@ class HybridSpec(CodedSpec):
     """A digital base, and on the same channel uses an analogue layer of what the base leaves; `rates` as `digital`."""
 
     kind: Literal["hybrid"]
-    analogue_share: Annotated[float, Field(gt=0, le=0.5)] = Field(
-        0.05, description="of the power for the analogue layer, which the base's demapper counts as noise"
+    analogue_share: Annotated[float, Field(gt=0, le=0.5)] | None = Field(
+        None,
+        description="of the power for the analogue layer, which the base's demapper counts as noise; default: what "
+        "costs the base 1.2 dB of SNR",
     )
 
     @model_validator(mode="after")

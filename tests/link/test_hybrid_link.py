@@ -237,7 +237,6 @@ def test_bad_options_are_one_line(tmp_path, weights, changes, words):
     "changes, words",
     [
         ({"codec": {"kind": "h264"}}, "got h264.*allowed: task-aware with weights of tokens"),
-        ({"codec": {"kind": "task-aware", "weights": "compr"}}, "allowed: task-aware with weights of tokens"),
         ({"coding": {"kind": "capacity"}}, "got the bound capacity"),
         ({"sensor": None, "reconstruction": None}, "takes the readings of a sensor"),
     ],

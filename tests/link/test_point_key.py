@@ -145,7 +145,8 @@ def test_what_a_key_depends_on(change, same):
 @pytest.mark.parametrize("coding", [{"mcs": "best"}, {"modulation": "qpsk", "rate": 0.5}])
 def test_a_choice_that_moved_over_some_channels_leaves_the_rest(monkeypatch, kind, moved, coding):
     scheme = {"name": "c", "kind": "digital", "codec": {"kind": "h264"}, "coding": {"kind": "ldpc"} | coding}
-    scenario = Scenario.model_validate(SCENARIO | {"channel": {"kind": kind}, "schemes": [scheme]})
+    channel = {"kind": kind} | ({"k_db": 6} if moved else {})
+    scenario = Scenario.model_validate(SCENARIO | {"channel": channel, "schemes": [scheme]})
     before = key(scenario)
     monkeypatch.setattr(LdpcSpec, "choice_revision", LdpcSpec.choice_revision + 1)
     assert (key(scenario) != before) is (moved and "mcs" in coding)

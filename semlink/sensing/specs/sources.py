@@ -31,9 +31,11 @@ class ScenesSpec(SourceSpec):
     frames: PositiveInt = Field(16, description="frames in a clip")
     size: Size = Field((256, 256), description="[height, width]")
     seed: int = Field(0, description="another seed, other scenes")
-    motion_px: tuple[float, float] = Field((0.0, 4.0), description="slowest and fastest motion, pixels a frame")
+    motion_px: tuple[float, float] = Field((0.0, 4.0), description="slowest and fastest motion, pixels in 1/30 s")
     objects: tuple[int, int] = Field((1, 3), description="fewest and most moving foregrounds")
     photos: list[str] = Field([], description="built-in names, files, folders or globs; default: the built-in ones")
+    frames_per_second: float = Field(30.0, ge=1, le=100_000, description="motion in pixels a second stays")
+    shutter: float = Field(0.0, ge=0, le=1, description="share of a frame's time that is blurred into it")
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.synthetic.scenes import SceneSource

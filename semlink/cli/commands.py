@@ -172,7 +172,7 @@ def train(
     minutes: Annotated[float | None, typer.Option(min=0.1, help="end after so much time, with good weights")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="begin again instead of resuming")] = False,
 ) -> None:
-    """Train a network, or a queue of them; a killed run goes on where it was."""
+    """Train a network or a queue of them; a killed run goes on."""
     from semlink.cli.actions import train_file
 
     try:

@@ -96,6 +96,14 @@ def refused(done: Done) -> str:
     return done.err.strip()
 
 
+def refused_once_warned(done: Done) -> str:
+    """The one line of a run that stops; before it one that says which check of `check-channel` the channel fails."""
+    assert done.code == 2 and done.out == ""
+    warning, line = done.err.strip().split("\n")
+    assert warning.startswith("warning: channel ") and "semlink check-channel" in warning
+    return line
+
+
 def run(place: Path, *changes: tuple[str, str], options: tuple[str, ...] = ()) -> Done:
     scenario(place, *changes, text=BAD, name="bad.yaml")
     return semlink("run", "bad.yaml", "--workers", "1", *options, folder=place)
@@ -178,14 +186,14 @@ def test_a_mistake_is_said_before_anything_is_made(place, old, new, says):
     ],
 )
 def test_an_impossible_channel_is_named_with_its_point(place, how, says):
-    line = refused(run(place, ("kind: awgn", f"kind: {TOYS}:Broken, how: {how}")))
+    line = refused_once_warned(run(place, ("kind: awgn", f"kind: {TOYS}:Broken, how: {how}")))
     assert line == f"semlink: direct, 12 dB, budget 0.2, toys.py:Broken(how={how}): {says}"
     assert not (place / "results/bad").exists()
 
 
 def test_a_worker_says_what_is_wrong_in_the_same_line(place):
     scenario(place, ("kind: awgn", f"kind: {TOYS}:Broken, how: nan"), ("[12]", "[12, 14]"), text=BAD, name="bad.yaml")
-    line = refused(semlink("run", "bad.yaml", "--workers", 2, folder=place))
+    line = refused_once_warned(semlink("run", "bad.yaml", "--workers", 2, folder=place))
     assert line.endswith("toys.py:Broken(how=nan): the channel returned NaN or infinite symbols")
     assert not (place / "results/bad").exists()
 

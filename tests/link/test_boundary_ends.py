@@ -15,6 +15,7 @@ from small_runs import job
 
 from semlink.errors import BoundaryError, InterfaceError, LedgerMismatch, SemlinkError
 from semlink.link.chain.boundary import foresight, witness
+from semlink.link.chain.boundary.file_watch import files_clock_ns
 from semlink.link.chain.boundary.foresight import Evidence
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
@@ -91,6 +92,16 @@ def test_what_is_left_beside_the_air_is_found(cheat, clips):
     assert gained > honest if issubclass(cheat, ROUGHLY) else gained == 100  # it works where nobody looks
     with pytest.raises(BoundaryError, match="did not reach its antenna|while the run went on|not come over the air"):
         sent(link, clips[0], audit=True, decoy=clips[1])
+
+
+def test_the_clock_of_files_parts_what_was_written_before_from_what_comes_after(tmp_path):
+    """It ticks in milliseconds, so a file that is written at once may be dated before a finer clock's reading."""
+    for number in range(20):
+        before, after = tmp_path / f"{number}_before", tmp_path / f"{number}_after"
+        before.touch()
+        now = files_clock_ns()
+        after.touch()
+        assert before.stat().st_ctime_ns < now <= after.stat().st_ctime_ns
 
 
 def test_trials_that_are_put_to_the_proof_cannot_be_reckoned(tmp_path):

@@ -12,6 +12,7 @@ import os
 import stat
 import sys
 import sysconfig
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,7 @@ from typing import Any, TypeVar
 from semlink.errors import BoundaryError
 from semlink.link.chain.boundary.folder_view import LOOKS
 
-__all__ = ["Watch"]
+__all__ = ["Watch", "files_clock_ns"]
 
 R = TypeVar("R")
 CLOCK_NS = 20_000_000
@@ -48,6 +49,21 @@ STARTS = frozenset({"subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"
 
 _stat_of, _lstat_of = os.stat, os.lstat
 """As they are before anybody has them tell of it."""
+
+
+def files_clock_ns() -> int:
+    """The time by the clock that dates files, which ticks every few milliseconds, as soon as it ticks.
+
+    What was written before has an earlier date, and what is written afterwards has this one or a later.
+    """
+    with tempfile.TemporaryFile() as probe:
+        first = now = os.fstat(probe.fileno()).st_ctime_ns
+        began = time.monotonic_ns()
+        while now == first and time.monotonic_ns() - began < CLOCK_NS:
+            time.sleep(0.0005)
+            os.write(probe.fileno(), b".")
+            now = os.fstat(probe.fileno()).st_ctime_ns
+    return now
 
 
 class Watch:

@@ -10,7 +10,6 @@ import io
 import os
 import pickle
 import sys
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from semlink.blocks import Calibration, Scheme, WaveformBase, is_interactive, is
 from semlink.errors import InterfaceError
 from semlink.feedback import Burst, Feedback
 from semlink.link.chain.air import made_of, receive_alone, said_by
+from semlink.link.chain.boundary.file_watch import files_clock_ns
 from semlink.link.chain.boundary.settle import Invented, Question, Story, story_of
 from semlink.link.chain.boundary.witness import Journey, ask
 from semlink.payload import ChannelOutput, Delivered, part_of
@@ -54,7 +54,7 @@ class FreshEnd:
         except Exception as fault:  # noqa: BLE001 - whatever a user's class says to being copied
             return cls(None, f"{receiver.name}: cannot be copied for a receiver of its own ({fault})")
         files = tuple((name, getattr(sys.modules.get(name), "__file__", None) or "") for name in modules)
-        return cls(Journey(data, files, time.time_ns(), dict(os.environ)))
+        return cls(Journey(data, files, files_clock_ns() if modules else 0, dict(os.environ)))
 
     @property
     def is_foreign(self) -> bool:

@@ -133,6 +133,20 @@ def test_damage_never_raises(weights):
         assert decoded.shape == (16, 64, 64) and np.isfinite(decoded).all()
 
 
+def test_streams_of_this_network_end_with_their_bytes_and_those_of_another_do_not(weights, tmp_path):
+    own, stranger = load_tokens(weights), TokenCodec(write_tokens(tmp_path, make_token_net(seed=1)))
+    nothing = TokenCodec(weights).decode((), SHAPE)
+    for size in ((64, 64), (8, 8), (40, 96)):
+        slots, place = make_readings(*size), (size[0] // 8, size[1] // 8)
+        for knob in (0, 60, 154, 255):
+            (packet,) = TokenCodec(weights).encode_at(slots, knob / KNOB_STEPS)
+            assert own.read(packet.data[2:], packet.data[0], place) is not None
+    for rate in (0.4, 0.7, 1.0):
+        packets = stranger.encode_at(make_readings(), rate)
+        assert own.read(packets[0].data[2:], packets[0].data[0], (8, 8)) is None
+        assert np.array_equal(TokenCodec(weights).decode(packets, SHAPE), nothing), "a stranger's band is a missing one"
+
+
 RECEIVER = """
 import pickle, sys, torch
 torch.set_num_threads(2)

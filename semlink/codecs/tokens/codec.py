@@ -3,7 +3,8 @@
 A packet is a band: one byte of the knob, one that says which band of how many,
 and the range-coded latents. The receiver writes frames at once, without the
 sensor's own reconstruction. Latents of bands that are missing are interpolated
-between their neighbours; nothing that arrives can make the decoder fail.
+between their neighbours; nothing that arrives can make the decoder fail. A band that does not end with its bytes is
+missing too: damage made it so, or another network wrote it.
 
 Source: compare [zhang2024crl, Sec. III-C], of which the purpose is kept and the network replaced.
 """
@@ -121,7 +122,7 @@ class TokenCodec(CodecBase):
         return RefinableTokens(load_tokens(self.weights), self._read(packets, shape), shape, count)
 
     def _read(self, packets: Sequence[Packet], shape: FrameShape) -> dict[int, Band]:
-        """Bands by their first row of tokens."""
+        """Bands by their first row of tokens; those that this network cannot have written are left out."""
         code = load_tokens(self.weights)
         rows, columns = code.tokens(shape.h), code.tokens(shape.w)
         bands: dict[int, Band] = {}
@@ -129,7 +130,9 @@ class TokenCodec(CodecBase):
             found = _header(packet.data, rows)
             if found is not None:
                 knob, place = found
-                bands[place.start] = (knob, code.read(packet.data[HEADER_BYTES:], knob, (len(place), columns)))
+                latents = code.read(packet.data[HEADER_BYTES:], knob, (len(place), columns))
+                if latents is not None:
+                    bands[place.start] = (knob, latents)
         return bands
 
     def _packets(self, scene: Scene, knob: int) -> tuple[Packet, ...]:

@@ -39,10 +39,21 @@ class LatentWriter:
         return self._coder.get_compressed().astype(">u4").tobytes().rstrip(b"\0")
 
 
+MOST_LEFT, MOST_LEFT_SHARE = 64, 0.002
+"""Bits that a stream may have beyond what its latents say: the coder's last words, and how finely it takes chances."""
+MOST_LACKING = 40
+"""Bits that it may lack: zero bytes at its end are not sent."""
+
+
 class LatentReader:
-    """Takes bytes and gives the latents back; from damaged bytes others, never an error."""
+    """Takes bytes and gives the latents back; from damaged bytes others, never an error.
+
+    Attributes:
+        said: bits that what was taken so far says, -sum log2 p.
+    """
 
     def __init__(self, data: bytes) -> None:
+        self._size, self.said = 8 * len(data), 0.0
         words = np.frombuffer(data + bytes(-len(data) % 4), ">u4").astype(np.uint32)
         self._coder = constriction.stream.queue.RangeDecoder(words)
 
@@ -57,12 +68,26 @@ class LatentReader:
             pass
         return np.clip(residual + whole, -FARTHEST, FARTHEST).reshape(mean.shape)
 
+    def ends_with_its_bytes(self) -> bool:
+        """Whether what was taken says as many bits as there were, so that an encoder of the same network wrote them.
+
+        Another network expects other values: it would end long before the bytes do, or want more.
+        """
+        left = self._size - self.said
+        return -MOST_LACKING <= left <= MOST_LEFT + MOST_LEFT_SHARE * self._size
+
     def _residuals(self, number: int, fraction: np.ndarray) -> np.ndarray:
-        index = self._coder.decode(_ROWS, tables(number)[fraction]).astype(np.int64)
+        chances = tables(number)[fraction]
+        index = self._coder.decode(_ROWS, chances).astype(np.int64)
+        self.said -= float(np.log2(chances[np.arange(len(index)), index]).sum())
         found = index - reach(number)
         for place in np.flatnonzero(index == _escape(number)):
-            found[place] = read_gamma(lambda: int(self._coder.decode(FAIR)))
+            found[place] = read_gamma(self._fair_bit)
         return found
+
+    def _fair_bit(self) -> int:
+        self.said += 1
+        return int(self._coder.decode(FAIR))
 
 
 def coded_bits(values: np.ndarray, mean: np.ndarray, scale: np.ndarray) -> float:

@@ -99,14 +99,15 @@ class LoadedTokens:
         self._walk(self.rough, latents, knob, count)
         return sum(costs)
 
-    def read(self, data: bytes, knob: int, size: tuple[int, int]) -> np.ndarray:
-        """Whole latents of the stream of a band of so many rows and columns of tokens."""
+    def read(self, data: bytes, knob: int, size: tuple[int, int]) -> np.ndarray | None:
+        """Whole latents of the stream of a band of so many rows and columns of tokens; None if another network's."""
         reader = LatentReader(data)
 
         def take(turn: Turn, expected: Expected) -> np.ndarray:
             return reader.take(expected.mean, expected.scale).astype(np.float64)
 
-        return self.integer.walk(*size, knob, take)
+        latents = self.integer.walk(*size, knob, take)
+        return latents if reader.ends_with_its_bytes() else None
 
     @torch.no_grad()
     def frames(self, bands: dict[int, Band], shape: FrameShape) -> np.ndarray:

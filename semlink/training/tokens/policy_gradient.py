@@ -32,7 +32,7 @@ def policy_loss(sent: Sent, error: torch.Tensor, draws: RateDraws, times: int = 
     told = predicted * _of_others(error / predicted.gather(-1, place)[..., 0], times)[..., None]
     surprise = (told.gather(-1, place)[..., 0] - error) / _unit(sent, draws)
     drawn = (draws.modes == POLICY).float()[:, None, None]
-    drawn = drawn * surprise * explored(sent.log_chances).gather(-1, place)[..., 0]
+    drawn = drawn * surprise * explored(sent.log_chances, draws.exploration).gather(-1, place)[..., 0]
     share = float((draws.modes == POLICY).float().mean())
     return foreseen_loss(sent, draws, told) - (drawn.mean() / share if share else 0.0)
 
@@ -40,7 +40,7 @@ def policy_loss(sent: Sent, error: torch.Tensor, draws: RateDraws, times: int = 
 def foreseen_loss(sent: Choices, draws: RateDraws, errors: torch.Tensor | None = None) -> torch.Tensor:
     """The exact part: minus the policy's expected reward where every level has `errors`, else the predicted ones."""
     found = rewards(sent, draws, errors)
-    return -(explored(sent.log_chances).exp() * (found - _meant(sent, found))).sum(-1).mean()
+    return -(explored(sent.log_chances, draws.exploration).exp() * (found - _meant(sent, found))).sum(-1).mean()
 
 
 def rewards(sent: Choices, draws: RateDraws, errors: torch.Tensor | None = None) -> torch.Tensor:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 import torch
 
-from semlink.codecs.semantic.tokens.allocation import explored, water_filled
+from semlink.codecs.semantic.tokens.allocation import EXPLORED, explored, water_filled
 
 EVEN, FILLED, POLICY = range(3)
 MOST_MOVED = 0.5
@@ -20,13 +20,17 @@ MOST_MOVED = 0.5
 
 @dataclass(frozen=True, slots=True)
 class RateDraws:
-    """What a batch of clips draws: `modes`, `mean_kept` and `log_price` are (b,), `levels` the table of symbols."""
+    """What a batch of clips draws: `modes`, `mean_kept` and `log_price` are (b,), `levels` the table of symbols.
+
+    Of the policy's draws a share of `exploration` is uniform.
+    """
 
     modes: torch.Tensor
     mean_kept: torch.Tensor
     log_price: torch.Tensor
     levels: torch.Tensor
     rng: torch.Generator
+    exploration: float = EXPLORED
 
     @classmethod
     def drawn(
@@ -38,14 +42,16 @@ class RateDraws:
         levels: Sequence[int],
         device: torch.device,
         rng: torch.Generator,
+        exploration: float = EXPLORED,
     ) -> RateDraws:
         """Modes by their shares; mean rates and prices logarithmically within their ranges."""
         modes = torch.multinomial(torch.tensor(shares, dtype=torch.float32), clips, replacement=True, generator=rng)
         ranges = torch.tensor([list(kept), list(prices)]).log()
         along = torch.rand(2, clips, generator=rng)
         mean_kept, log_price = torch.lerp(ranges[:, :1], ranges[:, 1:], along)
+        table = torch.tensor(levels, device=device)
         return cls(
-            modes.to(device), mean_kept.exp().to(device), log_price.to(device), torch.tensor(levels, device=device), rng
+            modes.to(device), mean_kept.exp().to(device), log_price.to(device), table, rng, exploration=exploration
         )
 
     def repeated(self, times: int) -> RateDraws:
@@ -72,6 +78,6 @@ class RateDraws:
         return (places + moves.to(places.device)).clamp(0, len(self.levels) - 1)
 
     def _drawn(self, log_chances: torch.Tensor) -> torch.Tensor:
-        table = explored(log_chances).exp().flatten(0, 2).float().cpu()
+        table = explored(log_chances, self.exploration).exp().flatten(0, 2).float().cpu()
         places = torch.multinomial(table, 1, generator=self.rng).view(log_chances.shape[:3])
         return places.to(log_chances.device)

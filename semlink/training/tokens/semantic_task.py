@@ -18,6 +18,7 @@ import torch
 from torch import nn
 
 from semlink.codecs.semantic.tokens.allocation import (
+    EXPLORED,
     error_at,
     policy_filled,
     water_filled,
@@ -58,6 +59,7 @@ class SemanticTokenOptions:
         snr_db, kept, prices: ranges of the SNR, of the mean symbols of a group, and of the price of a symbol.
         fading: share of steps over block Rayleigh fading with estimated gains.
         draws: times that each clip of a batch is sent; what one finds corrects what the others expect.
+        exploration: share of the policy's draws that is uniform.
         foreseen: steps at the beginning in which nothing is sent and the policy alone learns, from what is predicted.
         prediction, policy: weights of both losses.
         weight_decay: of convolutions and products.
@@ -73,6 +75,7 @@ class SemanticTokenOptions:
     prices: list = field(default_factory=lambda: [5e-4, 0.08])
     fading: float = 0.25
     draws: int = 1
+    exploration: float = EXPLORED
     foreseen: int = 0
     prediction: float = 0.05
     policy: float = 0.05
@@ -81,6 +84,8 @@ class SemanticTokenOptions:
     def __post_init__(self) -> None:
         if self.allocation not in ("chosen", "uniform"):
             raise ScenarioError(f"options.allocation: got {self.allocation!r}, allowed: chosen or uniform")
+        if not 0 <= self.exploration <= 1:
+            raise ScenarioError(f"options.exploration: got {self.exploration}, allowed: a share, 0 to 1")
         for name in ("snr_db", "kept", "prices"):
             low, high = getattr(self, name)
             if not low <= high:
@@ -145,7 +150,9 @@ class SemanticTokenTask:
         low, high = o.snr_db
         snr_db = (low + (high - low) * torch.rand(len(clips), generator=rng)).to(clips.device)
         shares = o.shares if o.allocation == "chosen" else [1.0, 0.0, 0.0]
-        draws = RateDraws.drawn(len(clips), shares, o.kept, o.prices, self.sizes.levels, clips.device, rng)
+        draws = RateDraws.drawn(
+            len(clips), shares, o.kept, o.prices, self.sizes.levels, clips.device, rng, o.exploration
+        )
         if step < o.foreseen:
             said = model.choices(x, snr_db, draws.log_price)
             return o.policy * foreseen_loss(said, draws), {"policy_short": short_of_best(said, draws)}

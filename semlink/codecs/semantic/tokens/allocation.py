@@ -146,7 +146,8 @@ def as_planes(left_out: torch.Tensor) -> torch.Tensor:
 
 def explored(log_chances: torch.Tensor, share: float = EXPLORED) -> torch.Tensor:
     """Log-probabilities of the policy that explores: (1 - share) P + share / levels."""
-    return ((1 - share) * log_chances.exp() + share / log_chances.shape[-1]).log()
+    chances = (1 - share) * log_chances.exp() + share / log_chances.shape[-1]
+    return chances.clamp_min(torch.finfo(chances.dtype).tiny).log()
 
 
 def error_at(log_errors: torch.Tensor, levels: torch.Tensor, kept: torch.Tensor) -> torch.Tensor:

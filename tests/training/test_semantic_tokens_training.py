@@ -136,7 +136,8 @@ def test_the_air_of_training_tells_power_and_noise(channel):
     assert float(off.mean()) == pytest.approx(1.0, abs=0.2)
 
 
-def test_a_killed_run_ends_like_one_that_was_not(tmp_path):
+def test_a_killed_run_ends_like_one_that_was_not(tmp_path, monkeypatch):
+    monkeypatch.setattr("semlink.training.tokens.semantic_task.START_BATCHES", 4)
     save_pack(made_up_pack(), tmp_path / "pack.npz")
     recipe = semantic_token_recipe(tmp_path, profiles={"cpu": SHORT | {"checkpoint_every": 2, "log_every": 1}})
     whole = train(recipe, out=tmp_path / "whole", data=tmp_path / "pack.npz")

@@ -38,6 +38,11 @@ def made_up_pack() -> Pack:
 
 
 @pytest.fixture
+def few_batches_to_begin_with(monkeypatch):
+    monkeypatch.setattr("semlink.training.tokens.task.START_BATCHES", 4)
+
+
+@pytest.fixture
 def pack_file(tmp_path) -> Path:
     save_pack(made_up_pack(), tmp_path / "pack.npz")
     return tmp_path / "pack.npz"
@@ -67,7 +72,7 @@ def test_fewer_components_lose_the_least():
     assert float(lost) == pytest.approx(float(v.var(0)[3:].sum()), rel=0.02)
 
 
-def test_a_resumed_run_ends_as_an_unbroken_one(tmp_path, pack_file):
+def test_a_resumed_run_ends_as_an_unbroken_one(tmp_path, pack_file, few_batches_to_begin_with):
     recipe = token_recipe(tmp_path, profiles={"cpu": SHORT | {"checkpoint_every": 2, "log_every": 1}})
     whole = train(recipe, out=tmp_path / "whole", data=pack_file)
 
@@ -86,7 +91,7 @@ def test_a_resumed_run_ends_as_an_unbroken_one(tmp_path, pack_file):
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def test_a_run_ends_in_time_with_good_weights(tmp_path, pack_file):
+def test_a_run_ends_in_time_with_good_weights(tmp_path, pack_file, few_batches_to_begin_with):
     profile = SHORT | {"steps": 1_000_000, "log_every": 1}
     recipe, steps = token_recipe(tmp_path, profiles={"cpu": profile}), []
     ended = train(recipe, out=tmp_path / "run", data=pack_file, minutes=1 / 60, report=lambda at: steps.append(at))

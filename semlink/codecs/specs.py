@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PositiveInt, field_validator
+from pydantic import Field, field_validator
 
 from semlink.blocks import CodecBase
+from semlink.codecs.video.options import (
+    LONGEST_GOP,
+    MOST_BFRAMES,
+    MOST_SLICES,
+    Preset,
+    RateControl,
+    SvtPreset,
+    SvtTune,
+    X264Tune,
+    X265Tune,
+)
 from semlink.plugins.specs import CodecPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Planes, Rank, Spec
 
@@ -102,24 +113,27 @@ class LatentCodecSpec(CodecSpec):
 GENERATIVE_CODECS = (LatentCodecSpec,)
 
 
+PRESET = "speed of the encoder against what it gains"
+SLICES = "slices in a picture (H.264 only)"
+BFRAMES = "bidirectional pictures in a row; default: the preset's"
+TUNE = "what the encoder optimises; default: its own choice"
+
+
 class VideoSpec(CodecSpec):
     """What H.264, H.265 and AV1 share."""
 
     kind: Literal["h264", "h265", "av1"]
-    preset: str = Field("medium", description="ultrafast ... placebo; AV1 also takes SVT-AV1's numbers 0 ... 13")
-    gop: PositiveInt | None = Field(None, description="frames from key frame to key frame; default: the whole clip")
-    slices: PositiveInt = Field(1, description="slices in a picture (H.264 only)")
-    bframes: int | None = Field(None, ge=0, le=16, description="bidirectional pictures in a row; default: the preset's")
-    tune: str | None = Field(None, description="psnr, ssim, zerolatency, ...; default: the encoder's")
+    preset: Preset = Field("medium", description=PRESET)
+    gop: Annotated[int, Field(ge=1, le=LONGEST_GOP)] | None = Field(
+        None, description="frames from key frame to key frame; default: the whole clip"
+    )
+    slices: Literal[1] = Field(1, description=SLICES)
+    bframes: Annotated[int, Field(ge=0, le=MOST_BFRAMES)] | None = Field(None, description=BFRAMES)
+    tune: X264Tune | X265Tune | SvtTune | None = Field(None, description=TUNE)
     deblock: bool = Field(True, description="the loop filter against block edges")
-    rate_control: Literal["crf", "qp"] = Field("crf", description="what `rates` and the budget search turn")
+    rate_control: RateControl = Field("crf", description="what `rates` and the budget search turn")
     fps: float = Field(25.0, ge=1, le=1000, description="frames a second that the encoder assumes")
     repeat_headers: bool = Field(False, description="parameter sets again with each key frame")
-
-    @field_validator("preset", mode="before")
-    @classmethod
-    def _as_text(cls, value: Any) -> Any:
-        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.video.h26x import VideoCodec
@@ -127,10 +141,19 @@ class VideoSpec(CodecSpec):
         return VideoCodec(standard=self.kind, **self.model_dump(exclude={"kind"}))
 
 
-class VideoCodecSpec(VideoSpec):
-    """H.264 (libx264) or H.265 (libx265) through PyAV, raw elementary stream."""
+class H264Spec(VideoSpec):
+    """H.264 (libx264) through PyAV, raw elementary stream."""
 
-    kind: Literal["h264", "h265"]
+    kind: Literal["h264"]
+    slices: Annotated[int, Field(ge=1, le=MOST_SLICES)] = Field(1, description=SLICES)  # type: ignore[assignment]
+    tune: X264Tune | None = Field(None, description=TUNE)
+
+
+class H265Spec(VideoSpec):
+    """H.265 (libx265) through PyAV, raw elementary stream."""
+
+    kind: Literal["h265"]
+    tune: X265Tune | None = Field(None, description=TUNE)
 
 
 class Av1Spec(VideoSpec):
@@ -139,9 +162,19 @@ class Av1Spec(VideoSpec):
     revision: ClassVar[int] = 2
 
     kind: Literal["av1"]
+    preset: Preset | SvtPreset = Field("medium", description=f"{PRESET}, or as SVT-AV1 numbers it")  # type: ignore[assignment]
+    bframes: Literal[0] | None = Field(None, description=BFRAMES)
+    tune: SvtTune | None = Field(None, description=TUNE)
+
+    @field_validator(
+        "preset", mode="before", json_schema_input_type=Preset | SvtPreset | Annotated[int, Field(ge=0, le=13)]
+    )
+    @classmethod
+    def _as_text(cls, value: Any) -> Any:
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-CODECS = (VideoCodecSpec, Av1Spec, *LEARNED_CODECS, DeltaSigmaSpec, *GENERATIVE_CODECS)
+CODECS = (H264Spec, H265Spec, Av1Spec, *LEARNED_CODECS, DeltaSigmaSpec, *GENERATIVE_CODECS)
 
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Union
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
-from pydantic.json_schema import SkipJsonSchema
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, GetJsonSchemaHandler, Tag
+from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
+from pydantic_core import CoreSchema
 
 from semlink.blocks import CodingBase, RateBoundBase
 from semlink.errors import ScenarioError, SemlinkError
@@ -44,6 +45,17 @@ class PluginSpec(PlainValues):
 
     kind: str = Field(description="`module:Class`, `path/to/file.py:Class`, or a kind that an installed plug-in offers")
     live: SkipJsonSchema[Any] = Field(None, exclude=True, repr=False)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        """Told from our own kinds by its colon or by the packages that are installed."""
+        found = handler(schema)
+        kind = handler.resolve_ref_schema(found)["properties"]["kind"]
+        kind["anyOf"] = [
+            {"pattern": ":"},
+            *([{"enum": sorted(offered(cls.interface))}] if offered(cls.interface) else []),
+        ]
+        return found
 
     def options(self) -> dict[str, Any]:
         """The keys meant for the constructor."""

@@ -127,8 +127,8 @@ def test_it_is_good_as_it_stands(place):
         ("max: 2", "max: 1", "bad.yaml:5: trials: trials.max is 1, below trials.min 2"),
         ("name: video", "name: direct", "bad.yaml:6: schemes: two schemes are called 'direct'; names must differ"),
         ("kind: uncoded", "kind: ldpc, mcs: best, rate: 0.5", "bad.yaml:11: schemes.1.coding: mcs already says"),
-        ("kind: h264", "kind: h265, slices: 4", "bad.yaml:8: codec.slices: got 4; allowed: 1"),
-        ("kind: h264", "kind: h264, tune: vq", "bad.yaml:8: codec.tune: got 'vq'; allowed: None, film"),
+        ("kind: h264", "kind: h265, slices: 4", "bad.yaml:10: schemes.1.codec.slices: got 4, expected one of 1"),
+        ("kind: h264", "kind: h264, tune: vq", "bad.yaml:10: schemes.1.codec.tune: got 'vq', expected one of 'film'"),
         ("kind: awgn", "kind: rician", "bad.yaml:3: channel: give k or k_db, one of them"),
         (
             "channel: {kind: awgn}",

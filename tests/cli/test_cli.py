@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,10 +18,12 @@ from small_runs import unpacked
 from terminal import TOYS, Done, scenario, semlink
 
 from semlink import __version__
+from semlink.cli.block_list import describe
 from semlink.cli.commands import app
 from semlink.link.results.folder import Results
 from semlink.link.results.rows import COLUMNS
 from semlink.link.scenario.loader import load_scenario
+from semlink.link.scenario.schema import CATALOGUE
 from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 
@@ -168,8 +171,36 @@ def test_list_names_options_and_defaults(tmp_path):
     for kind in ("scenes", "video", "awgn", "digital", "h264", "ldpc", "capacity"):
         assert f"  {kind}" in everything
     only = semlink("list", "coding", folder=tmp_path)
-    assert only.code == 0 and "block_bits (default 8192): largest transport block" in only.out
+    assert only.code == 0 and "block_bits (whole number from 256 to 65536; default 8192): largest" in only.out
     assert "awgn" not in only.out and only.out.strip() in everything
+
+
+@pytest.mark.parametrize(
+    "interface, line",
+    [
+        ("sensor", "ratio_map (fixed | learned | tiled | random | file; default fixed)"),
+        ("sensor", "skip (list of whole number from 0; default [])"),
+        ("sensor", "key_ratio (number above 0 and up to 1; default 0.5)"),
+        ("coding", "transmissions (whole number from 2 to 16; default 4)"),
+        ("channel", "probability (number from 0 to 1; needed)"),
+        ("source", "size ([whole number from 1, whole number from 1]; default [256, 256])"),
+        ("scheme", "sensor (a sensor | null; default null)"),
+        ("scheme", "power (optimal | fourth-root; default fourth-root)"),
+        ("codec", "tune (film | animation | grain | stillimage | psnr | ssim | fastdecode | zerolatency | null;"),
+        ("metric", "psnr   PSNR [dB]"),
+    ],
+)
+def test_list_says_what_an_option_may_be(interface, line):
+    assert line in describe(interface)
+
+
+def test_list_has_allowed_values_and_a_default_for_every_option():
+    """No word of the machinery stands in for either."""
+    options = re.findall(r"^ +\w+ \(([^;]+); (needed|default [^)]+)\)", describe().replace("\n          ", " "), re.M)
+    of_ours = sum(
+        len(spec.model_fields) - ("kind" in spec.model_fields) for specs in CATALOGUE.values() for spec in specs
+    )
+    assert len(options) >= of_ours and not re.search("Pydantic|None|Field|anything", describe())
 
 
 def test_schema_is_json_that_knows_the_kinds(tmp_path):

@@ -14,6 +14,7 @@ from types import ModuleType
 import pytest
 import typer
 import yaml
+from schema_check import schema_faults
 from terminal import semlink
 
 from semlink.cli.commands import app
@@ -87,6 +88,7 @@ def placed(part: dict) -> dict:
 def loaded(tree: dict, folder: Path) -> Scenario:
     path = folder / "page.yaml"
     path.write_text(yaml.safe_dump(tree))
+    assert not schema_faults(tree)
     return load_scenario(path)
 
 

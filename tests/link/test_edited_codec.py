@@ -9,7 +9,7 @@ from generator_toys import small_weights
 from own_blocks import around, rows_of
 
 from semlink.cli.new import skeleton
-from semlink.codecs.specs import CompressAISpec, LatentCodecSpec, VideoCodecSpec
+from semlink.codecs.specs import CompressAISpec, H264Spec, LatentCodecSpec
 from semlink.link.schemes.digital.packet_store import StreamStore, store_of
 from semlink.payload import Packet
 from semlink.spec import NOTHING_KNOWN, Spec
@@ -49,9 +49,9 @@ def made_anew(spec: Spec, folder: Path) -> bool:
 
 
 def test_a_raised_revision_makes_packets_stale(tmp_path, monkeypatch):
-    spec = VideoCodecSpec(kind="h264")
+    spec = H264Spec(kind="h264")
     assert [made_anew(spec, tmp_path) for _ in range(2)] == [True, False]
-    monkeypatch.setattr(VideoCodecSpec, "revision", 2)
+    monkeypatch.setattr(H264Spec, "revision", 2)
     assert [made_anew(spec, tmp_path) for _ in range(2)] == [True, False]
 
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
@@ -23,16 +23,25 @@ from semlink.codecs.rate_search import Knob, best_under
 from semlink.codecs.video.elementary_stream import Standard, access_units, packets_of
 from semlink.codecs.video.libav import coded_units, decoded_pictures
 from semlink.codecs.video.luma import padded, placed, to_luma8
+from semlink.codecs.video.options import (
+    LONGEST_GOP,
+    MOST_BFRAMES,
+    MOST_SLICES,
+    Preset,
+    RateControl,
+    SvtPreset,
+    SvtTune,
+    X264Tune,
+    X265Tune,
+)
 from semlink.errors import ScenarioError, SourceError
 from semlink.payload import FrameShape, Packet
 
 __all__ = ["RateControl", "VideoCodec"]
 
-RateControl = Literal["crf", "qp"]
-
 MAX_FRAMES = 256  # a packet's time is one byte
-_WHOLE_CLIP = 1000  # frames between key frames where one group of pictures is wanted
-_PRESETS = ["ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"]
+_WHOLE_CLIP = LONGEST_GOP  # frames between key frames where one group of pictures is wanted
+_PRESETS = get_args(Preset)
 _SVT_PRESETS = dict(zip(_PRESETS, (12, 11, 10, 9, 8, 6, 5, 4, 3, 1), strict=True))
 _SVT_KNOBS = {
     "crf": Knob(0, 70, 0.25, 14, fine=0.25 / 32, fine_octave=0.8),
@@ -40,11 +49,7 @@ _SVT_KNOBS = {
 }
 _SVT_LAMBDA = 128  # what SVT-AV1 calls 1: the weight of bits against error
 _SVT_KINDS = 7  # of pictures, each with a weight of its own
-_TUNES = {
-    "h264": ["film", "animation", "grain", "stillimage", "psnr", "ssim", "fastdecode", "zerolatency"],
-    "h265": ["animation", "grain", "psnr", "ssim", "fastdecode", "zerolatency"],
-    "av1": ["vq", "psnr", "ssim"],
-}
+_TUNES = {"h264": get_args(X264Tune), "h265": get_args(X265Tune), "av1": get_args(SvtTune)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +134,12 @@ class VideoCodec(CodecBase):
 
     def __post_init__(self) -> None:
         _require("standard", self.standard, get_args(Standard))
-        presets = [*_PRESETS, *map(str, range(14))] if self.standard == "av1" else _PRESETS
+        presets = [*_PRESETS, *get_args(SvtPreset)] if self.standard == "av1" else _PRESETS
         _require("preset", self.preset, presets)
         _require("tune", self.tune, [None, *_TUNES[self.standard]])
         _require("rate_control", self.rate_control, get_args(RateControl))
-        _require("slices", self.slices, range(1, 65) if self.standard == "h264" else (1,))
-        _require("bframes", self.bframes, (None, 0) if self.standard == "av1" else (None, *range(17)))
+        _require("slices", self.slices, range(1, MOST_SLICES + 1) if self.standard == "h264" else (1,))
+        _require("bframes", self.bframes, (None, 0) if self.standard == "av1" else (None, *range(MOST_BFRAMES + 1)))
         _require("gop", self.gop, (None, *range(1, _WHOLE_CLIP + 1)))
         if not 1 <= self.fps <= 1000:
             raise ScenarioError(f"codec.fps: got {self.fps}; allowed: 1 to 1000")

@@ -11,6 +11,10 @@ from semlink.spec import Spec
 FrameKind = Annotated[str, Field(min_length=1)]
 
 
+def _as_names(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
 class PublishedSpec(Spec):
     """One number of a paper, and the cell of our table that it belongs to."""
 
@@ -31,7 +35,7 @@ class TableSpec(Spec):
     mean: Literal["clip", "frames"] = Field(
         "clip", description="PSNR of a clip: from its mean squared error, or the mean of its frames' PSNR"
     )
-    oracle: Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)] = Field(
+    oracle: Annotated[list[str], BeforeValidator(_as_names, json_schema_input_type=str | list[str])] = Field(
         [], description="schemes that also get a line with the best of their rates for each clip, chosen on the truth"
     )
     where: str = Field("", description="reference and table of published numbers that name none themselves")

@@ -6,7 +6,16 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, PositiveInt, PrivateAttr, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 
 from semlink.link.metrics.registry import METRICS, check_metric_name
 from semlink.link.scenario.published_table import TableSpec
@@ -14,11 +23,18 @@ from semlink.link.schemes.base import SchemeSpec
 from semlink.link.schemes.registry import AnyScheme
 from semlink.phy.specs.channels import AnyChannel
 from semlink.phy.specs.waveforms import AnyWaveform
+from semlink.plugins.entry_points import offered
 from semlink.plugins.specs import SchemePlugin
 from semlink.sensing.specs.sources import AnySource
 from semlink.spec import Spec
+from semlink.yaml12.rules import Rule, either, for_each, given, inside, is_one_of, matches, ruled
 
-MetricName = Annotated[str, AfterValidator(check_metric_name), Field(examples=[metric.name for metric in METRICS])]
+
+def _name_metrics(schema: Rule) -> None:
+    schema["anyOf"] = [{"enum": [*(metric.name for metric in METRICS), *offered("metric")]}, {"pattern": ":"}]
+
+
+MetricName = Annotated[str, AfterValidator(check_metric_name), Field(json_schema_extra=_name_metrics)]
 
 
 def _as_list(value: object) -> object:
@@ -26,17 +42,23 @@ def _as_list(value: object) -> object:
 
 
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
+
+
+def _one_or_more(item: Any) -> BeforeValidator:
+    """Takes a single value for a list of one."""
+    return BeforeValidator(_as_list, json_schema_input_type=item | Annotated[list[item], Field(min_length=1)])
 
 
 class Sweep(Spec):
     """The grid: every SNR with every budget."""
 
-    snr_db: Annotated[tuple[Finite, ...], BeforeValidator(_as_list)] = Field(
-        min_length=1, description="Es/N0 in dB, a number or a list"
+    snr_db: Annotated[tuple[Finite, ...], Field(min_length=1), _one_or_more(Finite)] = Field(
+        description="Es/N0 in dB, a number or a list"
     )
-    budget: Annotated[
-        tuple[Annotated[Finite, Field(gt=0)], ...] | None, BeforeValidator(lambda v: v if v is None else _as_list(v))
-    ] = Field(None, description="complex channel uses per source pixel, a number or a list")
+    budget: Annotated[tuple[Positive, ...], Field(min_length=1), _one_or_more(Positive)] | None = Field(
+        None, description="complex channel uses per source pixel, a number or a list"
+    )
 
 
 class Trials(Spec):
@@ -64,16 +86,28 @@ class CalibrationClips(Spec):
     )
 
 
+def _operating_points() -> list[Rule]:
+    """What schemes that send need beside them; those of users are asked when they are built."""
+    only_senses = either(is_one_of("kind", "sensing"), is_one_of("sends", False), matches("kind", ":"))
+    no_sender = for_each("schemes", only_senses)
+    on_the_air = {"required": ["channel"], "properties": {"channel": {"not": {"maxItems": 0, "type": "array"}}}}
+    budget = inside("sweep", given("budget"))
+    rates = for_each("schemes", either(only_senses, given("rates")))
+    return [either(no_sender, {"allOf": [on_the_air, given("sweep")]}), either(budget, rates)]
+
+
 class Scenario(Spec):
     """One experiment: a source, a channel, a grid and the schemes that meet on it."""
+
+    model_config = ConfigDict(json_schema_extra=ruled(*_operating_points()))
 
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the results folder")
     description: str = Field("", description="what it shows")
     seed: int = Field(1, ge=0, description="root of all chance")
     source: AnySource = Field(description="where clips come from")
-    channel: Annotated[list[AnyChannel], BeforeValidator(_as_list)] = Field(
-        [], description="a channel, or a list of channels; none where every scheme only senses"
-    )
+    channel: Annotated[
+        list[AnyChannel], BeforeValidator(_as_list, json_schema_input_type=AnyChannel | list[AnyChannel])
+    ] = Field([], description="a channel, or a list of channels; none where every scheme only senses")
     waveform: AnyWaveform | None = Field(
         None, description="pilots, estimator and equaliser; default: what the channel needs"
     )

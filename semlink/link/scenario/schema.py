@@ -7,6 +7,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from pydantic_core.core_schema import FloatSchema, TaggedUnionSchema
 
 from semlink.codecs.specs import CODECS
 from semlink.files import JsonDict
@@ -31,10 +33,28 @@ CATALOGUE: dict[str, tuple[type[Spec], ...]] = {
 }
 
 
+class _ForFiles(GenerateJsonSchema):
+    """Says of blocks and of numbers what the loader asks for and JSON Schema does not say by itself."""
+
+    def tagged_union_schema(self, schema: TaggedUnionSchema) -> JsonSchemaValue:
+        """A block, told by its `kind`, which is always written."""
+        return {"type": "object", "required": ["kind"], **super().tagged_union_schema(schema)}
+
+    def float_schema(self, schema: FloatSchema) -> JsonSchemaValue:
+        """A number; what is not one (nan) is below every limit and above it, so it meets all of them."""
+        finite = {} if schema.get("allow_inf_nan", True) else {"not": {"minimum": 1, "maximum": 0}}
+        return super().float_schema(schema) | finite
+
+
 def json_schema() -> JsonDict:
     """The JSON Schema of a scenario file."""
-    schema = Scenario.model_json_schema()
+    schema = Scenario.model_json_schema(schema_generator=_ForFiles)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def spec_schema(spec: type[Spec]) -> JsonDict:
+    """The JSON Schema of one block."""
+    return spec.model_json_schema(schema_generator=_ForFiles)
 
 
 def fields_at(loc: tuple[int | str, ...]) -> list[str]:

@@ -8,6 +8,10 @@ from pydantic import Field
 
 from semlink.blocks import Scheme
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+from semlink.yaml12.rules import either, given, no
+
+SEEN_AND_RESTORED = either(given("sensor", "reconstruction"), no(either(given("sensor"), given("reconstruction"))))
+"""For JSON Schema: a sensor and a reconstruction go together."""
 
 
 class SchemeSpec(Spec):

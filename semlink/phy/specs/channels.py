@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from semlink.blocks import ChannelBase
 from semlink.phy.specs.waveforms import Coherence, OfdmSpec, SingleCarrierSpec, WaveformSpec, waveform_for_fading
 from semlink.plugins.specs import ChannelPlugin, WaveformPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+from semlink.yaml12.rules import either, given, is_one_of, no, ruled
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -51,7 +52,12 @@ class AwgnSpec(ChannelSpec):
         return Awgn()
 
 
+_ONE_MOVEMENT = no(given("doppler"), is_one_of("coherence", "block"))
+
+
 class _FadingSpec(ChannelSpec):
+    model_config = ConfigDict(json_schema_extra=ruled(_ONE_MOVEMENT))
+
     coherence: Coherence | None = Field(
         None,
         description="symbols with one gain; block: the whole clip; symbol: each anew; default: block without doppler",
@@ -83,6 +89,10 @@ class RayleighSpec(_FadingSpec):
 
 class RicianSpec(_FadingSpec):
     """Rician fading with K-factor k (ratio) or k_db, E|h|^2 = 1."""
+
+    model_config = ConfigDict(
+        json_schema_extra=ruled(_ONE_MOVEMENT, either(given("k"), given("k_db")), no(given("k"), given("k_db")))
+    )
 
     kind: Literal["rician"]
     k: float | None = Field(None, ge=0, description="power of the line of sight over that of the rest")

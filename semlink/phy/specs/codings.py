@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from fractions import Fraction
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field, PositiveInt, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, model_validator
 
 from semlink.blocks import CodingBase, RateBoundBase
 from semlink.plugins.specs import CodingPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+from semlink.yaml12.rules import either, given, is_one_of, no, only_where, ruled, where
 
 if TYPE_CHECKING:
     from semlink.phy.coding.link_adaptation import Adaptive, Harq
@@ -22,18 +23,23 @@ DEMAPPER = "likelihoods of all symbols, or of the nearest ones only, which costs
 BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
 
 
+RATIO = r"[0-9]{1,9}(\.[0-9]{1,20})?|\.[0-9]{1,20}|[0-9]{1,9}/[0-9]{1,9}"
+"""A code rate as text, without blanks."""
+
+
 def _ratio(value: Any) -> Any:
     """Accept '2/3' beside 0.667."""
     if not isinstance(value, str):
         return value
     text = value.replace(" ", "")
-    found = re.fullmatch(r"\d{1,9}(\.\d{1,20})?|\.\d{1,20}|\d{1,9}/\d{1,9}", text, re.ASCII)
-    if found is None or re.search("/0+$", text):
+    if not re.fullmatch(RATIO, text) or re.search("/0+$", text):
         raise ValueError(f"got {value!r}; need a number such as 0.5 or 2/3")
     return float(Fraction(text))
 
 
-CodeRate = Annotated[float, BeforeValidator(_ratio), Field(gt=0.0, lt=1.0)]
+_Share = Annotated[float, Field(gt=0.0, lt=1.0)]
+_Written = Annotated[str, Field(pattern=f"^ *({RATIO.replace('/', ' */ *')}) *$")]
+CodeRate = Annotated[float, BeforeValidator(_ratio, json_schema_input_type=_Share | _Written), Field(gt=0.0, lt=1.0)]
 
 
 class HarqSpec(Spec):
@@ -80,6 +86,15 @@ ADAPTIVE_OPTIONS = ("csi_delay", "target_bler", "backoff_db")
 
 class LdpcSpec(CodingSpec):
     """5G NR LDPC in transport blocks; give modulation and rate, or `mcs: best` or `adaptive`."""
+
+    model_config = ConfigDict(
+        json_schema_extra=ruled(
+            either(given("mcs"), given("modulation", "rate")),
+            no(given("mcs"), given("modulation")),
+            no(given("mcs"), given("rate")),
+            only_where(is_one_of("mcs", "adaptive"), *ADAPTIVE_OPTIONS),
+        )
+    )
 
     kind: Literal["ldpc"]
     modulation: ModulationName | None = Field(None, description="constellation for a fixed MCS")
@@ -196,6 +211,8 @@ class UncodedSpec(CodingSpec):
 
 class CapacitySpec(CodingSpec):
     """Bound: error-free bits at the capacity of the channel, of any input or of one constellation."""
+
+    model_config = ConfigDict(json_schema_extra=ruled(where(is_one_of("bitwise", True), given("modulation"))))
 
     kind: Literal["capacity"]
     modulation: Literal["qpsk", "16qam", "64qam", "256qam"] | None = Field(

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from semlink.blocks import ReconstructionBase, SensorBase
 from semlink.sensing.specs.base import ReconstructionSpec, SensorSpec
 from semlink.sensing.specs.block_cs_untrained import sampler_of
 from semlink.spec import NOTHING_KNOWN, BuildContext
+from semlink.yaml12.rules import given, is_one_of, no, ruled
 
 
 class BlockSensorSpec(SensorSpec):
     """Blocks of 32 x 32 pixels against known patterns: key frames finely, the frames between them coarsely."""
+
+    model_config = ConfigDict(json_schema_extra=ruled(no(is_one_of("matrix", "gaussian"), given("weights"))))
 
     kind: Literal["block"]
     matrix: Literal["learned", "gaussian"] = Field("learned", description="where the patterns come from")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from semlink.blocks import ReconstructionBase, SensorBase
 from semlink.sensing.specs.base import ReconstructionSpec, SensorSpec, sensor_of
 from semlink.spec import NOTHING_KNOWN, BuildContext
+from semlink.yaml12.rules import given, is_one_of, no, ruled, where
 
 if TYPE_CHECKING:
     from semlink.sensing.programmable.exposure import ReadNoise
@@ -16,10 +17,21 @@ if TYPE_CHECKING:
 Tile = Annotated[list[list[int]], Field(min_length=1)]
 
 
+MAP_NEEDS = {"tiled": "tile", "file": "path", "learned": "weights"}
+"""By way of a ratio map, the option that says more."""
+
+
 class ProgrammableSpec(SensorSpec):
     """Pixels that expose for different times: 0, 1, 2, 4 or 8 readings in 16 frames, with shot and read noise."""
 
     names_files: ClassVar[tuple[str, ...]] = ("path",)
+
+    model_config = ConfigDict(
+        json_schema_extra=ruled(
+            *(where(is_one_of("ratio_map", way), given(option)) for way, option in MAP_NEEDS.items()),
+            no(given("mean_count"), given("mean_ratio")),
+        )
+    )
 
     kind: Literal["programmable"]
     ratio_map: Literal["fixed", "learned", "tiled", "random", "file"] = Field(
@@ -39,7 +51,7 @@ class ProgrammableSpec(SensorSpec):
 
     @model_validator(mode="after")
     def _what_the_map_needs(self) -> ProgrammableSpec:
-        needs = {"tiled": "tile", "file": "path", "learned": "weights"}.get(self.ratio_map)
+        needs = MAP_NEEDS.get(self.ratio_map)
         if needs and getattr(self, needs) is None:
             raise ValueError(f"ratio_map {self.ratio_map} needs {needs}")
         if self.mean_count is not None and self.mean_ratio is not None:

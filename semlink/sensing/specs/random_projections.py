@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from semlink.blocks import ReconstructionBase, SensorBase
 from semlink.sensing.specs.base import ReconstructionSpec, SensorSpec, sensor_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Planes, Rank
+from semlink.yaml12.rules import is_one_of, only_where, ruled
 
 if TYPE_CHECKING:
     from semlink.nn.generative.latent_fit import FitSettings
@@ -18,15 +19,20 @@ if TYPE_CHECKING:
 class RandomSensorSpec(SensorSpec):
     """Random inner products of each frame, without noise: all pixels, Gaussian patterns, or some pixels missing."""
 
+    model_config = ConfigDict(
+        json_schema_extra=ruled(
+            only_where(is_one_of("operator", "gaussian", or_unsaid=True), "measurements"),
+            only_where(is_one_of("operator", "missing"), "missing"),
+        )
+    )
+
     kind: Literal["random"]
     operator: Literal["identity", "gaussian", "missing"] = Field("gaussian", description="what is read of a frame")
     measurements: Annotated[int, Field(ge=1)] = Field(512, description="for gaussian: patterns a frame")
     missing: float = Field(0.8, ge=0, lt=1, description="for missing: share of a frame's pixels that are lost")
     seed: int = Field(0, ge=0, description="of the patterns or places; the same for all clips, known to both ends")
     planes: Planes = Field(1, description="stacked as rows of a frame: 1 gray, 3 for R, G and B")
-    skip: list[Annotated[int, Field(ge=0)]] = Field(
-        default_factory=list, description="frames that are not read at all, counted from 0"
-    )
+    skip: list[Annotated[int, Field(ge=0)]] = Field([], description="frames that are not read at all, counted from 0")
 
     @model_validator(mode="after")
     def _no_option_of_another(self) -> RandomSensorSpec:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, PositiveInt, model_validator
 
 from semlink.blocks import Scheme
-from semlink.link.schemes.base import SchemeSpec
+from semlink.link.schemes.base import SEEN_AND_RESTORED, SchemeSpec
 from semlink.link.schemes.behind_sensor import ReconstructedView, behind
 from semlink.link.schemes.camera import camera_of
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 from semlink.spec import NOTHING_KNOWN, BuildContext
+from semlink.yaml12.rules import ruled
 
 Length = Annotated[int, Field(ge=1, le=4096)]
 KLT_BLOCK = 8
@@ -21,6 +22,8 @@ class SoftCastSpec(SchemeSpec):
     """SoftCast: transform coefficients as amplitudes, no training; `rates` are channel uses a pixel."""
 
     revision: ClassVar[int] = 2
+    model_config = ConfigDict(json_schema_extra=ruled(SEEN_AND_RESTORED))
+
     kind: Literal["softcast"]
     transform: Literal["dct", "klt"] = Field("dct", description="DCT, or the KLT of a fixed AR(1) model of video")
     gop: PositiveInt | None = Field(None, description="frames transformed together; default: the whole clip")

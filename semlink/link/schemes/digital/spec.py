@@ -5,19 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from semlink.blocks import CodecBase, Scheme
 from semlink.codecs.specs import AnyCodec
-from semlink.link.schemes.base import SchemeSpec
+from semlink.link.schemes.base import SEEN_AND_RESTORED, SchemeSpec
 from semlink.link.schemes.camera import camera_of
 from semlink.phy.specs.codings import AnyCoding
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 from semlink.spec import NOTHING_KNOWN, BuildContext
+from semlink.yaml12.rules import ruled
 
 
 class CodedSpec(SchemeSpec):
     """What schemes with a codec and a coding have in common."""
+
+    model_config = ConfigDict(json_schema_extra=ruled(SEEN_AND_RESTORED))
 
     codec: AnyCodec = Field(description="source codec")
     coding: AnyCoding = Field(description="channel code and modulation")

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, cast
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from semlink.blocks import CodecBase, CodingBase, Scheme
 from semlink.errors import ScenarioError
+from semlink.link.schemes.base import SEEN_AND_RESTORED
 from semlink.link.schemes.digital.spec import CodedSpec
 from semlink.spec import BuildContext
+from semlink.yaml12.rules import either, given, inside, is_one_of, no, ruled
 
 
 class HybridSpec(CodedSpec):
     """A digital base, and on the same channel uses an analogue layer of what the base leaves; `rates` as `digital`."""
+
+    model_config = ConfigDict(
+        json_schema_extra=ruled(
+            SEEN_AND_RESTORED, no(inside("coding", either(given("harq"), is_one_of("mcs", "adaptive"))))
+        )
+    )
 
     kind: Literal["hybrid"]
     analogue_share: Annotated[float, Field(gt=0, le=0.5)] | None = Field(

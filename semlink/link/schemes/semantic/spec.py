@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from semlink.blocks import Scheme
 from semlink.errors import ScenarioError
@@ -12,6 +12,7 @@ from semlink.link.schemes.base import SchemeSpec
 from semlink.link.schemes.camera import camera_of
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 from semlink.spec import NOTHING_KNOWN, BuildContext
+from semlink.yaml12.rules import for_each, is_one_of, no, ruled
 
 if TYPE_CHECKING:
     from semlink.codecs.semantic.interface import SemanticCodecLike
@@ -21,6 +22,13 @@ class SemanticSpec(SchemeSpec):
     """Readings of a sensor straight to channel symbols; `rates` are prices of a level (learned) or symbols a block."""
 
     revision: ClassVar[int] = 2
+    model_config = ConfigDict(
+        json_schema_extra=ruled(
+            no(is_one_of("side_info", "ideal"), is_one_of("allocation", "uniform")),
+            for_each("rates", {"exclusiveMinimum": 0}),
+        )
+    )
+
     kind: Literal["semantic"]
     weights: str = Field(description="encoder, decoder and rate allocation by name, see `semlink weights`")
     sensor: AnySensor = Field(description="the sensor whose readings are sent")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import tempfile
 from collections.abc import Mapping
@@ -14,6 +15,21 @@ Json = Mapping[str, Any]
 """A JSON object, as it is read."""
 JsonDict = dict[str, Any]
 """A JSON object, as it is made."""
+
+
+def json_in(data: bytes) -> Any:
+    """What a file of JSON holds.
+
+    Raises:
+        ValueError: no UTF-8, no JSON, nested too deep, a number of thousands of digits, or half a character.
+    """
+    try:
+        found = json.loads(data.decode())
+        if b"\\ud" in data.lower():
+            json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("nested too deep") from None
+    return found
 
 
 def write_atomic(path: str | os.PathLike[str], data: bytes, *, durable: bool = True) -> None:

@@ -23,7 +23,7 @@ from semlink.training.task import Task, build_task, stored_narrow
 from semlink.weights.cards import card_path, find_weights, read_card, shipped_names
 from semlink.weights.narrow import SCALE, narrow
 from semlink.weights.packed import file_digest, plain_bytes
-from semlink.weights.tensors import fill, load_verified, probe_facts, read_tensors
+from semlink.weights.tensors import described_by, fill, load_verified, probe_facts, read_tensors
 
 if TYPE_CHECKING:
     from semlink.training.data.pack import Pack
@@ -79,11 +79,11 @@ def load_model(name: str | Path) -> tuple[nn.Module, dict[str, Any]]:
     """
     path = find_weights(name)
     card = read_card(path)
-    task = build_task(card["task"], card["model"], card["options"])
+    with described_by(path):
+        task = build_task(card["task"], card["model"], card["options"])
     if task.architecture != card["architecture"]:
         raise ModelError(f"{path}: made for {card['architecture']!r}, this version builds {task.architecture!r}")
-    model = task.build()
-    load_verified(model, path, card, lambda built: _probe(task, built))
+    model = load_verified(task.build, path, card, lambda built: _probe(task, built))
     return model.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
 
 

@@ -6,18 +6,20 @@ All cards are in the package. Tensors that only an ablation or a table of a pape
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
 from semlink.errors import ModelError
+from semlink.files import json_in, reason_of
+from semlink.weights.card_shape import checked_card
 from semlink.weights.packed import PACKED_SUFFIX, PLAIN_SUFFIX
 from semlink.weights.retired import why_retired
 
 SHIPPED = Path(__file__).parent
 OUTSIDE = Path("scenarios/weights")
 """Of the repository: tensors whose cards alone are in the package."""
-
+MOST_BYTES = 1 << 24
+"""Of a card."""
 RANDOM = "random"  # weights that nobody trained, asked for by name
 
 
@@ -75,9 +77,11 @@ def read_card(path: Path) -> dict[str, Any]:
     if not place.is_file() and path in _places_outside(path.stem):
         place = SHIPPED / place.name
     try:
-        return json.loads(place.read_text(encoding="utf-8"))
+        if place.is_file() and place.stat().st_size > MOST_BYTES:
+            raise ValueError(f"above {MOST_BYTES} bytes")
+        return checked_card(json_in(place.read_bytes()), str(place))
     except (OSError, ValueError) as why:
-        what = f"{place}: no readable model card ({why}); weights without a card are not used"
+        what = f"{place}: no readable model card ({reason_of(why)}); weights without a card are not used"
         raise ModelError(what) from why
 
 

@@ -26,6 +26,8 @@ PACKED_SUFFIX = ".packed"
 MAGIC = b"semlink1"
 SIZES = {"I8": 1, "U8": 1, "BOOL": 1, "F16": 2, "BF16": 2, "I16": 2, "F32": 4, "I32": 4, "F64": 8, "I64": 8}
 """Bytes of a number, by what safetensors calls its kind."""
+MOST_BYTES = 1 << 31
+"""Of a file when it is unpacked."""
 _LENGTH = 8  # bytes of the header's length, which begin a safetensors file
 _MOST_HEADER = 100_000_000  # of safetensors itself
 
@@ -46,10 +48,13 @@ def unpack(packed: bytes) -> bytes:
     """
     if not packed.startswith(MAGIC):
         raise ValueError(f"does not begin with {MAGIC.decode()}")
+    coder = zlib.decompressobj()
     try:
-        held = zlib.decompress(packed[len(MAGIC) :])
+        held = coder.decompress(packed[len(MAGIC) :], MOST_BYTES)
     except zlib.error as why:
         raise ValueError(str(why)) from why
+    if not coder.eof:
+        raise ValueError(f"cut off, or above {MOST_BYTES} bytes")
     place = start = _header_end(held)
     plain = bytearray(held[:start]) + bytes(len(held) - start)
     for first, last, size, byte in _planes(held[:start]):
@@ -75,7 +80,7 @@ def plain_bytes(path: Path) -> bytes:
         return held
     try:
         return unpack(held)
-    except (ValueError, KeyError, TypeError) as why:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, MemoryError) as why:
         raise ModelError(f"{path}: cannot be read as packed weights ({why})") from why
 
 

@@ -6,7 +6,8 @@ the output for a probe input; whoever builds the model checks all three.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -37,7 +38,7 @@ def read_tensors(path: Path, card: Mapping[str, Any] | None = None) -> dict[str,
         raise ModelError(f"{path}: the weights are not those of the card; fetch both again")
     try:
         return widen(load(held))
-    except SafetensorError as why:
+    except (SafetensorError, RuntimeError, ValueError, KeyError, TypeError) as why:
         raise ModelError(f"{path}: cannot be read as safetensors ({why})") from why
 
 
@@ -47,27 +48,61 @@ def fill(model: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> N
     Raises:
         ModelError: one is missing or of another shape.
     """
+    check_shapes(model, tensors, path)
     state = model.state_dict()
-    for key, value in state.items():
-        got = tuple(tensors[key].shape) if key in tensors else None
-        if got != tuple(value.shape):
-            raise ModelError(f"{path}: {key} has shape {got}, the model of the card needs {tuple(value.shape)}")
     model.load_state_dict({key: tensors[key].to(value.dtype) for key, value in state.items()})
 
 
+def check_shapes(model: nn.Module, tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Raise ModelError where `model` needs a tensor that is missing, or of another shape."""
+    for key, value in model.state_dict().items():
+        got = tuple(tensors[key].shape) if key in tensors else None
+        if got != tuple(value.shape):
+            raise ModelError(f"{path}: {key} has shape {got}, the model of the card needs {tuple(value.shape)}")
+
+
 def load_verified(
-    model: Module, path: Path, card: Mapping[str, Any], probe: Callable[[Module], torch.Tensor], *, prefix: str = ""
+    make: Callable[[], Module],
+    path: Path,
+    card: Mapping[str, Any],
+    probe: Callable[[Module], torch.Tensor],
+    *,
+    prefix: str = "",
 ) -> Module:
-    """`model` with the tensors of `path` (those under `prefix`), frozen, once it answers the probe as the card says.
+    """A model with the tensors of `path` (those under `prefix`), frozen, once it answers the probe as the card says.
+
+    Args:
+        make: builds the model of the card; first without any memory, to see that the tensors are those of this model.
+    Raises:
+        ModelError: the file is not the card's, the card describes no model, a tensor is missing or of another shape,
+            or the answer differs.
+    """
+    held = read_tensors(path, card).items()
+    tensors = {key.removeprefix(prefix): value for key, value in held if key.startswith(prefix)}
+    with described_by(path):
+        with torch.device("meta"):
+            check_shapes(make(), tensors, path)
+        model = make()
+        fill(model, tensors, path)
+        model.eval().requires_grad_(False)
+        check_probe(path, card, probe(model))
+    return model
+
+
+@contextmanager
+def described_by(path: Path) -> Iterator[None]:
+    """What fails inside fails because the card beside `path` describes no model that can be built.
 
     Raises:
-        ModelError: the file is not the card's, a tensor is missing or of another shape, or the answer differs.
+        ModelError: in place of whatever it was.
     """
-    tensors = read_tensors(path, card).items()
-    fill(model, {key.removeprefix(prefix): value for key, value in tensors if key.startswith(prefix)}, path)
-    model.eval().requires_grad_(False)
-    check_probe(path, card, probe(model))
-    return model
+    try:
+        yield
+    except ModelError:
+        raise
+    except Exception as why:
+        said = (str(why).strip().splitlines() or [type(why).__name__])[0]
+        raise ModelError(f"{path}: the card describes no model that can be built ({said[:200]})") from why
 
 
 def probe_facts(answer: torch.Tensor) -> dict[str, Any]:

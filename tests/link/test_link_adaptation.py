@@ -283,9 +283,11 @@ def test_points_tell_losses_and_quality_over_time(tmp_path):
 
 
 def time_record(scheme: str, snr_db: float, group_frames: int, level: float) -> dict:
-    row = Row(scheme=scheme, channel="rayleigh", snr_db=snr_db, budget=0.1, psnr_db=level)
+    row = Row(scheme=scheme, channel="rayleigh", snr_db=snr_db, budget=0.1, psnr_db=level + 1)
     clips = [
-        {"name": f"c{n}", "psnr_by_frame": [level + n] * 8, "psnr_of_first_trial": [level - 5 + n] * 8} for n in (0, 2)
+        {"name": f"c{n}", "motion": "slow", "psnr_db": [level + n], "channel_uses": [1.0]}
+        | {"psnr_by_frame": [level + n] * 8, "psnr_of_first_trial": [level - 5 + n] * 8}
+        for n in (0, 2)
     ]
     head = {"scheme": scheme, "channel": "rayleigh", "snr_db": snr_db, "budget": 0.1, "rate": None, "bound": False}
     return head | {"row": to_json(row), "group_frames": group_frames, "clips": clips, "genie": []}

@@ -13,7 +13,14 @@ from hypothesis import given, settings, strategies as st
 from semlink.errors import ResultsError
 from semlink.link.results.points import Points
 
-RECORDS = {f"key{n}": {"row": {"scheme": f"s{n}"}, "clips": [n, 0.1 * n]} for n in range(6)}
+
+def record(scheme: str, **row) -> dict:
+    """The record of a point that could not be sent."""
+    place = {"scheme": scheme, "snr_db": 1.0, "budget": 0.1, "rate": None, "bound": False}
+    return {**place, "row": place | row, "clips": [], "genie": []}
+
+
+RECORDS = {f"key{n}": record(f"s{n}", note=f"{0.1 * n}") for n in range(6)}
 
 
 def filled(folder, keys=RECORDS) -> Points:
@@ -57,10 +64,10 @@ def test_the_last_pack_depends_on_what_was_written_alone(tmp_path_factory, steps
 def test_a_point_computed_again_wins_over_the_packed_one(tmp_path):
     points = filled(tmp_path)
     points.pack()
-    points.write("key1", {"row": {}, "clips": []})
-    assert points.read("key1") == {"row": {}, "clips": []}
+    points.write("key1", record("other"))
+    assert points.read("key1") == record("other")
     points.pack()
-    assert held(points) == RECORDS | {"key1": {"row": {}, "clips": []}} and len(list(tmp_path.iterdir())) == 1
+    assert held(points) == RECORDS | {"key1": record("other")} and len(list(tmp_path.iterdir())) == 1
 
 
 def test_folders_merge_by_copying(tmp_path):
@@ -83,12 +90,14 @@ def test_a_kill_between_packing_and_removing_loses_nothing(tmp_path):
     assert held(points) == RECORDS and len(list(tmp_path.iterdir())) == 1
 
 
-def test_damaged_points_are_missing_and_not_packed(tmp_path):
+def test_damaged_points_are_named_and_not_packed(tmp_path):
     points = filled(tmp_path)
     points.path("key2").write_text('{"row": ')
     points.path("key4").write_text("[]")
     points.pack()
-    assert points.read("key2") is points.read("key4") is None
+    for key in ("key2", "key4"):
+        with pytest.raises(ResultsError, match=rf"{key}\.json: damaged record of a point \(.*run again"):
+            points.read(key)
     assert points.keys() == sorted(RECORDS)
     assert sorted(p.name for p in tmp_path.glob("*.json")) == ["key2.json", "key4.json"]
 
@@ -99,7 +108,7 @@ def test_a_damaged_pack_is_named_and_kept(tmp_path, damage):
     points.pack()
     (pack,) = tmp_path.iterdir()
     pack.write_bytes(damage(pack.read_bytes()))
-    points.write("new", {"row": {}})
+    points.write("new", record("new"))
     for use in (points.pack, points.keys, lambda: points.read("key1")):
         with pytest.raises(ResultsError, match=pack.name):
             use()
@@ -114,7 +123,7 @@ def test_runs_side_by_side_lose_nothing(tmp_path):
     def write(who):
         points = Points(tmp_path)
         for n in range(25):
-            points.write(f"{who}-{n}", {"row": {"n": n}})
+            points.write(f"{who}-{n}", record(f"{who}{n}"))
             points.pack()
 
     writers = [threading.Thread(target=write, args=(who,)) for who in "abc"]

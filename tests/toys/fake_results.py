@@ -75,6 +75,7 @@ def _point(law: Law, snr_db: float, cost: float, place: int, trials: int, channe
                 "psnr_db": [float(p) for p in psnr],
                 "ssim": [float(1 - 0.5 * math.exp(-p / 18)) for p in psnr],
                 "channel_uses": [spent * PIXELS] * count,
+                "psnr_by_frame": [float(np.mean(psnr))],
             }
         )
     mean = {name: float(np.mean([c[name] for c in clips])) for name in ("psnr_db", "ssim")}

@@ -120,7 +120,7 @@ def load_delta_sigma(name: str | Path) -> LoadedDeltaSigma:
         ModelError: missing, damaged, of another kind or architecture, or with a wrong answer to the probe.
     """
     path, card = card_of(name, "delta_sigma")
-    net = load_verified(DeltaSigmaNet(DeltaSigmaSize(**card["model"])), path, card, delta_sigma_probe)
+    net = load_verified(lambda: DeltaSigmaNet(DeltaSigmaSize(**card["model"])), path, card, delta_sigma_probe)
     return LoadedDeltaSigma(net, card["facts"], str(card["weights_sha256"]))
 
 

@@ -101,9 +101,10 @@ def stages_of(frames: int, order: int) -> tuple[Stage, ...]:
     covariance = TIME_CORRELATION ** np.abs(np.subtract.outer(np.arange(frames), np.arange(frames)))
     draws = np.random.Generator(np.random.Philox(5)).normal(size=(DRAWS, frames)) @ np.linalg.cholesky(covariance).T
     rest, stages = torch.from_numpy(draws), []
-    for _ in range(STAGES):
-        stage, rest = min((_stage(rest, order, *c) for c in _choices(frames, order)), key=lambda pair: pair[0].left)
-        stages.append(stage)
+    with torch.device("cpu"):  # also where a network is only sketched
+        for _ in range(STAGES):
+            stage, rest = min((_stage(rest, order, *c) for c in _choices(frames, order)), key=lambda pair: pair[0].left)
+            stages.append(stage)
     return tuple(stages)
 
 

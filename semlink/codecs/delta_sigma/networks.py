@@ -67,9 +67,9 @@ class DeltaSigmaSize:
         for name, allowed in (("scan", ("frames", "channels")), ("fusion", ("frames", "channels")), ("order", ORDERS)):
             if getattr(self, name) not in allowed:
                 raise ValueError(f"model.{name}: got {getattr(self, name)!r}, allowed: {', '.join(map(str, allowed))}")
-        if self.group < 2 or self.width % self.group:
+        if not 2 <= self.group <= 64 or self.width % self.group:
             raise ValueError(
-                f"model.width: got {self.width}, allowed: a multiple of model.group {self.group}, 2 or more"
+                f"model.width: got {self.width}, allowed: a multiple of model.group {self.group}, which is 2 to 64"
             )
         if not 1 <= self.channels <= 255:
             raise ValueError(f"model.channels: got {self.channels}, allowed: 1 to 255")

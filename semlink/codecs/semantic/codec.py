@@ -28,7 +28,7 @@ from semlink.errors import ModelError
 from semlink.nn.cpu import bf16_pays
 from semlink.weights.cards import card_of
 from semlink.weights.remembered import remembered
-from semlink.weights.tensors import load_verified
+from semlink.weights.tensors import described_by, load_verified
 
 TASK = "semantic"
 PARTS = ("sce", "scd", "ran")
@@ -122,12 +122,16 @@ class SemanticCodec:
 @remembered
 def _networks(name: str, device: str) -> tuple[nn.ModuleDict, dict[str, Any]]:
     path, card = card_of(name, TASK)
-    size = SemanticSize(**card["model"])
     tile = card["facts"]["tile"]
-    nets = nn.ModuleDict(
-        {"sce": SemanticEncoder(size, tile), "scd": SemanticDecoder(size, tile), "ran": RateAllocation()}
-    )
-    load_verified(nets, path, card, lambda built: semantic_probe(built["sce"], built["scd"], size))  # type: ignore[arg-type]
+    with described_by(path):
+        size = SemanticSize(**card["model"])
+
+    def make() -> nn.ModuleDict:
+        return nn.ModuleDict(
+            {"sce": SemanticEncoder(size, tile), "scd": SemanticDecoder(size, tile), "ran": RateAllocation()}
+        )
+
+    nets = load_verified(make, path, card, lambda built: semantic_probe(built["sce"], built["scd"], size))  # type: ignore[arg-type]
     return nets.to(device, memory_format=torch.channels_last), card["facts"]  # type: ignore[call-overload]
 
 

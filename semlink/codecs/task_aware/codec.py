@@ -230,8 +230,8 @@ def load_codec(name: str | Path) -> LoadedCodec:
         ModelError: missing, damaged, of another kind or architecture, or with a wrong answer to the probe.
     """
     path, card = card_of(name, "compression")
-    sizes = CodecSizes(tile=card["facts"]["tile"], **card["model"]["codec"])
-    net = load_verified(TaskAwareNet(sizes), path, card, probe, prefix="codec.")
+    tile, sizes = card["facts"]["tile"], card["model"]["codec"]
+    net = load_verified(lambda: TaskAwareNet(CodecSizes(tile=tile, **sizes)), path, card, probe, prefix="codec.")
     digest = str(card["weights_sha256"])
     return LoadedCodec(net.to(memory_format=torch.channels_last), card["facts"], digest)  # type: ignore[call-overload]
 

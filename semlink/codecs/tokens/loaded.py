@@ -20,7 +20,7 @@ from semlink.errors import InterfaceError, ModelError
 from semlink.payload import FrameShape
 from semlink.weights.cards import find_weights, read_card
 from semlink.weights.remembered import remembered
-from semlink.weights.tensors import check_probe, fill, read_tensors
+from semlink.weights.tensors import load_verified
 
 TASK = "token_compression"
 
@@ -158,10 +158,8 @@ def load_tokens(name: str | Path) -> LoadedTokens:
     card = read_card(path)
     if card["task"] != TASK:
         raise ModelError(f"{path}: weights for {card['task']!r}; allowed: those of {TASK!r}")
-    net = TokenCodecNet(TokenSizes(tile=card["facts"]["tile"], **card["model"]))
-    fill(net, read_tensors(path, card), path)
-    net.eval().requires_grad_(False)
-    check_probe(path, card, probe(net))
+    tile = card["facts"]["tile"]
+    net = load_verified(lambda: TokenCodecNet(TokenSizes(tile=tile, **card["model"])), path, card, probe)
     net = net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     return LoadedTokens(net, card["facts"], str(card["weights_sha256"]), str(name))
 

@@ -5,16 +5,16 @@ Tables, plots and comparisons read this and nothing else; nothing is sent again.
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from semlink.errors import ResultsError, ScenarioError
-from semlink.files import Json, reason_of
+from semlink.files import Json, json_in, reason_of
 from semlink.link.metrics.registry import METRICS, Metric, generic
 from semlink.link.results.folder import Results
+from semlink.link.results.record_shape import checked_manifest
 from semlink.link.results.rows import DECIMALS, Row, from_json, read_folder, value
 
 __all__ = ["FinishedPoint", "FinishedRun", "metrics_of", "read_run"]
@@ -117,24 +117,16 @@ def _manifest(folder: Path) -> Json:
     if not path.is_file():
         return {}
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
+        return checked_manifest(json_in(path.read_bytes()))
     except (OSError, ValueError) as fault:
-        raise ResultsError(f"{path}: cannot be read ({reason_of(fault)})") from fault
-    return found if isinstance(found, dict) else {}
+        raise ResultsError(f"{path}: cannot be read ({reason_of(fault)}); run again to have it written anew") from fault
 
 
 def _records(store: Results, keys: Iterable[str] | None) -> Iterator[tuple[Row, Json]]:
     """Records with their rows: those of the run where its manifest names them, else all."""
-    for key in store.keys() if keys is None else keys:
-        record = store.read(key)
-        if record is None:
-            if keys is not None:
-                continue
-            raise ResultsError(f"{store.point_path(key)}: damaged record of a point; delete it and run again")
-        try:
+    for record in store.points.records(store.keys() if keys is None else keys):
+        if record is not None:
             yield from_json(record["row"]), record
-        except (ResultsError, TypeError, AttributeError) as fault:
-            raise ResultsError(f"{store.point_path(key)}: damaged record of a point ({fault}); delete it") from fault
 
 
 def _record_of(row: Row, records: Iterable[tuple[Row, Json]]) -> Json:

@@ -84,7 +84,11 @@ class Results:
         return self.points.keys()
 
     def read(self, key: str) -> JsonDict | None:
-        """A finished point, None if it is missing or damaged."""
+        """A finished point, None if it is missing.
+
+        Raises:
+            ResultsError: it is damaged.
+        """
         return self.points.read(key)
 
     def write(self, key: str, record: Json) -> None:
@@ -97,7 +101,7 @@ class Results:
 
     def write_curves(self, keys: Iterable[str]) -> tuple[Row, ...]:
         """Collect the points into `curves.csv`, in the order of the grid."""
-        records = (self.read(key) for key in keys)
+        records = self.points.records(keys)
         rows = tuple(from_json(record["row"]) for record in records if record is not None)
         write_csv(rows, self.folder / CURVES)
         return rows

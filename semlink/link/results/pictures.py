@@ -10,18 +10,20 @@ from __future__ import annotations
 import contextlib
 import io
 import json
+import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
-from zipfile import BadZipFile
 
 import numpy as np
 
-from semlink.files import JsonDict, write_atomic
+from semlink.files import JsonDict, json_in, write_atomic
 from semlink.link.results.folder import Results
+from semlink.link.results.record_shape import checked_manifest
+from semlink.sensing.sources.files.arrays import read_arrays
 
 FORMAT = 1
 KEYS = {"points": "keys", "middle": "shown"}
@@ -87,9 +89,8 @@ class Pictures:
     def read(self, key: str) -> Picture | None:
         """The picture of a point, None if it has none or the file is damaged."""
         try:
-            with np.load(self.path(key), allow_pickle=False) as kept:
-                return _unpacked(kept)
-        except (OSError, ValueError, KeyError, BadZipFile, EOFError):
+            return _unpacked(read_arrays(self.path(key)))
+        except (OSError, ValueError, KeyError, TypeError):
             return None
 
     def write(self, key: str, picture: Picture) -> None:
@@ -140,7 +141,7 @@ def _packed(picture: Picture) -> JsonDict:
 
 
 def _unpacked(kept: Mapping[str, np.ndarray]) -> Picture:
-    words = json.loads(str(kept["words"]))
+    words = json_in(str(kept["words"]).encode())
     if words["format"] != FORMAT:
         raise ValueError("another format")
     maps = [
@@ -149,7 +150,31 @@ def _unpacked(kept: Mapping[str, np.ndarray]) -> Picture:
     ]
     source, received, counts = (kept.get(name) for name in ("source", "received", "counts"))
     numbers, middle, planes, mean = (words[name] for name in ("numbers", "middle", "planes", "mean_count"))
-    return Picture(tuple(numbers), middle, source, received, planes, tuple(maps), counts, mean)
+    return _drawable(Picture(tuple(numbers), middle, source, received, planes, tuple(maps), counts, mean))
+
+
+def _drawable(picture: Picture) -> Picture:
+    """`picture` itself, if plots can draw it.
+
+    Raises:
+        ValueError, TypeError: its arrays do not fit together.
+    """
+    frames = [held for held in (picture.source, picture.received) if held is not None]
+    fits = all(held.dtype == np.uint8 and held.ndim == 3 and len(held) == len(picture.numbers) for held in frames)
+    fits &= (
+        len({held.shape for held in frames}) <= 1 and picture.planes in (1, 3) and (not frames or len(frames[0]) > 0)
+    )
+    fits &= all(isinstance(n, int) for n in (*picture.numbers, picture.middle)) and math.isfinite(picture.mean_count)
+    fits &= picture.middle in (picture.numbers or (picture.middle,))
+    fits &= all(held.shape[1] % picture.planes == 0 and 0 not in held.shape for held in frames)
+    fits &= picture.counts is None or picture.counts.ndim == 2 and picture.counts.dtype.kind in "iu"
+    for found in picture.rate_maps:
+        maps = (found.uses, found.texture, found.error)
+        fits &= isinstance(found.clip, str) and found.frame.ndim == 2 and found.frame.dtype == np.uint8
+        fits &= all(m.ndim == 2 and m.shape == found.uses.shape and m.dtype.kind in "iuf" and m.size for m in maps)
+    if not fits:
+        raise ValueError("arrays that do not fit together")
+    return picture
 
 
 def in_8_bits(frames: np.ndarray) -> np.ndarray:
@@ -191,8 +216,9 @@ def shown_points(folder: Path, which: Literal["points", "middle"]) -> list[Shown
     Nothing where the folder keeps no pictures.
     """
     try:
-        keys = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))[KEYS[which]]
+        keys = checked_manifest(json_in((folder / "manifest.json").read_bytes()))[KEYS[which]] or ()
     except (OSError, ValueError, KeyError):
         return []
-    found = [(Results(folder).read(key), Pictures(folder).read(key)) for key in keys]
+    records = Results(folder).points.records(keys)
+    found = [(record, Pictures(folder).read(key)) for key, record in zip(keys, records, strict=True)]
     return [Shown(record, picture) for record, picture in found if record is not None and picture is not None]

@@ -2,6 +2,7 @@
 
     points/<key>.json                 one finished point
     points/packed-<digest>.jsonl.gz   many: a line {"key": ..., "record": ...} for each, in order of keys
+    points/damaged/                   what is no point and was set aside
 
 Every file is written whole or not at all, and a pack before what it holds is
 removed, so a killed process loses nothing and several may run side by side.
@@ -15,15 +16,20 @@ import contextlib
 import gzip
 import hashlib
 import json
-from collections.abc import Mapping
+import os
+import zlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 from semlink.errors import ResultsError
-from semlink.files import Json, JsonDict, write_atomic
+from semlink.files import Json, JsonDict, json_in, reason_of, write_atomic
+from semlink.link.results.record_shape import KEY, checked_record
 
 TRIES = 5  # to read packs while another run replaces them
+MOST_BYTES = 1 << 26
+"""Of one record; more is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +47,15 @@ class Points:
         return sorted({path.stem for path in self._loose()} | set(self._packed()))
 
     def read(self, key: str) -> JsonDict | None:
-        """A finished point, None if it is missing or damaged.
+        """A finished point, None if it is missing.
 
         Raises:
-            ResultsError: a pack is damaged.
+            ResultsError: it is damaged, or a pack is.
         """
         with contextlib.suppress(FileNotFoundError):
             return _record(self.path(key))
         line = self._packed().get(key)
-        return None if line is None else _checked(json.loads(line)["record"])
+        return None if line is None else json.loads(line)["record"]
 
     def write(self, key: str, record: Json) -> None:
         """Keep a finished point.
@@ -67,18 +73,83 @@ class Points:
         """
         packs, lines, packed = self._packs(), dict(self._packed()), []
         for path in self._loose():
-            with contextlib.suppress(FileNotFoundError):
-                record = _record(path)
-                if record is not None:
-                    lines[path.stem] = json.dumps({"key": path.stem, "record": record})
-                    packed.append(path)
+            with contextlib.suppress(FileNotFoundError, ResultsError):
+                lines[path.stem] = json.dumps({"key": path.stem, "record": _record(path)})
+                packed.append(path)
         if not packed and len(packs) <= 1:
             return
+        target = self._write_pack(lines)
+        for path in {*packed, *packs} - {target}:
+            path.unlink(missing_ok=True)
+
+    def records(self, keys: Iterable[str]) -> Iterator[JsonDict | None]:
+        """What `read` gives for each key; packs are looked for once, so many keys take no longer each."""
+        packed = self._packed()
+        for key in keys:
+            if not self.path(key).exists() and key in packed:
+                yield json.loads(packed[key])["record"]
+            else:
+                yield self.read(key)
+
+    def set_aside(self) -> list[str]:
+        """Move what is no point into `damaged`, so that it is computed again; what is whole of a damaged pack stays.
+
+        Returns:
+            A line for each file that was moved.
+        Raises:
+            ResultsError: the disk does not take it.
+        """
+        said = []
+        for path in self._loose():
+            try:
+                _record(path)
+            except FileNotFoundError:
+                continue
+            except ResultsError as fault:
+                said.append(self._moved(path, str(fault.__cause__)))
+        for path in self._packs():
+            with contextlib.suppress(FileNotFoundError):
+                lines, why = _whole_lines(path, _stamp(path))
+                if why:
+                    if lines:
+                        self._write_pack(lines)
+                    said.append(self._moved(path, why) + f"; {len(lines)} whole points of it are kept")
+        return said
+
+    def reject(self, key: str, why: str) -> str:
+        """Set a point aside that is whole, but cannot be that of its key; what is computed then counts before it.
+
+        Returns:
+            A line that says so.
+        """
+        path = self.path(key)
+        if not path.exists():
+            write_atomic(self._place_aside(path), self._packed()[key].encode())
+            return f"{self.folder}: packed point {key} ({why}); it is set aside and computed again"
+        return self._moved(path, why)
+
+    def _moved(self, path: Path, why: str) -> str:
+        place = self._place_aside(path)
+        try:
+            place.parent.mkdir(exist_ok=True)
+            os.replace(path, place)
+        except FileNotFoundError:
+            raise
+        except OSError as fault:
+            raise ResultsError(f"{path}: damaged ({why}), and cannot be set aside ({reason_of(fault)})") from fault
+        return f"{path}: damaged ({why}); it is set aside in {place.parent} and computed again"
+
+    def _place_aside(self, path: Path) -> Path:
+        place = self.folder / "damaged" / path.name
+        while place.exists() or place.is_symlink():
+            place = place.with_name(f"{place.name}.again")
+        return place
+
+    def _write_pack(self, lines: Mapping[str, str]) -> Path:
         text = "".join(f"{lines[key]}\n" for key in sorted(lines)).encode()
         target = self.folder / f"packed-{hashlib.sha256(text).hexdigest()[:12]}.jsonl.gz"
         write_atomic(target, gzip.compress(text, mtime=0))
-        for path in {*packed, *packs} - {target}:
-            path.unlink(missing_ok=True)
+        return target
 
     def _loose(self) -> list[Path]:
         return sorted(self.folder.glob("[!.]*.json"))
@@ -100,26 +171,67 @@ def _stamp(path: Path) -> tuple[int, int]:
     return state.st_mtime_ns, state.st_size
 
 
-@lru_cache(maxsize=8)
 def _lines(path: Path, stamp: tuple[int, int]) -> Mapping[str, str]:
+    lines, why = _whole_lines(path, stamp)
+    if why:
+        raise ResultsError(f"{path}: damaged ({why}); delete it, or run again to have what is missing computed")
+    return lines
+
+
+@lru_cache(maxsize=8)
+def _whole_lines(path: Path, stamp: tuple[int, int]) -> tuple[Mapping[str, str], str]:
+    """The lines of a pack that are points, by key, and what is wrong with the first that is none; '' if all are."""
+    lines, why = {}, ""
     try:
-        lines = gzip.decompress(path.read_bytes()).decode().splitlines()
-        return {json.loads(line)["key"]: line for line in lines}
+        for number, data in enumerate(_unpacked(path), start=1):
+            try:
+                lines[_key_of(data)] = data.decode().rstrip("\n")
+            except ValueError as fault:
+                why = why or f"line {number}: {fault}"
     except FileNotFoundError:
         raise
-    except (OSError, EOFError, ValueError, KeyError, TypeError) as fault:
-        raise ResultsError(f"{path}: damaged ({fault}); delete it and run again") from fault
+    except (OSError, EOFError, zlib.error, ValueError) as fault:
+        why = why or reason_of(fault)
+    return lines, why
 
 
-def _record(path: Path) -> JsonDict | None:
-    """The record in a loose file, None if it is damaged."""
+def _key_of(line: bytes) -> str:
+    """The key in a line of a pack.
+
+    Raises:
+        ValueError: it holds no point.
+    """
+    found = json_in(line)
+    if not isinstance(found, dict) or not isinstance(found.get("key"), str) or not KEY.fullmatch(found["key"]):
+        raise ValueError("no key of a point")
+    checked_record(found.get("record"))
+    return found["key"]
+
+
+def _unpacked(path: Path) -> Iterator[bytes]:
+    """The lines of a compressed file, one after the other, so that none takes more memory than a record may."""
+    if not path.is_file() and path.exists():
+        raise ValueError("not a file")
+    with gzip.open(path) as file:
+        while line := file.readline(MOST_BYTES):
+            if len(line) == MOST_BYTES:
+                raise ValueError(f"a line above {MOST_BYTES} bytes")
+            yield line
+
+
+def _record(path: Path) -> JsonDict:
+    """The record in a loose file.
+
+    Raises:
+        FileNotFoundError: there is none.
+        ResultsError: it is damaged.
+    """
     try:
-        return _checked(json.loads(path.read_text(encoding="utf-8")))
+        if path.stat().st_size > MOST_BYTES or not path.is_file():
+            raise ValueError("no file, or a far too large one")
+        return checked_record(json_in(path.read_bytes()))
     except FileNotFoundError:
         raise
-    except (OSError, ValueError):
-        return None
-
-
-def _checked(record: object) -> JsonDict | None:
-    return record if isinstance(record, dict) and "row" in record else None
+    except (OSError, ValueError) as fault:
+        what = f"{path}: damaged record of a point ({reason_of(fault)})"
+        raise ResultsError(f"{what}; delete it, or run again to have it computed") from fault

@@ -150,13 +150,18 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[Row, ...]:
     except (OSError, UnicodeDecodeError) as error:
         raise ResultsError(f"{path}: cannot be read ({reason_of(error)})") from error
     reader = csv.reader(io.StringIO(text, newline=""))
-    header = next(reader, [])
-    if "scheme" not in header:
-        raise ResultsError(f"{path}:1: no column 'scheme'; expected a table that `semlink run` wrote")
     rows = []
-    for cells in reader:
-        if cells:
-            rows.append(_parse(dict(zip(header, cells)), f"{path}:{reader.line_num}"))
+    try:
+        header = next(reader, [])
+        if "scheme" not in header:
+            raise ResultsError(f"{path}:1: no column 'scheme'; expected a table that `semlink run` wrote")
+        for cells in reader:
+            if cells:
+                rows.append(_parse(dict(zip(header, cells)), f"{path}:{reader.line_num}"))
+    except csv.Error as fault:
+        raise ResultsError(
+            f"{path}:{reader.line_num}: no table ({fault}); run again to have it written anew"
+        ) from fault
     return tuple(rows)
 
 
@@ -187,13 +192,18 @@ def from_json(values: Json) -> Row:
     """The row that `to_json` made; unknown names are kept as `extra`.
 
     Raises:
-        ResultsError: a value is not of its column's type.
+        ResultsError: no JSON object, or a value is not of its column's type.
     """
+    if not isinstance(values, Mapping) or not isinstance(values.get("extra") or {}, Mapping):
+        raise ResultsError("row: not a JSON object, or one with an 'extra' that is none")
     own = {name: _typed(name, v, "row") for name, v in values.items() if name in COLUMNS}
     if not own.get("scheme"):
         raise ResultsError("row: has no 'scheme'")
     strange = {name: v for name, v in values.items() if name not in COLUMNS and name != "extra"}
     extra = {name: _number_or_text(v) for name, v in (dict(values.get("extra") or {}) | strange).items()}
+    for name, v in extra.items():
+        if not isinstance(v, float | str | None):
+            raise ResultsError(f"row: {name}: got {_short(v)}, expected a number or a text")
     return Row(**own, extra=extra)
 
 
@@ -218,6 +228,8 @@ def _cell(name: str, content: str | float | bool | None) -> str:
 
 def _parse(cells: Mapping[str, str], where: str) -> Row:
     own = {name: _typed(name, text, where) for name, text in cells.items() if name in COLUMNS}
+    if not own.get("scheme"):
+        raise ResultsError(f"{where}: no name of a scheme")
     extra = {name: _number_or_text(text) for name, text in cells.items() if name not in COLUMNS}
     return Row(**own, extra={name: found for name, found in extra.items() if found is not None})
 
@@ -225,23 +237,34 @@ def _parse(cells: Mapping[str, str], where: str) -> Row:
 def _typed(name: str, content: Any, where: str) -> Any:
     """A cell or JSON value as the type of its column."""
     if name in TEXTS:
-        return "" if content is None else str(content)
+        return _text(name, content, where)
     if name == "bound":
         return content is True or str(content).lower() in ("yes", "true", "1")
     if content is None or content == "":
         return None
     try:
         return int(content) if name in COUNTS else float(content)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         kind = "a whole number" if name in COUNTS else "a number"
-        raise ResultsError(f"{where}: {name}: got {content!r}, expected {kind}") from None
+        raise ResultsError(f"{where}: {name}: got {_short(content)}, expected {kind}") from None
+
+
+def _text(name: str, content: Any, where: str) -> str:
+    if content is not None and not isinstance(content, str):
+        raise ResultsError(f"{where}: {name}: got {_short(content)}, expected a text")
+    return content or ""
 
 
 def _number_or_text(content: Any) -> Any:
     try:
         return float(content)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return content or None
+
+
+def _short(content: Any) -> str:
+    text = repr(content)
+    return text if len(text) <= 60 else f"{text[:57]}..."
 
 
 def _plain(content: str | float | bool | None) -> str | float | bool | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,8 +11,9 @@ from pathlib import Path
 from semlink.files import Json
 from semlink.link.results.folder import Results
 from semlink.link.results.pictures import Picture, Pictures
+from semlink.link.results.rows import from_json
 from semlink.link.scenario.loader import Origin
-from semlink.link.scenario.scenario import Scenario
+from semlink.link.scenario.scenario import Scenario, scheme_name
 from semlink.link.sweep.check import channel_warnings, check_blocks, trial_warnings
 from semlink.link.sweep.clips import Clips, load_clips
 from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_points, point_name
@@ -92,6 +93,7 @@ class Plan:
         middle: keys of the points that pictures show.
         runner: with the clips, and every block built.
         warnings: what is doubtful about channels and trials, a line each.
+        set_aside: what was found damaged in the folder and is computed again, a line each.
     """
 
     job: Job
@@ -100,6 +102,7 @@ class Plan:
     tasks: tuple[Task, ...]
     runner: PointRunner
     warnings: tuple[str, ...] = ()
+    set_aside: tuple[str, ...] = ()
 
     @property
     def missing(self) -> int:
@@ -121,11 +124,12 @@ def plan(job: Job, *, fresh: bool = False, clip_file: Path | None = None) -> Pla
     check_blocks(runner, points, job.error_context)
     job.prepare(fresh=fresh)
     keys = {point: point_key(job.scenario, point, clips.digest, job.folder, runner.files(point)) for point in points}
-    _renew(job, runner, keys)
+    said = job.results.points.set_aside()
+    finished = _finished(job, runner, keys, said)
     middle = middle_points(points)
     tasks = [_task(job.scenario, point, key, point in middle) for point, key in keys.items()]
-    to_do, doubts = _to_do(job, tasks), (*channel_warnings(runner), *trial_warnings(runner))
-    return Plan(job, tuple(keys.values()), tuple(keys[p] for p in middle), to_do, runner, doubts)
+    to_do, doubts = _to_do(job, tasks, finished), (*channel_warnings(runner), *trial_warnings(runner))
+    return Plan(job, tuple(keys.values()), tuple(keys[p] for p in middle), to_do, runner, doubts, tuple(said))
 
 
 def _task(scenario: Scenario, point: GridPoint, key: str, is_shown: bool) -> Task:
@@ -133,20 +137,38 @@ def _task(scenario: Scenario, point: GridPoint, key: str, is_shown: bool) -> Tas
     return Task(key, point, point_name(scenario, point), channel, is_shown)
 
 
-def _renew(job: Job, runner: PointRunner, keys: Mapping[GridPoint, str]) -> None:
-    """Keep points of an earlier version, where only their intervals have become others."""
-    for point, key in keys.items():
-        kept = job.results.read(key)
-        if kept is not None and not is_current(kept):
+def _finished(job: Job, runner: PointRunner, keys: Mapping[GridPoint, str], said: list[str]) -> set[str]:
+    """The keys of finished points; `said` gets a line for each record that is of another point than its key.
+
+    Points of an earlier version are kept where only their intervals have become others.
+    """
+    finished = set()
+    for (point, key), kept in zip(keys.items(), job.results.points.records(keys.values()), strict=True):
+        if kept is None:
+            continue
+        if not _is_of(kept, job.scenario, point):
+            said.append(job.results.points.reject(key, "the record of another point"))
+            continue
+        if not is_current(kept):
             found = renewed(kept, runner, point)
-            if found is not None:
-                job.results.write(key, found)
+            if found is None:
+                continue
+            job.results.write(key, found)
+        finished.add(key)
+    return finished
 
 
-def _to_do(job: Job, tasks: Sequence[Task]) -> tuple[Task, ...]:
+def _is_of(record: Json, scenario: Scenario, point: GridPoint) -> bool:
+    row, name = from_json(record["row"]), scheme_name(scenario.schemes[point.scheme])
+    place = (row.snr_db, row.budget, row.rate)
+    return row.scheme.split() == name.split() and place == (point.snr_db, point.budget, point.rate)
+
+
+def _to_do(job: Job, tasks: Sequence[Task], finished: Container[str]) -> tuple[Task, ...]:
     """The missing points; where anything is drawn anew, also the pictures that points of an earlier version lack."""
-    missing = tuple(task for task in tasks if not is_current(job.results.read(task.key)))
+    missing = tuple(task for task in tasks if task.key not in finished)
     if not missing and (job.out / FRAMES).exists():
         return ()
-    lacking = [t for t in tasks if t.is_shown and t not in missing and job.pictures.read(t.key) is None]
+    shown = [task for task in tasks if task.is_shown and task.key in finished]
+    lacking = [task for task in shown if job.pictures.read(task.key) is None]
     return missing + tuple(replace(task, only_picture=True) for task in lacking)

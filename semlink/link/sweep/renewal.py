@@ -23,9 +23,9 @@ from semlink.link.sweep.record import INTERVALS, interval_notes, intervals_said
 from semlink.link.sweep.trials import StopRule, stop_rule
 
 
-def is_current(record: Json | None) -> bool:
-    """Whether a point is there, with intervals of today."""
-    return record is not None and record.get("intervals") == INTERVALS
+def is_current(record: Json) -> bool:
+    """Whether a point has intervals of today."""
+    return record.get("intervals") == INTERVALS
 
 
 def renewed(record: Json, runner: PointRunner, point: GridPoint) -> JsonDict | None:

@@ -44,7 +44,8 @@ def run(
         workers: processes; each uses one thread.
         progress: called with a point's name, the number done and the number
             to do, at the start (nameless) and whenever a point is finished.
-        warn: called with each line of what a user should know, before any point is computed.
+        warn: called with each line of what a user should know, before any point is computed: what was damaged in
+            the folder, and what is doubtful about the numbers.
     Raises:
         SemlinkError: the first point that failed; finished points are kept.
     """
@@ -52,7 +53,7 @@ def run(
     with clip_file(wanted=workers > 1) as file:
         made = plan(job, fresh=fresh, clip_file=file)
         warnings, say = _warnings(made), warn or (lambda line: None)
-        for line in warnings:
+        for line in (*made.set_aside, *warnings):
             say(line)
         work_on(made, workers, progress or (lambda name, done, total: None))
     rows = job.results.write_curves(made.keys)

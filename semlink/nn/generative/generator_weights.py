@@ -26,8 +26,11 @@ def load_generator(name: str | Path) -> tuple[Generator, dict[str, Any]]:
     """
     path, card = card_of(name, TASK)
     spec = card["facts"]
-    generator = Generator(spec["latent"], tuple(spec["channels"]), spec["planes"])
-    return load_verified(generator, path, card, probe), card
+
+    def make() -> Generator:
+        return Generator(spec["latent"], tuple(spec["channels"]), spec["planes"])
+
+    return load_verified(make, path, card, probe), card
 
 
 def start_code(latent: int) -> torch.Tensor:

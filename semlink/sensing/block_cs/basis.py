@@ -59,7 +59,7 @@ def load_basis(weights: str) -> BlockBasis:
         ModelError: missing, damaged, or weights of something else.
     """
     path, card = card_of(weights, "block_basis")
-    basis = load_verified(BlockBasis(), path, card, lambda built: built(probe_blocks()))
+    basis = load_verified(BlockBasis, path, card, lambda built: built(probe_blocks()))
     basis.rows = _orthonormal(basis.rows.double()).float()
     return basis
 

@@ -211,8 +211,7 @@ def load_network(weights: str) -> tuple[SampledNetwork, Mapping[str, Any]]:
     sampling = sampling_of(card["facts"])
     if sampling.facts["basis"] != card["facts"]["basis"]:
         raise ModelError(f"weights {weights!r}: were trained on another basis than {BASIS!r} of this version")
-    network = SampledNetwork(NetworkSize(**card["model"]), sampling)
-    load_verified(network, path, card, probe)
+    network = load_verified(lambda: SampledNetwork(NetworkSize(**card["model"]), sampling), path, card, probe)
     return network.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]
 
 

@@ -36,14 +36,17 @@ def load_decoder(name: str | Path) -> tuple[Reconstruction, dict[str, Any]]:
         if "decoder_probe" not in card["facts"]:
             raise ModelError(f"{path}: holds no decoder of readings; it was trained beside that of another file")
         spec, card = card["facts"]["decoder"], card | {"probe": card["facts"]["decoder_probe"]}
-    decoder = Reconstruction(
-        spec.get("num_frames", 16),
-        spec.get("width", 16),
-        spec.get("stages", 3),
-        masked=spec.get("masked", False),
-        captures=CAPTURES.get(card["task"], 1),
-        estimated=spec.get("estimated", False),
-        norm_first=spec.get("norm_first", False),
-    )
-    load_verified(decoder, path, card, probe, prefix=prefix)
+
+    def make() -> Reconstruction:
+        return Reconstruction(
+            spec.get("num_frames", 16),
+            spec.get("width", 16),
+            spec.get("stages", 3),
+            masked=spec.get("masked", False),
+            captures=CAPTURES.get(card["task"], 1),
+            estimated=spec.get("estimated", False),
+            norm_first=spec.get("norm_first", False),
+        )
+
+    decoder = load_verified(make, path, card, probe, prefix=prefix)
     return decoder.to(memory_format=torch.channels_last), card  # type: ignore[call-overload]

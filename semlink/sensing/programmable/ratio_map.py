@@ -15,6 +15,7 @@ import torch
 from semlink.errors import InterfaceError, SourceError
 from semlink.payload import FrameShape
 from semlink.sensing.programmable.exposure import counts_on_offer
+from semlink.sensing.sources.files.arrays import read_array
 
 
 def fixed_map(count: int, frames: FrameShape) -> torch.Tensor:
@@ -52,8 +53,8 @@ def load_map(path: str | Path, frames: FrameShape) -> torch.Tensor:
     """
     path = Path(path)
     try:
-        table = np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, ndmin=2)
-    except (OSError, ValueError) as why:
+        table = read_array(path) if path.suffix == ".npy" else np.loadtxt(path, ndmin=2)
+    except (OSError, ValueError, OverflowError) as why:
         raise SourceError(f"{path}: not a ratio map ({why}); allowed: .npy or rows of counts") from why
     if table.ndim != 2 or not np.array_equal(table, np.round(table)):
         raise InterfaceError(f"{path}: got {table.ndim} axes of {table.dtype}, allowed: whole counts (h, w)")

@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from semlink.errors import SourceError, TrainingError
+from semlink.sensing.sources.files.arrays import read_arrays
 from semlink.sensing.sources.files.image_stack import is_stack, read_stack
 from semlink.training.data.jpeg_frames import pixels_of
 
@@ -82,12 +83,12 @@ def load_pack(path: str | Path) -> Pack:
         TrainingError: not a pack.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
-            shapes = tuple(_shape(row) for row in file["shapes"])
-            names, held_out = tuple(map(str, file["names"])), tuple(map(bool, file["held_out"]))
-            pixels = pixels_of(file["jpeg"].tobytes(), file["sizes"]) if "jpeg" in file else file["pixels"]
-            return Pack(names, shapes, held_out, pixels, str(file["terms"]))
-    except (OSError, KeyError, ValueError) as why:
+        file = read_arrays(Path(path))
+        shapes = tuple(_shape(row) for row in file["shapes"])
+        names, held_out = tuple(map(str, file["names"])), tuple(map(bool, file["held_out"]))
+        pixels = pixels_of(file["jpeg"].tobytes(), file["sizes"]) if "jpeg" in file else file["pixels"]
+        return Pack(names, shapes, held_out, pixels, str(file["terms"]))
+    except (OSError, KeyError, ValueError, TypeError, IndexError) as why:
         raise TrainingError(f"{path}: not a training pack ({why}); allowed: a file written by packing") from why
 
 

@@ -134,6 +134,6 @@ def _fast() -> torch.autocast:
 @cache
 def _network(name: str) -> tuple[SemanticTokenNet, dict[str, Any]]:
     path, card = card_of(name, TASK)
-    net = SemanticTokenNet(SemanticTokenSizes(tile=card["facts"]["tile"], **card["model"]))
-    load_verified(net, path, card, probe)
+    tile = card["facts"]["tile"]
+    net = load_verified(lambda: SemanticTokenNet(SemanticTokenSizes(tile=tile, **card["model"])), path, card, probe)
     return net.to(memory_format=torch.channels_last), card["facts"]  # type: ignore[call-overload]

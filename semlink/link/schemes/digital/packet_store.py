@@ -1,21 +1,34 @@
-"""Coded clips kept on disk, so that a clip is coded once for all SNRs, trials and workers."""
+"""Coded clips kept on disk, so that a clip is coded once for all SNRs, trials and workers.
+
+    {"key": ..., "packets": [[time, base64], ...], "sha256": ...}     or "infeasible" with the reason
+
+The digest is of all the rest, so that neither a damaged file nor packets of
+another clip or codec can become a result: they are set aside with a warning,
+and the clip is coded again.
+"""
 
 from __future__ import annotations
 
 import base64
 import json
+import logging
+import os
+import shutil
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from semlink.blocks import PacketStore
 from semlink.caching import digest_of
 from semlink.errors import Infeasible
-from semlink.files import write_atomic
+from semlink.files import JsonDict, json_in, reason_of, write_atomic
 from semlink.payload import Packet
 from semlink.plugins.contents import chosen, contents, specs_inside
 from semlink.plugins.specs import PluginSpec
 from semlink.spec import BuildContext, Spec
+
+LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +43,11 @@ class StreamStore:
         Raises:
             Infeasible: coding found no stream that fits, now or earlier.
         """
-        path = self.folder / key[:2] / f"{key[2:34]}.json"
-        known = _read(path)
+        path = self.folder / key[:2] / f"{key[2:]}.json"
+        known = _read(path, key)
         if known is None:
-            known = _made(make)
-            write_atomic(path, json.dumps(known).encode(), durable=False)
+            known = {"key": key, **_made(make)}
+            write_atomic(path, json.dumps({**known, "sha256": _digest(known)}).encode(), durable=False)
         if "infeasible" in known:
             raise Infeasible(known["infeasible"])
         return tuple(Packet(time, base64.b64decode(data)) for time, data in known["packets"])
@@ -77,8 +90,33 @@ def _made(make: Callable[[], Sequence[Packet]]) -> dict:
         return {"infeasible": str(reason)}
 
 
-def _read(path: Path) -> dict | None:
+def _read(path: Path, key: str) -> JsonDict | None:
+    """What is kept at `key`; None where nothing is, or something damaged, which is set aside."""
     try:
-        return json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        known = json_in(path.read_bytes())
+        if not isinstance(known, dict) or known.pop("sha256", None) != _digest(known) or known.get("key") != key:
+            raise ValueError("not what was written under this key")
+    except FileNotFoundError:
         return None
+    except (OSError, ValueError) as fault:
+        aside = path.with_suffix(".damaged")
+        LOG.warning(
+            "warning: %s: damaged coded clip (%s); set aside as %s, coded again", path, reason_of(fault), aside.name
+        )
+        _move(path, aside)
+        return None
+    return known
+
+
+def _digest(known: JsonDict) -> str:
+    return digest_of(json.dumps(known, sort_keys=True).encode())
+
+
+def _move(path: Path, aside: Path) -> None:
+    """Rename; what was set aside earlier goes. Where neither is allowed, writing says so."""
+    with suppress(OSError):
+        if aside.is_dir() and not aside.is_symlink():
+            shutil.rmtree(aside)
+        else:
+            aside.unlink(missing_ok=True)
+        os.replace(path, aside)

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from semlink.errors import SourceError
+from semlink.sensing.sources.files.arrays import read_arrays
 
 KEY = "images"
 _RANGE = re.compile(r"^(?P<path>.*\.npz)\[(?P<first>\d*):(?P<last>\d*)\]$")
@@ -23,9 +24,11 @@ def read_stack(path: str | Path) -> np.ndarray:
     """
     place, part = _parted(str(path))
     try:
-        with np.load(place, allow_pickle=False) as file:
-            images = file[KEY]
-    except (OSError, ValueError, KeyError) as why:
+        held = read_arrays(place, KEY)
+        if KEY not in held:
+            raise ValueError(f"holds no {KEY!r}")
+        images = held[KEY]
+    except (OSError, ValueError) as why:
         raise SourceError(
             f"{place}: cannot be read as a stack of pictures ({why}); allowed: an .npz with {KEY!r}, uint8 (n, h, w)"
         ) from why

@@ -16,6 +16,7 @@ from semlink.blocks import ReconstructionBase
 from semlink.errors import ModelError
 from semlink.nn.cpu import bf16_pays
 from semlink.payload import Frames, Measurement
+from semlink.sensing.programmable.agreement_with_readings import kept_to_readings
 from semlink.sensing.programmable.aperture import binary_aperture
 from semlink.sensing.programmable.decoder_weights import load_decoder
 from semlink.sensing.programmable.exposure import ReadNoise, counts_on_offer
@@ -59,7 +60,7 @@ class GapTvReconstructor(ReconstructionBase):
 
 @dataclass(frozen=True, slots=True)
 class DeepReconstructor(ReconstructionBase):
-    """A trained decoder by the name of its weights.
+    """A trained decoder by the name of its weights, whose frames are kept to the brightness that was read.
 
     `noise` and `masked` are the sensor's; weights made for others are refused.
     """
@@ -83,7 +84,8 @@ class DeepReconstructor(ReconstructionBase):
         estimate = quick_estimate(slots, counts, mask, self.noise) if model.estimated else None
         if model.captures > 1:
             initial = by_capture(initial, counts)
-        return Frames(decode(model, initial, counts, mask, estimate).to(slots.device).clamp(0, 1))
+        restored = decode(model, initial, counts, mask, estimate).to(slots.device).clamp(0, 1)
+        return Frames(kept_to_readings(restored, slots, counts, mask).clamp(0, 1))
 
     def _check(self, card: dict[str, Any], measurement: Measurement) -> None:
         facts = card["facts"]

@@ -123,6 +123,7 @@ class GapTvSpec(ReconstructionSpec):
 class DeepSpec(ReconstructionSpec):
     """A trained spectral-wise transformer; one decoder serves every ratio map its card covers."""
 
+    revision: ClassVar[int] = 2
     kind: Literal["deep"]
     weights: str = Field(description="by name, see `semlink weights`")
 

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import tempfile
+import time
+import zlib
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +20,12 @@ Json = Mapping[str, Any]
 """A JSON object, as it is read."""
 JsonDict = dict[str, Any]
 """A JSON object, as it is made."""
+SPARE = ".tmp"
+"""How names of files end that are not whole yet."""
+LONGEST = 100
+"""What a temporary name takes of its file's: names have 255 bytes."""
+SURELY_DEAD_S = 3600.0
+"""Age of an unfinished file that nobody on any machine is still writing."""
 
 
 def json_in(data: bytes) -> Any:
@@ -44,7 +55,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, durable: bool = T
     spare = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, spare = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        handle, spare = tempfile.mkstemp(dir=path.parent, prefix=_spare_prefix(path.name), suffix=SPARE)
         with os.fdopen(handle, "wb") as out:
             out.write(data)
             out.flush()
@@ -56,6 +67,46 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, durable: bool = T
         if spare is not None:
             Path(spare).unlink(missing_ok=True)
         raise ResultsError(f"{path}: cannot be written ({reason_of(error)})") from error
+
+
+def drop_spares(folder: Path, *, is_ours: bool) -> None:
+    """Remove what killed writers left unfinished in a folder.
+
+    Args:
+        is_ours: nobody else writes here at present. Otherwise what processes that are alive, or on other machines,
+            began within the last hour is left.
+    """
+    for spare in folder.glob(f".*{SPARE}"):
+        with suppress(OSError):
+            if is_ours or _is_forsaken(spare):
+                spare.unlink()
+
+
+def _spare_prefix(name: str) -> str:
+    """A temporary name says whose it is: machine and process."""
+    return f".{name[:LONGEST]}.{_machine()}-{os.getpid()}."
+
+
+def _is_forsaken(spare: Path) -> bool:
+    machine, _, process = spare.name.removesuffix(SPARE).split(".")[-2].partition("-")
+    if machine == _machine() and process.isdecimal():
+        return not _is_alive(int(process))
+    return time.time() - spare.stat().st_mtime > SURELY_DEAD_S
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except (ProcessLookupError, OverflowError):
+        return False
+    except OSError:
+        return True  # another user's
+    return True
+
+
+@cache
+def _machine() -> str:
+    return f"{zlib.crc32(platform.node().encode()):08x}"
 
 
 def _umask() -> int:

@@ -1,5 +1,5 @@
 """`python -m semlink.cli`."""
 
-from semlink.cli.commands import main
+from semlink.cli.entry import main
 
 main()

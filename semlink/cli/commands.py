@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from semlink import __version__
+from semlink.cli.stopping import INTERRUPTED, patient
 from semlink.errors import ScenarioError, SemlinkError
 
 UsageFault: type[Exception] = typer.BadParameter.__mro__[1]
@@ -65,7 +66,7 @@ def run(
         run_scenario(file, out, set_ or [], workers or os.cpu_count() or 1, fresh)
     except KeyboardInterrupt:
         typer.echo("semlink: interrupted; finished points are kept, run again to continue", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command(epilog=example("semlink show scenarios/cliff.yaml --set seed=2"))
@@ -176,10 +177,11 @@ def train(
     from semlink.cli.actions import train_file
 
     try:
-        train_file(recipe, profile, out, data, steps, minutes, fresh)
+        with patient(60.0):
+            train_file(recipe, profile, out, data, steps, minutes, fresh)
     except KeyboardInterrupt:
         typer.echo("semlink: interrupted; run again to go on from the last checkpoint", err=True)
-        raise typer.Exit(130) from None
+        raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command(epilog=example("semlink weights sensor"))
@@ -212,6 +214,9 @@ def main() -> None:
         reason = fault.format_message().removesuffix(".")  # type: ignore[attr-defined]
         sys.stderr.write(f"{command}: {reason} (see {command} --help)\n")
         sys.exit(2)
+    except typer.Abort:
+        sys.stderr.write("semlink: interrupted\n")
+        sys.exit(INTERRUPTED)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -7,18 +7,21 @@ import pickle
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import toys
 import yaml
 from small_runs import job, scenario_file
 
 from semlink.errors import SemlinkError
+from semlink.link.results.finished import read_run
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.clips import clip_file, load_clips
+from semlink.link.sweep.clips import CLIPS_OF_A_RUN, clip_file, load_clips
 from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 
@@ -32,12 +35,8 @@ class Dying:
 class Failing(Dying):
     def transmit(self, frames, agreement, seeds):
         raise RuntimeError("out of symbols")
-class Endless(Dying):
-    def transmit(self, frames, agreement, seeds):
-        import pathlib, time
-        (pathlib.Path(__file__).parent / f"{os.getpid()}.pid").touch()
-        time.sleep(600)
 """
+WAITING = f"{Path(toys.__file__).parent / 'waiting.py'}:Slow"
 
 
 def test_clips_in_a_file_are_the_clips_and_travel_as_its_name(tmp_path):
@@ -59,7 +58,7 @@ def test_clips_in_a_file_are_the_clips_and_travel_as_its_name(tmp_path):
 
 def test_a_worker_is_ready_without_what_few_scenarios_need():
     """What a worker is forked with: torch, but no 3GPP channel, plot or command line."""
-    code = "import sys, semlink.link.sweep.workers; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
+    code = "import sys, semlink.link.sweep.workers.one_task; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert "torch" in loaded
     assert not {"sionna", "matplotlib", "typer", "rich", "tensorflow", "compressai"} & set(loaded)
@@ -79,18 +78,79 @@ def test_a_worker_that_goes_wrong_is_named_and_none_is_left(tmp_path, kind, says
     assert not list(tmp_path.rglob("*.tmp")) and not (tmp_path / "out" / "curves.csv").exists()
 
 
-def test_workers_end_with_a_run_that_is_killed_in_the_middle_of_a_point(tmp_path):
-    (tmp_path / "mine.py").write_text(DYING)
-    file = scenario_file(tmp_path, schemes=[{"name": "x", "kind": "mine.py:Endless"}])
+def waiting(folder: Path, snr_db: list[float], **options) -> Path:
+    """A scenario of a scheme that takes its time; it says in `folder` what processes it works in."""
+    scheme = {"name": "x", "kind": WAITING, "told": str(folder), **options}
+    changes = {"sweep": {"snr_db": snr_db, "budget": [0.04]}, "trials": {"min": 1, "max": 1}, "schemes": [scheme]}
+    return scenario_file(folder, **changes)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_failure_ends_a_run_and_leaves_the_table_of_what_is_finished(tmp_path, workers):
+    out = tmp_path / "out"
+    run(Job(load_scenario(waiting(tmp_path, [1], fails_at_db=2.0)), out, tmp_path))
+    whole = read_run(out)
+    failing = load_scenario(waiting(tmp_path, [1, 2, 3, 4], fails_at_db=2.0))
+    with pytest.raises(SemlinkError, match="x, 2 dB, budget 0.04, awgn: .*out of symbols"):
+        run(Job(failing, out, tmp_path), workers=workers)
+    kept = read_run(out)
+    assert [row.snr_db for row in kept.rows][0] == 1 and 2 not in [row.snr_db for row in kept.rows]
+    assert kept.rows[0] == whole.rows[0] and len(kept.records) == len(kept.rows)
+    assert "out of symbols" in kept.manifest["warnings"][-1]
+    assert not list(tmp_path.rglob("*.tmp")) and not (out / ".lock").exists()
+
+
+def test_a_failure_waits_for_no_other_worker(tmp_path):
+    file = waiting(tmp_path, [1, 2], fails_at_db=2.0, seconds=600.0)
+    started = time.monotonic()
+    with pytest.raises(SemlinkError, match="out of symbols"):
+        run(Job(load_scenario(file), tmp_path / "out", tmp_path), workers=2)
+    assert time.monotonic() - started < 60
+    comes_true(lambda: not any(runs(int(path.stem)) for path in tmp_path.glob("*.pid")), within_s=20)
+
+
+@pytest.mark.parametrize(
+    "number, code",
+    [
+        (signal.SIGKILL, -signal.SIGKILL),
+        pytest.param(signal.SIGTERM, 143, marks=pytest.mark.slow),
+        pytest.param(signal.SIGHUP, 129, marks=pytest.mark.slow),
+        pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow),
+    ],
+)
+def test_workers_end_with_a_run_that_is_ended_in_the_middle_of_a_point(tmp_path, number, code):
+    """Among them the processes in which receivers work again, busy in a user's class."""
+    file = waiting(tmp_path, [1, 2], seconds=600.0)
     command = [sys.executable, "-m", "semlink.cli", "run", str(file), "--workers", "2", "--out", str(tmp_path / "out")]
-    process = subprocess.Popen(command, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     try:
-        comes_true(lambda: len(list(tmp_path.glob("*.pid"))) == 2, within_s=60)
+        comes_true(lambda: len(list(tmp_path.glob("*.pid"))) >= 2, within_s=100)
     finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.send_signal(number)
+        assert process.wait(20) == code
     workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
     comes_true(lambda: not any(map(runs, workers)), within_s=20)
+    assert bool(list(tmp_path.glob("semlink-clips-*"))) == (number == signal.SIGKILL)
+
+
+def test_clips_of_killed_runs_go_with_the_next_and_those_of_others_stay(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    dead = tmp_path / f"{CLIPS_OF_A_RUN}dead"
+    dead.mkdir()
+    (dead / "clips.f32").write_bytes(b"pixels")
+    (dead / ".lock").write_text("{}")
+    with clip_file(wanted=True) as other:
+        assert not dead.exists()
+        other.write_bytes(b"pixels")
+        with clip_file(wanted=True) as file:
+            assert other.exists() and file.parent != other.parent
+    assert not list(tmp_path.iterdir())
 
 
 def comes_true(is_so: Callable[[], bool], within_s: float) -> None:

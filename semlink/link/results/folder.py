@@ -12,7 +12,6 @@ import os
 import platform
 import shutil
 import subprocess
-import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -21,7 +20,8 @@ from pathlib import Path
 
 from semlink import __version__
 from semlink.errors import ResultsError
-from semlink.files import Json, JsonDict, write_atomic
+from semlink.files import Json, JsonDict, drop_spares, write_atomic
+from semlink.link.results.lock import unwritable
 from semlink.link.results.points import Points
 from semlink.link.results.rows import CURVES, Row, from_json, write_csv
 
@@ -31,7 +31,7 @@ RECORDED = ("torch", "numpy", "scipy", "av", "numba", "sionna-no-rt", "constrict
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Paths and files of one results folder."""
+    """Paths and files of one results folder; of what writes to it there is one run at a time (`lock`)."""
 
     folder: Path
 
@@ -45,32 +45,25 @@ class Results:
             if fresh and (self.folder / "points").is_dir():
                 shutil.rmtree(self.folder / "points")
             (self.folder / "points").mkdir(parents=True, exist_ok=True)
-            self.drop_spares(older_than_s=3600)
+            self.drop_spares()
             write_atomic(self.folder / "points" / ".probe", b"semlink\n")
             (self.folder / "points" / ".probe").unlink()
             free = shutil.disk_usage(self.folder).free
         except OSError as fault:
-            if isinstance(fault, ResultsError):
-                raise ResultsError(f"{fault}; choose another --out") from fault
-            raise ResultsError(
-                f"{self.folder}: cannot be written ({fault.strerror or fault}); choose another --out"
-            ) from fault
+            raise unwritable(self.folder, fault) from fault
         if free < LEAST_FREE_BYTES:
             raise ResultsError(f"{self.folder}: only {free / 1e6:.0f} MB free on this disk; a run needs 20 MB")
 
     def tidy(self) -> None:
         """After a failure: no half-written file stays, and no folder that holds nothing."""
         self.drop_spares()
-        for folder in (self.folder / "points", self.folder):
-            with contextlib.suppress(OSError):
-                folder.rmdir()
+        with contextlib.suppress(OSError):
+            (self.folder / "points").rmdir()
 
-    def drop_spares(self, *, older_than_s: float = 0.0) -> None:
-        """Remove what killed writers left unfinished; a run beside this one may still be writing the young ones."""
-        for spare in (self.folder / "points").glob(".*.tmp"):
-            with contextlib.suppress(OSError):
-                if time.time() - spare.stat().st_mtime >= older_than_s:
-                    spare.unlink()
+    def drop_spares(self) -> None:
+        """Remove what killed writers left unfinished; figures are drawn beside a run, and may be in the making."""
+        drop_spares(self.folder / "points", is_ours=True)
+        drop_spares(self.folder, is_ours=False)
 
     @property
     def points(self) -> Points:

@@ -12,7 +12,6 @@ import io
 import json
 import math
 import shutil
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from semlink.files import JsonDict, json_in, write_atomic
+from semlink.files import JsonDict, drop_spares, json_in, write_atomic
 from semlink.link.results.folder import Results
 from semlink.link.results.record_shape import checked_manifest
 from semlink.sensing.sources.files.arrays import read_arrays
@@ -109,12 +108,9 @@ class Pictures:
         """Remove all of them."""
         shutil.rmtree(self.folder / "pictures", ignore_errors=True)
 
-    def tidy(self, *, older_than_s: float = 0.0) -> None:
+    def tidy(self) -> None:
         """Remove what killed writers left unfinished, and the folder if nothing is in it."""
-        for spare in (self.folder / "pictures").glob(".*.tmp"):
-            with contextlib.suppress(OSError):
-                if time.time() - spare.stat().st_mtime >= older_than_s:
-                    spare.unlink()
+        drop_spares(self.folder / "pictures", is_ours=True)
         with contextlib.suppress(OSError):
             (self.folder / "pictures").rmdir()
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,12 +15,14 @@ import torch
 from semlink.caching import digest_of
 from semlink.errors import SemlinkError, SourceError
 from semlink.files import Json, reason_of
+from semlink.link.results.lock import LOCK, alone_in, is_held
 from semlink.link.scenario.scenario import Scenario
 from semlink.payload import Frames
 from semlink.sensing.sources.motion import motion_class
 from semlink.spec import BuildContext
 
 Shape = tuple[int, int, int]
+CLIPS_OF_A_RUN = "semlink-clips-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,8 +80,20 @@ def clip_file(*, wanted: bool) -> Iterator[Path | None]:
     if not wanted:
         yield None
         return
-    with tempfile.TemporaryDirectory(prefix="semlink-", ignore_cleanup_errors=True) as folder:
+    _drop_forsaken(Path(tempfile.gettempdir()))
+    with (
+        tempfile.TemporaryDirectory(prefix=CLIPS_OF_A_RUN, ignore_cleanup_errors=True) as folder,
+        alone_in(Path(folder), fresh=False, say=lambda line: None),
+    ):
         yield Path(folder) / "clips.f32"
+
+
+def _drop_forsaken(folder: Path) -> None:
+    """Remove the clips of runs that were killed: nobody holds their lock."""
+    for left in folder.glob(f"{CLIPS_OF_A_RUN}*"):
+        with suppress(OSError):
+            if (left / LOCK).exists() and not is_held(left / LOCK):
+                shutil.rmtree(left)
 
 
 def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None) -> Clips:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from semlink.files import Json
+from semlink.files import Json, drop_spares
 from semlink.link.results.folder import Results
 from semlink.link.results.pictures import Picture, Pictures
 from semlink.link.results.rows import from_json
@@ -22,8 +22,6 @@ from semlink.link.sweep.point_runner import PointRunner
 from semlink.link.sweep.renewal import is_current, renewed
 
 FRAMES = "frames.png"
-SURELY_DEAD_S = 3600.0
-"""Age of a half-written file that no run beside this one is still writing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +65,17 @@ class Job:
             self.pictures.forget()
             shutil.rmtree(self.cache, ignore_errors=True)
         else:
-            self.pictures.tidy(older_than_s=SURELY_DEAD_S)
+            self._tidy_beside_points()
+
+    def tidy(self) -> None:
+        """After a failure, with no worker left: no half-written file stays, and no folder that holds nothing."""
+        self._tidy_beside_points()
+        self.results.tidy()
+
+    def _tidy_beside_points(self) -> None:
+        self.pictures.tidy()
+        for folder in (self.cache, *self.cache.glob("*")):
+            drop_spares(folder, is_ours=True)
 
     def keep(self, key: str, record: Json | None, picture: Picture) -> None:
         """Keep a point, its picture first, so that a kept point always has it; None where its record is kept already.
@@ -110,11 +118,14 @@ class Plan:
         return sum(not task.only_picture for task in self.tasks)
 
 
-def plan(job: Job, *, fresh: bool = False, clip_file: Path | None = None) -> Plan:
+def plan(
+    job: Job, *, fresh: bool = False, clip_file: Path | None = None, alone: Callable[[], None] = lambda: None
+) -> Plan:
     """Load the clips, build the blocks, make the folder, and find what is missing.
 
     Args:
         clip_file: takes the pixels of the clips, so that other processes can read them.
+        alone: comes back as soon as no other run is in the folder; called before that is touched.
     Raises:
         SourceError, ResultsError: before any work is done.
     """
@@ -122,6 +133,7 @@ def plan(job: Job, *, fresh: bool = False, clip_file: Path | None = None) -> Pla
         clips = load_clips(job.scenario, job.folder, clip_file)
     runner, points = job.runner(clips), grid(job.scenario)
     check_blocks(runner, points, job.error_context)
+    alone()
     job.prepare(fresh=fresh)
     keys = {point: point_key(job.scenario, point, clips.digest, job.folder, runner.files(point)) for point in points}
     said = job.results.points.set_aside()

@@ -8,15 +8,18 @@ change nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 
+from semlink.errors import SemlinkError
 from semlink.files import Json
 from semlink.link.metrics.registry import metrics_named
+from semlink.link.results.lock import alone_in
 from semlink.link.results.rows import Row
 from semlink.link.sweep.clips import Clips, clip_file
 from semlink.link.sweep.plan import Job, Plan, plan
-from semlink.link.sweep.workers import Progress, work_on
+from semlink.link.sweep.workers.work import Progress, work_on
 
 Warn = Callable[[str], None]
 
@@ -47,31 +50,60 @@ def run(
         warn: called with each line of what a user should know, before any point is computed: what was damaged in
             the folder, and what is doubtful about the numbers.
     Raises:
-        SemlinkError: the first point that failed; finished points are kept.
+        SemlinkError: the first point that failed; finished points and the table of them are kept.
     """
     started = time.monotonic()
-    with clip_file(wanted=workers > 1) as file:
-        made = plan(job, fresh=fresh, clip_file=file)
-        warnings, say = _warnings(made), warn or (lambda line: None)
+    say = warn or (lambda line: None)
+    with clip_file(wanted=workers > 1) as file, ExitStack() as held:
+
+        def alone() -> None:
+            held.enter_context(alone_in(job.out, fresh=fresh, say=say))
+
+        made = plan(job, fresh=fresh, clip_file=file, alone=alone)
+        warnings = _warnings(made)
         for line in (*made.set_aside, *warnings):
             say(line)
-        work_on(made, workers, progress or (lambda name, done, total: None))
-    rows = job.results.write_curves(made.keys)
-    job.results.points.pack()
+        try:
+            work_on(made, workers, progress or (lambda name, done, total: None))
+        except Exception as fault:
+            with suppress(SemlinkError):  # the fault itself is told
+                _keep(made, workers, started, warnings, failure=str(fault).partition("\n")[0])
+            raise
+        return _keep(made, workers, started, warnings)
+
+
+def _keep(made: Plan, workers: int, started: float, warnings: Sequence[str], failure: str | None = None) -> Report:
+    """Write the table of the points that are there, and what made it.
+
+    Args:
+        failure: why points are missing; None if none is.
+    """
+    results = made.job.results
+    keys = [key for key in made.keys if failure is None or results.read(key) is not None]
+    computed = (
+        made.missing if failure is None else sum(task.key in keys and not task.only_picture for task in made.tasks)
+    )
     seconds = time.monotonic() - started
-    job.results.write_manifest(
-        job.scenario.model_dump(mode="json"),
+    if not keys:
+        return Report((), (), 0, seconds)
+    rows = results.write_curves(keys)
+    if failure is None:
+        results.points.pack()
+    seconds = time.monotonic() - started
+    clips = made.runner.clips
+    results.write_manifest(
+        made.job.scenario.model_dump(mode="json"),
         seconds=seconds,
         workers=workers,
-        computed=made.missing,
-        keys=made.keys,
-        shown=made.middle,
-        clips_digest=made.runner.clips.digest,
-        clips=_clip_facts(made.runner.clips),
-        warnings=warnings,
-        files=job.folder,
+        computed=computed,
+        keys=keys,
+        shown=[key for key in made.middle if key in keys],
+        clips_digest=clips.digest,
+        clips=_clip_facts(clips),
+        warnings=[*warnings, *([] if failure is None else [f"ended early, without all points: {failure}"])],
+        files=made.job.folder,
     )
-    return Report(rows, made.keys, made.missing, seconds)
+    return Report(rows, tuple(keys), computed, seconds)
 
 
 def _clip_facts(clips: Clips) -> list[Json]:

@@ -26,7 +26,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Journey", "ask", "read_message", "write_message"]
 
-COMMAND = "from semlink.link.chain.boundary.witness_server import main; main()"
+COMMAND = """
+from semlink.link.chain.boundary.left_alone import ends_when_left
+with ends_when_left(0):
+    from semlink.link.chain.boundary.witness_server import main
+main()
+"""
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 

@@ -22,6 +22,7 @@ from semlink.errors import BoundaryError, SemlinkError
 from semlink.link.chain.boundary.file_watch import Watch
 from semlink.link.chain.boundary.folder_view import show_folders_as_they_were
 from semlink.link.chain.boundary.fresh_end import TASKS, user_modules
+from semlink.link.chain.boundary.left_alone import end_when_left
 from semlink.link.chain.boundary.witness import Journey, read_message, write_message
 from semlink.link.chain.calibration import LinkCalibration
 from semlink.link.chain.link import Link
@@ -98,7 +99,7 @@ def main() -> None:
             if word == "open":
                 _in_a_child(post, *given)
     except EOFError:
-        return
+        os._exit(0)  # nothing to put in order
 
 
 def _look_away() -> None:
@@ -115,6 +116,7 @@ def _in_a_child(post: Post, journey: Journey, path: list[str], folder: str) -> N
         os.waitpid(child, 0)
         return
     try:
+        end_when_left(post.inlet.fileno())
         os.chdir(folder)
         _serve(post, journey, path)
     except EOFError:

@@ -1,0 +1,174 @@
+"""Workers, each given one point after the other through a pipe.
+
+They are forked from a server that has imported torch once and has done nothing else,
+so that a worker starts at once; where there is no such server, each imports
+for itself. They get the plan's clips by the name of a file that all map.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from semlink.errors import SemlinkError
+from semlink.link.sweep.clips import Clips
+from semlink.link.sweep.grid import Task
+from semlink.link.sweep.plan import Job
+from semlink.link.sweep.workers import one_task, server
+
+__all__ = ["finished_by_workers"]
+
+PRELOADED = (server.__name__, one_task.__name__, "scipy.ndimage")
+"""What ends the server in time, what a worker does, and what nearly every point needs and no module imports before."""
+PATIENCE_S = 2.0
+"""How long all workers together may take to die."""
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """A process and the parent's end of the pipe to it."""
+
+    process: Any
+    line: Connection
+
+
+def finished_by_workers(job: Job, clips: Clips, tasks: Sequence[Task], workers: int) -> Iterator[Task]:
+    """The tasks in the order in which workers finish them; however it ends, no worker is left.
+
+    Raises:
+        SemlinkError: the first point that failed, or a process that died.
+    """
+    with _crew(job, clips, workers) as crew:
+        yield from _finished(crew, tasks)
+
+
+def _finished(crew: Sequence[Worker], tasks: Iterable[Task]) -> Iterator[Task]:
+    waiting = deque(tasks)
+    busy: dict[Connection, Task] = {}
+    free = [worker.line for worker in crew]
+    while busy or waiting:
+        while free and waiting:
+            line = free.pop()
+            busy[line] = waiting.popleft()
+            _send(line, busy[line])
+        for ready in wait(list(busy)):
+            assert isinstance(ready, Connection)
+            _hear(ready)
+            yield busy.pop(ready)
+            free.append(ready)
+
+
+def _send(line: Connection, task: Task) -> None:
+    try:
+        line.send(task)
+    except OSError as fault:
+        raise _died() from fault
+
+
+def _hear(line: Connection) -> None:
+    """Wait for a worker's word that it is done."""
+    try:
+        fault = line.recv()
+    except (EOFError, OSError) as end:
+        raise _died() from end
+    if fault is not None:
+        raise fault
+
+
+def _died() -> SemlinkError:
+    return SemlinkError("a worker process died (out of memory?); run again with fewer --workers")
+
+
+@contextmanager
+def _crew(job: Job, clips: Clips, workers: int) -> Iterator[list[Worker]]:
+    """Workers for as long as they are needed."""
+    context = _context()
+    crew: list[Worker] = []
+    try:
+        for _ in range(workers):
+            here, there = context.Pipe()
+            process = context.Process(target=one_task.serve, args=(there, job, clips, dict(os.environ)), daemon=True)
+            crew.append(Worker(process, here))
+            process.start()
+            there.close()
+        yield crew
+    finally:
+        _dismiss(crew)
+
+
+def _dismiss(crew: Sequence[Worker]) -> None:
+    """End all workers at once: what they keep is there whole or not at all."""
+    started = [worker.process for worker in crew if worker.process.pid is not None]
+    for process in started:
+        process.kill()
+    for worker in crew:
+        worker.line.close()  # a worker that was starting when it was interrupted ends by this
+    deadline = time.monotonic() + PATIENCE_S
+    for process in started:
+        process.join(max(deadline - time.monotonic(), 0))
+
+
+def _context() -> Any:
+    """How processes are started: from a server where the system has one.
+
+    The server never hears Ctrl-C, nor does whatever it forks: the parent does, and ends them.
+    """
+    if "forkserver" not in multiprocessing.get_all_start_methods():
+        return multiprocessing.get_context("spawn")
+    from multiprocessing import forkserver, resource_tracker
+
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(list(PRELOADED))
+    resource_tracker.ensure_running()  # now, as it lets Ctrl-C through again
+    with _environment(), _ctrl_c_later():
+        forkserver.ensure_running()
+    return context
+
+
+@contextmanager
+def _environment() -> Iterator[None]:
+    """Processes started inside have one OpenMP thread each, and find modules where this one does."""
+    ours = dict.fromkeys(one_task.ONE_THREAD, "1") | {"PYTHONPATH": os.pathsep.join(p or os.getcwd() for p in sys.path)}
+    if _in_main_thread():
+        ours[server.STARTED_BY] = str(os.getpid())
+    before = {name: os.environ.get(name) for name in ours}
+    os.environ.update(ours)
+    try:
+        yield
+    finally:
+        _put_back(before)
+
+
+def _put_back(before: Mapping[str, str | None]) -> None:
+    for name, value in before.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Processes started inside never hear Ctrl-C; this one hears at the end what was pressed meanwhile."""
+    if sys.platform == "win32" or not _in_main_thread():
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _in_main_thread() -> bool:
+    return threading.current_thread() is threading.main_thread()

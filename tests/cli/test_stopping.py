@@ -1,0 +1,98 @@
+"""Ctrl-C and being told to end: whatever the process is doing, in short order, with the right code."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+SWALLOWS = """
+import sys, time
+from semlink.cli.stopping import patient, stoppable
+with stoppable(), patient(0.2):
+    print("ready", flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            print("swallowed", flush=True)
+"""
+TIDIES = """
+import sys, time
+from semlink.cli.stopping import stoppable
+with stoppable():
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    finally:
+        print("tidying", flush=True)
+        time.sleep(0.5)
+        print("tidied", flush=True)
+"""
+
+
+def started(code: str, handler=signal.default_int_handler) -> subprocess.Popen:
+    process = subprocess.Popen(
+        [sys.executable, "-c", code],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, handler),
+    )
+    assert process.stdout.readline() == "ready\n"
+    return process
+
+
+def test_a_library_that_swallows_the_interruption_does_not_keep_the_process():
+    process = started(SWALLOWS)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and out == "swallowed\n"
+    assert err == "semlink: ended in the middle of its work; finished points are kept, run again to continue\n"
+
+
+@pytest.mark.parametrize("number, code", [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_what_puts_things_in_order_is_not_interrupted_again(number, code):
+    process = started(TIDIES)
+    process.send_signal(getattr(signal, number))
+    assert process.stdout.readline() == "tidying\n"
+    process.send_signal(getattr(signal, number))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == code and out == "tidied\n" and "Traceback" not in err
+
+
+def test_an_ignored_signal_stays_ignored():
+    """As in the background of a script."""
+    process = started(TIDIES.replace("sleep(60)", "sleep(1)"), handler=signal.SIG_IGN)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=30)
+    assert process.returncode == 0 and out.endswith("tidied\n")
+
+
+def test_an_interruption_at_any_moment_of_a_start_is_told_in_one_line():
+    """Also while the command line itself is imported."""
+    code = "import os, signal, sys\nimport semlink.cli.stopping\n"
+    code += "class Slow:\n    def find_spec(self, name, *rest):\n        if name == 'typer':\n"
+    code += "            os.kill(os.getpid(), signal.SIGINT)\n"
+    code += "sys.meta_path.insert(0, Slow())\nfrom semlink.cli.entry import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        env=os.environ,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert (done.returncode, done.stderr) == (130, "semlink: interrupted\n")
+
+
+def test_an_interruption_after_the_work_changes_nothing():
+    code = TIDIES.replace("sleep(60)", "sleep(0)") + "\nprint('done', flush=True)\ntime.sleep(0.5)"
+    process = started(code)
+    while process.stdout.readline() != "done\n":
+        pass
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=30) == ("", "") and process.returncode == 0

@@ -49,8 +49,8 @@ def started(code: str, handler=signal.default_int_handler) -> subprocess.Popen:
 def test_a_library_that_swallows_the_interruption_does_not_keep_the_process():
     process = started(SWALLOWS)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
-    assert process.returncode == 130 and out == "swallowed\n"
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 130
     assert err == "semlink: ended in the middle of its work; finished points are kept, run again to continue\n"
 
 

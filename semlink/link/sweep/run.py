@@ -79,7 +79,8 @@ def _keep(made: Plan, workers: int, started: float, warnings: Sequence[str], fai
         failure: why points are missing; None if none is.
     """
     results = made.job.results
-    keys = [key for key in made.keys if failure is None or results.read(key) is not None]
+    kept = zip(made.keys, results.points.records(made.keys), strict=True)
+    keys = [key for key, record in kept if failure is None or record is not None]
     computed = (
         made.missing if failure is None else sum(task.key in keys and not task.only_picture for task in made.tasks)
     )

@@ -302,7 +302,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen:
 
 
 def wait_for_points(folder: Path, count: int) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while len(list((folder / "out/points").glob("*.json"))) < count and time.monotonic() < deadline:
         time.sleep(0.01)
 

@@ -85,7 +85,7 @@ def test_a_killed_run_is_taken_up(tmp_path):
     command = [sys.executable, "-m", "semlink.cli", "run", str(file), "--workers", "2", "--out", str(tmp_path / "out")]
     process = subprocess.Popen(command, start_new_session=True, stderr=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
     points = tmp_path / "out" / "points"
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 200
     while not list(points.glob("*.json")) and time.monotonic() < deadline:
         time.sleep(0.01)
     os.killpg(process.pid, signal.SIGKILL)

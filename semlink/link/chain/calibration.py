@@ -15,6 +15,7 @@ from semlink.errors import Infeasible, InterfaceError
 from semlink.link.chain.air import over_the_air, receive_alone
 from semlink.link.chain.choice.mcs_search import best_choice
 from semlink.link.chain.choice.repeats import best_with_repeats
+from semlink.link.chain.draws import SharedDraws
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
@@ -34,6 +35,7 @@ START_OUTAGE = 0.1
 FIRST_NOISE = 20000
 """Number of the trial in whose streams the first draw of the channel is taken."""
 CLIPS_DAMAGED = 8
+SENT_KEPT = 6 * CLIPS_DAMAGED
 FAINT = 1e-4
 """Noise variance of what arrives without noise."""
 ENOUGH_LOST = 6
@@ -52,7 +54,7 @@ class LinkCalibration:
 
     Deliveries depend on the air alone (`where`), not on what is sent over it:
     `known` keeps them for all schemes, and what clips are worth for each (`whose`);
-    `sent` keeps the clips of one size, which are damaged in many ways.
+    `sent` keeps coded clips, which are damaged in many ways, and `draws` those of the channel, for all points.
     """
 
     link: Link
@@ -62,7 +64,8 @@ class LinkCalibration:
     known: Memo[float]
     where: tuple[int | None, ...] = ()
     whose: int | None = None
-    sent: Memo[torch.Tensor] = field(default_factory=lambda: Memo(CLIPS_DAMAGED), repr=False)
+    sent: Memo[torch.Tensor] = field(default_factory=lambda: Memo(SENT_KEPT), repr=False)
+    draws: SharedDraws = field(default_factory=SharedDraws, repr=False)
 
     def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
         """Mean PSNR in dB over a few clips and trials; -inf if infeasible.
@@ -121,8 +124,7 @@ class LinkCalibration:
     def noise(self, uses: int, draws: range) -> np.ndarray:
         """What the receiver states in draws of these numbers, which are those of clips: float32 (draw, uses)."""
         seeds = Seeds(self.root, tuple(draws), FIRST_NOISE)
-        received = over_the_air(self.link, probe(uses, len(draws)), self.snr_db, seeds).received
-        return received.noise_var.detach().cpu().numpy()
+        return self.draws.received(self.link, uses, self.snr_db, seeds).noise_var.detach().cpu().numpy()
 
     def damaged(self, agreement: Agreement, lost: Sequence[tuple[float, float]]) -> float:
         """Mean PSNR in dB over up to `CLIPS_DAMAGED` clips; kept, since the air has no part in it."""
@@ -145,7 +147,7 @@ class LinkCalibration:
                 f"{transmitter.name} talks in bursts; calibration.damaged takes schemes that send once"
             )
         iq = self.sent.get(
-            (to_bytes(agreement), number),
+            (self.whose, to_bytes(agreement), number),
             lambda: transmitter.transmit(clip, agreement, Seeds(self.root, (number,), 0)).payload.iq,
         ).clone()
         noise_var = torch.full(iq.shape, FAINT)

@@ -10,13 +10,15 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from semlink.blocks import ChannelBase, WaveformBase
 from semlink.caching import Memo, digest_of
 from semlink.errors import Infeasible, SemlinkError
 from semlink.files import JsonDict
 from semlink.link.chain.boundary.settle import Question, Settled, settled
-from semlink.link.chain.calibration import LinkCalibration, calibration_root
+from semlink.link.chain.calibration import SENT_KEPT, LinkCalibration, calibration_root
+from semlink.link.chain.draws import SharedDraws
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.transmit import run_clip, sense_clips
 from semlink.link.metrics.registry import PSNR, Metric, extremes_of
@@ -80,6 +82,8 @@ class PointRunner:
     links: dict[tuple[int, int | None], Link] = field(default_factory=dict)
     declared: dict[str, set[tuple[str, Path]]] = field(default_factory=lambda: defaultdict(set))
     deliveries: Memo[float] = field(default_factory=lambda: Memo(SCORES_KEPT))
+    tried: Memo[torch.Tensor] = field(default_factory=lambda: Memo(SENT_KEPT), repr=False)
+    draws: SharedDraws = field(default_factory=SharedDraws, repr=False)
     scores: Memo[dict[str, float]] = field(default_factory=lambda: Memo(SCORES_KEPT))
     over_time: Memo[dict[str, tuple[float, ...]]] = field(default_factory=lambda: Memo(SCORES_KEPT))
     extremes: Memo[dict[str, tuple[float, float]]] = field(default_factory=lambda: Memo(SCORES_KEPT))
@@ -228,7 +232,8 @@ class PointRunner:
             raise Infeasible(f"a budget of {point.budget:g} is less than one channel use a clip")
         snr_db = float("nan") if point.snr_db is None else point.snr_db
         root, ends = calibration_root(self.scenario.seed), ((point.channel,), point.scheme)
-        calibration = LinkCalibration(link, self.clips.tried, root, snr_db, self.deliveries, *ends)
+        shared = self.deliveries, *ends, self.tried, self.draws
+        calibration = LinkCalibration(link, self.clips.tried, root, snr_db, *shared)
         question = Question(shape, link.point(snr_db, budget, point.rate))
         made = settled(link, question, calibration)
         return (replace(made, choice_bits=0.0) if self.clips.calibration else made), budget

@@ -1,4 +1,4 @@
-"""White Gaussian noise at a stated SNR.
+"""White Gaussian noise at a stated SNR, alone and behind whatever else a channel does.
 
     y = x + w,   w ~ CN(0, 10^(-snr_db / 10)) per complex channel use
 
@@ -8,7 +8,7 @@ The noise level follows from `snr_db` alone; it never looks at the batch.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from semlink.blocks import ChannelBase
@@ -18,6 +18,9 @@ from semlink.units import noise_var_from_snr
 
 if TYPE_CHECKING:
     import torch
+
+NOISE = "phy/noise"
+"""The stream of all channels' white noise."""
 
 
 def noise_var_at(snr_db: float) -> float:
@@ -41,16 +44,37 @@ def add_noise(iq: torch.Tensor, noise_var: float, seeds: Seeds, stream: str) -> 
     """
     if iq.ndim != 2 or iq.shape[0] != len(seeds.clips):
         raise ValueError(f"iq: got shape {tuple(iq.shape)}; need (clip, n) with {len(seeds.clips)} clips")
-    noise = seeds.complex_normal(stream, iq.shape[1]).to(device=iq.device, dtype=iq.dtype)
-    return iq + noise * noise_var**0.5
+    return iq + unit_noise(iq, seeds, stream) * noise_var**0.5
+
+
+def unit_noise(iq: torch.Tensor, seeds: Seeds, stream: str = NOISE) -> torch.Tensor:
+    """Noise of variance 1 for `iq` (clip, n), of its type and on its device."""
+    return seeds.complex_normal(stream, iq.shape[1]).to(device=iq.device, dtype=iq.dtype)
+
+
+class NoisyChannel(ChannelBase):
+    """A channel that does something to the symbols, the same at any SNR, and then adds white noise.
+
+    So the same draw is known at all SNRs once it is known without noise.
+    """
+
+    __slots__ = ()
+
+    def without_noise(self, iq: torch.Tensor, seeds: Seeds) -> ChannelOutput:
+        """What would arrive without noise: all of `ChannelOutput` but its `noise_var`."""
+        raise NotImplementedError
+
+    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
+        noise_var = noise_var_at(snr_db)
+        heard = self.without_noise(iq, seeds)
+        return replace(heard, iq=add_noise(heard.iq, noise_var, seeds, NOISE), noise_var=noise_var)
 
 
 @dataclass(frozen=True, slots=True)
-class Awgn(ChannelBase):
+class Awgn(NoisyChannel):
     """Additive white Gaussian noise and nothing else."""
 
     law = "constant"
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
-        noise_var = noise_var_at(snr_db)
-        return ChannelOutput(add_noise(iq, noise_var, seeds, "phy/noise"), noise_var=noise_var)
+    def without_noise(self, iq: torch.Tensor, seeds: Seeds) -> ChannelOutput:
+        return ChannelOutput(iq)

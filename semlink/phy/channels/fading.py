@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from semlink.blocks import ChannelBase, Coherence
+from semlink.blocks import Coherence
 from semlink.payload import ChannelOutput
 from semlink.phy.capacity import ergodic_capacity
-from semlink.phy.channels.awgn import add_noise, noise_var_at
+from semlink.phy.channels.awgn import NoisyChannel
 from semlink.phy.validation import need, need_number
 from semlink.seeds import Seeds
 from semlink.units import from_db
@@ -77,11 +77,10 @@ def line_of_sight(seeds: Seeds, num_symbols: int, coherence: Coherence | None, d
     return torch.polar(torch.ones_like(phase), phase).repeat_interleave(length, dim=1)[:, :num_symbols]
 
 
-def faded(iq: torch.Tensor, gain: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
-    """`gain` (clip, n) times `iq`, plus noise at `snr_db` of the unit-power signal."""
-    noise_var = noise_var_at(snr_db)
+def faded(iq: torch.Tensor, gain: torch.Tensor) -> ChannelOutput:
+    """`gain` (clip, n) times `iq`."""
     gain = gain.to(device=iq.device, dtype=iq.dtype)
-    return ChannelOutput(add_noise(gain * iq, noise_var, seeds, "phy/noise"), noise_var=noise_var, gain=gain)
+    return ChannelOutput(gain * iq, gain=gain)
 
 
 def block_length(coherence: Coherence | None, num_symbols: int) -> int:
@@ -92,7 +91,7 @@ def block_length(coherence: Coherence | None, num_symbols: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Rayleigh(ChannelBase):
+class Rayleigh(NoisyChannel):
     """Rayleigh fading.
 
     Attributes:
@@ -113,13 +112,13 @@ class Rayleigh(ChannelBase):
         """Ergodic capacity in bits per use, the receiver knowing the gain."""
         return ergodic_capacity(from_db(snr_db))
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
+    def without_noise(self, iq: torch.Tensor, seeds: Seeds) -> ChannelOutput:
         gain = scattered_gain(seeds, iq.shape[-1], self.coherence, self.doppler)
-        return faded(iq, gain, snr_db, seeds)
+        return faded(iq, gain)
 
 
 @dataclass(frozen=True, slots=True)
-class Rician(ChannelBase):
+class Rician(NoisyChannel):
     """Rician fading; exactly one of `k` (linear) and `k_db` is given.
 
     Attributes:
@@ -155,11 +154,11 @@ class Rician(ChannelBase):
         """Ergodic capacity in bits per use, the receiver knowing the gain."""
         return ergodic_capacity(from_db(snr_db), self.k_factor)
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
+    def without_noise(self, iq: torch.Tensor, seeds: Seeds) -> ChannelOutput:
         shape = (iq.shape[-1], self.coherence, self.doppler)
         direct = math.sqrt(self.k_factor / (self.k_factor + 1)) * line_of_sight(seeds, *shape)
         scattered = math.sqrt(1 / (self.k_factor + 1)) * scattered_gain(seeds, *shape)
-        return faded(iq, direct + scattered, snr_db, seeds)
+        return faded(iq, direct + scattered)
 
 
 def _checked(name: str, coherence: Coherence | None, doppler: float | None) -> Coherence:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from semlink.blocks import ChannelBase, GainLaw
+from semlink.blocks import GainLaw
 from semlink.phy.capacity import ergodic_capacity
-from semlink.phy.channels.awgn import add_noise, noise_var_at
+from semlink.phy.channels.awgn import NoisyChannel
 from semlink.phy.channels.sionna_paths import Family, draw_many_paths, draw_paths, path_seed, sionna_model
 from semlink.phy.channels.tapped_delay_line import PRECURSOR, Echoes, filter_with, taps_from_paths
 from semlink.phy.validation import need_choice, need_number
@@ -39,7 +39,7 @@ LAST_DELAY = {"A": 9.6586, "B": 4.7834, "C": 8.6523, "D": 12.525, "E": 20.6519}
 
 
 @dataclass(frozen=True, slots=True)
-class _Multipath(ChannelBase):
+class _Multipath(NoisyChannel):
     """What TDL and CDL share.
 
     Attributes:
@@ -83,18 +83,15 @@ class _Multipath(ChannelBase):
         """Maximum Doppler shift."""
         return self.speed_kmh / 3.6 * self.carrier_ghz * 1e9 / SPEED_OF_LIGHT
 
-    def _hear(self, family: Family, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Echoes:
+    def _hear(self, family: Family, iq: torch.Tensor, seeds: Seeds) -> Echoes:
         import torch
 
-        noise_var = noise_var_at(snr_db)
         num = iq.shape[-1]
         stride = self._stride(num)
         taps = torch.stack([self._taps(family, path_seed(seeds, clip), num, stride) for clip in seeds.clips])
         taps = taps.to(device=iq.device, dtype=iq.dtype)
-        heard = add_noise(filter_with(iq, taps, -PRECURSOR, stride), noise_var, seeds, "phy/noise")
         return Echoes(
-            heard,
-            noise_var,
+            filter_with(iq, taps, -PRECURSOR, stride),
             taps=taps,
             first_lag=-PRECURSOR,
             stride=stride,
@@ -157,8 +154,8 @@ class Tdl(_Multipath):
         """|H|^2 over time and frequency of `draws` transmissions, for bounds: (draw, point)."""
         return self._powers("tdl", uses, draws)
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Echoes:
-        return self._hear("tdl", iq, snr_db, seeds)
+    def without_noise(self, iq: torch.Tensor, seeds: Seeds) -> Echoes:
+        return self._hear("tdl", iq, seeds)
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,5 +166,5 @@ class Cdl(_Multipath):
         """|H|^2 over time and frequency of `draws` transmissions, for bounds: (draw, point)."""
         return self._powers("cdl", uses, draws)
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> Echoes:
-        return self._hear("cdl", iq, snr_db, seeds)
+    def without_noise(self, iq: torch.Tensor, seeds: Seeds) -> Echoes:
+        return self._hear("cdl", iq, seeds)

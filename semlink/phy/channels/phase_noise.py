@@ -11,8 +11,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from semlink.blocks import ChannelBase
 from semlink.payload import ChannelOutput
+from semlink.phy.channels.awgn import NoisyChannel
 from semlink.phy.channels.fading import faded
 from semlink.phy.validation import need_number
 from semlink.seeds import Seeds
@@ -33,7 +33,7 @@ def wiener_phase(seeds: Seeds, num: int, linewidth: float) -> torch.Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class PhaseNoise(ChannelBase):
+class PhaseNoise(NoisyChannel):
     """A Wiener phase and white noise; `linewidth` is linewidth times symbol time."""
 
     linewidth: float = field()
@@ -42,8 +42,8 @@ class PhaseNoise(ChannelBase):
     def __post_init__(self) -> None:
         need_number("PhaseNoise.linewidth", self.linewidth, 0, 0.5)
 
-    def __call__(self, iq: torch.Tensor, snr_db: float, seeds: Seeds) -> ChannelOutput:
+    def without_noise(self, iq: torch.Tensor, seeds: Seeds) -> ChannelOutput:
         import torch
 
         phase = wiener_phase(seeds, iq.shape[-1], self.linewidth)
-        return faded(iq, torch.polar(torch.ones_like(phase), phase), snr_db, seeds)
+        return faded(iq, torch.polar(torch.ones_like(phase), phase))

@@ -39,18 +39,19 @@ class Fades:
     """Draws of what `uses` symbols tell, for each of the constellations in `orders`.
 
     Attributes:
-        sums: for each order one (marks + 1,) array a draw: bits told by all symbols before each mark.
+        sums: for each order bits told by all symbols before each mark: (draw, marks + 1).
         is_settled: all draws are alike, so that one is kept.
     """
 
     uses: int
     orders: Sequence[int]
-    sums: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    sums: dict[int, np.ndarray] = field(default_factory=dict)
     is_settled: bool = False
     _shifts: np.ndarray | None = None
+    _by_block: dict[tuple[int, bytes], np.ndarray] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        self.sums = {order: [] for order in self.orders}
+        self.sums = {order: np.zeros((0, len(self._marks()))) for order in self.orders}
 
     def __len__(self) -> int:
         return len(next(iter(self.sums.values())))
@@ -59,13 +60,14 @@ class Fades:
         """More draws: the noise variance of each symbol (draw, uses)."""
         place, marks = grid_index(noise_var), self._marks()
         for order in self.orders:
-            told = np.add.reduceat(information_table(order)[place], marks[:-1], axis=1, dtype=np.float64)
-            self.sums[order].extend(np.pad(np.cumsum(told, axis=1), ((0, 0), (1, 0))))
-        self._shifts = None
+            told = np.add.reduceat(information_table(order).take(place), marks[:-1], axis=1, dtype=np.float64)
+            more = np.pad(np.cumsum(told, axis=1), ((0, 0), (1, 0)))
+            self.sums[order] = np.concatenate([self.sums[order], more])
+        self._forget()
 
     def stands_still(self) -> bool:
         """Whether all symbols of all draws are alike, as in white noise."""
-        sums = np.array(self.sums[max(self.orders)])
+        sums = self.sums[max(self.orders)]
         steps = np.diff(sums, axis=1) / np.diff(self._marks())
         return bool(np.ptp(steps) <= SAME * max(steps.max(), SAME))
 
@@ -73,6 +75,11 @@ class Fades:
         """Forget all draws but the first: the channel stands still."""
         self.is_settled = True
         self.sums = {order: sums[:1] for order, sums in self.sums.items()}
+        self._forget()
+
+    def _forget(self) -> None:
+        self._shifts = None
+        self._by_block.clear()
 
     def effective_snr_db(self, order: int, edges: np.ndarray) -> np.ndarray:
         """The SNR in white noise that each block's symbols amount to: (draw, block).
@@ -80,7 +87,13 @@ class Fades:
         Args:
             edges: symbols where blocks begin and the last one ends (block + 1,).
         """
-        sums, marks = np.array(self.sums[order]), self._marks()
+        key = order, edges.tobytes()
+        if key not in self._by_block:
+            self._by_block[key] = self._effective_snr_db(order, edges)
+        return self._by_block[key]
+
+    def _effective_snr_db(self, order: int, edges: np.ndarray) -> np.ndarray:
+        sums, marks = self.sums[order], self._marks()
         right = np.clip(np.searchsorted(marks, edges, side="left"), 1, len(marks) - 1)
         part = (edges - marks[right - 1]) / (marks[right] - marks[right - 1])
         at = sums[:, right - 1] * (1 - part) + sums[:, right] * part

@@ -80,8 +80,9 @@ def _decode(code: LdpcCode, buffers: np.ndarray, iterations: int, backend: Backe
     if backend == "float32":
         return kernels().decode(code, _scaled(buffers, np.float32), rule, iterations)
     words = kernels().decode(code, _scaled(buffers, np.int8), rule, iterations)
-    left = np.flatnonzero(~words.solved)
-    if backend == "auto" and left.size:
+    left = np.flatnonzero(~words.solved) if backend == "auto" else np.arange(0)
+    left = left[buffers[left].any(axis=1)]  # nothing can be made of silence
+    if left.size:
         again = kernels().decode(code, _scaled(buffers[left], np.float32), rule, iterations)
         words.hard[left], words.solved[left] = again.hard, again.solved
         words.used[left] += again.used

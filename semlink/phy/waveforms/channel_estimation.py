@@ -148,7 +148,7 @@ def missed_by_lines(
 def equalise(
     iq: torch.Tensor, estimate: torch.Tensor, noise_var: torch.Tensor, error: torch.Tensor, equalizer: Equalizer
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """BurstPlan the gain back: symbols of gain 1, and the noise variance that each is left with.
+    """Turn the gain back: symbols of gain 1, and the noise variance that each is left with.
 
     y = ĥ x + (h - ĥ) x + w, so that v = noise_var + error at unit signal power.
     "zf" is y / ĥ; "mmse" is ĥ* y / (|ĥ|^2 + v) divided by its own bias
@@ -161,11 +161,18 @@ def equalise(
     power = estimate.real**2 + estimate.imag**2
     total = noise_var + error
     heard = (power > FAINTEST) & torch.isfinite(total)
+    if bool(heard.all()):
+        return _equalised(iq, estimate, power, total, equalizer), (total / power).float()
     safe = torch.where(heard, power, torch.ones_like(power))
-    if equalizer == "mmse":
-        shrunk = estimate.conj() * iq / (safe + total.nan_to_num(posinf=0.0))
-        symbols = shrunk * (1 + total.nan_to_num(posinf=0.0) / safe)
-    else:
-        symbols = estimate.conj() * iq / safe
+    symbols = _equalised(iq, estimate, safe, total.nan_to_num(posinf=0.0), equalizer)
     left = (total / safe).masked_fill(~heard, torch.inf)
     return symbols.masked_fill(~heard, 0), left.float()
+
+
+def _equalised(
+    iq: torch.Tensor, estimate: torch.Tensor, power: torch.Tensor, total: torch.Tensor, equalizer: Equalizer
+) -> torch.Tensor:
+    if equalizer == "mmse":
+        shrunk = estimate.conj() * iq / (power + total)
+        return shrunk * (1 + total / power)
+    return estimate.conj() * iq / power

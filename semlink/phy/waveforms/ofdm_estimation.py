@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import lru_cache
 from math import ceil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from semlink.phy.channels.tapped_delay_line import PRECURSOR, band_limited
 from semlink.phy.waveforms.channel_estimation import (
@@ -102,6 +102,15 @@ class GridModel:
         return float((2 * outside / num_subcarriers * taps).sum())
 
 
+class _Modes(NamedTuple):
+    """Eigenvectors (pilot, f), eigenvalues (f,) over the comb, the way from them to all (k, f), power of all (k,)."""
+
+    vectors: torch.Tensor
+    values: torch.Tensor
+    toward: torch.Tensor
+    prior: torch.Tensor
+
+
 def lmmse_on_grid(
     looks: torch.Tensor,
     noise_var: torch.Tensor,
@@ -121,24 +130,51 @@ def lmmse_on_grid(
     """
     import torch
 
+    modes = _frequency_modes(sizes[1], sizes[0], model.delays)
+    seen = looks.to(modes.vectors.dtype) @ modes.vectors.conj()  # (clip, row, f)
+    by_mode = torch.view_as_real(seen).permute(2, 1, 0, 3)  # (f, row, clip, 2)
+    numbers, which = torch.unique(noise_var, dim=0, return_inverse=True)  # clips alike share their filters
+    estimate = seen.new_empty(len(looks), num_symbols, sizes[1])
+    error = noise_var.new_empty(estimate.shape, dtype=torch.float64)
+    for number, noise in enumerate(numbers.tolist()):
+        weights, left = _filters(tuple(noise), tuple(rows.tolist()), num_symbols, sizes, model)
+        mine = which == number
+        over_time = torch.view_as_complex(_each(weights, by_mode[:, :, mine]))  # (f, t, clip)
+        estimate[mine] = over_time.permute(2, 1, 0) @ modes.toward.mT
+        error[mine] = left
+    return estimate, error
+
+
+def _each(weights: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
+    """`weights` (f, t, row) times `values` (f, row, clip, 2): (f, t, clip, 2)."""
+    return (weights @ values.flatten(2)).unflatten(2, values.shape[2:])
+
+
+@lru_cache(maxsize=32)
+def _filters(
+    noise_var: tuple[float, ...], rows: tuple[int, ...], num_symbols: int, sizes: tuple[int, int, int], model: GridModel
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """What a pilot row tells of each symbol in each frequency mode (f, t, row), and the error that is left (t, k).
+
+    The same for all transmissions of a length that meet the same noise.
+    """
+    import torch
+
     comb, num_subcarriers, symbol_uses = sizes
-    vectors, values, toward, prior = _frequency_modes(num_subcarriers, comb, model.delays)
-    modes = looks.to(vectors.dtype) @ vectors.conj()  # (clip, row, f)
-    symbols = torch.arange(num_symbols)
-    used = nearest_looks(rows, symbols, WINDOW)  # (t, look)
-    noise_var = (
-        noise_var[:1] if bool((noise_var == noise_var[:1]).all()) else noise_var
-    )  # clips alike share their filters
-    scale = noise_var.double().clamp(QUIETEST, LOUDEST).rsqrt()[:, used]  # (clip, t, look)
+    modes = _frequency_modes(num_subcarriers, comb, model.delays)
+    at, symbols = torch.tensor(rows), torch.arange(num_symbols)
+    used = nearest_looks(at, symbols, WINDOW)  # (t, look)
+    scale = torch.tensor(noise_var, dtype=torch.float64).clamp(QUIETEST, LOUDEST).rsqrt()[used]  # (t, look)
     correlation = clarke(model.doppler * symbol_uses, model.delays.k)
-    between = correlation(rows[used][:, :, None] - rows[used][:, None, :])
-    levels, turn = torch.linalg.eigh(scale[..., :, None] * between * scale[..., None, :])
-    onto = (correlation(symbols[:, None] - rows[used]) * scale)[..., None, :] @ turn  # (clip, t, 1, mode)
-    shrink = 1 / (levels.clamp(min=0)[..., None] * values + 1)  # (clip, t, mode, f)
-    seen = turn.mT.to(modes.dtype) @ (scale[..., None] * modes[:, used])  # (clip, t, mode, f)
-    estimate = (onto.to(modes.dtype) @ (seen * shrink))[:, :, 0] @ toward.mT
-    known = (onto**2 @ shrink)[:, :, 0] @ (toward.abs() ** 2).mT
-    return estimate, (prior - known).clamp(min=0).expand_as(estimate)
+    between = correlation(at[used][:, :, None] - at[used][:, None, :])
+    levels, turn = torch.linalg.eigh(scale[:, :, None] * between * scale[:, None, :])
+    onto = (correlation(symbols[:, None] - at[used]) * scale)[:, None, :] @ turn  # (t, 1, mode)
+    shrink = 1 / (levels.clamp(min=0)[..., None] * modes.values + 1)  # (t, mode, f)
+    weights = (scale[:, :, None] * turn) @ (onto.mT * shrink)  # (t, look, f)
+    dense = weights.new_zeros(num_symbols, len(rows), weights.shape[2])
+    dense.scatter_(1, used[:, :, None].expand_as(weights), weights)
+    known = (onto**2 @ shrink)[:, 0] @ (modes.toward.abs() ** 2).mT
+    return dense.permute(2, 0, 1).contiguous(), (modes.prior - known).clamp(min=0)
 
 
 def ls_on_grid(
@@ -178,8 +214,8 @@ def ls_on_grid(
 
 
 @lru_cache(maxsize=16)
-def _frequency_modes(num_subcarriers: int, comb: int, delays: Delays):
-    """Eigenvectors (pilot, f), eigenvalues (f,) over the comb, the way from them to all (k, f), power of all (k,)."""
+def _frequency_modes(num_subcarriers: int, comb: int, delays: Delays) -> _Modes:
+    """Those that have any power."""
     import torch
 
     response = frequency_response(num_subcarriers, delays)
@@ -187,7 +223,7 @@ def _frequency_modes(num_subcarriers: int, comb: int, delays: Delays):
     values, vectors = torch.linalg.eigh(at @ at.mH)
     strong = values > _FAINT_MODE * values[-1]
     vectors, values = vectors[:, strong], values[strong]
-    return vectors, values, response @ (at.mH @ vectors), response.abs().square().sum(1)
+    return _Modes(vectors, values, response @ (at.mH @ vectors), response.abs().square().sum(1))
 
 
 @lru_cache(maxsize=16)

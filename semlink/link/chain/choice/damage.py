@@ -3,14 +3,15 @@
 Both come from clips that are really coded, cut, damaged and decoded, at a few
 sizes an octave apart: one coding carries them over a clean channel of which
 parts are silent. What lies between is read off a smooth curve, and damage is
-taken to be the same share of what there is to lose. The sizes are the same for
-all points of a scenario, so each is tried once.
+taken to be the same share of what there is to lose. Sizes and ways of losing
+blocks are the same for all points of a scenario, so each is tried once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from math import ceil, floor, log2
 
 import numpy as np
@@ -25,8 +26,12 @@ from semlink.phy.error_curves.curves import block_edges
 UNIT_BYTES = 1018
 """Sizes are these many bytes times powers of two: full transport blocks of the default length."""
 LEAST_OCTAVE = -6
-PATTERNS = 12
-"""Ways of losing blocks that are tried at each size; others, of further draws too, count as the one most alike."""
+BEYOND = 0.1
+"""Octaves above the largest clips that are tried whose quality is read off the curve all the same."""
+SINGLES, RUNS = 8, 4
+"""Places at which one block, and from or up to which all blocks are lost in the clips that are tried at each size."""
+LEAST_SHARE = 0.02
+"""Of all losses, for which a way of losing blocks is tried; rarer ones count as the one most alike."""
 
 ANY_SNR_DB = 0.0
 """Stands in agreements that are tried without noise."""
@@ -67,6 +72,7 @@ class Worth:
         reference: the name of the coding that carries the clips that are tried.
         agreements: under which each coding would be used, by its name.
         by_rate: whether the scheme's rate says how large clips are; then all sizes are one.
+        smallest_db: quality of the smallest clips that were tried; infinite where none could be.
     """
 
     reference: str
@@ -75,34 +81,37 @@ class Worth:
     evidence: Evidence
     typical_uses: int
     by_rate: bool
-    nodes: dict[float, Node | None] = field(default_factory=dict)
+    nodes: dict[int, Node | None] = field(default_factory=dict)
+    smallest_db: float = np.inf
 
-    def clean_db(self, data_bytes: Mapping[str, int]) -> np.ndarray:
-        """Quality in dB of clips that arrive whole, of the size that each coding carries; minus infinity if too small.
-
-        Near the smallest size that a clip can be coded to there is nothing to read between: they are coded as they are.
-        """
-        octaves = np.array([self._octave(size) for size in data_bytes.values()])
-        low, high = floor(octaves.min()), ceil(octaves.max())
+    def clean_db(self, data_bytes: Sequence[int]) -> np.ndarray:
+        """Quality in dB of clips of these sizes that arrive whole: (size,); NaN below all sizes that were tried."""
+        octaves = np.array([self._octave(size) for size in data_bytes])
+        low, high = floor(octaves.min()), ceil(octaves.max() - BEYOND)
         known = [(number, node) for number in range(low, high + 1) if (node := self.node(number)) is not None]
+        if not known:
+            return np.full(len(octaves), np.nan)
         at, quality = [float(number) for number, _ in known], [node.clean_db for _, node in known]
-        if known and octaves.min() < at[0] and (between_octaves := self.node(at[0] - 0.5)) is not None:
-            at, quality = [at[0] - 0.5, *at], [between_octaves.clean_db, *quality]
-        if len(at) > 1:
-            between = PchipInterpolator(at, quality)(octaves)
-        else:
-            between = np.full(len(octaves), quality[0] if known else -np.inf)
-        for number, name in enumerate(data_bytes):
-            if octaves[number] < (at[0] if known else np.inf) - 1e-9:
-                between[number] = self.evidence.damaged(self.agreements[name], ())
+        self.smallest_db = quality[0]
+        between = PchipInterpolator(at, quality)(octaves) if len(at) > 1 else np.full(len(octaves), quality[0])
+        between[octaves < at[0] - 1e-9] = np.nan
         return between
+
+    def small_db(self, name: str, least_db: float) -> float:
+        """Quality in dB of clips too small to read anything between, which are coded as they are; -inf if too small.
+
+        Where those of the smallest size that was tried are no match for `least_db`, theirs stands for it.
+        """
+        if self.smallest_db < least_db:
+            return self.smallest_db
+        return self.evidence.damaged(self.agreements[name], ())
 
     def node_for(self, data_bytes: int) -> Node | None:
         """The clips that are tried whose size is nearest; the larger of two where the smaller cannot be."""
         octave = self._octave(data_bytes)
         return self.node(round(octave)) or self.node(ceil(octave))
 
-    def node(self, octave: float) -> Node | None:
+    def node(self, octave: int) -> Node | None:
         """Clips of a power of two of `UNIT_BYTES`; None where they cannot be coded so small."""
         if octave not in self.nodes:
             self.nodes[octave] = self._made(octave)
@@ -111,7 +120,7 @@ class Worth:
     def _octave(self, data_bytes: int) -> float:
         return 0.0 if self.by_rate else max(log2(max(data_bytes, 1) / UNIT_BYTES), LEAST_OCTAVE)
 
-    def _made(self, octave: float) -> Node | None:
+    def _made(self, octave: int) -> Node | None:
         size = max(round(UNIT_BYTES * 2.0**octave), 1)
         uses = self.typical_uses if self.by_rate else self.coding.uses_for(size, per_block=POINTER_BYTES)
         template = self.agreements[self.reference]
@@ -126,25 +135,33 @@ class Worth:
 
 
 def damages(node: Node, patterns: np.ndarray, weights: np.ndarray, evidence: Evidence) -> np.ndarray:
-    """What each way of losing blocks costs, as a share of all there is to lose.
+    """What each way of losing blocks costs, as a share of all there is to lose: that of the form most alike.
 
     Args:
         patterns: bool (way, block), the blocks of `node` that are lost.
-        weights: how likely each is (way,), which decides what is tried.
+        weights: how likely each is (way,); forms that stand for next to nothing are not tried.
     """
-    known = [np.frombuffer(key, bool) for key in node.damages]
-    tried = np.array(known) if len(known) >= PATTERNS else np.unique(_representatives(patterns, weights), axis=0)
-    found = np.array([_damage(node, pattern, evidence) for pattern in tried])
-    distance = np.abs(np.cumsum(patterns, axis=1)[:, None] - np.cumsum(tried, axis=1)[None]).sum(axis=2)
-    return found[distance.argmin(axis=1)]
+    forms = _forms(node.num_blocks)
+    away = np.abs(np.cumsum(patterns, axis=1)[:, None] - np.cumsum(forms, axis=1)[None]).sum(axis=2)
+    share = np.bincount(away.argmin(axis=1), weights, len(forms))
+    tried = np.flatnonzero(share >= LEAST_SHARE * share.sum())
+    found = np.array([_damage(node, forms[number], evidence) for number in tried])
+    return found[away[:, tried].argmin(axis=1)]
 
 
-def _representatives(patterns: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Up to `PATTERNS` of them: even steps through their weights, in the order of where losses begin."""
-    order = np.lexsort(patterns.T[::-1])[::-1]
-    passed = np.cumsum(weights[order])
-    steps = (np.arange(PATTERNS) + 0.5) / PATTERNS * passed[-1]
-    return patterns[order[np.searchsorted(passed, steps).clip(max=len(order) - 1)]]
+@lru_cache(maxsize=64)
+def _forms(num_blocks: int) -> np.ndarray:
+    """Ways of losing blocks that may be tried, the same for all channels: bool (form, block).
+
+    One block at each of `SINGLES` places; all from or up to each quarter; the middle half; all.
+    """
+    block = np.arange(num_blocks)
+    quarters = np.round(np.arange(1, RUNS) * num_blocks / RUNS)
+    singles = [block == place for place in np.unique(np.arange(SINGLES) * num_blocks // SINGLES)]
+    runs = [form for edge in quarters for form in (block < edge, block >= edge)]
+    middle = (block >= num_blocks / 4) & (block < 3 * num_blocks / 4)
+    forms = np.unique(np.array([*singles, *runs, middle, block >= 0]), axis=0)
+    return forms[forms.any(axis=1)]
 
 
 def _damage(node: Node, pattern: np.ndarray, evidence: Evidence) -> float:

@@ -50,30 +50,45 @@ def expected_db(
         chance: uniform on [0, 1), (draw, SLOTS), the same for all contenders. Where the channel stands still, its
             one draw counts as so many.
     """
-    clean = worth.clean_db({c.name: c.data_bytes for c in rivals})
+    clean = worth.clean_db([c.data_bytes for c in rivals])
+    losses = [rival.losses(fades, offset_db) for rival in rivals]
+    least = _surely_reached(clean, losses, rivals, worth)
+    for number in (n for n in range(len(rivals)) if np.isnan(clean[n])):
+        clean[number] = worth.small_db(rivals[number].name, least)
     quality = np.repeat(clean[:, None], len(chance), axis=1)
     nodes = {
         number: node
         for number in range(len(rivals))
         if np.isfinite(clean[number]) and (node := worth.node_for(rivals[number].data_bytes)) is not None
     }
-    losses = {n: rivals[n].losses(fades, offset_db) for n in nodes}
-    losses = {n: np.broadcast_to(lost, (len(chance), lost.shape[1])) for n, lost in losses.items()}
+    lost = {n: np.broadcast_to(losses[n], (len(chance), losses[n].shape[1])) for n in nodes}
     stakes = {n: max(clean[n] - node.gone_db, 0.0) for n, node in nodes.items()}
-    highest = {n: quality[n] - lost.prod(axis=1) * stakes[n] for n, lost in losses.items()}
-    lowest = [np.mean(clean[n] - (1 - (1 - lost).prod(axis=1)) * stakes[n]) for n, lost in losses.items()]
+    highest = {n: quality[n] - lost[n].prod(axis=1) * stakes[n] for n in nodes}
     by_node: dict[int, list[int]] = {}
     for n, node in nodes.items():
-        if highest[n].mean() < max(lowest):
+        if highest[n].mean() < least:
             quality[n] = highest[n]
         else:
             by_node.setdefault(id(node), []).append(n)
     for numbers in by_node.values():
         node = nodes[numbers[0]]
-        ways = [ways_to_lose(rivals[n], losses[n], node, chance) for n in numbers]
+        ways = [ways_to_lose(rivals[n], lost[n], node, chance) for n in numbers]
         for n, share in zip(numbers, _shares_lost(node, ways, worth.evidence), strict=True):
             quality[n] -= share * stakes[n]
     return quality
+
+
+def _surely_reached(
+    clean: np.ndarray, losses: Sequence[np.ndarray], rivals: Sequence[Contender], worth: Worth
+) -> float:
+    """The best mean quality in dB if any loss cost all there is; minus infinity where no `clean` is known."""
+    reached = [-np.inf]
+    for number in (n for n in range(len(rivals)) if np.isfinite(clean[n])):
+        node = worth.node_for(rivals[number].data_bytes)
+        if node is not None:
+            whole = float((1 - losses[number]).prod(axis=1).mean())
+            reached.append(clean[number] - (1 - whole) * max(clean[number] - node.gone_db, 0.0))
+    return max(reached)
 
 
 def ways_to_lose(contender: Contender, losses: np.ndarray, node: Node, chance: np.ndarray) -> Ways:
@@ -105,20 +120,30 @@ def _on_node(lost: np.ndarray, middles: np.ndarray, node: Node) -> np.ndarray:
     return out
 
 
+def _distinct(patterns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that differ (distinct, block), and which of them each row is (row,)."""
+    if patterns.shape[1] > 62:
+        distinct, number = np.unique(patterns, axis=0, return_inverse=True)
+        return distinct, number.ravel()
+    words = patterns @ (1 << np.arange(patterns.shape[1])[::-1])  # numbers are sorted much faster than rows
+    _, first, number = np.unique(words, return_index=True, return_inverse=True)
+    return patterns[first], number
+
+
 def _shares_lost(node: Node, ways: Sequence[Ways], evidence: Evidence) -> list[np.ndarray]:
     """What each contender loses on average in each draw, as shares of all there is to lose: (draw,) each."""
     patterns = np.concatenate([part for way in ways for part in (way.alone_as, way.several_as)])
     weights = np.concatenate(
         [part for way in ways for part in (way.alone.mean(axis=0), way.several / len(way.several))]
     )
-    distinct, number = np.unique(patterns, axis=0, return_inverse=True)
-    total = np.bincount(number.ravel(), weights, len(distinct))
+    distinct, number = _distinct(patterns)
+    total = np.bincount(number, weights, len(distinct))
     if total.sum() < NEVER:
         return [np.zeros(len(way.several)) for way in ways]
     likely = total > 0
     cost = np.ones(len(distinct))
     cost[likely] = damages(node, distinct[likely], total[likely], evidence)
-    each, start, out = cost[number.ravel()], 0, []
+    each, start, out = cost[number], 0, []
     for way in ways:
         alone, several = np.split(each[start : start + len(way.alone_as) + len(way.several)], [len(way.alone_as)])
         out.append(way.alone @ alone + way.several * several)

@@ -20,6 +20,10 @@ class UnknownBlock(ScenarioError):
     """A `kind` that neither semlink nor any plug-in offers."""
 
 
+class PluginRefused(ScenarioError):
+    """Code of a user or of a plug-in, named where none is wanted."""
+
+
 class SourceError(SemlinkError, ValueError):
     """A source that cannot be read, is too short, or has the wrong size."""
 

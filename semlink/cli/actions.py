@@ -13,14 +13,17 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import semlink
 from semlink.errors import ScenarioError
+from semlink.plugins.trust.permission import plugins_refused
 
 WHOLE_RUN_S = 30 * 86_400.0
 """Points may take minutes: time left is told from the whole run, not from its last half minute."""
 
 
-def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], workers: int, fresh: bool) -> None:
+def run_scenario(
+    file: Path, out: Path | None, overrides: Sequence[str], workers: int, fresh: bool, *, plugins: bool = True
+) -> None:
     """`semlink run`: sweep, table, plots, frames."""
-    scenario = semlink.load(file, overrides)
+    scenario = semlink.load(file, overrides, plugins=plugins)
     with _progress(scenario.name) as tell:
         done = semlink.run(scenario, out, workers=workers, fresh=fresh, progress=tell, warn=_warn)
     done.show()
@@ -58,12 +61,14 @@ def _progress(name: str) -> Iterator[Any]:
         yield tell
 
 
+@plugins_refused()
 def draw(folders: Sequence[Path], out: Path | None, metric: str, kinds: Sequence[str]) -> None:
     """`semlink plot`: figures of one folder, or of several over each other."""
     done = semlink.results(*folders)
     _list(done.draw(metric, kinds, out or (None if len(folders) == 1 else Path("."))), indent="")
 
 
+@plugins_refused()
 def print_comparison(folder: Path, reference: str, metric: str) -> None:
     """`semlink compare`: tables in the terminal, `compare.csv` in the folder."""
     comparison = semlink.results(folder).compare(reference, metric)
@@ -71,6 +76,7 @@ def print_comparison(folder: Path, reference: str, metric: str) -> None:
     _list([comparison.write(folder / "compare.csv")])
 
 
+@plugins_refused()
 def write_report(folders: Sequence[Path], out: Path | None, reference: str | None, metric: str) -> None:
     """`semlink report`: one page for one folder, or for several together."""
     _list([semlink.results(*folders).report(out, reference=reference, metric=metric)], indent="")
@@ -80,15 +86,15 @@ def _list(files: Sequence[Path], indent: str = "  ") -> None:
     sys.stdout.write("".join(f"{indent}{path}\n" for path in files))
 
 
-def citations(file: Path) -> str:
+def citations(file: Path, *, plugins: bool = True) -> str:
     """`semlink cite`: BibTeX of the blocks that a scenario uses."""
     from semlink.link.citations.bibtex import cite_scenario
 
-    scenario = semlink.load(file)
+    scenario = semlink.load(file, plugins=plugins)
     return cite_scenario(scenario, scenario.folder)
 
 
-def check_channel(kind: str, options: Sequence[str], seed: int) -> bool:
+def check_channel(kind: str, options: Sequence[str], seed: int, *, plugins: bool = True) -> bool:
     """`semlink check-channel`: print the conformance report; True if every check passed."""
     from semlink.link.api.channels import examined
     from semlink.link.scenario.loader import apply_override
@@ -96,7 +102,8 @@ def check_channel(kind: str, options: Sequence[str], seed: int) -> bool:
     tree: dict[str, Any] = {"kind": kind}
     for option in options:
         apply_override(tree, option)
-    text, passed = examined(tree, " ".join([kind, *options]), seed)
+    with plugins_refused(not plugins):
+        text, passed = examined(tree, " ".join([kind, *options]), seed)
     sys.stdout.write(text.rstrip() + "\n")
     return passed
 

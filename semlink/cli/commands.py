@@ -27,7 +27,7 @@ Scenario = Annotated[Path, typer.Argument(metavar="FILE", help="scenario in YAML
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a value, such as sweep.snr_db=[4,8]")
 ]
-
+NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="refuse what names code, such as file.py:Class")]
 Metric = Annotated[str, typer.Option(help="psnr, ssim or another quality of the results, by name or column")]
 KINDS = "cost, snr, time, frames, ratio_maps, rate_maps, strip, manifold or fit_loss"
 """What `semlink.link.plots.registry` offers; written out so that --help imports nothing heavy."""
@@ -56,6 +56,7 @@ def run(
     set_: Overrides = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="processes [one a core]")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="forget finished points, pictures and coded clips")] = False,
+    no_plugins: NoPlugins = False,
 ) -> None:
     """Compute a scenario's missing points and draw its curves."""
     from semlink.cli.actions import run_scenario
@@ -63,19 +64,19 @@ def run(
     if workers is not None and workers < 1:
         raise ScenarioError(f"--workers: got {workers}; need 1 or more")
     try:
-        run_scenario(file, out, set_ or [], workers or os.cpu_count() or 1, fresh)
+        run_scenario(file, out, set_ or [], workers or os.cpu_count() or 1, fresh, plugins=not no_plugins)
     except KeyboardInterrupt:
         typer.echo("semlink: interrupted; finished points are kept, run again to continue", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 
 @app.command(epilog=example("semlink show scenarios/cliff.yaml --set seed=2"))
-def show(file: Scenario, set_: Overrides = None) -> None:
+def show(file: Scenario, set_: Overrides = None, no_plugins: NoPlugins = False) -> None:
     """Print the scenario with every default filled in."""
     import semlink
     from semlink.yaml12.write import write_yaml
 
-    scenario = semlink.load(file, set_ or [])
+    scenario = semlink.load(file, set_ or [], plugins=not no_plugins)
     typer.echo(write_yaml(scenario.model_dump(mode="json")), nl=False)
 
 
@@ -142,11 +143,12 @@ def check_channel(
     spec: Annotated[str, typer.Argument(metavar="SPEC", help="a kind, module:Class or path/to/file.py:Class")],
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="an option of it")] = None,
     seed: Annotated[int, typer.Option(min=0, help="root of all chance")] = 1,
+    no_plugins: NoPlugins = False,
 ) -> None:
     """Examine a channel: power, noise, fading, chance, gradients. Exit code 1 if a check fails."""
     from semlink.cli.actions import check_channel as examine
 
-    if not examine(spec, set_ or [], seed):
+    if not examine(spec, set_ or [], seed, plugins=not no_plugins):
         raise typer.Exit(1)
 
 
@@ -195,11 +197,11 @@ def weights(
 
 
 @app.command(epilog=example("semlink cite scenarios/cliff.yaml"))
-def cite(file: Scenario) -> None:
+def cite(file: Scenario, no_plugins: NoPlugins = False) -> None:
     """Print BibTeX of what a scenario uses."""
     from semlink.cli.actions import citations
 
-    typer.echo(citations(file), nl=False)
+    typer.echo(citations(file, plugins=not no_plugins), nl=False)
 
 
 def main() -> None:

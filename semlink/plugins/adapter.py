@@ -42,7 +42,7 @@ def adapted(interface: str, block: Any, where: str = "") -> Any:
     return _wrapped(interface, block, where)
 
 
-def named_fault(where: str, method: str, fault: Exception) -> PluginFault:
+def named_fault(where: str, method: str, fault: BaseException) -> PluginFault:
     """What a user's class raised, as one line with the place in its file."""
     said = (str(fault).strip().splitlines() or [""])[0]
     frames = [f for f in traceback.extract_tb(fault.__traceback__) if not f.filename.startswith(_PACKAGE)]
@@ -117,7 +117,7 @@ def _guarded(adapter: Any, kind: Kind, name: str, method: Callable[..., Any]) ->
             result = method(*given, **named)
         except SemlinkError:
             raise
-        except Exception as fault:
+        except (Exception, SystemExit) as fault:
             raise named_fault(adapter._where, name, fault) from fault
         return checked(adapter._where, kind.base, name, result, given)
 

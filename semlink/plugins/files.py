@@ -16,6 +16,8 @@ from semlink.plugins.entry_points import entry_point
 from semlink.plugins.importing import found_first, imported_as_now
 from semlink.plugins.named_files import files_of
 from semlink.plugins.source_text import SourceText, is_installed, module_file, text_of
+from semlink.plugins.trust.look import refuse_standard_file, refuse_standard_module, refuse_standard_origin
+from semlink.plugins.trust.permission import refuse_plugin
 
 
 def load_class(kind: str, interface: str, *, folder: Path | None = None, options: object = ()) -> Any:
@@ -36,6 +38,7 @@ def load_class(kind: str, interface: str, *, folder: Path | None = None, options
         if entry is None:
             raise UnknownBlock(f"{interface}: no plug-in offers kind {kind!r}")
         place = entry.value
+    refuse_plugin(interface, kind)
     module_name, class_name = place.rsplit(":", 1)
     load = _file_module if module_name.endswith(".py") else _module
     module = load(module_name, interface, folder, options)
@@ -45,6 +48,7 @@ def load_class(kind: str, interface: str, *, folder: Path | None = None, options
         own = sorted(n for n, v in vars(module).items() if sort(v) and v.__module__ == module.__name__)
         none = "no function" if interface == "metric" else "no class"
         raise UnknownBlock(f"{interface}: {module_name} has no {class_name!r}; it defines {', '.join(own) or none}")
+    refuse_standard_origin(found, interface, kind)
     return found
 
 
@@ -75,8 +79,9 @@ def source_file(thing: object) -> Path | None:
 
 
 def _module(name: str, interface: str, folder: Path | None, options: object) -> ModuleType:
-    place = module_file(name)
+    refuse_standard_module(name, interface)
     try:
+        place = module_file(name)
         if place is None or is_installed(place):
             return importlib.import_module(name)
         text = text_of(place, name)
@@ -91,7 +96,7 @@ def _module(name: str, interface: str, folder: Path | None, options: object) -> 
                 f"{interface}: no module named {fault.name!r} is installed (from kind '{name}:...'){hint}"
             ) from fault
         raise ScenarioError(f"{interface}: {name} fails to import: {fault}") from fault
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         raise ScenarioError(f"{interface}: {name} fails to import: {type(fault).__name__}: {fault}") from fault
 
 
@@ -105,6 +110,7 @@ def _find_file(name: str, interface: str, folder: Path | None) -> Path:
 
 def _file_module(name: str, interface: str, folder: Path | None, options: object) -> ModuleType:
     path = _find_file(name, interface, folder)
+    refuse_standard_file(path, interface)
     text = text_of(path)
     content = hashlib.sha256(str(path).encode() + text.digest.encode()).hexdigest()
     module_name = f"semlink_user_{content[:12]}_{path.stem}"  # an edited file is another module
@@ -123,7 +129,7 @@ def _executed(module_name: str, path: Path, name: str, interface: str) -> Module
     try:
         with found_first(path.parent):
             spec.loader.exec_module(module)
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         del sys.modules[module_name]
         raise ScenarioError(f"{interface}: {name} fails to import: {type(fault).__name__}: {fault}") from fault
     return module

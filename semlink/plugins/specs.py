@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, Union
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, GetJsonSchemaHandler, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, GetJsonSchemaHandler, Tag, field_validator
 from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema
 
@@ -24,8 +24,10 @@ from semlink.plugins.files import load_class, source_file
 from semlink.plugins.importing import remember
 from semlink.plugins.interfaces import check_names, kind_for
 from semlink.plugins.named_files import content_digest, declared, homes
+from semlink.plugins.trust.look import check_class
+from semlink.plugins.trust.permission import refuse_plugin
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec, kinds_of
-from semlink.yaml12.fields import PlainValues
+from semlink.yaml12.fields import PlainValues, Shown
 
 __all__ = ["PluginSpec", "one_of"]
 
@@ -43,7 +45,9 @@ class PluginSpec(PlainValues):
     model_config = ConfigDict(extra="allow", frozen=True)
     interface: ClassVar[str] = ""
 
-    kind: str = Field(description="`module:Class`, `path/to/file.py:Class`, or a kind that an installed plug-in offers")
+    kind: Shown = Field(
+        description="`module:Class`, `path/to/file.py:Class`, or a kind that an installed plug-in offers"
+    )
     live: SkipJsonSchema[Any] = Field(None, exclude=True, repr=False)
 
     @classmethod
@@ -56,6 +60,12 @@ class PluginSpec(PlainValues):
             *([{"enum": sorted(offered(cls.interface))}] if offered(cls.interface) else []),
         ]
         return found
+
+    @field_validator("kind")
+    @classmethod
+    def _is_wanted(cls, kind: str) -> str:
+        refuse_plugin(cls.interface, kind)
+        return kind
 
     def options(self) -> dict[str, Any]:
         """The keys meant for the constructor."""
@@ -108,6 +118,7 @@ class PluginSpec(PlainValues):
         found = load_class(self.kind, self.interface, folder=context.folder, options=self.options())
         if not inspect.isclass(found):
             raise ScenarioError(f"{self.interface} {self.kind}: is a {type(found).__name__}; need a class")
+        check_class(self.interface, found, f"{self.interface} {self.kind}")
         return found
 
     def _given(self, parameters: Mapping[str, inspect.Parameter], context: BuildContext) -> dict[str, Any]:
@@ -184,7 +195,7 @@ class SchemePlugin(PluginSpec):
     interface: ClassVar[str] = "scheme"
     adapts: ClassVar[bool] = False
 
-    name: str = Field("", description="as it stands in tables and plots; default: the kind")
+    name: Shown = Field("", description="as it stands in tables and plots; default: the kind")
     rates: list[float] | None = Field(None, min_length=1, description="own operating points instead of sweep.budget")
     sends: bool = Field(True, description="false for a scheme that only senses: it needs no channel and no sweep")
 
@@ -262,5 +273,5 @@ def _made(cls: type, options: Mapping[str, Any], where: str) -> Any:
         raise
     except ValueError as fault:
         raise ScenarioError(f"{where}: {fault}") from fault
-    except Exception as fault:
+    except (Exception, SystemExit) as fault:
         raise ScenarioError(str(named_fault(where, "__init__", fault))) from fault

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Any, Literal, get_args, get_origin
+from typing import Annotated, Any, Literal, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
 
 from semlink.yaml12.scalars import STR, plain_tag
+from semlink.yaml12.words import fit_to_show
+
+Shown = Annotated[str, AfterValidator(fit_to_show)]
+"""A name that tables, figures and the terminal show."""
 
 
 class PlainValues(BaseModel):

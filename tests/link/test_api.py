@@ -107,7 +107,7 @@ def test_frames_of_an_opened_folder_find_the_scenario(tmp_path):
     path = tmp_path / "toy.yaml"
     path.write_text(yaml.safe_dump(toy(sweep={"snr_db": 6, "budget": 0.15})))
     ran = semlink.run(path, tmp_path / "out")
-    opened = semlink.results(tmp_path / "out")
+    opened = semlink.results(tmp_path / "out", plugins=True)
     np.testing.assert_array_equal(opened.frames(scheme="coded"), ran.frames(scheme="coded"))
     with pytest.raises(ScenarioError, match=r"no clip 'ramp9'; there are 2: ramp0, ramp1"):
         opened.frames(scheme="coded", clip="ramp9")
@@ -349,4 +349,4 @@ def test_the_manifest_names_the_points_and_where_files_were(done, tmp_path):
     (tmp_path / "s/toy.yaml").write_text(yaml.safe_dump(tree))
     ran = semlink.run(tmp_path / "s/toy.yaml", tmp_path / "out/deep")
     assert ran.manifest["scenario_folder"] == "../../s"
-    np.testing.assert_array_equal(semlink.results(tmp_path / "out/deep").frames(), ran.frames())
+    np.testing.assert_array_equal(semlink.results(tmp_path / "out/deep", plugins=True).frames(), ran.frames())

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 from zlib import crc32
 
@@ -158,7 +159,7 @@ def _state(path: Path) -> Mapping[str, torch.Tensor]:
     """The state dict of a file, or of the training checkpoint in it."""
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, ValueError) as why:
+    except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as why:
         raise ModelError(f"{path}: cannot be read as a checkpoint ({str(why).splitlines()[0]})") from why
     return loaded.get("state_dict", loaded)
 

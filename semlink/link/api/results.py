@@ -39,6 +39,7 @@ class Results:
     folder: Path
     run: FinishedRun = field(repr=False)
     origin: Scenario | None = field(default=None, repr=False)
+    plugins: bool = field(default=False, repr=False)
     _senders: dict[str, Sender] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -195,22 +196,24 @@ class Results:
         if "here" not in self._senders:
             from semlink.link.api.sender import sender_for
 
-            self._senders["here"] = sender_for(self.run, self.origin)
+            self._senders["here"] = sender_for(self.run, self.origin, plugins=self.plugins)
         return self._senders["here"]
 
 
-def results(folder: str | Path, *more: str | Path, scenario: Scenario | None = None) -> Results:
+def results(folder: str | Path, *more: str | Path, scenario: Scenario | None = None, plugins: bool = False) -> Results:
     """What `semlink run` left in a folder; several folders are overlaid, schemes named after theirs.
 
     Args:
         scenario: for `frames`, where the folder's manifest does not lead to the scenario's files any more.
+        plugins: True if `frames` may import the classes of a user that the manifest names; they may do whatever you
+            may, so only for folders of people whom you trust. Nothing else imports anything.
     Raises:
         ResultsError: there is no such folder, or it holds no results.
     """
     if not more:
-        return Results(Path(folder), read_run(folder), scenario)
+        return Results(Path(folder), read_run(folder), scenario, plugins)
     folders = [folder, *more]
-    return Results(Path("."), merged(dict(zip(folder_names(folders), map(read_run, folders)))), scenario)
+    return Results(Path("."), merged(dict(zip(folder_names(folders), map(read_run, folders)))), scenario, plugins)
 
 
 def _framed(records: list[JsonDict], pandas: bool | None) -> Any:

@@ -17,13 +17,14 @@ from semlink.link.results.finished import read_run
 from semlink.link.scenario.diagnostics import ScenarioText, explain
 from semlink.link.scenario.loader import Origin, apply_override, load_scenario, set_value
 from semlink.link.scenario.scenario import Scenario
+from semlink.plugins.trust.permission import plugins_refused
 
 __all__ = ["load", "run"]
 
 Progress = Callable[[str, int, int], None]
 
 
-def load(source: str | Path | Json, changes: Sequence[str] | Json = ()) -> Scenario:
+def load(source: str | Path | Json, changes: Sequence[str] | Json = (), *, plugins: bool = True) -> Scenario:
     """A scenario from a YAML file or from a dict of the same form, checked; nothing heavy is imported.
 
     In a dict, a `kind` may also be a class or an object of your own; a class
@@ -32,9 +33,15 @@ def load(source: str | Path | Json, changes: Sequence[str] | Json = ()) -> Scena
 
     Args:
         changes: values to change first, `{"sweep.snr_db": [4, 8]}` or `["sweep.snr_db=[4, 8]"]`.
+        plugins: False refuses a scenario that names classes of a user or of plug-ins, which may do whatever you may.
     Raises:
         ScenarioError: one line for each thing that is wrong.
     """
+    with plugins_refused(not plugins):
+        return _loaded(source, changes)
+
+
+def _loaded(source: str | Path | Json, changes: Sequence[str] | Json) -> Scenario:
     if not isinstance(source, Mapping):
         path = Path(source)
         overrides = list(_as_text(changes)) if isinstance(changes, Mapping) else list(changes)

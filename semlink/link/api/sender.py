@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from pydantic import ValidationError
 
-from semlink.errors import ResultsError, ScenarioError
+from semlink.errors import PluginRefused, ResultsError, ScenarioError
 from semlink.files import Json
 from semlink.link.api.records import Place, place_of, the_one
 from semlink.link.chain.transmit import run_clip
@@ -19,6 +19,7 @@ from semlink.link.sweep.clips import load_clips
 from semlink.link.sweep.grid import GridPoint, channel_name, grid
 from semlink.link.sweep.point_runner import PointRunner
 from semlink.nn.cpu import one_thread
+from semlink.plugins.trust.permission import REFUSED, plugins_refused
 from semlink.seeds import Seeds
 
 __all__ = ["Sender", "sender_for"]
@@ -99,29 +100,34 @@ class Sender:
         raise ScenarioError(f"no clip {clip!r}; there are {len(names)}: {_some(names)}")
 
 
-def sender_for(run: FinishedRun, scenario: Scenario | None) -> Sender:
+def sender_for(run: FinishedRun, scenario: Scenario | None, *, plugins: bool = False) -> Sender:
     """What sends the clips of a run again.
 
     Args:
         scenario: None for the one that the manifest holds.
+        plugins: whether that one may name code of a user.
     Raises:
         ScenarioError: the manifest holds none that can be used, or one with a live object.
         SourceError: the clips are not there any more.
     """
     if scenario is None:
-        scenario = _from_manifest(run)
+        scenario = _from_manifest(run, plugins)
     clips = load_clips(scenario, scenario.folder)
     return Sender(PointRunner.of(scenario, clips, run.folder / ".cache", scenario.folder), run)
 
 
-def _from_manifest(run: FinishedRun) -> Scenario:
+def _from_manifest(run: FinishedRun, plugins: bool) -> Scenario:
     again = "give it as semlink.results(folder, scenario=semlink.load(...))"
+    trusting = "where you trust whoever wrote the folder, semlink.results(folder, plugins=True)"
     kept = run.manifest.get("scenario")
     if not isinstance(kept, dict):
         raise ScenarioError(f"{run.folder}: holds no manifest with a scenario; {again}")
     try:
-        scenario = Scenario.model_validate(kept)
+        with plugins_refused(not plugins):
+            scenario = Scenario.model_validate(kept)
     except ValidationError as fault:
+        if REFUSED in str(fault):
+            raise PluginRefused(f"{run.folder}: its scenario names code of a user; {again}, or, {trusting}") from fault
         raise ScenarioError(
             f"{run.folder}: its scenario was written by another version or names a live object; {again}"
         ) from fault

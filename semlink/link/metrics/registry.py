@@ -23,6 +23,7 @@ from semlink.link.metrics.psnr_ssim import psnr_by_frame, psnr_db, ssim, ssim_by
 from semlink.plugins import fingerprint, load_class
 from semlink.plugins.contents import text_files
 from semlink.plugins.entry_points import offered
+from semlink.plugins.trust.permission import refuse_plugin
 
 __all__ = [
     "METRICS",
@@ -99,7 +100,7 @@ class Metric:
             found = float(self.function(reference, received))
         except SemlinkError:
             raise
-        except Exception as fault:
+        except (Exception, SystemExit) as fault:
             raise InterfaceError(f"metric {self.name}: {type(fault).__name__}: {fault}") from fault
         if not math.isfinite(found):
             raise InterfaceError(f"metric {self.name}: gave {found}; need a finite number for every clip")
@@ -150,7 +151,10 @@ def check_metric_name(name: str) -> str:
         ValueError: neither shipped nor offered by a plug-in, and no `file.py:function`.
     """
     known = [metric.name for metric in METRICS]
-    if name in known or ":" in name or name in offered("metric"):
+    if name in known:
+        return name
+    if ":" in name or name in offered("metric"):
+        refuse_plugin("metric", name)
         return name
     near = difflib.get_close_matches(name, known, 1, 0.55)
     hint = f"; did you mean {near[0]!r}?" if near else ""

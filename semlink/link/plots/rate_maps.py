@@ -20,6 +20,7 @@ from semlink.files import write_atomic
 from semlink.link.metrics.rank_correlation import rank_correlation
 from semlink.link.plots.style import new_figure, picture
 from semlink.link.results.pictures import RateMap, Shown
+from semlink.link.results.texts import to_cell
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -68,7 +69,13 @@ def _table(maps: Sequence[NamedMap]) -> str:
     rows.writerow(["scheme", "clip", "uses_a_block", "spearman_texture", "spearman_error"])
     for m in maps:
         rows.writerow(
-            [m.scheme, m.kept.clip, f"{m.kept.uses.mean():.3f}", f"{m.with_texture:.3f}", f"{m.with_error:.3f}"]
+            [
+                to_cell(m.scheme),
+                to_cell(m.kept.clip),
+                f"{m.kept.uses.mean():.3f}",
+                f"{m.with_texture:.3f}",
+                f"{m.with_error:.3f}",
+            ]
         )
     return text.getvalue()
 

@@ -19,6 +19,7 @@ from semlink.files import Json, write_atomic
 from semlink.link.metrics.draws import drawn
 from semlink.link.metrics.intervals import ERROR, halfwidth, t_halfwidth
 from semlink.link.metrics.registry import PSNR
+from semlink.link.results.texts import to_cell
 from semlink.link.scenario.published_table import PublishedSpec, TableSpec
 
 MEAN = "mean"
@@ -225,4 +226,4 @@ def _plain(value: object, name: str) -> str:
         if name in ("snr_db", "budget", "rate"):
             return f"{value:g}"
         return f"{value:.4f}" if "ssim" in name else f"{value:.3f}"
-    return str(value)
+    return to_cell(value) if isinstance(value, str) else str(value)

@@ -14,6 +14,7 @@ from semlink.link.compare.compare import MOTIONS, Comparison, CurveGap, PointGap
 from semlink.link.compare.paired import Gap
 from semlink.link.report.results_table import SNR_HEAD, add, grid, number, point_name, remarks, text_of
 from semlink.link.results.labels import COST_NAMES, SNR_NAME
+from semlink.link.results.texts import to_cell
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -223,4 +224,6 @@ def _around(middle: float | None, half: float) -> tuple[float, float]:
 def _cell(found: object) -> str:
     if found is None or (isinstance(found, float) and math.isnan(found)):
         return ""
+    if isinstance(found, str):
+        return to_cell(found)
     return f"{round(found, 9) + 0.0:.6g}" if isinstance(found, float) else str(found)

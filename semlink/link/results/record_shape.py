@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semlink.errors import ResultsError
 from semlink.files import JsonDict
 from semlink.link.results.rows import Row, from_json
+from semlink.yaml12.fields import Shown
 
 __all__ = ["KEY", "checked_manifest", "checked_record"]
 
@@ -38,8 +39,8 @@ class _Told(_Part):
 
 
 class _Clip(_Part):
-    name: str
-    motion: str
+    name: Shown
+    motion: Shown
     psnr_db: Numbers
     channel_uses: Numbers
     psnr_by_frame: Numbers
@@ -52,14 +53,14 @@ class _Clip(_Part):
 
 
 class _Metric(_Part):
-    column: str
-    label: str = ""
+    column: Shown
+    label: Shown = ""
     decimals: int = 0
     higher_is_better: bool = True
 
 
 class _Record(_Part):
-    scheme: str
+    scheme: Shown
     snr_db: float | None
     budget: float | None
     rate: float | None

@@ -20,6 +20,8 @@ from typing import Any
 
 from semlink.errors import ResultsError
 from semlink.files import Json, JsonDict, reason_of, write_atomic
+from semlink.link.results.texts import from_cell, to_cell
+from semlink.yaml12.words import shown
 
 CURVES = "curves.csv"
 TEXTS = ("scheme", "channel", "genie", "note")
@@ -200,7 +202,7 @@ def from_json(values: Json) -> Row:
     if not own.get("scheme"):
         raise ResultsError("row: has no 'scheme'")
     strange = {name: v for name, v in values.items() if name not in COLUMNS and name != "extra"}
-    extra = {name: _number_or_text(v) for name, v in (dict(values.get("extra") or {}) | strange).items()}
+    extra = {shown(str(name)): _number_or_text(v) for name, v in (dict(values.get("extra") or {}) | strange).items()}
     for name, v in extra.items():
         if not isinstance(v, float | str | None):
             raise ResultsError(f"row: {name}: got {_short(v)}, expected a number or a text")
@@ -214,7 +216,7 @@ def _cell(name: str, content: str | float | bool | None) -> str:
     if content is True:
         return "yes"
     if isinstance(content, str):
-        return " ".join(content.split())
+        return to_cell(" ".join(content.split()))
     if name in COUNTS:
         return str(int(content))
     number = float(content)
@@ -227,10 +229,10 @@ def _cell(name: str, content: str | float | bool | None) -> str:
 
 
 def _parse(cells: Mapping[str, str], where: str) -> Row:
-    own = {name: _typed(name, text, where) for name, text in cells.items() if name in COLUMNS}
+    own = {name: _typed(name, from_cell(text), where) for name, text in cells.items() if name in COLUMNS}
     if not own.get("scheme"):
         raise ResultsError(f"{where}: no name of a scheme")
-    extra = {name: _number_or_text(text) for name, text in cells.items() if name not in COLUMNS}
+    extra = {shown(name): _number_or_text(from_cell(text)) for name, text in cells.items() if name not in COLUMNS}
     return Row(**own, extra={name: found for name, found in extra.items() if found is not None})
 
 
@@ -252,7 +254,7 @@ def _typed(name: str, content: Any, where: str) -> Any:
 def _text(name: str, content: Any, where: str) -> str:
     if content is not None and not isinstance(content, str):
         raise ResultsError(f"{where}: {name}: got {_short(content)}, expected a text")
-    return content or ""
+    return shown(content or "")
 
 
 def _number_or_text(content: Any) -> Any:

@@ -8,6 +8,7 @@ from pydantic import Field
 
 from semlink.blocks import Scheme
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+from semlink.yaml12.fields import Shown
 from semlink.yaml12.rules import either, given, no
 
 SEEN_AND_RESTORED = either(given("sensor", "reconstruction"), no(either(given("sensor"), given("reconstruction"))))
@@ -20,7 +21,7 @@ class SchemeSpec(Spec):
     sends: ClassVar[bool] = True  # False: it only senses, and needs no channel
 
     kind: str
-    name: str = Field(min_length=1, description="as it stands in tables and plots")
+    name: Shown = Field(min_length=1, description="as it stands in tables and plots")
     rates: list[float] | None = Field(None, min_length=1, description="own operating points instead of sweep.budget")
 
     @property

@@ -20,6 +20,7 @@ from semlink.link.scenario.scenario import Scenario
 from semlink.payload import Frames
 from semlink.sensing.sources.motion import motion_class
 from semlink.spec import BuildContext
+from semlink.yaml12.words import shown
 
 Shape = tuple[int, int, int]
 CLIPS_OF_A_RUN = "semlink-clips-"
@@ -111,7 +112,7 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
     names, motion, pixels, shapes = [], [], [], []
     for index in range(len(source)):
         clip = check_clip(source.clip(index), scenario.source.kind)
-        names.append(source.name(index))
+        names.append(shown(str(source.name(index))))
         motion.append(motion_class(clip))
         shapes.append(clip.shape)
         if file is None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from semlink.errors import SourceError, TrainingError
 from semlink.sensing.sources.files.arrays import read_arrays
+from semlink.sensing.sources.files.container import open_container
 from semlink.sensing.sources.files.image_stack import is_stack, read_stack
 from semlink.training.data.jpeg_frames import pixels_of
 
@@ -121,9 +122,9 @@ def _read_video(path: Path) -> np.ndarray:
     import av
 
     try:
-        with av.open(str(path)) as container:
+        with open_container(path) as container:
             frames = [_luma(frame) for frame in container.decode(video=0)]
-    except (av.error.FFmpegError, IndexError) as why:
+    except (OSError, av.error.FFmpegError, IndexError) as why:
         raise SourceError(f"{path}: cannot be read as video ({why})") from why
     if not frames:
         raise SourceError(f"{path}: holds no frames")

@@ -20,6 +20,7 @@ import av
 import numpy as np
 
 from semlink.errors import SourceError
+from semlink.sensing.sources.files.container import open_container
 from semlink.sensing.sources.files.images import gray_of_rgb, planes_of_rgb
 from semlink.sensing.sources.files.orientation import orientation_of, turned
 from semlink.sensing.sources.luma_range import Coded, CodedRange
@@ -295,7 +296,7 @@ def _seek(container: av.container.InputContainer, stream: av.VideoStream, pts: i
 def _opened(at: _Stream) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
     """The file and the stream, for as long as it is read."""
     try:
-        container = av.open(str(at.where))
+        container = open_container(at.where)
     except (av.FFmpegError, OSError) as error:
         raise SourceError(f"{at.where}: cannot be read as video: {error.strerror or error}") from None
     with container:

@@ -7,9 +7,26 @@ line and exits with 2.
 
 from __future__ import annotations
 
+import sysconfig
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+_PACKAGE = Path(__file__).resolve().parent
+_LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
+_INSTALLED = ("site-packages", "dist-packages")
+
 
 class SemlinkError(Exception):
-    """Base of every error that is meant for the user."""
+    """Base of every error that is meant for the user.
+
+    Attributes:
+        trace: the whole traceback where a user's class raised something else; else ''.
+    """
+
+    trace: str = ""
 
 
 class ScenarioError(SemlinkError, ValueError):
@@ -69,3 +86,46 @@ class TrainingError(SemlinkError, RuntimeError):
 
 class ResultsError(SemlinkError, OSError):
     """A results folder that cannot be read or written."""
+
+
+E = TypeVar("E", bound=SemlinkError)
+
+
+def placed(fault: E, where: str) -> E:
+    """The same error with the place in front of its words."""
+    told = type(fault)(f"{where}: {fault}")
+    vars(told).update(vars(fault))
+    return told
+
+
+@contextmanager
+def told_at(where: str) -> Iterator[None]:
+    """Put a place in front of every error that is raised inside; that nothing fits (`Infeasible`) is none."""
+    try:
+        yield
+    except Infeasible:
+        raise
+    except SemlinkError as fault:
+        raise placed(fault, where) from fault
+
+
+def traced(told: E, fault: BaseException) -> E:
+    """`told` with the traceback of what a user's class raised."""
+    told.trace = "".join(traceback.format_exception(fault))
+    return told
+
+
+def raised(fault: BaseException) -> str:
+    """What was raised and why, with the innermost place in a user's file: `KeyError: 'x' (my_codec.py:12)`."""
+    said = (str(fault).strip().splitlines() or [""])[0]
+    frames = [frame for frame in traceback.extract_tb(fault.__traceback__) if _is_users(frame.filename)]
+    place = f" ({Path(frames[-1].filename).name}:{frames[-1].lineno})" if frames else ""
+    return f"{type(fault).__name__}{': ' if said else ''}{said}{place}"
+
+
+def _is_users(file: str) -> bool:
+    """Whether somebody wrote it beside semlink, the installed packages and Python's library; a notebook's cell too."""
+    path = Path(file)
+    if any(part in _INSTALLED for part in path.parts):
+        return False
+    return not file.startswith("<frozen") and not any(path.is_relative_to(home) for home in (_PACKAGE, _LIBRARY))

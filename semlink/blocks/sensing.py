@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
 from semlink.blocks.block import NamedBlock, Progress
-from semlink.errors import InterfaceError
+from semlink.errors import InterfaceError, told_at
 from semlink.payload import Frames, FrameShape, Measurement, Projections, Readings, Restored
 from semlink.seeds import Seeds
 
@@ -136,7 +136,11 @@ class ReconstructionBase(NamedBlock, Reconstruction):
         How many there are must not change what becomes of any of them.
         `Restored.diagnostics` may hold diagnostics for the point's file, as plain values.
         """
-        return [Restored(self.reconstruct(measurement)) for measurement in measurements]
+        restored = []
+        for number, measurement in enumerate(measurements):
+            with told_at(f"clip {number}"):
+                restored.append(Restored(self.reconstruct(measurement)))
+        return restored
 
 
 def no_rate(interface: str, name: str, rate: float) -> InterfaceError:

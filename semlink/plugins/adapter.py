@@ -7,20 +7,16 @@ one line with file, class and method.
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Callable
 from functools import cache, wraps
-from pathlib import Path
 from typing import Any
 
 from semlink.blocks.block import spelled
-from semlink.errors import PluginFault, SemlinkError
+from semlink.errors import PluginFault, SemlinkError, raised, traced
 from semlink.plugins.interfaces import OLD_NAMES, Kind, check_methods, check_names, kind_for
 from semlink.plugins.returned import checked
 
 __all__ = ["adapted", "named_fault"]
-
-_PACKAGE = str(Path(__file__).resolve().parents[1])
 
 
 def adapted(interface: str, block: Any, where: str = "") -> Any:
@@ -44,10 +40,7 @@ def adapted(interface: str, block: Any, where: str = "") -> Any:
 
 def named_fault(where: str, method: str, fault: BaseException) -> PluginFault:
     """What a user's class raised, as one line with the place in its file."""
-    said = (str(fault).strip().splitlines() or [""])[0]
-    frames = [f for f in traceback.extract_tb(fault.__traceback__) if not f.filename.startswith(_PACKAGE)]
-    place = f" ({frames[0].filename.rsplit('/', 1)[-1]}:{frames[0].lineno})" if frames else ""
-    return PluginFault(f"{where}: {method} raised {type(fault).__name__}: {said}{place}")
+    return traced(PluginFault(f"{where}: {method} raised {raised(fault)}"), fault)
 
 
 def _wrapped(interface: str, block: Any, where: str) -> Any:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from semlink.errors import ScenarioError, UnknownBlock
+from semlink.errors import ScenarioError, UnknownBlock, raised, traced
 from semlink.plugins.entry_points import entry_point
 from semlink.plugins.importing import found_first, imported_as_now
 from semlink.plugins.named_files import files_of
@@ -97,7 +97,7 @@ def _module(name: str, interface: str, folder: Path | None, options: object) -> 
             ) from fault
         raise ScenarioError(f"{interface}: {name} fails to import: {fault}") from fault
     except (Exception, SystemExit) as fault:
-        raise ScenarioError(f"{interface}: {name} fails to import: {type(fault).__name__}: {fault}") from fault
+        raise traced(ScenarioError(f"{interface}: {name} fails to import: {raised(fault)}"), fault) from fault
 
 
 def _find_file(name: str, interface: str, folder: Path | None) -> Path:
@@ -131,5 +131,5 @@ def _executed(module_name: str, path: Path, name: str, interface: str) -> Module
             spec.loader.exec_module(module)
     except (Exception, SystemExit) as fault:
         del sys.modules[module_name]
-        raise ScenarioError(f"{interface}: {name} fails to import: {type(fault).__name__}: {fault}") from fault
+        raise traced(ScenarioError(f"{interface}: {name} fails to import: {raised(fault)}"), fault) from fault
     return module

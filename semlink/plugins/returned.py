@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from numbers import Real
 from typing import Any
@@ -27,6 +28,7 @@ from semlink.payload import (
 )
 
 Given = tuple[Any, ...]
+ROUNDING = 1e-3
 Check = Callable[[Any, Given], Any]
 
 
@@ -87,15 +89,20 @@ def _readings(result: Any, given: Given) -> Any:
 
 
 def _frames(result: Any, shape: FrameShape) -> Frames:
-    """Frames of this shape, finite."""
-    import torch
-
+    """Frames of this shape, in [0, 1]."""
     pixels = _tensor(_of_type(result, Frames).pixels, "pixels", 4)
     if FrameShape(*pixels.shape[1:]) != shape:
         raise Wrong(f"frames of shape {tuple(pixels.shape)}; need (clip, {shape.t}, {shape.h}, {shape.w})")
-    if not bool(torch.isfinite(pixels).all()):
-        raise Wrong("NaN or infinite pixels; need frames in [0, 1]")
+    _check_range(float(pixels.min()), float(pixels.max()))
     return result
+
+
+def _check_range(low: float, high: float) -> None:
+    """Refuse pixels that are not numbers in [0, 1]; what is rounded may miss it by a thousandth."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        raise Wrong("NaN or infinite pixels; need frames in [0, 1]")
+    if low < -ROUNDING or high > 1 + ROUNDING:
+        raise Wrong(f"pixels from {low:.4g} to {high:.4g}; need frames in [0, 1]")
 
 
 def _restored(result: Any, shapes: Sequence[FrameShape]) -> list[Restored]:
@@ -115,7 +122,9 @@ def _pixels(result: Any, given: Given) -> np.ndarray:
     shape = given[1]
     if np.shape(result) != (shape.t, shape.h, shape.w):
         raise Wrong(f"{_name(result)}; need an array of shape ({shape.t}, {shape.h}, {shape.w})")
-    return np.asarray(result, np.float32)
+    pixels = np.asarray(result, np.float32)
+    _check_range(float(pixels.min()), float(pixels.max()))
+    return pixels
 
 
 def _sizes(result: Any, given: Given) -> tuple[int, ...]:

@@ -17,7 +17,7 @@ from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema
 
 from semlink.blocks import CodingBase, RateBoundBase
-from semlink.errors import ScenarioError, SemlinkError
+from semlink.errors import ScenarioError, SemlinkError, traced
 from semlink.plugins.adapter import adapted, named_fault
 from semlink.plugins.entry_points import offered, refuse_claims
 from semlink.plugins.files import load_class, source_file
@@ -32,6 +32,8 @@ from semlink.yaml12.fields import PlainValues, Shown
 __all__ = ["PluginSpec", "one_of"]
 
 PLUGIN = "plug-in"
+LIVE = "<live>"
+"""The key that a Python caller's object stands under: none that a constructor could have."""
 GIVEN = {"sensor": ("frames", "rate"), "reconstruction": ("frames", "rate", "sensor")}
 """By interface, what a constructor is given if it has an argument of this name and the scenario does not say it."""
 
@@ -48,7 +50,7 @@ class PluginSpec(PlainValues):
     kind: Shown = Field(
         description="`module:Class`, `path/to/file.py:Class`, or a kind that an installed plug-in offers"
     )
-    live: SkipJsonSchema[Any] = Field(None, exclude=True, repr=False)
+    live: SkipJsonSchema[Any] = Field(None, alias=LIVE, exclude=True, repr=False)
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
@@ -274,4 +276,4 @@ def _made(cls: type, options: Mapping[str, Any], where: str) -> Any:
     except ValueError as fault:
         raise ScenarioError(f"{where}: {fault}") from fault
     except (Exception, SystemExit) as fault:
-        raise ScenarioError(str(named_fault(where, "__init__", fault))) from fault
+        raise traced(ScenarioError(str(named_fault(where, "__init__", fault))), fault) from fault

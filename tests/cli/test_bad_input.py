@@ -187,14 +187,14 @@ def test_a_mistake_is_said_before_anything_is_made(place, old, new, says):
 )
 def test_an_impossible_channel_is_named_with_its_point(place, how, says):
     line = refused_once_warned(run(place, ("kind: awgn", f"kind: {TOYS}:Broken, how: {how}")))
-    assert line == f"semlink: direct, 12 dB, budget 0.2, toys.py:Broken(how={how}): {says}"
+    assert line == f"semlink: direct, 12 dB, budget 0.2, toys.py:Broken(how={how}): clip@0, trial 0: {says}"
     assert not (place / "results/bad").exists()
 
 
 def test_a_worker_says_what_is_wrong_in_the_same_line(place):
     scenario(place, ("kind: awgn", f"kind: {TOYS}:Broken, how: nan"), ("[12]", "[12, 14]"), text=BAD, name="bad.yaml")
     line = refused_once_warned(semlink("run", "bad.yaml", "--workers", 2, folder=place))
-    assert line.endswith("toys.py:Broken(how=nan): the channel returned NaN or infinite symbols")
+    assert line.endswith("toys.py:Broken(how=nan): clip@0, trial 0: the channel returned NaN or infinite symbols")
     assert not (place / "results/bad").exists()
 
 

@@ -10,21 +10,21 @@ from pydantic import BaseModel
 
 from semlink.errors import ScenarioError
 from semlink.plugins.live import live_digest
-from semlink.plugins.specs import PluginSpec
+from semlink.plugins.specs import LIVE, PluginSpec
 
 __all__ = ["live_blocks", "with_names", "works_elsewhere"]
 
 
 def with_names(tree: Any) -> Any:
-    """A copy of a scenario's dict in which each live `kind` has a name, and the object beside it under `live`.
+    """A copy of a scenario's dict in which each live `kind` has a name, and the object beside it under `LIVE`.
 
     Raises:
         ScenarioError: an object that cannot be copied to a receiver of its own.
     """
     if isinstance(tree, Mapping):
-        found = {key: value if key in ("kind", "live") else with_names(value) for key, value in tree.items()}
+        found = {key: value if key in ("kind", LIVE) else with_names(value) for key, value in tree.items()}
         kind = tree.get("kind")
-        return found if kind is None or isinstance(kind, str) else found | {"kind": _name(kind), "live": kind}
+        return found if kind is None or isinstance(kind, str) else found | {"kind": _name(kind), LIVE: kind}
     if isinstance(tree, list | tuple):
         return [with_names(part) for part in tree]
     return tree

@@ -11,7 +11,7 @@ import torch
 
 from semlink.blocks import CodingBase, is_interactive, is_one_way
 from semlink.caching import Memo
-from semlink.errors import Infeasible, InterfaceError
+from semlink.errors import Infeasible, InterfaceError, told_at
 from semlink.link.chain.air import over_the_air, receive_alone
 from semlink.link.chain.choice.mcs_search import best_choice
 from semlink.link.chain.choice.repeats import best_with_repeats
@@ -94,7 +94,8 @@ class LinkCalibration:
 
     def _heard(self, clip: Frames, agreement: Agreement, number: int, trial: int) -> tuple[float, bool]:
         """PSNR in dB of one reception, and whether any block of it was lost."""
-        outcome = run_clip(self.link, clip, agreement, Seeds(self.root, (number,), trial))
+        with told_at(f"calibration, clip {number}, trial {trial}"):
+            outcome = run_clip(self.link, clip, agreement, Seeds(self.root, (number,), trial))
         return psnr_db(clip.pixels[0].numpy(), outcome.frames.pixels[0].numpy()), bool(outcome.lost)
 
     def delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:

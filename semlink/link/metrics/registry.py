@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from semlink.errors import InterfaceError, ScenarioError, SemlinkError
+from semlink.errors import InterfaceError, ScenarioError, SemlinkError, raised, traced
 from semlink.link.metrics.ms_ssim import missing_scales, ms_ssim
 from semlink.link.metrics.psnr_ssim import psnr_by_frame, psnr_db, ssim, ssim_by_frame
 from semlink.plugins import fingerprint, load_class
@@ -101,7 +101,7 @@ class Metric:
         except SemlinkError:
             raise
         except (Exception, SystemExit) as fault:
-            raise InterfaceError(f"metric {self.name}: {type(fault).__name__}: {fault}") from fault
+            raise traced(InterfaceError(f"metric {self.name}: raised {raised(fault)}"), fault) from fault
         if not math.isfinite(found):
             raise InterfaceError(f"metric {self.name}: gave {found}; need a finite number for every clip")
         return found

@@ -26,6 +26,8 @@ from semlink.link.results.points import Points
 from semlink.link.results.rows import CURVES, Row, from_json, write_csv
 
 LEAST_FREE_BYTES = 20_000_000
+LOG = "error.log"
+"""The traceback of a run that a user's class ended."""
 RECORDED = ("torch", "numpy", "scipy", "av", "numba", "sionna-no-rt", "constriction", "scikit-commpy", "scikit-image")
 
 
@@ -46,6 +48,7 @@ class Results:
                 shutil.rmtree(self.folder / "points")
             (self.folder / "points").mkdir(parents=True, exist_ok=True)
             self.drop_spares()
+            (self.folder / LOG).unlink(missing_ok=True)
             write_atomic(self.folder / "points" / ".probe", b"semlink\n")
             (self.folder / "points" / ".probe").unlink()
             free = shutil.disk_usage(self.folder).free
@@ -53,6 +56,15 @@ class Results:
             raise unwritable(self.folder, fault) from fault
         if free < LEAST_FREE_BYTES:
             raise ResultsError(f"{self.folder}: only {free / 1e6:.0f} MB free on this disk; a run needs 20 MB")
+
+    def write_log(self, text: str) -> Path:
+        """Keep the whole of what went wrong in a user's class.
+
+        Raises:
+            ResultsError: the disk does not take it.
+        """
+        write_atomic(self.folder / LOG, text.encode(errors="replace"))
+        return self.folder / LOG
 
     def tidy(self) -> None:
         """After a failure: no half-written file stays, and no folder that holds nothing."""

@@ -14,7 +14,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
-from semlink.errors import ScenarioError, SemlinkError
+from semlink.errors import ScenarioError, SemlinkError, placed
 from semlink.files import JsonDict
 from semlink.link.scenario.diagnostics import Loc, ScenarioText, explain, locate
 from semlink.link.scenario.scenario import Scenario
@@ -51,7 +51,7 @@ class Origin:
         try:
             yield
         except SemlinkError as fault:
-            raise type(fault)(f"{self.place(loc)}: {fault}") from fault
+            raise placed(fault, self.place(loc)) from fault
 
     def place(self, loc: Loc) -> str:
         """`file:line` of a location, or the file alone where it can no longer be read."""

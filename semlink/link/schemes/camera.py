@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from semlink.blocks import Progress, ReconstructionBase, SensorBase
+from semlink.errors import told_at
 from semlink.payload import Frames, FrameShape, Restored
 from semlink.plugins.specs import ReconstructionPlugin
 from semlink.seeds import Seeds
@@ -28,7 +29,10 @@ class Camera:
         self, clips: Sequence[Frames], seeds: Sequence[Seeds], progress: Progress | None = None
     ) -> list[Restored]:
         """What is made of the readings of each clip; in one go where the reconstruction can, which changes no clip."""
-        measured = [self.sensor.measure(clip, own) for clip, own in zip(clips, seeds, strict=True)]
+        measured = []
+        for number, (clip, own) in enumerate(zip(clips, seeds, strict=True)):
+            with told_at(f"clip {number}"):
+                measured.append(self.sensor.measure(clip, own))
         return self.reconstructor.restore_many(measured, progress)
 
     def cost(self, shape: FrameShape) -> float:

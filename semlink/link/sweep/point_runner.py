@@ -14,7 +14,7 @@ import torch
 
 from semlink.blocks import ChannelBase, WaveformBase
 from semlink.caching import Memo, digest_of
-from semlink.errors import Infeasible, SemlinkError
+from semlink.errors import Infeasible, SemlinkError, placed, told_at
 from semlink.files import JsonDict
 from semlink.link.chain.boundary.settle import Question, Settled, settled
 from semlink.link.chain.calibration import SENT_KEPT, LinkCalibration, calibration_root
@@ -148,7 +148,7 @@ class PointRunner:
             return self._run(task)
         except SemlinkError as fault:
             where = f"{task.name}, {task.channel}" if task.channel else task.name
-            raise type(fault)(f"{where}: {fault}") from fault
+            raise placed(fault, where) from fault
 
     def _run(self, task: Task) -> Finished:
         link = self.link(task.point)
@@ -184,7 +184,8 @@ class PointRunner:
                 if trial == number == 0:
                     first.append(outcome)
                 genie.update(outcome.genie)
-                scores.append(self.score(number, outcome))
+                with told_at(f"{self.clips.names[number]}, trial {trial}"):
+                    scores.append(self.score(number, outcome))
             return scores
 
         certain = link.is_certain(agreed)
@@ -262,15 +263,19 @@ class PointRunner:
         frames = self.clips.frames
         seeds = [Seeds(self.scenario.seed, (number,), trial) for number in range(len(frames))]
         if link.is_sensing:
-            yield from sense_clips(link, frames, agreed, seeds, self.tell)
+            with told_at(f"trial {trial}"):
+                sensed = sense_clips(link, frames, agreed, seeds, self.tell)
+            yield from sensed
             return
         for number, clip in enumerate(frames):
             proof = is_audited(number, trial)
             other = frames[(number + 1) % len(frames)]
+            name = self.clips.names[number]
             try:
-                outcome = run_clip(link, clip, agreed, seeds[number], budget=budget, audit=proof, decoy=other)
+                with told_at(f"{name}, trial {trial}"):
+                    outcome = run_clip(link, clip, agreed, seeds[number], budget=budget, audit=proof, decoy=other)
             except Infeasible as reason:
-                raise Infeasible(f"{self.clips.names[number]}: {reason}") from reason
+                raise Infeasible(f"{name}: {reason}") from reason
             yield outcome
 
     def score(self, number: int, outcome: Outcome) -> ClipTrial:

@@ -8,11 +8,11 @@ change nothing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from contextlib import ExitStack, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 
-from semlink.errors import SemlinkError
+from semlink.errors import ResultsError, SemlinkError
 from semlink.files import Json
 from semlink.link.metrics.registry import metrics_named
 from semlink.link.results.lock import alone_in
@@ -64,7 +64,8 @@ def run(
         for line in (*made.set_aside, *warnings):
             say(line)
         try:
-            work_on(made, workers, progress or (lambda name, done, total: None))
+            with _logged(job):
+                work_on(made, workers, progress or (lambda name, done, total: None))
         except Exception as fault:
             with suppress(SemlinkError):  # the fault itself is told
                 _keep(made, workers, started, warnings, failure=str(fault).partition("\n")[0])
@@ -105,6 +106,20 @@ def _keep(made: Plan, workers: int, started: float, warnings: Sequence[str], fai
         files=made.job.folder,
     )
     return Report(rows, tuple(keys), computed, seconds)
+
+
+@contextmanager
+def _logged(job: Job) -> Iterator[None]:
+    """Keep the whole traceback of what a user's class raises beside the results; the error says where."""
+    try:
+        yield
+    except SemlinkError as fault:
+        if not fault.trace:
+            raise
+        with suppress(ResultsError):
+            log = job.results.write_log(f"{fault}\n\n{fault.trace}")
+            fault = type(fault)(f"{fault}; all of it: {log}")
+        raise fault from None
 
 
 def _clip_facts(clips: Clips) -> list[Json]:

@@ -10,6 +10,7 @@ import numpy as np
 
 from semlink.blocks import CodecBase, PacketStore
 from semlink.caching import digest_of
+from semlink.codecs.packetization import framed_size
 from semlink.errors import InterfaceError
 from semlink.ledger import Charge, Ledger, rebook_payload
 from semlink.payload import Packet
@@ -23,11 +24,21 @@ def coded(
     max_bytes: int | None = None,
     rate: float | None = None,
 ) -> tuple[Packet, ...]:
-    """The codec's packets for a clip, from the store where they are known; the store knows whose they are."""
+    """The codec's packets for a clip, from the store where they are known; the store knows whose they are.
+
+    Raises:
+        InterfaceError: more bytes than the codec was given.
+    """
 
     def make() -> tuple[Packet, ...]:
         if max_bytes is not None:
-            return codec.encode(clip, max_bytes=max_bytes)
+            packets = codec.encode(clip, max_bytes=max_bytes)
+            if (size := framed_size(packets)) > max_bytes:
+                raise InterfaceError(
+                    f"codec {codec!r}: encode gave packets of {size} bytes with their headers; allowed: "
+                    f"{max_bytes} (max_bytes)"
+                )
+            return packets
         assert rate is not None
         return codec.encode_at(clip, rate)
 

@@ -121,7 +121,7 @@ class InTheGenerator(Leaver):
     def found(self, iq, shape):
         frames = picture(iq, shape)
         mean = float(np.random.get_state()[1][0]) / 1e6
-        return Frames(frames.pixels - frames.pixels.mean() + mean)
+        return Frames((frames.pixels - frames.pixels.mean() + mean).clamp(0, 1))
 
 
 class InMemory(Leaver):
@@ -233,7 +233,7 @@ class InTimes(Leaver):
     def found(self, iq, shape):
         frames = picture(iq, shape)
         mean = (Path(os.environ[FOLDER]) / "mean").stat().st_mtime / 1e6
-        return Frames(frames.pixels - frames.pixels.mean() + mean)
+        return Frames((frames.pixels - frames.pixels.mean() + mean).clamp(0, 1))
 
 
 class InADatabase(Leaver):

@@ -8,20 +8,17 @@ mean of the neighbours that are already known.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from functools import lru_cache
 
 import numpy as np
 
+from semlink.codecs.analogue.chunk_reader import NEAR, WEIGHTS, first_guess, read_levels
 from semlink.codecs.entropy.binary_arithmetic import BitReader, BitWriter, Odds
 
 __all__ = ["LEVEL_BITS", "read_map", "write_map"]
 
 LEVEL_BITS = 6
-_NEAR = 8
-_WEIGHTS = (1, 2, 2)
-"""Of the neighbours before in time, above and to the left, where they exist."""
 
 Answer = Callable[[int, tuple[int, bool], float], int]
 
@@ -44,17 +41,10 @@ def write_map(levels: np.ndarray, writer: BitWriter) -> None:
 
 def read_map(shape: tuple[int, ...], reader: BitReader) -> np.ndarray:
     """The map (t, h, w) of this shape, whatever the bytes."""
-    odds, top = Odds(), reader.get_number(LEVEL_BITS)
-    box = tuple(min(reader.get_number(grid.bit_length()), grid) for grid in shape)
-
-    def answer(_: int, context: tuple[int, bool], guess: float) -> int:
-        bit = reader.get(odds.of_one(context, guess))
-        odds.learn(context, guess, bit)
-        return bit
-
+    top = reader.get_number(LEVEL_BITS)
+    frames, rows, columns = (min(reader.get_number(grid.bit_length()), grid) for grid in shape)
     levels = np.zeros(shape, np.int64)
-    if 0 not in box:
-        levels[tuple(slice(size) for size in box)] = _walk(None, box, top, answer)
+    levels[:frames, :rows, :columns] = read_levels(reader, (frames, rows, columns), top)
     return levels
 
 
@@ -64,25 +54,23 @@ def _box(levels: np.ndarray) -> tuple[int, ...]:
     return tuple(int(axis.max(initial=-1)) + 1 for axis in sent)
 
 
-def _walk(levels: list | None, box: tuple[int, ...], top: int, answer: Answer) -> list:
-    """Ask for every level in raster order; with `levels` the answers are known."""
+def _walk(levels: list, box: tuple[int, ...], top: int, answer: Answer) -> None:
+    """Answer for every level in raster order."""
     frames, rows, columns = box
     known = [[[0] * columns for _ in range(rows)] for _ in range(frames)]
     for t in range(frames):
         for y in range(rows):
             for x in range(columns):
                 near = _expected(known, t, y, x, top)
-                true = 0 if levels is None else levels[t][y][x]
-                level = 0
+                true, level = levels[t][y][x], 0
                 while level < top and answer(int(true > level), *_context(level, near)):
                     level += 1
                 known[t][y][x] = level
-    return known
 
 
 def _expected(known: list, t: int, y: int, x: int, top: int) -> int:
     """Twice the weighted mean of the known neighbours, rounded."""
-    before, above, left = _WEIGHTS
+    before, above, left = WEIGHTS
     total = weight = 0
     if t:
         total, weight = before * known[t - 1][y][x], before
@@ -96,5 +84,5 @@ def _expected(known: list, t: int, y: int, x: int, top: int) -> int:
 @lru_cache(maxsize=4096)
 def _context(level: int, near: int) -> tuple[tuple[int, bool], float]:
     """Context and first guess of the question whether a level lies above `level`."""
-    distance = min(max(2 * level - near, -_NEAR), _NEAR)
-    return (distance, level == 0), 1 / (1 + math.exp(0.8 * (distance + 1)))
+    distance = min(max(2 * level - near, -NEAR), NEAR)
+    return (distance, level == 0), first_guess(distance)

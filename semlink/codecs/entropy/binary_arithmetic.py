@@ -27,16 +27,17 @@ class Odds:
 
     def of_one(self, context: Hashable, guess: float) -> int:
         """The chance of a one in 1/65536, at least 1/1024 from either end."""
-        zeros, ones = self._counts(context, guess)
+        zeros, ones = self.counts(context, guess)
         return min(max(_SCALE * ones // (zeros + ones), 64), _SCALE - 64)
 
     def learn(self, context: Hashable, guess: float, bit: int) -> None:
-        counts = self._counts(context, guess)
+        counts = self.counts(context, guess)
         counts[bit] += 64
         if sum(counts) > self.LIMIT:
             counts[:] = [count // 2 + 1 for count in counts]
 
-    def _counts(self, context: Hashable, guess: float) -> list[int]:
+    def counts(self, context: Hashable, guess: float) -> list[int]:
+        """Zeros and ones of a context, in 64ths."""
         if context not in self._seen:
             ones = max(round(64 * self._weight * guess), 1)
             self._seen[context] = [max(64 * self._weight - ones, 1), ones]
@@ -81,7 +82,7 @@ class BitReader:
     """The bits again, given the same chances; zeros are read behind the end."""
 
     def __init__(self, data: bytes) -> None:
-        self._data, self._place = data, 4
+        self.data, self._place = data, 4
         self._value = int.from_bytes(data[:4].ljust(4, b"\0"), "big")
         self._width = _TOP
 
@@ -93,11 +94,20 @@ class BitReader:
             self._value -= split
             self._width -= split
         while self._width < _RENORM:
-            following = self._data[self._place] if self._place < len(self._data) else 0
+            following = self.data[self._place] if self._place < len(self.data) else 0
             self._value = self._value << 8 | following
             self._width <<= 8
             self._place += 1
         return bit
+
+    @property
+    def state(self) -> tuple[int, ...]:
+        """Place in `data`, value and width, by which other code goes on reading."""
+        return self._place, self._value, self._width
+
+    @state.setter
+    def state(self, state: tuple[int, ...]) -> None:
+        self._place, self._value, self._width = state
 
     def get_number(self, bits: int) -> int:
         number = 0

@@ -58,6 +58,8 @@ HEADER_BYTES = 4
 MAP_BITS = 12
 SCALE_STEPS = 64
 """Steps of the clip's scale in an octave."""
+MOST_SCALE = 16 * SCALE_STEPS
+"""The last code of the clip's scale, for 256; the first is for 1 / 256."""
 MAP_SHARE = 0.15
 """A rate map that would take more of the budget is not sent: all blocks get the same rate."""
 MAP_SLACK = 8
@@ -231,7 +233,7 @@ class SemanticBase(SchemeBase):
         arrived = Arrival(
             symbols * layout.scale, noise_var * power, layout.pairs, power, agreement.point.snr_db, counts
         )
-        restored = self.codec.restore(arrived)
+        restored = torch.nan_to_num(self.codec.restore(arrived))
         if self.codec.gives_frames:
             return Frames(restored)
         return self.reconstructor.reconstruct(Measurement(restored, counts, agreement.frames))
@@ -279,7 +281,8 @@ class SemanticScheme(SemanticBase, OneWayBase):
         if head is None:
             return nothing, start, blocks, blocks
         value = int.from_bytes(head, "big")
-        scale, map_bytes = 2.0 ** ((value >> MAP_BITS) / SCALE_STEPS - 8), value & ((1 << MAP_BITS) - 1)
+        code, map_bytes = min(value >> MAP_BITS, MOST_SCALE), value & ((1 << MAP_BITS) - 1)  # damage may say anything
+        scale = 2.0 ** (code / SCALE_STEPS - 8)
         if not map_bytes:
             return (
                 Layout(scale, pair_counts(received.iq.shape[1] - start, shape, self.codec.most_pairs)),
@@ -341,7 +344,7 @@ def quantised_scale(symbols: torch.Tensor, sent: torch.Tensor) -> tuple[int, flo
     """The code of the clip's root mean square, rounded up to the next 64th of an octave, and its value."""
     power = float((symbols.square() * sent).sum() / sent.sum())
     code = math.ceil(SCALE_STEPS * (math.log2(max(power, 1e-12)) / 2 + 8))
-    code = min(max(code, 0), 16 * SCALE_STEPS)
+    code = min(max(code, 0), MOST_SCALE)
     return code, 2.0 ** (code / SCALE_STEPS - 8)
 
 

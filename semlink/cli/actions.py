@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,11 +25,13 @@ def run_scenario(
 ) -> None:
     """`semlink run`: sweep, table, plots, frames."""
     scenario = semlink.load(file, overrides, plugins=plugins)
+    started = time.monotonic()
     with _progress(scenario.name) as tell:
         done = semlink.run(scenario, out, workers=workers, fresh=fresh, progress=tell, warn=_warn)
+    seconds = time.monotonic() - started
     done.show()
     files = [done.folder / "curves.csv", *done.write_tables(), *done.draw()]
-    points, computed, seconds = (done.manifest[name] for name in ("points", "points_computed_in_this_run", "wall_s"))
+    points, computed = (done.manifest[name] for name in ("points", "points_computed_in_this_run"))
     plural = "" if computed == 1 else "s"
     sys.stdout.write(f"{computed} point{plural} computed, {points - computed} reused, {seconds:.1f} s\n")
     _list(files)
@@ -69,9 +72,13 @@ def draw(folders: Sequence[Path], out: Path | None, metric: str, kinds: Sequence
 
 
 @plugins_refused()
-def print_comparison(folder: Path, reference: str, metric: str) -> None:
+def print_comparison(folder: Path, reference: str | None, metric: str) -> None:
     """`semlink compare`: tables in the terminal, `compare.csv` in the folder."""
-    comparison = semlink.results(folder).compare(reference, metric)
+    results = semlink.results(folder)
+    if reference is None:
+        names = ", ".join(map(repr, results.schemes))
+        raise ScenarioError(f"--reference: needed and not given; the scheme to compare with, one of {names}")
+    comparison = results.compare(reference, metric)
     comparison.show()
     _list([comparison.write(folder / "compare.csv")])
 

@@ -116,7 +116,7 @@ def plot(
 @app.command(epilog=example('semlink compare results/codecs --reference "H.264"'))
 def compare(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="results folder")],
-    reference: Annotated[str, typer.Option(metavar="NAME", help="the scheme to compare with")],
+    reference: Annotated[str | None, typer.Option(metavar="NAME", help="the scheme to compare with; needed")] = None,
     metric: Metric = "psnr",
 ) -> None:
     """BD-PSNR, BD-rate and paired differences against one scheme."""

@@ -257,7 +257,7 @@ def test_a_wrong_set(place, option, says):
         (("plot", "nothing"), "semlink: nothing: holds no curves.csv"),
         (("compare", "gone", "--reference", "x"), "semlink: gone: no such folder"),
         (("compare", "nothing", "--reference", "x"), "semlink: nothing: holds no curves.csv"),
-        (("compare", "nothing"), "semlink compare: Missing option '--reference'"),
+        (("compare", "nothing"), "semlink: nothing: holds no curves.csv"),
         (("check-channel", "awng"), "semlink: channel awng: unknown kind 'awng', expected one of awgn"),
         (("check-channel", "gone.py:X"), "semlink: channel: no file 'gone.py'"),
         (("check-channel", "torn.py:Channel"), "semlink: channel: torn.py fails to import: SyntaxError"),

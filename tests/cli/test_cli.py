@@ -131,6 +131,10 @@ def test_folders_merge_by_copying_points(toy, tmp_path):
         (points / path.name).write_bytes(path.read_bytes())
     done = semlink("run", file, "--out", "merged", "--workers", 1, folder=tmp_path)
     assert f"0 points computed, {POINTS} reused" in done.out
+    manifest = tmp_path / "merged/manifest.json"
+    manifest.write_text(json.dumps(json.loads(manifest.read_text()) | {"wall_s": 3600.5, "workers": 7}))
+    assert semlink("run", file, "--out", "merged", "--workers", 1, folder=tmp_path).code == 0
+    assert {"wall_s": 3600.5, "workers": 7}.items() <= json.loads(manifest.read_text()).items()
     assert (tmp_path / "merged/curves.csv").read_bytes() == (folder / "results/toy/curves.csv").read_bytes()
 
 
@@ -234,6 +238,11 @@ def test_plot_draws_again_and_overlays(toy, tmp_path):
 
 def test_compare_tells_and_keeps_what_it_found(toy):
     folder, _ = toy
+    asked = semlink("compare", "results/toy", folder=folder)
+    assert (
+        asked.code == 2
+        and "--reference: needed and not given; the scheme to compare with, one of 'direct', 'unc" in asked.err
+    )
     done = semlink("compare", "results/toy", "--reference", "uncoded", folder=folder)
     assert done.code == 0 and "\x1b" not in done.out and "coded" in done.out
     with (folder / "results/toy/compare.csv").open() as file:

@@ -52,6 +52,11 @@ def test_a_receiver_that_reads_a_global(clip):
         send(toys.Peeper, clip, audit=True)
 
 
+def test_a_receiver_that_is_merely_random_is_told_so(clip):
+    with pytest.raises(BoundaryError, match="gives other frames each time .* it draws at random"):
+        send(toys.Dicer, clip, audit=True)
+
+
 def test_a_receiver_that_hopes_to_be_the_transmitter_gets_nothing(clip):
     outcome = send(toys.Keeper, clip, audit=True)
     assert torch.equal(outcome.frames.pixels, torch.full_like(clip.pixels, 0.5))

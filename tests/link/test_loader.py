@@ -65,7 +65,7 @@ def test_a_good_scenario_is_read_with_defaults(tmp_path):
         ("  budget: 1e-2\n", "", "scheme 'fixed' has no rates and sweep.budget is not given"),
         ("budget: 1e-2", "budget: -1", "demo.yaml:7: sweep.budget: should be greater than 0, got -1"),
         ("[4, 8]", "[4, .inf]", "demo.yaml:6: sweep.snr_db.1: should be a finite number"),
-        ("name: demo", "name: a/b", "demo.yaml:1: name: String should match pattern"),
+        ("name: demo", "name: a/b", "demo.yaml:1: name: got 'a/b'; allowed: letters, digits"),
         ("seed: 3", "seed: 3\nseed: 4", "demo.yaml:3: seed: stands twice, first in line 2"),
         ("[4, 8]", "[4, 8", "demo.yaml:7: not valid YAML"),
         ("seed: 3", "seed: true", "demo.yaml:2: seed: got true, which is no number"),
@@ -82,6 +82,11 @@ def test_a_good_scenario_is_read_with_defaults(tmp_path):
         ("rate: 2/3", "rate: true", "demo.yaml:12: schemes.0.coding.rate: got true, which is no number"),
         ("rate: 2/3", "rate: 1e99999999/3", "demo.yaml:12: schemes.0.coding.rate: got '1e99999999/3'; need a number"),
         ("rate: 2/3", "rate: 2/0", "demo.yaml:12: schemes.0.coding.rate: got '2/0'; need a number"),
+        ("clips: 2", "clips: 2, size: 200", "demo.yaml:3: source.size: expected a list, got 200"),
+        ("clips: 2", "clips: 2.5", "demo.yaml:3: source.clips: should be a whole number, got 2.5"),
+        ("[4, 8]", "[nan]", "demo.yaml:6: sweep.snr_db.0: got the text 'nan', expected a number"),
+        ("[4, 8]", "abc", "demo.yaml:6: sweep.snr_db: should be a valid number, got 'abc'"),
+        ("name: demo", "name: my run", "demo.yaml:1: name: got 'my run'; allowed: letters, digits and . _ -, a letter"),
         ("name: demo", "name: 010", "demo.yaml:1: name: should be a valid string, got 10"),
     ],
 )
@@ -105,6 +110,17 @@ def test_words_of_yaml_1_1_are_text(tmp_path):
 def test_of_many_mistakes_the_first_twenty_are_told(tmp_path):
     text = complaint(tmp_path, "seed: 3", "\n".join(f"key{n}: 1" for n in range(2000))).splitlines()
     assert len(text) == 21 and text[-1] == "demo.yaml:22: and 1980 more mistakes"
+
+
+def test_a_value_that_is_none_of_several_things_is_one_mistake(tmp_path):
+    text = complaint(tmp_path, "modulation: 16qam, rate: 2/3", "mcs: 40").splitlines()
+    assert len(text) == 1 and "got 40, expected 'best' or 'adaptive', or less than or equal to 28" in text[0]
+
+
+def test_a_set_of_several_lines_is_shown_in_one(tmp_path):
+    with pytest.raises(ScenarioError) as fault:
+        load_scenario(write(tmp_path, GOOD), ["a.b=? [1]\n: 2"])
+    assert "\n" not in str(fault.value) and str(fault.value).startswith("--set 'a.b=? [1]\\n: 2': got a list")
 
 
 def test_every_mistake_is_listed(tmp_path):

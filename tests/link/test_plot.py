@@ -184,6 +184,13 @@ def test_curves_on_top_of_each_other_are_nested_and_listed(tmp_path):
     assert sizes[0] > sizes[1] == sizes[2]
 
 
+def test_curves_that_are_nearly_equal_are_not_called_equal(tmp_path):
+    rows = make(tmp_path, [BEST, replace(BEST, name="twin"), replace(BEST, name="near", base=BEST.base + 0.001)])
+    notes = cost_sheet(rows).notes
+    assert f"Coincide: {BEST.name} = twin." in notes
+    assert f"Too close to be told apart here: {BEST.name}, twin, near." in notes
+
+
 def test_quality_without_a_number_is_no_point(tmp_path):
     rows = [
         Row("none", snr_db=10.0, budget=0.01, note="too small"),

@@ -115,6 +115,14 @@ class Peeper(Direct):
         return Frames(LEFT_BEHIND["frames"].clone())
 
 
+class Dicer(Direct):
+    """Its receiver adds what it draws itself."""
+
+    def receive(self, received, agreement):
+        shown = super().receive(received, agreement)
+        return Frames((shown.pixels + 0.01 * torch.randn(shown.pixels.shape)).clamp(0, 1))
+
+
 class Keeper(Direct):
     """Its receiver expects to be the same object as its transmitter."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from semlink.link.metrics.registry import PSNR, Metric
@@ -104,7 +104,7 @@ def snr_sheets(rows: Sequence[Row], metric: Metric = PSNR) -> tuple[Sheet, ...]:
 
 
 def coincident(curves: Sequence[Curve], tolerance: float) -> tuple[tuple[int, ...], ...]:
-    """Groups of curves (by index) whose points all lie within `tolerance` of each other."""
+    """Groups of curves (by index) whose points all lie within `tolerance` of each other; 0: of equal numbers alone."""
     groups: list[list[int]] = []
     for index, curve in enumerate(curves):
         home = next((g for g in groups if _same(curves[g[0]], curve, tolerance)), None)
@@ -231,14 +231,25 @@ def _notes(rows: Sequence[Row], panels: Sequence[Panel], metric: Metric, availab
     if available > len(panels):
         notes.append(f"{len(panels)} of {available} panels ({what}) are shown; the others are in curves.csv.")
     notes += _left_out(rows, metric)
-    same: dict[tuple[str, ...], list[str]] = {}
-    for panel in panels:
-        for group in coincident(panel.curves, COINCIDENT * spread(panels)):
-            same.setdefault(tuple(panel.curves[i].label for i in group), []).append(panel.title)
-    for labels, titles in same.items():
-        where = "" if len(titles) == len(panels) else f" ({'; '.join(t for t in titles if t)})"
-        notes.append(f"Coincide{where}: {' = '.join(labels)}.")
+    notes += _on_top(panels)
     return tuple(note for note in notes if note != ".")
+
+
+def _on_top(panels: Sequence[Panel]) -> Iterator[str]:
+    """A line for each group of curves on top of each other: of equal numbers, or too close to be told apart."""
+    found: dict[tuple[bool, tuple[str, ...]], list[str]] = {}
+    for panel in panels:
+        equal = coincident(panel.curves, 0.0)
+        close = [group for group in coincident(panel.curves, COINCIDENT * spread(panels)) if group not in equal]
+        for is_equal, groups in ((True, equal), (False, close)):
+            for group in groups:
+                found.setdefault((is_equal, tuple(panel.curves[i].label for i in group)), []).append(panel.title)
+    for (is_equal, labels), titles in found.items():
+        where = "" if len(titles) == len(panels) else f" ({'; '.join(t for t in titles if t)})"
+        if is_equal:
+            yield f"Coincide{where}: {' = '.join(labels)}."
+        else:
+            yield f"Too close to be told apart here{where}: {', '.join(labels)}."
 
 
 def _conditions(rows: Sequence[Row]) -> str:
@@ -276,7 +287,7 @@ def _points(count: int) -> str:
 def _same(one: Curve, other: Curve, tolerance: float) -> bool:
     if len(one.x) != len(other.x):
         return False
-    aligned = all(math.isclose(a, b, rel_tol=0.01) for a, b in zip(one.x, other.x))
+    aligned = all(math.isclose(a, b, rel_tol=0.01 if tolerance else 0.0) for a, b in zip(one.x, other.x))
     return aligned and all(abs(a - b) <= tolerance for a, b in zip(one.y, other.y))
 
 

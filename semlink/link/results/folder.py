@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 from semlink import __version__
@@ -127,6 +127,8 @@ class Results:
     ) -> None:
         """Say what made these results, and which points they are.
 
+        A run that computed nothing leaves time and workers as they were.
+
         Args:
             keys: of all points, in the order of `curves.csv`.
             shown: of those that pictures show.
@@ -152,18 +154,28 @@ class Results:
             "clips": [dict(clip) for clip in clips],
             "warnings": list(warnings),
         }
+        manifest |= {} if computed else self._of_the_last_work()
         write_atomic(self.folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
+
+    def _of_the_last_work(self) -> JsonDict:
+        """Time and workers as the manifest here has them: those of a run that computed something."""
+        try:
+            before = json.loads((self.folder / "manifest.json").read_text())
+            return {name: before[name] for name in ("workers", "wall_s")}
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
 
 
 @cache
 def commit() -> str | None:
-    """The commit that the package runs from, with '+' if its files differ; None outside a checkout.
+    """The commit that the package runs from, with '+' if its files differ.
 
+    Outside a checkout the one that pip installed from, where it knows that; else None, and the version tells.
     Asked once in a process: code that is changed afterwards is not the code that runs.
     """
     here = Path(__file__).resolve().parents[3]
     if not (here / ".git").exists():
-        return None
+        return _installed_commit()
     try:
         head = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
         dirty = subprocess.run(
@@ -172,6 +184,15 @@ def commit() -> str | None:
     except (OSError, subprocess.CalledProcessError):
         return None
     return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
+
+
+def _installed_commit() -> str | None:
+    """What pip noted where it installed from a repository (`direct_url.json` of PEP 610)."""
+    try:
+        noted = distribution("semlink").read_text("direct_url.json")
+        return str(json.loads(noted or "{}")["vcs_info"]["commit_id"])
+    except (PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _packages() -> dict[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,11 @@ from semlink.plugins.entry_points import INTERFACES, offered
 from semlink.yaml12.scalars import shortened
 
 Loc = tuple[int | str, ...]
+PATTERNS = {
+    r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "letters, digits and . _ -, a letter or a digit first",
+    ":": "module:name or path/to/file.py:name",
+}
+"""Forms of text in words."""
 MOST_TOLD = 20
 """Mistakes that are said one by one."""
 
@@ -36,16 +41,33 @@ def explain(text: ScenarioText, fault: ValidationError) -> Iterable[str]:
     found = fault.errors(include_url=False)
     errors = found[:MOST_TOLD]
     meant = {(e["loc"][:-1], _nearest(str(e["loc"][-1]), _neighbours(e["loc"]))) for e in errors if _is_stray(e)}
+    lines: dict[str, list[ErrorDetails]] = {}
     for error in errors:
         if error["type"] == "missing" and (error["loc"][:-1], error["loc"][-1]) in meant:
             continue  # said once, where it is misspelt
         if error["type"] == "too_short" and any(e["loc"][:-1] == error["loc"] for e in errors):
             continue  # the entries are there, and each is said to be wrong
         place, dotted = locate(text, error["loc"], names_key=error["type"] in ("missing", "extra_forbidden"))
-        yield f"{place}: {shortened(dotted) or 'scenario'}: {say(error)}"
+        lines.setdefault(f"{place}: {shortened(dotted) or 'scenario'}: ", []).append(error)
+    for where, faults in lines.items():
+        yield from (where + words for words in _together(faults))
     if len(found) > len(errors):
         place, _ = locate(text, found[MOST_TOLD]["loc"], names_key=False)
         yield f"{place}: and {len(found) - len(errors)} more mistakes"
+
+
+def _together(faults: Sequence[ErrorDetails]) -> Iterable[str]:
+    """What is wrong at one place; of a value that is none of several things, all that it may be in one line."""
+    single = [f for f in faults if f["type"] == "literal_error" or "should be" in f["msg"]]
+    if len(single) < 2 or len(single) < len(faults) or len({repr(f.get("input")) for f in single}) > 1:
+        return dict.fromkeys(map(say, faults))
+    wanted = [f["ctx"]["expected"] if f["type"] == "literal_error" else _wanted(f) for f in single]
+    return [f"got {_shown(single[0].get('input'))}, expected {', or '.join(dict.fromkeys(wanted))}"]
+
+
+def _wanted(fault: ErrorDetails) -> str:
+    """What a value should be, of a message that says so."""
+    return fault["msg"].split("should be ")[1].partition(", unable to parse")[0]
 
 
 def locate(text: ScenarioText, loc: Loc, *, names_key: bool) -> tuple[str, str]:
@@ -109,6 +131,12 @@ def say(error: ErrorDetails) -> str:
         return f"got {_shown(got)}, expected one of {context['expected']}" + _hint(str(got), allowed)
     if kind in ("value_error", "assertion_error"):
         return str(context.get("error", error["msg"]))
+    if kind in ("tuple_type", "list_type"):
+        return f"expected a list, got {_shown(got)}"
+    if kind == "int_from_float":
+        return f"should be a whole number, got {_shown(got)}"
+    if kind == "string_pattern_mismatch":
+        return f"got {_shown(got)}; allowed: {PATTERNS.get(context['pattern'], context['pattern'])}"
     if kind == "too_short":
         return f"needs {context['min_length']} entry or more, got {context['actual_length']}"
     if kind == "too_long" and isinstance(got, list | tuple):

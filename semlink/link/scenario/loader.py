@@ -82,10 +82,10 @@ def apply_override(tree: JsonDict, override: str) -> None:
         ScenarioError: no `=`, or a path that leads nowhere.
     """
     key, equals, text = override.partition("=")
+    said = f"--set {shortened(override if override.isprintable() else ascii(override))}"
     if not equals or not key:
-        raise ScenarioError(f"--set {shortened(override)}: expected key=value, such as sweep.snr_db=[4,8]")
-    value = read_value(text, f"--set {shortened(override)}")
-    set_value(tree, key, value, f"--set {shortened(override)}")
+        raise ScenarioError(f"{said}: expected key=value, such as sweep.snr_db=[4,8]")
+    set_value(tree, key, read_value(text, said), said)
 
 
 def set_value(tree: JsonDict, key: str, value: object, said: str) -> None:

@@ -27,6 +27,7 @@ from pydantic import BaseModel
 
 import semlink
 from semlink.blocks import CodingBase
+from semlink.errors import Infeasible
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
@@ -96,15 +97,18 @@ def rivals(codings: Mapping[str, CodingBase], choice: str, steps: int) -> list[s
 def compared(
     heard: Heard, names: Sequence[str], tolerance_db: float, least: int, most: int, *, tell: bool
 ) -> list[tuple[float, float, str, int]]:
-    """Each rival's mean difference to the choice, its half width, its name and the trials it took."""
+    """Mean difference to the choice, half width, name and trials of each rival that carries the clips."""
     found = []
     for name in names:
         number, ahead, half = 0, 0.0, math.inf
-        while number < most:
-            number = min(max(least, number + number // 2), most)
-            ahead, half = heard.ahead(name, number)
-            if abs(ahead - tolerance_db) > half:
-                break
+        try:
+            while number < most:
+                number = min(max(least, number + number // 2), most)
+                ahead, half = heard.ahead(name, number)
+                if abs(ahead - tolerance_db) > half:
+                    break
+        except Infeasible:  # no clip can be coded so small
+            continue
         found.append((ahead, half, name, number))
         if tell:
             print("   ", f"{name:>18} {ahead:+.3f} ± {half:.3f} ({number})", flush=True)

@@ -84,6 +84,10 @@ class TrainingError(SemlinkError, RuntimeError):
     """A training run that cannot start or continue."""
 
 
+class MemoryShort(SemlinkError, MemoryError):
+    """Work that takes more memory than there is."""
+
+
 class ResultsError(SemlinkError, OSError):
     """A results folder that cannot be read or written."""
 

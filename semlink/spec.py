@@ -94,6 +94,8 @@ def kinds_of(spec: type[Spec]) -> tuple[str, ...]:
 
 
 Rank = Annotated[int, Field(ge=1)]
+OwnRate = Annotated[float, Field(ge=-1e6, le=1e6)]
+"""One of a scheme's own operating points, a finite number."""
 
 
 Planes = Literal[1, 3]

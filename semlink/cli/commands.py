@@ -208,6 +208,10 @@ def main() -> None:
     """Run a command; errors meant for the user are one line and exit code 2."""
     try:
         code = app(standalone_mode=False, prog_name="semlink")
+    except MemoryError as fault:
+        told = str(fault) if isinstance(fault, SemlinkError) else f"memory is short: {fault or 'nothing is left'}"
+        sys.stderr.write(f"semlink: {told}\n")
+        sys.exit(2)
     except SemlinkError as fault:
         sys.stderr.write("".join(f"semlink: {line}\n" for line in str(fault).splitlines()))
         sys.exit(2)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
@@ -18,6 +20,7 @@ from semlink.codecs.video.options import (
     X264Tune,
     X265Tune,
 )
+from semlink.errors import ScenarioError
 from semlink.plugins.specs import CodecPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Planes, Rank, Spec
 
@@ -69,6 +72,8 @@ class CompressAISpec(CodecSpec):
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.video.compressai import CompressAICodec
 
+        if "compressai" not in sys.modules and find_spec("compressai") is None:
+            raise ScenarioError("codec compressai needs CompressAI: pip install 'semlink[compressai]'")
         return CompressAICodec(**self.model_dump(exclude={"kind"}))
 
 

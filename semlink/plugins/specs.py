@@ -26,7 +26,7 @@ from semlink.plugins.interfaces import check_names, kind_for
 from semlink.plugins.named_files import content_digest, declared, homes
 from semlink.plugins.trust.look import check_class
 from semlink.plugins.trust.permission import refuse_plugin
-from semlink.spec import NOTHING_KNOWN, BuildContext, Spec, kinds_of
+from semlink.spec import NOTHING_KNOWN, BuildContext, OwnRate, Spec, kinds_of
 from semlink.yaml12.fields import PlainValues, Shown
 
 __all__ = ["PluginSpec", "one_of"]
@@ -134,9 +134,10 @@ class PluginSpec(PlainValues):
 
 
 class SourcePlugin(PluginSpec):
-    """A user's source."""
+    """A user's source; how many pixels it has shows when it gives them."""
 
     interface: ClassVar[str] = "source"
+    all_pixels: ClassVar[None] = None
 
 
 class SensorPlugin(PluginSpec):
@@ -198,7 +199,7 @@ class SchemePlugin(PluginSpec):
     adapts: ClassVar[bool] = False
 
     name: Shown = Field("", description="as it stands in tables and plots; default: the kind")
-    rates: list[float] | None = Field(None, min_length=1, description="own operating points instead of sweep.budget")
+    rates: list[OwnRate] | None = Field(None, min_length=1, description="own operating points instead of sweep.budget")
     sends: bool = Field(True, description="false for a scheme that only senses: it needs no channel and no sweep")
 
     def _options_for(self, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:

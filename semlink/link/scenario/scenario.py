@@ -11,7 +11,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    PositiveInt,
     PrivateAttr,
     field_validator,
     model_validator,
@@ -41,8 +40,9 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Positive = Annotated[float, Field(allow_inf_nan=False, gt=0)]
+Decibels = Annotated[float, Field(ge=-200, le=200)]
+Share = Annotated[float, Field(gt=0, le=1000)]
+Count = Annotated[int, Field(gt=0, le=100_000)]
 
 
 def _one_or_more(item: Any) -> BeforeValidator:
@@ -53,10 +53,10 @@ def _one_or_more(item: Any) -> BeforeValidator:
 class Sweep(Spec):
     """The grid: every SNR with every budget."""
 
-    snr_db: Annotated[tuple[Finite, ...], Field(min_length=1), _one_or_more(Finite)] = Field(
+    snr_db: Annotated[tuple[Decibels, ...], Field(min_length=1), _one_or_more(Decibels)] = Field(
         description="Es/N0 in dB, a number or a list"
     )
-    budget: Annotated[tuple[Positive, ...], Field(min_length=1), _one_or_more(Positive)] | None = Field(
+    budget: Annotated[tuple[Share, ...], Field(min_length=1), _one_or_more(Share)] | None = Field(
         None, description="complex channel uses per source pixel, a number or a list"
     )
 
@@ -64,9 +64,9 @@ class Sweep(Spec):
 class Trials(Spec):
     """When a point is known well enough."""
 
-    min: PositiveInt = Field(4, description="trials of every point")
-    max: PositiveInt = Field(32, description="trials at most")
-    ci_halfwidth_db: Annotated[float, Field(gt=0)] = Field(
+    min: Count = Field(4, description="trials of every point")
+    max: Count = Field(32, description="trials at most")
+    ci_halfwidth_db: Annotated[float, Field(gt=0, le=200)] = Field(
         0.1, description="stop when the 95 % interval of the mean PSNR is this narrow"
     )
 

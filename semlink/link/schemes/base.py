@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from semlink.blocks import Scheme
-from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+from semlink.spec import NOTHING_KNOWN, BuildContext, OwnRate, Spec
 from semlink.yaml12.fields import Shown
 from semlink.yaml12.rules import either, given, no
 
@@ -22,7 +22,7 @@ class SchemeSpec(Spec):
 
     kind: str
     name: Shown = Field(min_length=1, description="as it stands in tables and plots")
-    rates: list[float] | None = Field(None, min_length=1, description="own operating points instead of sweep.budget")
+    rates: list[OwnRate] | None = Field(None, min_length=1, description="own operating points instead of sweep.budget")
 
     @property
     def adapts(self) -> bool:

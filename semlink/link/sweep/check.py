@@ -35,7 +35,11 @@ def check_blocks(
             _said("waveform", lambda: runner.waveform(number).check_channel(channel))  # noqa: B023
     for point in points:
         with error_context("schemes", point.scheme):
-            runner.link(point).transmitter.check(runner.clips.frames[0].shape, point.rate)
+            _said("scheme", lambda: _check_scheme(runner, point))  # noqa: B023
+
+
+def _check_scheme(runner: PointRunner, point: GridPoint) -> None:
+    runner.link(point).transmitter.check(runner.clips.frames[0].shape, point.rate)
 
 
 def channel_warnings(runner: PointRunner) -> tuple[str, ...]:
@@ -82,8 +86,8 @@ def trial_warnings(runner: PointRunner) -> tuple[str, ...]:
 
 
 def _said(what: str, make: Callable[[], T]) -> T:
-    """What `make` gives; a wrong value is the scenario's fault."""
+    """What `make` gives; a wrong value, one beyond all bounds, or a package that it needs is the scenario's fault."""
     try:
         return make()
-    except (ValueError, TypeError) as fault:
+    except (ValueError, TypeError, ArithmeticError, ImportError) as fault:
         raise fault if isinstance(fault, SemlinkError) else ScenarioError(f"{what}: {fault}") from fault

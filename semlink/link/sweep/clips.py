@@ -17,6 +17,7 @@ from semlink.errors import SemlinkError, SourceError
 from semlink.files import Json, reason_of
 from semlink.link.results.lock import LOCK, alone_in, is_held
 from semlink.link.scenario.scenario import Scenario
+from semlink.memory import refuse_beyond_memory
 from semlink.payload import Frames
 from semlink.sensing.sources.motion import motion_class
 from semlink.spec import BuildContext
@@ -24,6 +25,8 @@ from semlink.yaml12.words import shown
 
 Shape = tuple[int, int, int]
 CLIPS_OF_A_RUN = "semlink-clips-"
+BYTES, WORKING_BYTES = 4, 32
+"""Of a pixel as it is kept, and while its clip is made, sent and scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,7 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
         SourceError: the source cannot be read or holds no clip.
         SemlinkError: the disk does not take `file`.
     """
+    _refuse_too_many(scenario.source.all_pixels, file)
     source = scenario.source.build(BuildContext(folder=folder))
     if len(source) == 0:
         raise SourceError(f"source {scenario.source.kind}: holds no clip")
@@ -130,6 +134,27 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
     )
 
 
+def _refuse_too_many(told: tuple[int, int] | None, file: Path | None) -> None:
+    """Refuse clips that take more room than there is, before the first is made.
+
+    Args:
+        told: clips, and pixels of each; None where a source does not know beforehand.
+    Raises:
+        SemlinkError: says how much they take, and how much there is.
+    """
+    if told is None:
+        return
+    clips, pixels = told
+    kept = BYTES * clips * pixels
+    words = f"{clips:,} clip{'s' * (clips > 1)} of {pixels:,} pixels"
+    refuse_beyond_memory(words, (0 if file else kept) + WORKING_BYTES * pixels)
+    if file is not None and (free := shutil.disk_usage(file.parent).free) < kept:
+        raise SemlinkError(
+            f"{words} take {kept / 1e9:,.1f} GB in {file.parent}, where {free / 1e9:,.1f} GB are free; "
+            "run with --workers 1, or set TMPDIR to a larger disk"
+        )
+
+
 def _calibration_clips(scenario: Scenario, folder: Path | None, shape: Shape) -> tuple[Frames, ...]:
     """The clips that choices are made on, where the scenario names others than those that are scored.
 
@@ -139,6 +164,7 @@ def _calibration_clips(scenario: Scenario, folder: Path | None, shape: Shape) ->
     spec = scenario.calibration.source
     if spec is None:
         return ()
+    _refuse_too_many(spec.all_pixels, None)
     source = spec.build(BuildContext(folder=folder))
     if len(source) == 0:
         raise SourceError(f"calibration.source {spec.kind}: holds no clip")

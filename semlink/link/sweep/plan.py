@@ -8,6 +8,7 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from semlink import memory
 from semlink.files import Json, drop_spares
 from semlink.link.results.folder import Results
 from semlink.link.results.pictures import Picture, Pictures
@@ -20,6 +21,7 @@ from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_
 from semlink.link.sweep.point_key import point_key
 from semlink.link.sweep.point_runner import PointRunner
 from semlink.link.sweep.renewal import is_current, renewed
+from semlink.nn.cpu import one_thread
 
 FRAMES = "frames.png"
 
@@ -129,13 +131,17 @@ def plan(
     Raises:
         SourceError, ResultsError: before any work is done.
     """
-    with job.error_context("source"):
+    with job.error_context("source"), memory.said("clips"):
         clips = load_clips(job.scenario, job.folder, clip_file)
     runner, points = job.runner(clips), grid(job.scenario)
-    check_blocks(runner, points, job.error_context)
+    with one_thread():  # networks are small, and threads wait for one another beside a busy neighbour
+        check_blocks(runner, points, job.error_context)
+    keys = {}
+    for point in points:
+        with job.error_context("schemes", point.scheme):
+            keys[point] = point_key(job.scenario, point, clips.digest, job.folder, runner.files(point))
     alone()
     job.prepare(fresh=fresh)
-    keys = {point: point_key(job.scenario, point, clips.digest, job.folder, runner.files(point)) for point in points}
     said = job.results.points.set_aside()
     finished = _finished(job, runner, keys, said)
     middle = middle_points(points)

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from semlink import memory
 from semlink.blocks import ChannelBase, WaveformBase
 from semlink.caching import Memo, digest_of
 from semlink.errors import Infeasible, SemlinkError, placed, told_at
@@ -144,10 +145,11 @@ class PointRunner:
         Raises:
             SemlinkError: names the point.
         """
+        where = f"{task.name}, {task.channel}" if task.channel else task.name
         try:
-            return self._run(task)
+            with memory.said("a point"):
+                return self._run(task)
         except SemlinkError as fault:
-            where = f"{task.name}, {task.channel}" if task.channel else task.name
             raise placed(fault, where) from fault
 
     def _run(self, task: Task) -> Finished:

@@ -8,10 +8,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field, PositiveInt, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from semlink.blocks import ChannelBase
-from semlink.phy.specs.waveforms import Coherence, OfdmSpec, SingleCarrierSpec, WaveformSpec, waveform_for_fading
+from semlink.phy.specs.waveforms import (
+    Coherence,
+    OfdmSpec,
+    SingleCarrierSpec,
+    Stretch,
+    WaveformSpec,
+    waveform_for_fading,
+)
 from semlink.plugins.specs import ChannelPlugin, WaveformPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 from semlink.yaml12.rules import either, given, is_one_of, no, ruled
@@ -95,8 +102,8 @@ class RicianSpec(_FadingSpec):
     )
 
     kind: Literal["rician"]
-    k: float | None = Field(None, ge=0, description="power of the line of sight over that of the rest")
-    k_db: float | None = Field(None, description="the same in dB")
+    k: float | None = Field(None, ge=0, le=1e12, description="power of the line of sight over that of the rest")
+    k_db: float | None = Field(None, ge=-120, le=120, description="the same in dB")
 
     @model_validator(mode="after")
     def _one_k(self) -> RicianSpec:
@@ -115,7 +122,7 @@ class ErasureSpec(ChannelSpec):
 
     kind: Literal["erasure"]
     probability: Probability = Field(description="that a block is lost")
-    block: PositiveInt = Field(1, description="symbols lost together")
+    block: Stretch = Field(1, description="symbols lost together")
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.erasures import Erasure
@@ -129,7 +136,7 @@ class GilbertElliottSpec(ChannelSpec):
     kind: Literal["gilbert-elliott"]
     p_gb: Probability = Field(description="from good to bad, a block")
     p_bg: Probability = Field(description="from bad to good, a block")
-    block: PositiveInt = Field(1, description="symbols in a block")
+    block: Stretch = Field(1, description="symbols in a block")
     loss_good: Probability = Field(0.0, description="loss in the good state")
     loss_bad: Probability = Field(1.0, description="loss in the bad state")
 
@@ -143,11 +150,11 @@ class InterferenceSpec(ChannelSpec):
     """AWGN and an interferer: a tone, bursts of noise, or another user's QAM."""
 
     kind: Literal["interference"]
-    sir_db: float = Field(description="signal over interference, dB")
+    sir_db: float = Field(ge=-200, le=200, description="signal over interference, dB")
     interferer: Literal["tone", "burst", "qam"] = Field("tone", description="what interferes")
-    frequency: float | None = Field(None, description="of the tone, cycles a symbol; default: drawn")
+    frequency: float | None = Field(None, ge=-1e6, le=1e6, description="of the tone, cycles a symbol; default: drawn")
     duty: Annotated[float, Field(gt=0, le=1)] = Field(0.1, description="share of time that bursts take")
-    burst: PositiveInt = Field(64, description="symbols of a burst")
+    burst: Stretch = Field(64, description="symbols of a burst")
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.interference import Interference
@@ -159,7 +166,7 @@ class PhaseNoiseSpec(ChannelSpec):
     """AWGN behind an oscillator whose phase walks."""
 
     kind: Literal["phase-noise"]
-    linewidth: float = Field(ge=0, description="3-dB linewidth x symbol time")
+    linewidth: float = Field(ge=0, le=1, description="3-dB linewidth x symbol time")
 
     def default_waveform(self) -> SingleCarrierSpec:
         return SingleCarrierSpec(linewidth=self.linewidth, pilot_spacing=30, pilot_block=2)
@@ -176,10 +183,12 @@ class MultipathSpec(ChannelSpec):
     revision: ClassVar[int] = 2
     kind: Literal["tdl", "cdl"]
     profile: Literal["A", "B", "C", "D", "E"] = Field("C", description="D and E have a line of sight")
-    delay_spread_ns: float = Field(100.0, ge=0, description="root mean square")
-    speed_kmh: float = Field(3.0, ge=0, description="of the receiver")
+    delay_spread_ns: float = Field(100.0, ge=0, le=100_000, description="root mean square")
+    speed_kmh: float = Field(3.0, ge=0, le=10_000, description="of the receiver")
     carrier_ghz: float = Field(3.5, ge=0.5, le=100, description="with the speed it sets the Doppler spread")
-    bandwidth_mhz: float = Field(3.84, gt=0, description="num_subcarriers x spacing_khz of the ofdm waveform")
+    bandwidth_mhz: float = Field(
+        3.84, gt=0, le=20_000, description="num_subcarriers x spacing_khz of the ofdm waveform"
+    )
 
     def default_waveform(self) -> OfdmSpec:
         return OfdmSpec()

@@ -109,18 +109,18 @@ class LdpcSpec(CodingSpec):
         description="MCS table 5.1.3.1-x of TS 38.214; default: 1; for `best` any modulation at any rate of all, "
         "for `adaptive` the rows of all",
     )
-    csi_delay: Annotated[int, Field(ge=0)] = Field(
+    csi_delay: Annotated[int, Field(ge=0, le=1_000_000)] = Field(
         1, description="adaptive: groups from the measured SNR to its use; 0 knows the burst's own and is genie"
     )
     target_bler: Annotated[float, Field(ge=1e-3, le=0.5)] = Field(
         0.1, description="adaptive: block error rate at which an MCS counts as carried"
     )
-    backoff_db: float = Field(0.0, allow_inf_nan=False, description="adaptive: taken off the reported SNR")
+    backoff_db: float = Field(0.0, ge=-200, le=200, description="adaptive: taken off the reported SNR")
     harq: HarqSpec | None = Field(None, description="repeats of failed blocks; `harq: {}` for the defaults")
     block_bits: Annotated[int, Field(ge=256, le=65536)] = Field(
         8192, description="largest transport block, information bits with CRC"
     )
-    iterations: PositiveInt = Field(20, description="decoder iterations at most")
+    iterations: PositiveInt = Field(20, le=10_000, description="decoder iterations at most")
     backend: Literal["auto", "float32", "int8", "plain", "sionna"] = Field("auto", description="decoder")
     demapper: DemapperName = Field("exact", description=DEMAPPER)
     revision: ClassVar[int] = 2

@@ -10,7 +10,9 @@ from semlink.blocks import WaveformBase
 from semlink.plugins.specs import WaveformPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
-Coherence = Literal["symbol", "block"] | PositiveInt
+Stretch = Annotated[int, Field(gt=0, le=1_000_000)]
+"""Of symbols."""
+Coherence = Literal["symbol", "block"] | Stretch
 
 
 Estimator = Literal["ls", "lmmse", "genie"]
@@ -44,8 +46,8 @@ class SingleCarrierSpec(WaveformSpec):
     """One carrier with groups of pilots between the data, paid for, and a one-tap equaliser."""
 
     kind: Literal["single-carrier"] = "single-carrier"
-    pilot_spacing: PositiveInt = Field(252, description="data symbols between two groups of pilots")
-    pilot_block: PositiveInt = Field(4, description="pilots in a group")
+    pilot_spacing: Stretch = Field(252, description="data symbols between two groups of pilots")
+    pilot_block: Stretch = Field(4, description="pilots in a group")
     estimator: Estimator = Field("lmmse", description="genie reads the true gain and is printed in bold")
     equalizer: Equalizer = Field("mmse", description="mmse has its bias taken out")
     coherence: Coherence | None = Field(
@@ -66,12 +68,16 @@ class OfdmSpec(WaveformSpec):
     """OFDM with cyclic prefix, a pilot grid and a one-tap equaliser; prefix and pilots are paid for."""
 
     kind: Literal["ofdm"] = "ofdm"
-    num_subcarriers: PositiveInt = Field(128, description="all in use; times spacing_khz it is the bandwidth")
+    num_subcarriers: PositiveInt = Field(
+        128, le=65_536, description="all in use; times spacing_khz it is the bandwidth"
+    )
     spacing_khz: Literal[15, 30, 60, 120, 240] = Field(30, description="subcarrier spacing, as in 5G")
-    cyclic_prefix: Annotated[int, Field(ge=0)] = Field(9, description="samples; 9 of 128 is 5G's normal prefix")
-    slot_symbols: PositiveInt = Field(14, description="symbols of the repeated pattern")
+    cyclic_prefix: Annotated[int, Field(ge=0, le=65_536)] = Field(
+        9, description="samples; 9 of 128 is 5G's normal prefix"
+    )
+    slot_symbols: PositiveInt = Field(14, le=10_000, description="symbols of the repeated pattern")
     pilot_symbols: tuple[int, ...] = Field((2, 11), description="symbols of a slot that hold pilots")
-    pilot_comb: PositiveInt = Field(2, description="pilots on every so manieth subcarrier")
+    pilot_comb: PositiveInt = Field(2, le=65_536, description="pilots on every so manieth subcarrier")
     estimator: Estimator = Field("lmmse", description="genie reads the true taps and is printed in bold")
     equalizer: Equalizer = Field("mmse", description="mmse has its bias taken out")
     design_delay: float | None = Field(None, description="latest path in samples it expects; default: the channel's")

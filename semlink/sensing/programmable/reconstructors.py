@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from semlink.blocks import ReconstructionBase
 from semlink.errors import ModelError
 from semlink.nn.cpu import bf16_pays
-from semlink.payload import Frames, Measurement
+from semlink.payload import Frames, FrameShape, Measurement
 from semlink.sensing.programmable.agreement_with_readings import kept_to_readings
 from semlink.sensing.programmable.aperture import binary_aperture
 from semlink.sensing.programmable.decoder_weights import load_decoder
@@ -78,7 +78,8 @@ class DeepReconstructor(ReconstructionBase):
             ModelError: weights missing, or trained for another noise, aperture, window or map.
         """
         model, card = _network(self.weights, self.device)
-        self._check(card, measurement)
+        self._check(card, measurement.frames.t)
+        self._check_map(card, measurement)
         slots, counts, mask = _parts(measurement, self.masked)
         initial = initial_reconstruction(slots, counts, mask)
         estimate = quick_estimate(slots, counts, mask, self.noise) if model.estimated else None
@@ -87,16 +88,27 @@ class DeepReconstructor(ReconstructionBase):
         restored = decode(model, initial, counts, mask, estimate).to(slots.device).clamp(0, 1)
         return Frames(kept_to_readings(restored, slots, counts, mask).clamp(0, 1))
 
-    def _check(self, card: dict[str, Any], measurement: Measurement) -> None:
+    def check_shape(self, shape: FrameShape) -> None:
+        """That the weights are there, and made for such a sensor and window.
+
+        Raises:
+            ModelError: they are not.
+        """
+        self._check(_network(self.weights, self.device)[1], shape.t)
+
+    def _check(self, card: dict[str, Any], num_frames: int) -> None:
         facts = card["facts"]
         want = {
             "noise": {"shot": self.noise.shot, "read": self.noise.read},
             "masked": self.masked,
-            "num_frames": measurement.frames.t,
+            "num_frames": num_frames,
         }
         for key, value in want.items():
             if facts.get(key) != value:
                 raise ModelError(f"weights {self.weights!r}: {key} is {facts.get(key)}, the scenario has {value}")
+
+    def _check_map(self, card: dict[str, Any], measurement: Measurement) -> None:
+        facts = card["facts"]
         if isinstance(facts["maps"], list):
             strange = sorted(set(measurement.counts.unique().tolist()) - set(facts["maps"]))
             if strange or len(measurement.counts.unique()) > 1:

@@ -46,8 +46,8 @@ class ProgrammableSpec(SensorSpec):
     path: str | None = Field(None, description="for file: counts as .npy or text")
     seed: int = Field(0, description="for random")
     mask: bool = Field(False, description="a coded aperture, open with probability 1/2 in each frame")
-    shot_noise: float = Field(4.95e-3, ge=0, description="times the root of the exposure")
-    read_noise: float = Field(7.25e-3, ge=0, description="of each exposure, full scale is 1")
+    shot_noise: float = Field(4.95e-3, ge=0, le=100, description="times the root of the exposure")
+    read_noise: float = Field(7.25e-3, ge=0, le=100, description="of each exposure, full scale is 1")
 
     @model_validator(mode="after")
     def _what_the_map_needs(self) -> ProgrammableSpec:

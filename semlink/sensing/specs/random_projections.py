@@ -28,7 +28,7 @@ class RandomSensorSpec(SensorSpec):
 
     kind: Literal["random"]
     operator: Literal["identity", "gaussian", "missing"] = Field("gaussian", description="what is read of a frame")
-    measurements: Annotated[int, Field(ge=1)] = Field(512, description="for gaussian: patterns a frame")
+    measurements: Annotated[int, Field(ge=1, le=1_000_000)] = Field(512, description="for gaussian: patterns a frame")
     missing: float = Field(0.8, ge=0, lt=1, description="for missing: share of a frame's pixels that are lost")
     seed: int = Field(0, ge=0, description="of the patterns or places; the same for all clips, known to both ends")
     planes: Planes = Field(1, description="stacked as rows of a frame: 1 gray, 3 for R, G and B")
@@ -74,7 +74,7 @@ class GmlrSpec(ReconstructionSpec):
         le=1,
         description="lambda, the share of the data term beside changes of the code; default: no such term",
     )
-    epochs: Annotated[int, Field(ge=1)] = Field(2000, description="at most")
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = Field(2000, description="at most")
     early_stop: bool = Field(True, description="end where the loss has stopped to fall")
     precision: Literal["auto", "float32", "bf16"] = Field(
         "auto", description="of hidden layers and patterns; auto: bf16 where the CPU multiplies it in hardware"

@@ -10,13 +10,23 @@ from semlink.blocks import SourceBase
 from semlink.plugins.specs import SourcePlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
-Size = tuple[PositiveInt, PositiveInt]
+Side = Annotated[int, Field(gt=0, le=16_384)]
+Size = tuple[Side, Side]
+Count = Annotated[int, Field(gt=0, le=100_000)]
+"""Of clips, and of the frames of one."""
+Speed = Annotated[float, Field(ge=0, le=1000)]
+Objects = Annotated[int, Field(ge=0, le=100)]
 
 
 class SourceSpec(Spec):
     """What the specs of all sources offer."""
 
     kind: str
+
+    @property
+    def all_pixels(self) -> tuple[int, int] | None:
+        """Clips, and pixels of each, where the options say so."""
+        return None
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         """The source."""
@@ -27,15 +37,19 @@ class ScenesSpec(SourceSpec):
     """Built-in photographs under camera motion, with moving, occluding foregrounds; needs no file."""
 
     kind: Literal["scenes"] = "scenes"
-    clips: PositiveInt = Field(4, description="number of clips")
-    frames: PositiveInt = Field(16, description="frames in a clip")
+    clips: Count = Field(4, description="number of clips")
+    frames: Count = Field(16, description="frames in a clip")
     size: Size = Field((256, 256), description="[height, width]")
     seed: int = Field(0, description="another seed, other scenes")
-    motion_px: tuple[float, float] = Field((0.0, 4.0), description="slowest and fastest motion, pixels in 1/30 s")
-    objects: tuple[int, int] = Field((1, 3), description="fewest and most moving foregrounds")
+    motion_px: tuple[Speed, Speed] = Field((0.0, 4.0), description="slowest and fastest motion, pixels in 1/30 s")
+    objects: tuple[Objects, Objects] = Field((1, 3), description="fewest and most moving foregrounds")
     photos: list[str] = Field([], description="built-in names, files, folders or globs; default: the built-in ones")
     frames_per_second: float = Field(30.0, ge=1, le=100_000, description="motion in pixels a second stays")
     shutter: float = Field(0.0, ge=0, le=1, description="share of a frame's time that is blurred into it")
+
+    @property
+    def all_pixels(self) -> tuple[int, int] | None:
+        return self.clips, self.frames * self.size[0] * self.size[1]
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.synthetic.scenes import SceneSource
@@ -47,9 +61,9 @@ class _FileSpec(SourceSpec):
     path: str | Annotated[list[str], Field(min_length=1)] = Field(
         description="file, folder, glob with {a,b}, or a list"
     )
-    frames: PositiveInt = Field(16, description="frames in a clip")
+    frames: Count = Field(16, description="frames in a clip")
     size: Size | None = Field(None, description="[height, width]; default: as stored")
-    clips: PositiveInt | None = Field(1, description="clips in total, spread over the files; null: one a file")
+    clips: Count | None = Field(1, description="clips in total, spread over the files; null: one a file")
     crop: Literal["center", "resize", "stretch"] = Field(
         "center", description="cut the centre, or scale first so that it fits, or stretch to the size"
     )
@@ -59,6 +73,10 @@ class _FileSpec(SourceSpec):
     range: Literal["as-coded", "full", "limited"] = Field(
         "as-coded", description="luma of limited range to full range, or the other way round; default: as it is"
     )
+
+    @property
+    def all_pixels(self) -> tuple[int, int] | None:
+        return None if self.size is None else (self.clips or 1, self.frames * self.size[0] * self.size[1])
 
 
 class VideoSpec(_FileSpec):
@@ -97,12 +115,16 @@ class DigitsSpec(SourceSpec):
 
     kind: Literal["digits"]
     motion: Literal["rotating", "bouncing"] = Field("rotating", description="one digit turning, or digits that bounce")
-    clips: PositiveInt = Field(10, description="number of clips")
-    frames: PositiveInt = Field(32, description="frames in a clip")
-    degrees: float = Field(2.0, allow_inf_nan=False, description="rotating: turn from frame to frame")
+    clips: Count = Field(10, description="number of clips")
+    frames: Count = Field(32, description="frames in a clip")
+    degrees: float = Field(2.0, ge=-360, le=360, description="rotating: turn from frame to frame")
     digits: Literal[1, 2] | None = Field(None, description="bouncing: digits in a clip; default: 2")
     path: str | None = Field(None, description=".npz with `images`, uint8 (n, 28, 28); `file.npz[0:500]`: a part")
     seed: int = Field(0, ge=0, description="another seed, other digits and paths")
+
+    @property
+    def all_pixels(self) -> tuple[int, int] | None:
+        return self.clips, self.frames * 64 * 64
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.synthetic.digits import DigitSource
@@ -114,14 +136,18 @@ class WheelSpec(SourceSpec):
     """A turning wheel of colours, 64 x 64 pixels; the planes R, G, B of a frame stand one above the other."""
 
     kind: Literal["wheel"]
-    slices: int = Field(12, ge=4, description="slices of equal angle")
-    degrees: float = Field(1.0, allow_inf_nan=False, description="turn from frame to frame")
-    frames: PositiveInt = Field(64, description="frames in the clip")
+    slices: int = Field(12, ge=4, le=4096, description="slices of equal angle")
+    degrees: float = Field(1.0, ge=-360, le=360, description="turn from frame to frame")
+    frames: Count = Field(64, description="frames in the clip")
 
     @property
     def planes(self) -> int:
         """Of a frame."""
         return 3
+
+    @property
+    def all_pixels(self) -> tuple[int, int] | None:
+        return 1, self.frames * 3 * 64 * 64
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.synthetic.colour_wheel import WheelSource

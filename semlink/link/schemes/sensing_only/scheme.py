@@ -29,12 +29,14 @@ class SensingScheme(SensingBase):
         return self.cameras.get(rate, lambda: self.build_at(rate))
 
     def check(self, frames: FrameShape, rate: float | None) -> None:
-        """That the reconstruction can serve such clips at this rate, where it tells before it works.
+        """That sensor and reconstruction can serve such clips at this rate, where they tell before they work.
 
         Raises:
             SemlinkError: it cannot.
         """
-        self.camera_at(rate).reconstructor.check_shape(frames)
+        camera = self.camera_at(rate)
+        camera.cost(frames)
+        camera.reconstructor.check_shape(frames)
 
     def measurements_per_pixel(self, agreement: Agreement) -> float:
         return self.camera_at(agreement.point.rate).cost(agreement.frames)

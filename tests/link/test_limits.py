@@ -1,0 +1,128 @@
+"""Absurd sizes and what can be known beforehand: said before any work, with the line, and nothing is left behind."""
+
+from __future__ import annotations
+
+import resource
+import subprocess
+import sys
+
+import pytest
+from terminal import semlink
+
+from semlink import memory
+from semlink.errors import MemoryShort, SemlinkError
+from semlink.link.sweep.clips import clip_file
+from semlink.link.sweep.plan import plan
+
+SENDING = """name: t
+source: {kind: scenes, clips: 1, frames: 4, size: [64, 64]}
+channel: {kind: awgn}
+sweep: {snr_db: [8], budget: [0.2]}
+trials: {min: 1, max: 1}
+schemes:
+  - {name: S, kind: softcast}
+"""
+SENSING = """name: t
+source: {kind: scenes, clips: 1, frames: 16, size: [64, 64]}
+trials: {min: 1, max: 1}
+schemes:
+  - name: S
+    kind: sensing
+    sensor: {kind: programmable, ratio_map: fixed, mean_count: 1}
+    reconstruction: {kind: deep, weights: sensor}
+"""
+
+
+def refused(folder, text: str, says: str, *changes: str) -> None:
+    """A run is refused in a line (one for each form that a value may have) that names the place; no folder is left."""
+    (folder / "s.yaml").write_text(text)
+    sets = [part for change in changes for part in ("--set", change)]
+    done = semlink("run", "s.yaml", "--out", "out", "--workers", 1, *sets, folder=folder)
+    assert done.code == 2 and 1 <= len(done.err.splitlines()) <= 2, done.err
+    assert all(line.startswith("semlink: s.yaml") for line in done.err.splitlines()) and says in done.err, done.err
+    assert not (folder / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "source.clips=1000000000",
+        "source.frames=100000000000000000000000000",
+        "source.size=[64,1000000000]",
+        "source.motion_px=[0,1e308]",
+        "source.motion_px=[0,.inf]",
+        "source.objects=[0,1000000000]",
+        "trials.max=1000000000",
+        "trials.ci_halfwidth_db=.inf",
+        "sweep.snr_db=[1e308]",
+        "sweep.snr_db=[.nan]",
+        "sweep.budget=[1e308]",
+        "sweep.budget=[.inf]",
+        "channel={kind: rayleigh, coherence: 1000000000}",
+        "channel={kind: rician, k_db: 1e9}",
+        "channel={kind: erasure, probability: 0.1, block: 1000000000}",
+        "channel={kind: tdl, speed_kmh: 1e308}",
+        "waveform={kind: single-carrier, pilot_spacing: 1000000000}",
+        "schemes.0.rates=[.inf]",
+        "schemes.0.rates=[.nan]",
+    ],
+)
+def test_absurd_numbers_are_refused_and_told_what_is_allowed(tmp_path, change):
+    refused(tmp_path, SENDING, change.partition("=")[0].rpartition(".")[2].split("[")[0], change)
+
+
+@pytest.mark.parametrize(
+    "change, says",
+    [
+        ("schemes.0.reconstruction.weights=nowhere", "weights 'nowhere': no such file"),
+        ("schemes.0.reconstruction.weights=semcom_tokens", "semcom_tokens"),
+        ("schemes.0.sensor.read_noise=0.5", "noise is"),
+        ("schemes.0.sensor.mask=true", "masked is False, the scenario has True"),
+        ("source.frames=15", "a window of 15 frames cannot be halved"),
+        ("source.frames=8", "num_frames is 16, the scenario has 8"),
+        ("schemes.0.sensor={kind: programmable, ratio_map: file, path: nowhere.npy}", "nowhere.npy"),
+    ],
+)
+def test_what_a_sensing_scheme_needs_is_looked_at_before_the_work(tmp_path, change, says):
+    refused(tmp_path, SENSING, says, change)
+
+
+def test_a_package_that_is_missing_is_named_before_the_work(tmp_path, monkeypatch):
+    monkeypatch.delitem(sys.modules, "compressai", raising=False)
+    monkeypatch.setattr("semlink.codecs.specs.find_spec", lambda name: None)
+    codec = "{kind: compressai, model: mbt2018-mean, pretrained: true}"
+    scheme = f"{{name: S, kind: digital, codec: {codec}, coding: {{kind: uncoded}}}}"
+    refused(tmp_path, SENDING, "pip install 'semlink[compressai]'", f"schemes.0={scheme}")
+
+
+def test_clips_beyond_the_memory_are_refused_before_the_first_is_made(tmp_path, monkeypatch):
+    monkeypatch.setattr(memory, "spare_bytes", lambda: 10_000_000)
+    refused(tmp_path, SENDING, "100,000 clips of 16,384 pixels take 6.6 GB; 10.0 MB are free", "source.clips=100000")
+
+
+def test_clips_beyond_the_disk_are_refused_where_workers_share_them(tmp_path, monkeypatch):
+    from small_runs import job
+
+    made = job(tmp_path, source={"kind": "scenes", "clips": 100, "frames": 4, "size": [64, 64]})
+    monkeypatch.setattr("shutil.disk_usage", lambda folder: type("Usage", (), {"free": 10**6}))
+    with clip_file(wanted=True) as file, pytest.raises(SemlinkError, match="0.0 GB are free; run with --workers 1"):
+        plan(made, clip_file=file)
+
+
+def test_memory_that_runs_out_is_one_line():
+    with pytest.raises(MemoryShort, match="a point: memory is short: .*tried to allocate"), memory.said("a point"):
+        raise RuntimeError(
+            "[enforce fail at alloc.cpp:1] . DefaultCPUAllocator: can't allocate memory: you tried to allocate 9"
+        )
+    with pytest.raises(MemoryShort, match="clips: memory is short: Unable to allocate"), memory.said("clips"):
+        raise MemoryError("Unable to allocate 3 EiB")
+    with pytest.raises(RuntimeError, match="^other$"), memory.said("a point"):
+        raise RuntimeError("other")
+
+
+def test_spare_memory_follows_the_limit_of_the_process():
+    code = "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 30,) * 2)\n"
+    code += "from semlink.memory import spare_bytes; print(spare_bytes())"
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert 0 < int(told.stdout) < 1 << 30
+    assert resource.getrlimit(resource.RLIMIT_AS)[0] == resource.RLIM_INFINITY or memory.spare_bytes() is not None

@@ -94,7 +94,7 @@ def kinds_of(spec: type[Spec]) -> tuple[str, ...]:
 
 
 Rank = Annotated[int, Field(ge=1)]
-OwnRate = Annotated[float, Field(ge=-1e6, le=1e6)]
+OwnRate = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
 """One of a scheme's own operating points, a finite number."""
 
 

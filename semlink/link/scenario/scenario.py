@@ -40,8 +40,8 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-Decibels = Annotated[float, Field(ge=-200, le=200)]
-Share = Annotated[float, Field(gt=0, le=1000)]
+Decibels = Annotated[float, Field(allow_inf_nan=False, ge=-200, le=200)]
+Share = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1000)]
 Count = Annotated[int, Field(gt=0, le=100_000)]
 
 

@@ -6,6 +6,7 @@ import contextlib
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -115,42 +116,38 @@ def check_channel(kind: str, options: Sequence[str], seed: int, *, plugins: bool
     return passed
 
 
-def train_file(
-    file: Path,
-    profile: str,
-    out: Path | None,
-    data: Path | None,
-    steps: int | None,
-    minutes: float | None,
-    fresh: bool,
-) -> None:
+@dataclass(frozen=True, slots=True)
+class Training:
+    """How recipes are run: as `semlink.training.loop.train` has it; `out` is the folder of all where a queue is run."""
+
+    profile: str = "cpu"
+    out: Path | None = None
+    data: Path | None = None
+    steps: int | None = None
+    minutes: float | None = None
+    fresh: bool = False
+
+
+def train_file(file: Path, how: Training) -> None:
     """`semlink train`: run a recipe, or go on with it; of a queue one recipe after the other."""
     from semlink.training.queue import load_queue
 
     queue = load_queue(file)
     if queue is None:
-        train_recipe(file, profile, out, data, steps, minutes, fresh)
+        train_recipe(file, how)
         return
-    if minutes is not None:
+    if how.minutes is not None:
         raise ScenarioError(f"--minutes: {file} is a queue, and each of its recipes has minutes of its own")
-    runs = out or Path("runs")
+    runs = how.out or Path("runs")
     for queued in queue:
-        if queued.weights(runs).exists() and not fresh:
+        if queued.weights(runs).exists() and not how.fresh:
             sys.stdout.write(f"  {queued.weights(runs)} (ended before)\n")
         else:
-            train_recipe(queued.path, profile, runs / queued.recipe.name, data, steps, queued.minutes, fresh)
+            train_recipe(queued.path, replace(how, out=runs / queued.recipe.name, minutes=queued.minutes))
 
 
-def train_recipe(
-    recipe: Path,
-    profile: str,
-    out: Path | None,
-    data: Path | None,
-    steps: int | None,
-    minutes: float | None,
-    fresh: bool,
-) -> None:
-    """Run one recipe, or go on with it."""
+def train_recipe(recipe: Path, how: Training) -> None:
+    """Run one recipe, or go on with it; without a terminal a line now and then stands for the bar."""
     from semlink.training.loop import train
 
     console = Console(stderr=True)
@@ -159,11 +156,21 @@ def train_recipe(
         task = bar.add_task(recipe.stem, total=None)
 
         def report(at: Any) -> None:
-            bar.update(task, completed=at.step, total=at.steps, description=f"{recipe.stem}, loss {at.loss:.5f}")
+            said = f"{recipe.stem}, loss {at.loss:.5f}"
+            bar.update(task, completed=at.step, total=at.steps, description=said)
+            if not console.is_terminal:
+                left = f"{at.seconds_left / 60:.1f} min left"
+                sys.stderr.write(f"{said}, step {at.step} of {at.steps}, {left}\n")
 
-        resume = not fresh
         path = train(
-            recipe, profile=profile, out=out, steps=steps, minutes=minutes, data=data, resume=resume, report=report
+            recipe,
+            profile=how.profile,
+            out=how.out,
+            steps=how.steps,
+            minutes=how.minutes,
+            data=how.data,
+            resume=not how.fresh,
+            report=report,
         )
     sys.stdout.write(f"  {path}\n")
 

@@ -176,13 +176,13 @@ def train(
     fresh: Annotated[bool, typer.Option("--fresh", help="begin again instead of resuming")] = False,
 ) -> None:
     """Train a network or a queue of them; a killed run goes on."""
-    from semlink.cli.actions import train_file
+    from semlink.cli.actions import Training, train_file
 
     try:
         with patient(60.0):
-            train_file(recipe, profile, out, data, steps, minutes, fresh)
+            train_file(recipe, Training(profile, out, data, steps, minutes, fresh))
     except KeyboardInterrupt:
-        typer.echo("semlink: interrupted; run again to go on from the last checkpoint", err=True)
+        typer.echo("semlink: interrupted; run again to go on from where it was", err=True)
         raise typer.Exit(INTERRUPTED) from None
 
 

@@ -19,11 +19,15 @@ from torch import nn
 from semlink.errors import TrainingError
 from semlink.training.data.material import find_material
 from semlink.training.data.pack import Pack
+from semlink.training.interrupt import Interrupt, after_the_step
 from semlink.training.loss_curves import Curves
 from semlink.training.model_card import learns, load_into, save_weights
 from semlink.training.recipe import Profile, Recipe, load_recipe
 from semlink.training.state import RunState
 from semlink.training.task import Task, begin, build_task, compiled, sampler_of, shipped_part, trained_part
+
+CHECKPOINT_S = 300.0
+"""A run loses no more than this, however rarely its recipe keeps its state."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +64,13 @@ def train(
         data: data root, a folder of clips or stills, or a pack; default the
             environment's SEMLINK_DATA, then ../shared/data.
         resume: go on from a checkpoint in `out`; False starts anew.
-        report: called after every logged step.
+        report: called after the first step of this session and after every logged one.
 
     Raises:
         ScenarioError: the recipe is wrong.
         SourceError: the data cannot be read.
         TrainingError: a loss that is not finite, or a checkpoint of another run.
+        KeyboardInterrupt: the step under way was ended, and the state kept.
     """
     recipe = load_recipe(recipe_path)
     chosen = recipe.profile(profile)
@@ -103,7 +108,18 @@ class _Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         resumed = resume and self.state.load(self.folder, self.facts)
         curves = Curves(self.folder, keep_below=self.state.step if resumed else 0)
-        last = self.state.step >= self.profile.steps
+        with after_the_step() as asked:
+            self._work(curves, report, asked)
+        curves.draw()
+        return self._finish(curves)
+
+    def _work(self, curves: Curves, report: Callable[[Progress], None], asked: Interrupt) -> None:
+        """Step after step to the end; the state is kept now and then, at the end, and where somebody interrupts.
+
+        Raises:
+            KeyboardInterrupt: somebody did, and the last step is kept.
+        """
+        last, first, saved = self.state.step >= self.profile.steps, self.state.step + 1, time.monotonic()
         while not last:
             started = time.monotonic()
             loss, figures = self._step()
@@ -117,11 +133,15 @@ class _Run:
             if last or step % self.profile.log_every == 0 or step % self.profile.validate_every == 0:
                 curves.add(step, loss, figures)
                 report(Progress(step, self.profile.steps, loss, self._left(), figures))
-            if last or step % self.profile.checkpoint_every == 0:
+            elif step == first:
+                report(Progress(step, self.profile.steps, loss, self._left(), {}))
+            is_late = time.monotonic() - saved > CHECKPOINT_S
+            if last or step % self.profile.checkpoint_every == 0 or is_late or asked.has_come:
                 curves.save()
                 self.state.save(self.folder, self.facts)
-        curves.draw()
-        return self._finish(curves)
+                saved = time.monotonic()
+            if asked.has_come and not last:
+                raise KeyboardInterrupt
 
     def _step(self) -> tuple[float, dict[str, float]]:
         """One step; weights and averages move only when the loss is finite."""

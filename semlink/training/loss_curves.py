@@ -43,20 +43,22 @@ class Curves:
         os.replace(written, self.path)
 
     def draw(self) -> None:
-        """`curves.png`: loss on the left, every other figure on the right."""
+        """`curves.png`: loss on the left, every other figure on the right, on plain axes where not all are positive."""
         if find_spec("matplotlib") is None or not self.rows:
             return
         from matplotlib.figure import Figure
 
-        figure = Figure(figsize=(10, 4), layout="constrained")
-        left, right = figure.subplots(1, 2)
-        left.semilogy([row["step"] for row in self.rows], [max(abs(row["loss"]), 1e-12) for row in self.rows])
-        left.set(xlabel="step", ylabel="loss")
-        for name in dict.fromkeys(key for row in self.rows for key in row if key not in ("step", "loss")):
-            points = [(row["step"], row[name]) for row in self.rows if name in row]
-            right.plot(*zip(*points), label=name)
-        right.set(xlabel="step")
-        if right.get_legend_handles_labels()[0]:
+        names = list(dict.fromkeys(key for row in self.rows for key in row if key not in ("step", "loss")))
+        figure = Figure(figsize=(10 if names else 5, 4), layout="constrained")
+        left, *others = figure.subplots(1, 2 if names else 1, squeeze=False)[0]
+        losses = [row["loss"] for row in self.rows]
+        left.plot([row["step"] for row in self.rows], losses)
+        left.set(xlabel="step", ylabel="loss", yscale="log" if min(losses) > 0 else "linear")
+        for right in others:
+            for name in names:
+                points = [(row["step"], row[name]) for row in self.rows if name in row]
+                right.plot(*zip(*points), label=name)
+            right.set(xlabel="step")
             right.legend(fontsize="small")
         figure.savefig(self.path.with_suffix(".png"))
 

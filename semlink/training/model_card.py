@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from safetensors.torch import load, save_file
+from safetensors.torch import load, save
 from torch import nn
 
 from semlink.errors import ModelError
+from semlink.files import write_atomic
 from semlink.training.task import Task, build_task, stored_narrow
 from semlink.weights.cards import card_path, find_weights, read_card, shipped_names
 from semlink.weights.narrow import SCALE, narrow
@@ -44,7 +45,7 @@ def save_weights(
     """Write `model` in half precision, or a byte a weight, with its card; `model` itself takes on the stored values."""
     tensors = narrow(model.state_dict()) if stored_narrow(task) else model.state_dict()
     stored = {key: _stored(key, value) for key, value in tensors.items()}
-    save_file(stored | _at_rest(recipe, stored), str(path))
+    write_atomic(path, save(stored | _at_rest(recipe, stored)))
     fill(model, read_tensors(path), path)
     card = {
         "name": recipe.name,

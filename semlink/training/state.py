@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +14,11 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import nn
 
 from semlink.errors import TrainingError
+from semlink.files import write_atomic
 
 _FILE = "state.safetensors"
 
@@ -43,12 +43,10 @@ class RunState:
                     if value is not None:
                         tensors[f"optimiser.{number}.{index}.{key}"] = torch.as_tensor(value)
         meta = {"step": self.step, "seconds": self.seconds, **facts}
-        written = folder / f"{_FILE}.new"
         copies = {
             key: value.detach().cpu().clone(memory_format=torch.contiguous_format) for key, value in tensors.items()
         }
-        save_file(copies, str(written), metadata={"run": json.dumps(meta)})
-        os.replace(written, folder / _FILE)
+        write_atomic(folder / _FILE, save(copies, metadata={"run": json.dumps(meta)}))
 
     def load(self, folder: Path, facts: Mapping[str, Any]) -> bool:
         """Take up the state in `folder`; False when there is none.

@@ -51,7 +51,7 @@ ORDER = {
         "task",
         "tasks",
         "tokens",
-        "loop, evaluate, loss_curves, state, model_card, compact_pack, queue",
+        "loop, evaluate, loss_curves, interrupt, state, model_card, compact_pack, queue",
     ),
     "semlink.link": (
         "metrics",

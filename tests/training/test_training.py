@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +16,15 @@ from safetensors.torch import load_file, save_file
 from training_toys import RECIPE, small_pack, write_recipe
 
 from semlink.errors import ModelError, ScenarioError, SourceError, TrainingError
-from semlink.training import model_card
+from semlink.training import loop, model_card
 from semlink.training.data.clip_sampler import ClipSampler, ClipSettings, validation_clips
 from semlink.training.data.material import DataSpec, find_material
 from semlink.training.data.pack import Pack, load_pack, pack_folders, save_pack
 from semlink.training.loop import train
+from semlink.training.loss_curves import Curves
 from semlink.training.model_card import load_into, load_model
 from semlink.training.recipe import load_recipe
+from semlink.training.state import read_facts
 from semlink.training.task import build_task
 
 
@@ -66,10 +70,51 @@ def test_loss_falls_and_curves_are_kept(tmp_path, pack_file):
         rows = list(csv.DictReader(file))
     losses = [float(row["loss"]) for row in rows]
     assert np.mean(losses[-8:]) < 0.7 * np.mean(losses[:4])
-    assert [p.step for p in seen] == [int(row["step"]) for row in rows]
+    assert [p.step for p in seen] == [1, *(int(row["step"]) for row in rows)]
     assert seen[-1].seconds_left == 0 and seen[5].seconds_left > 0
     assert any(row["psnr_fixed4_db"] for row in rows)
     assert (tmp_path / "run/curves.png").stat().st_size > 1000
+
+
+def test_an_interrupted_run_keeps_the_step_under_way(tmp_path, pack_file):
+    """Step 3 is between two checkpoints of the recipe."""
+    recipe = write_recipe(tmp_path)
+    whole = train(recipe, out=tmp_path / "whole", data=pack_file)
+    seen = []
+
+    def press(progress):
+        seen.append(progress.step)
+        if progress.step >= 2:
+            os.kill(os.getpid(), signal.SIGINT)
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, out=tmp_path / "stopped", data=pack_file, report=press)
+    assert read_facts(tmp_path / "stopped")["step"] == seen[-1]
+    resumed = train(recipe, out=tmp_path / "stopped", data=pack_file)
+    one, two = load_file(whole), load_file(resumed)
+    assert all(torch.equal(one[key], two[key]) for key in one)
+    assert resumed.stat().st_mode & 0o777 == recipe.stat().st_mode & 0o777
+
+
+def test_the_state_is_kept_by_time_too(tmp_path, pack_file, monkeypatch):
+    monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)
+    with pytest.raises(Killed):
+        train(write_recipe(tmp_path), out=tmp_path / "run", data=pack_file, report=killed_at(2))
+    assert read_facts(tmp_path / "run")["step"] == 1
+
+
+def test_curves_of_negative_losses_are_drawn_as_they_are(tmp_path, monkeypatch):
+    drawn = []
+    monkeypatch.setattr("matplotlib.figure.Figure.savefig", lambda figure, path: drawn.append(figure))
+    for losses, figures in (([-1.0, -3.0], {}), ([3.0, 1.0], {"psnr_db": 20.0})):
+        curves = Curves(tmp_path, keep_below=0)
+        for step, loss in enumerate(losses, start=1):
+            curves.add(step, loss, figures)
+        curves.draw()
+    below, above = drawn
+    assert len(below.axes) == 1 and below.axes[0].get_yscale() == "linear"
+    assert list(below.axes[0].lines[0].get_ydata()) == [-1.0, -3.0]
+    assert len(above.axes) == 2 and above.axes[0].get_yscale() == "log"
 
 
 def test_not_a_number_stops_and_keeps_the_last_good_checkpoint(tmp_path, pack_file, monkeypatch):

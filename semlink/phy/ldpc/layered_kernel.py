@@ -146,7 +146,7 @@ def _satisfied(total, plan):
 
 @njit(cache=True, nogil=True, error_model="numpy")
 def _decide(total, plan, scratch, hard):
-    """BurstPlan the information columns straight and take the signs; returns whether each bit has one."""
+    """Lay the information columns straight and take the signs; returns whether each bit has one."""
     z = plan.z
     for c in range(-(-len(hard) // z)):
         base, turn = c * plan.stride, plan.rotation[c]

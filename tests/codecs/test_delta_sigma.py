@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from delta_sigma_toys import SMALL, delta_recipe, scene, write_delta
+from safetensors.torch import load_file
 
 from semlink.codecs.delta_sigma.binary_maps import load_delta_sigma
 from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
@@ -334,6 +335,24 @@ def test_training_runs_resumes_and_ends_the_same(tmp_path):
     card = load_delta_sigma(str(straight))
     assert card.facts["noise_db"] == [-3.0, 8.0] and card.facts["group"] == 8
     assert not np.allclose(card.chances, 0.5)
+
+
+@pytest.mark.slow
+def test_training_that_was_killed_goes_on_to_the_same_bits(tmp_path, monkeypatch):
+    from semlink.training import loop
+
+    def killed(progress):
+        if progress.step == 4:
+            raise InterruptedError
+
+    monkeypatch.setattr(loop, "CHECKPOINT_S", 0.0)  # every step is kept
+    recipe, data = delta_recipe(tmp_path), _material(tmp_path)
+    loop.train(recipe, out=tmp_path / "whole", data=data, steps=6)
+    with pytest.raises(InterruptedError):
+        loop.train(recipe, out=tmp_path / "killed", data=data, steps=6, report=killed)
+    loop.train(recipe, out=tmp_path / "killed", data=data, steps=6)
+    whole, killed_once = (load_file(tmp_path / name / "state.safetensors") for name in ("whole", "killed"))
+    assert whole.keys() == killed_once.keys() and all(torch.equal(whole[key], killed_once[key]) for key in whole)
 
 
 def _material(folder):

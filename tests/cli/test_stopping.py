@@ -13,12 +13,12 @@ SWALLOWS = """
 import sys, time
 from semlink.cli.stopping import patient, stoppable
 with stoppable(), patient(0.2):
-    print("ready", flush=True)
-    while True:
-        try:
-            time.sleep(60)
-        except BaseException:
-            print("swallowed", flush=True)
+    try:
+        print("ready", flush=True)
+        time.sleep(60)
+    except BaseException:
+        pass
+    time.sleep(60)
 """
 TIDIES = """
 import sys, time
@@ -96,3 +96,20 @@ def test_an_interruption_after_the_work_changes_nothing():
         pass
     process.send_signal(signal.SIGINT)
     assert process.communicate(timeout=30) == ("", "") and process.returncode == 0
+
+
+@pytest.mark.parametrize(
+    "where, code, says", [(">&-", 0, ""), ("> /dev/full", 2, "semlink: standard output: no space left on device")]
+)
+def test_a_standard_output_that_takes_nothing_is_no_traceback(where, code, says):
+    done = subprocess.run(
+        f"{sys.executable} -m semlink.cli list channel {where}", shell=True, capture_output=True, text=True
+    )
+    assert done.returncode == code and done.stderr.startswith(says) and len(done.stderr.splitlines()) == bool(says)
+
+
+def test_a_terminal_without_utf_8_gets_what_it_can_show():
+    code = "import sys; sys.argv = ['semlink', 'list', 'nothing-\\u2192']; from semlink.cli.entry import main; main()"
+    environment = os.environ | {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
+    assert done.returncode == 2 and b"Traceback" not in done.stderr and b"nothing-" in done.stderr

@@ -18,6 +18,8 @@ def strange_signs(text: str) -> Iterator[str]:
 
 def shown(text: str) -> str:
     """A text in which each such sign is a replacement character."""
+    if text.isascii() and text.isprintable():
+        return text
     strange = set(strange_signs(text))
     return "".join("\N{REPLACEMENT CHARACTER}" if sign in strange else sign for sign in text) if strange else text
 

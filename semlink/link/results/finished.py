@@ -6,7 +6,7 @@ Tables, plots and comparisons read this and nothing else; nothing is sent again.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from semlink.files import Json, json_in, reason_of
 from semlink.link.metrics.registry import METRICS, Metric, generic
 from semlink.link.results.folder import Results
 from semlink.link.results.record_shape import checked_manifest
-from semlink.link.results.rows import DECIMALS, Row, from_json, read_folder, value
+from semlink.link.results.rows import DECIMALS, SIGNIFICANT, Row, from_json, read_folder, value
 
 __all__ = ["FinishedPoint", "FinishedRun", "metrics_of", "read_run"]
 
@@ -75,8 +75,8 @@ def read_run(directory: str | Path) -> FinishedRun:
     """
     folder = Path(directory)
     rows, manifest = read_folder(folder), _manifest(folder)
-    records = list(_records(Results(folder), manifest.get("keys")))
-    points = tuple(FinishedPoint(row, _record_of(row, records)) for row in rows)
+    records = _by_place(_records(Results(folder), manifest.get("keys")))
+    points = tuple(FinishedPoint(row, _record_of(row, records.get(_place(row), ()))) for row in rows)
     told = [entry for point in points for entry in point.record.get("metrics", ())]
     return FinishedRun(folder, points, metrics_of(rows, told), manifest)
 
@@ -129,16 +129,32 @@ def _records(store: Results, keys: Iterable[str] | None) -> Iterator[tuple[Row, 
             yield from_json(record["row"]), record
 
 
+Place = tuple[str, ...]
+"""Where a row stands on the grid, in the digits of `curves.csv`."""
+
+
+def _by_place(records: Iterable[tuple[Row, Json]]) -> Mapping[Place, Sequence[tuple[Row, Json]]]:
+    """Records by their place, each place's in their order: a folder may hold those of several runs."""
+    found: dict[Place, list[tuple[Row, Json]]] = {}
+    for row, record in records:
+        found.setdefault(_place(row), []).append((row, record))
+    return found
+
+
+def _place(row: Row) -> Place:
+    numbers = (row.snr_db, row.budget, row.rate)
+    told = ("" if n is None or math.isnan(n) else f"{n + 0.0:.{SIGNIFICANT}g}" for n in numbers)
+    return _words(row.scheme), _words(row.channel), *told
+
+
 def _record_of(row: Row, records: Iterable[tuple[Row, Json]]) -> Json:
     """The record behind a row, {} without one; those of an earlier run are passed over."""
     return next((record for other, record in records if _is_same(row, other)), {})
 
 
 def _is_same(row: Row, other: Row) -> bool:
-    """Whether two rows are one point, up to the digits that `curves.csv` keeps."""
-    if (_words(row.scheme), _words(row.channel)) != (_words(other.scheme), _words(other.channel)):
-        return False
-    return all(_close(name, row, other) for name in ("snr_db", "budget", "rate", *SAME))
+    """Whether two rows of one place are one point, up to the digits that `curves.csv` keeps."""
+    return all(_close(name, row, other) for name in SAME)
 
 
 def _close(name: str, row: Row, other: Row) -> bool:

@@ -108,7 +108,7 @@ def own_columns(row: Row) -> dict[str, str | float | bool | None]:
 
 def value(row: Row, column: str) -> float | None:
     """A number of `row`, own or extra; None where it is empty, text or not a number."""
-    found = {**row.extra, **own_columns(row)}.get(column)
+    found = getattr(row, column) if column in COLUMNS else row.extra.get(column)
     if isinstance(found, str | bool) or found is None or math.isnan(found):
         return None
     return float(found)

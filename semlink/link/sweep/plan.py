@@ -12,13 +12,12 @@ from semlink import memory
 from semlink.files import Json, drop_spares
 from semlink.link.results.folder import Results
 from semlink.link.results.pictures import Picture, Pictures
-from semlink.link.results.rows import from_json
 from semlink.link.scenario.loader import Origin
 from semlink.link.scenario.scenario import Scenario, scheme_name
 from semlink.link.sweep.check import channel_warnings, check_blocks, trial_warnings
 from semlink.link.sweep.clips import Clips, load_clips
 from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_points, point_name
-from semlink.link.sweep.point_key import point_key
+from semlink.link.sweep.point_key import point_keys
 from semlink.link.sweep.point_runner import PointRunner
 from semlink.link.sweep.renewal import is_current, renewed
 from semlink.nn.cpu import one_thread
@@ -136,10 +135,7 @@ def plan(
     runner, points = job.runner(clips), grid(job.scenario)
     with one_thread():  # networks are small, and threads wait for one another beside a busy neighbour
         check_blocks(runner, points, job.error_context)
-    keys = {}
-    for point in points:
-        with job.error_context("schemes", point.scheme):
-            keys[point] = point_key(job.scenario, point, clips.digest, job.folder, runner.files(point))
+    keys = point_keys(job.scenario, points, clips.digest, job.folder, runner.files, job.error_context)
     alone()
     job.prepare(fresh=fresh)
     said = job.results.points.set_aside()
@@ -177,9 +173,9 @@ def _finished(job: Job, runner: PointRunner, keys: Mapping[GridPoint, str], said
 
 
 def _is_of(record: Json, scenario: Scenario, point: GridPoint) -> bool:
-    row, name = from_json(record["row"]), scheme_name(scenario.schemes[point.scheme])
-    place = (row.snr_db, row.budget, row.rate)
-    return row.scheme.split() == name.split() and place == (point.snr_db, point.budget, point.rate)
+    row, name = record["row"], scheme_name(scenario.schemes[point.scheme])
+    place = [None if row.get(n) is None else float(row[n]) for n in ("snr_db", "budget", "rate")]
+    return str(row["scheme"]).split() == name.split() and place == [point.snr_db, point.budget, point.rate]
 
 
 def _to_do(job: Job, tasks: Sequence[Task], finished: Container[str]) -> tuple[Task, ...]:

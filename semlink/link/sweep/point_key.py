@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 from pydantic import BaseModel
 
+from semlink.files import JsonDict
 from semlink.link.metrics.registry import metric_key
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.sweep.grid import GridPoint
@@ -44,18 +46,51 @@ def point_key(
         folder: where a user's files are looked up first.
         declared: files that users' classes say they read, by what they are called.
     """
+    return _digest(_rests_on(scenario, point, folder, declared), source_digest, point)
+
+
+def point_keys(
+    scenario: Scenario,
+    points: Iterable[GridPoint],
+    source_digest: str,
+    folder: Path | None,
+    declared: Callable[[GridPoint], Iterable[tuple[str, Path]]],
+    error_context: Callable[..., AbstractContextManager[None]],
+) -> dict[GridPoint, str]:
+    """The keys of many points; what those of one scheme and channel share is looked at once.
+
+    Args:
+        error_context: puts errors down to a place of the scenario.
+    """
+    shared: dict[tuple[int, int | None], JsonDict] = {}
+    keys = {}
+    for point in points:
+        ends = (point.scheme, point.channel)
+        if ends not in shared:
+            with error_context("schemes", point.scheme):
+                shared[ends] = _rests_on(scenario, point, folder, declared(point))
+        keys[point] = _digest(shared[ends], source_digest, point)
+    return keys
+
+
+def _rests_on(
+    scenario: Scenario, point: GridPoint, folder: Path | None, declared: Iterable[tuple[str, Path]]
+) -> JsonDict:
+    """What the numbers of all points of a scheme and a channel depend on."""
     used = specs_of(scenario, point)
-    content = {
+    return {
         "format": [FORMAT, SHARED_REVISION],
-        "source": source_digest,
         "scenario": chosen(scenario, without=NOT_OF_A_POINT),
         "scheme": chosen(used["scheme"], without={"rates"}),
         "channel": chosen(used["channel"]) if "channel" in used else None,
         "metrics": [metric_key(name, folder) for name in scenario.metrics],
-        "point": [point.snr_db, point.budget, point.rate],
         **contents(used, folder, declared),
         "revisions": {place: number for place, number in revisions(used).items() if number != 1},
     }
+
+
+def _digest(shared: JsonDict, source_digest: str, point: GridPoint) -> str:
+    content = {**shared, "source": source_digest, "point": [point.snr_db, point.budget, point.rate]}
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:24]
 
 

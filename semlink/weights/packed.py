@@ -12,7 +12,6 @@ name, its first bytes of all tensors, its second bytes, and so on.
 
 from __future__ import annotations
 
-import json
 import sys
 import zlib
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from semlink.errors import ModelError
+from semlink.files import json_in
 
 PLAIN_SUFFIX = ".safetensors"
 PACKED_SUFFIX = ".packed"
@@ -98,7 +98,7 @@ def _header_end(held: bytes) -> int:
 
 def _planes(header: bytes) -> Iterator[tuple[int, int, int, int]]:
     """First and last place of each tensor, bytes of its numbers, and which of them: in the order of the file."""
-    told = json.loads(header[_LENGTH:])
+    told = json_in(header[_LENGTH:])
     tensors = [(t["dtype"], *t["data_offsets"]) for name, t in told.items() if name != "__metadata__"]
     for kind in sorted({kind for kind, _, _ in tensors}):
         if kind not in SIZES:

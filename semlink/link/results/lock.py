@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from semlink.errors import ResultsError
-from semlink.files import reason_of
+from semlink.files import json_in, reason_of
 
 if sys.platform != "win32":
     import fcntl
@@ -124,7 +124,7 @@ def _is_still_there(handle: int, path: Path) -> bool:
 
 def _holder(path: Path) -> str:
     try:
-        found = json.loads(path.read_text())
+        found = json_in(path.read_bytes())
         return f"another run (process {found['pid']} on {found['host']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another run"

@@ -14,6 +14,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from operator import attrgetter
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -99,6 +100,7 @@ class Row:
 
 
 COLUMNS = tuple(f.name for f in fields(Row) if f.name != "extra")
+_OWN = {name: attrgetter(name) for name in COLUMNS}
 
 
 def own_columns(row: Row) -> dict[str, str | float | bool | None]:
@@ -108,7 +110,7 @@ def own_columns(row: Row) -> dict[str, str | float | bool | None]:
 
 def value(row: Row, column: str) -> float | None:
     """A number of `row`, own or extra; None where it is empty, text or not a number."""
-    found = getattr(row, column) if column in COLUMNS else row.extra.get(column)
+    found = _OWN[column](row) if column in COLUMNS else row.extra.get(column)
     if isinstance(found, str | bool) or found is None or math.isnan(found):
         return None
     return float(found)

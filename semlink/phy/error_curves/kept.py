@@ -17,7 +17,7 @@ from platformdirs import user_cache_path
 
 from semlink.caching import digest_of
 from semlink.errors import ResultsError
-from semlink.files import write_atomic
+from semlink.files import json_in, write_atomic
 from semlink.phy.error_curves.waterfall import Waterfall
 
 REVISION = 1
@@ -49,7 +49,7 @@ def cache_folder() -> Path | None:
 
 def _read(path: Path) -> Waterfall | None:
     try:
-        found = json.loads(path.read_text())
+        found = json_in(path.read_bytes())
         return Waterfall(float(found["middle_db"]), float(found["width_db"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -104,6 +104,15 @@ def test_no_fixed_coding_is_better_in_white_noise(snr_db):
     assert exact[choice(link)] > max(exact.values()) - 0.1
 
 
+def test_clips_larger_than_all_that_arrives_are_left_to_the_codec_to_refuse(monkeypatch):
+    """What carries them and never arrives would be a row of noise; what arrives lets the codec say what they take."""
+    link = Link(3.0, fades=False)
+    monkeypatch.setattr(f"{__name__}.quality_db", lambda num_bytes: -math.inf if num_bytes < 1500 else CLEAN_DB)
+    chosen = choice(link)
+    assert lost_share(CODINGS[chosen], USES, 3.0) < 0.5 and sum(CODINGS[chosen].block_sizes(USES)) < 1500
+    assert any(sum(coding.block_sizes(USES)) > 1600 for coding in CODINGS.values())
+
+
 @pytest.mark.parametrize("snr_db", [5.0, 12.0, 20.0])
 def test_no_fixed_coding_is_better_where_the_gain_fades_slowly(snr_db):
     """The most efficient one that mostly arrives would be up to decibels worse."""

@@ -104,6 +104,11 @@ def _contender(name: str, coding: CodingBase, uses: int, share: float) -> Conten
         return None
 
 
+def is_hopeless(contender: Contender, fades: Fades, offset_db: float = 0.0) -> bool:
+    """Whether next to none of its blocks arrive."""
+    return float(contender.losses(fades, offset_db).mean()) > HOPELESS
+
+
 def worth_trying(able: Sequence[Contender], fades: Fades, offset_db: float = 0.0) -> list[Contender]:
     """Those of which no other carries as much with fewer losses; their error curves are measured.
 

@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from semlink.blocks import CodingBase
-from semlink.link.chain.choice.contenders import NONE, Contender, contenders, worth_trying
+from semlink.link.chain.choice.contenders import NONE, Contender, contenders, is_hopeless, worth_trying
 from semlink.link.chain.choice.damage import Worth
 from semlink.link.chain.choice.evidence import Evidence
 from semlink.link.chain.choice.expected_quality import SLOTS, expected_db
@@ -107,7 +107,8 @@ def _reference(codings: Mapping[str, CodingBase]) -> str:
 def _settled(able: Sequence[Contender], fades: Fades, worth: Worth, offset_db: float) -> Contender:
     """The best contender, on as many draws of the channel as it takes to tell.
 
-    Where those that arrive hold no clip, what carries the most: a damaged picture is more than none.
+    Where those that arrive hold no clip, what carries the most: a damaged picture is more than none. If nothing
+    of that arrives either, what carries the most of those that do, and the codec says what its clips take.
     """
     draws = max(FIRST_DRAWS, len(fades))
     while True:
@@ -117,7 +118,8 @@ def _settled(able: Sequence[Contender], fades: Fades, worth: Worth, offset_db: f
         each = expected_db(tried, fades, offset_db, worth, chance.reshape(-1, SLOTS))
         quality = each.reshape(len(tried), draws, fades.per_draw).mean(axis=2)
         if not np.isfinite(quality).all(axis=1).any():
-            return max(able, key=lambda c: c.data_bytes)
+            most = max(able, key=lambda c: c.data_bytes).measured()
+            return max(tried, key=lambda c: c.data_bytes) if is_hopeless(most, fades, offset_db) else most
         best = _best(tried, quality, worth.by_rate)
         if fades.is_settled or draws >= _most_draws(fades.uses) or _is_clear(quality, best):
             return tried[best]

@@ -16,6 +16,7 @@ from scipy.ndimage import gaussian_filter
 
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.video.h26x import VideoCodec
+from semlink.codecs.video.libav import coded_units
 from semlink.errors import Infeasible, ScenarioError, SourceError
 from semlink.payload import FrameShape
 from semlink.sensing.sources.synthetic.scenes import SceneSource
@@ -273,3 +274,12 @@ def test_av1_spends_its_budget_within_three_percent(rate_control):
         for max_bytes in (2000, 5000, 19660):
             spent.append(framed_size(codec.encode(clip, max_bytes=max_bytes)) / max_bytes)
     assert min(spent) >= 0.97 and max(spent) <= 1, spent
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="needs the scheduling calls of Linux")
+@pytest.mark.parametrize("encoder", ["libx264", "libx265", "libsvtav1"])
+def test_coding_leaves_the_priority_of_the_thread_as_it_was(encoder):
+    """SVT-AV1 raises it to real time for root; what is started afterwards would inherit it and starve its neighbours."""
+    before = os.sched_getscheduler(0)
+    coded_units(np.zeros((2, 64, 64), np.uint8), encoder, pix_fmt="yuv420p", fps=25.0, options={})
+    assert os.sched_getscheduler(0) == before

@@ -8,7 +8,8 @@ damaged; what it cannot make sense of is no picture, never an exception.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from fractions import Fraction
 from typing import cast
 
@@ -38,9 +39,28 @@ def coded_units(
     context.thread_count = 1
     context.options = dict(options)
     units = []
-    for picture in (*(to_frame(picture, pix_fmt, time) for time, picture in enumerate(luma)), None):
-        units += [(packet.pts or 0, bytes(packet)) for packet in context.encode(picture)]
+    with _priority_kept():
+        for picture in (*(to_frame(picture, pix_fmt, time) for time, picture in enumerate(luma)), None):
+            units += [(packet.pts or 0, bytes(packet)) for packet in context.encode(picture)]
     return units
+
+
+@contextmanager
+def _priority_kept() -> Iterator[None]:
+    """This thread is scheduled afterwards as it was before.
+
+    SVT-AV1 gives the thread that opens it real-time priority where it may (as root), and leaves it so; processes that
+    are started later inherit it, and one that computes starves all others on its core, also its own other threads.
+    """
+    if not hasattr(os, "sched_setscheduler"):
+        yield
+        return
+    policy, param = os.sched_getscheduler(0), os.sched_getparam(0)
+    try:
+        yield
+    finally:
+        if os.sched_getscheduler(0) != policy:
+            os.sched_setscheduler(0, policy, param)
 
 
 def decoded_pictures(

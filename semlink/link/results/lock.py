@@ -26,6 +26,8 @@ __all__ = ["LOCK", "alone_in", "is_held", "unwritable"]
 
 LOCK = ".lock"
 LOOKS_EVERY_S = 0.2
+TRIES = 100
+"""To make a folder that others remove meanwhile; one that cannot be made at all may say the same."""
 
 
 @contextmanager
@@ -70,15 +72,17 @@ def _wait_for(folder: Path, fresh: bool, say: Callable[[str], None]) -> int | No
     """The lock's open file; None where there are no locks."""
     if sys.platform == "win32":
         return None
-    is_said = False
+    is_said, tries = False, 0
     while True:
+        tries += 1
         try:
             folder.mkdir(parents=True, exist_ok=True)
             handle = _try(folder / LOCK)
-        except FileNotFoundError:  # the run before this one has just removed the folder
-            continue
         except OSError as fault:
+            if isinstance(fault, FileNotFoundError) and tries < TRIES:  # the run before this one has just removed it
+                continue
             raise unwritable(folder, fault) from fault
+        tries = 0
         if handle is not None:
             return handle
         if fresh:

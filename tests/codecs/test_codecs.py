@@ -279,7 +279,7 @@ def test_av1_spends_its_budget_within_three_percent(rate_control):
 @pytest.mark.skipif(not hasattr(os, "sched_getscheduler"), reason="needs the scheduling calls of Linux")
 @pytest.mark.parametrize("encoder", ["libx264", "libx265", "libsvtav1"])
 def test_coding_leaves_the_priority_of_the_thread_as_it_was(encoder):
-    """SVT-AV1 raises it to real time for root; what is started afterwards would inherit it and starve its neighbours."""
+    """SVT-AV1 raises it to real time for root; what is started afterwards would inherit it and starve the others."""
     before = os.sched_getscheduler(0)
     coded_units(np.zeros((2, 64, 64), np.uint8), encoder, pix_fmt="yuv420p", fps=25.0, options={})
     assert os.sched_getscheduler(0) == before

@@ -116,6 +116,11 @@ def _are_learned_maps(value: Any) -> bool:
     return isinstance(value, list) and all(map(fits, value))
 
 
+def _is_text_or_counts(found: object) -> bool:
+    """The name of a kind of maps, or the counts that uniform maps had."""
+    return _is_text(found) or (isinstance(found, list) and all(type(count) is int for count in found))
+
+
 def _is_text(value: Any) -> bool:
     return isinstance(value, str)
 
@@ -150,7 +155,7 @@ FACTS: dict[str, Callable[[Any], bool]] = {
     "allocation": _is_text,
     "colour": _is_text,
     "loss": _is_text,
-    "maps": _is_text,
+    "maps": _is_text_or_counts,
     "matrix": _is_text,
     "basis": _is_text,
     "masked": _is_switch,

@@ -187,7 +187,7 @@ def test_list_names_options_and_defaults(tmp_path):
         ("sensor", "key_ratio (number above 0 and up to 1; default 0.5)"),
         ("coding", "transmissions (whole number from 2 to 16; default 4)"),
         ("channel", "probability (number from 0 to 1; needed)"),
-        ("source", "size ([whole number from 1, whole number from 1]; default [256, 256])"),
+        ("source", "size ([whole number from 1 to 16384, whole number from 1 to 16384]; default [256, 256])"),
         ("scheme", "sensor (a sensor | null; default null)"),
         ("scheme", "power (optimal | fourth-root; default fourth-root)"),
         ("codec", "tune (film | animation | grain | stillimage | psnr | ssim | fastdecode | zerolatency | null;"),

@@ -174,7 +174,8 @@ def test_a_metric_that_cannot_be_had_is_named(tmp_path, name, kind, message):
 
 
 @pytest.mark.parametrize(
-    ("function", "message"), [("broken", "RuntimeError: no such luck"), ("endless", "gave nan; need a finite number")]
+    ("function", "message"),
+    [("broken", "raised RuntimeError: no such luck"), ("endless", "gave nan; need a finite number")],
 )
 def test_a_metric_that_fails_stops_the_run_with_its_name(tmp_path, function, message):
     (tmp_path / "mine.py").write_text(MINE)

@@ -142,7 +142,8 @@ def test_a_killed_run_resumes_and_ships_the_generator_alone(root):
 def test_it_learns_its_pictures(root):
     figures = []
     train(write_recipe(root, **TINY), out=root / "run", data=root, steps=100, report=figures.append)
-    first, last = (figures[n].figures["psnr_train_db"] for n in (0, -1))
+    told = [each.figures["psnr_train_db"] for each in figures if "psnr_train_db" in each.figures]
+    first, last = told[0], told[-1]
     assert last > first + 6
     assert figures[-1].figures["psnr_held_out_db"] > first
 

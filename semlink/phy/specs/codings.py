@@ -124,7 +124,7 @@ class LdpcSpec(CodingSpec):
     backend: Literal["auto", "float32", "int8", "plain", "sionna"] = Field("auto", description="decoder")
     demapper: DemapperName = Field("exact", description=DEMAPPER)
     revision: ClassVar[int] = 2
-    choice_revision: ClassVar[int] = 3
+    choice_revision: ClassVar[int] = 4
     """Raised instead of `revision` where only choices of `mcs: best` move, over channels that do not stand still."""
 
     def revision_over(self, channel: str | None) -> int:

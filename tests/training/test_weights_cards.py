@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import zlib
+from pathlib import Path
 
 import pytest
 
@@ -26,6 +27,14 @@ CARD = json.loads(find_weights(NAME).with_suffix(".json").read_text())
 def weights(tmp_path):
     """The generator of digits under a name of its own, with a card that a test may write."""
     return shutil.copy(find_weights(NAME), tmp_path / "mine.packed")
+
+
+def changed(name: str, folder: Path, part: str, new: dict) -> Path:
+    """A copy of shipped weights whose card has `new` in a part of it."""
+    mine = Path(shutil.copy(find_weights(name), folder / "mine.packed"))
+    card = json.loads(find_weights(name).with_suffix(".json").read_text())
+    mine.with_suffix(".json").write_text(json.dumps(card | {part: card[part] | new}))
+    return mine
 
 
 def told(part: str, **new) -> str:
@@ -74,18 +83,14 @@ def test_a_broken_card_is_one_line(weights, card):
     ],
 )
 def test_what_blocks_rely_on_is_looked_at(tmp_path, part, new):
-    mine = shutil.copy(find_weights("sensor"), tmp_path / "mine.packed")
-    card = json.loads(find_weights("sensor").with_suffix(".json").read_text())
-    mine.with_suffix(".json").write_text(json.dumps(card | {part: card[part] | new}))
+    mine = changed("sensor", tmp_path, part, new)
     for use in (load_decoder, lambda path: learned_tile(str(path), 2.5)):
         with pytest.raises(ModelError, match=rf"mine.*{next(iter(new))}"):
             use(mine)
 
 
 def test_a_size_in_words_is_one_line(tmp_path):
-    mine = shutil.copy(find_weights("sensor"), tmp_path / "mine.packed")
-    card = json.loads(find_weights("sensor").with_suffix(".json").read_text())
-    mine.with_suffix(".json").write_text(json.dumps(card | {"model": card["model"] | {"width": "wide"}}))
+    mine = changed("sensor", tmp_path, "model", {"width": "wide"})
     with pytest.raises(ModelError, match="mine.packed: the card describes no model that can be built"):
         load_decoder(mine)
 
@@ -98,9 +103,7 @@ def test_a_fact_that_is_missing_is_named(tmp_path):
 
 
 def test_a_size_that_a_task_refuses_is_one_line(tmp_path):
-    mine = shutil.copy(find_weights("delta_sigma"), tmp_path / "mine.packed")
-    card = json.loads(find_weights("delta_sigma").with_suffix(".json").read_text())
-    mine.with_suffix(".json").write_text(json.dumps(card | {"model": card["model"] | {"scan": "sideways"}}))
+    mine = changed("delta_sigma", tmp_path, "model", {"scan": "sideways"})
     for use in (load_delta_sigma, load_model):
         with pytest.raises(ModelError, match="mine.packed: the card describes no model that can be built .*scan"):
             use(mine)

@@ -127,7 +127,7 @@ class Results:
     ) -> None:
         """Say what made these results, and which points they are.
 
-        A run that computed nothing leaves time and workers as they were.
+        A run that computed nothing leaves what tells of the work that made them, such as time, workers and commit.
 
         Args:
             keys: of all points, in the order of `curves.csv`.
@@ -158,10 +158,10 @@ class Results:
         write_atomic(self.folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
 
     def _of_the_last_work(self) -> JsonDict:
-        """Time and workers as the manifest here has them: those of a run that computed something."""
+        """What the manifest here has of the run that computed something."""
         try:
             before = json_in((self.folder / "manifest.json").read_bytes())
-            return {name: before[name] for name in ("workers", "wall_s")}
+            return {name: before[name] for name in ("version", "commit", "packages", "device", "workers", "wall_s")}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
 

@@ -39,11 +39,19 @@ def scrambling_state(n_rnti: int, n_id: int) -> int:
 
 
 def _shift_register(state: int, taps: tuple[int, ...], length: int) -> np.ndarray:
-    """x(n + 31) = sum of x(n + tap), 28 terms a step since no tap reaches beyond n + 3."""
-    x = np.zeros(length + _ORDER, np.uint8)
+    """x(n + 31) = sum of x(n + tap), in steps that double.
+
+    Over two elements squaring is linear: x(n + 31 d) = sum of x(n + tap d) for every power of two d. So each pass adds
+    28 d terms at least, since no tap reaches beyond n + 3 d.
+    """
+    x = np.zeros(max(length, _ORDER), np.uint8)
     x[:_ORDER] = [state >> i & 1 for i in range(_ORDER)]
-    step = _ORDER - max(taps)
-    for n in range(0, length, step):
-        stop = min(n + step, length)
-        x[n + _ORDER : stop + _ORDER] = np.bitwise_xor.reduce([x[n + tap : stop + tap] for tap in taps])
+    known, step = _ORDER, 1
+    while known < length:
+        while 2 * step * _ORDER <= known:
+            step *= 2
+        stop = min(known + step * (_ORDER - max(taps)), length)
+        places = np.arange(known, stop) - step * _ORDER
+        x[known:stop] = np.bitwise_xor.reduce([x[places + step * tap] for tap in taps])
+        known = stop
     return x[:length]

@@ -97,13 +97,8 @@ class Worth:
         between[octaves < at[0] - 1e-9] = np.nan
         return between
 
-    def small_db(self, name: str, least_db: float) -> float:
-        """Quality in dB of clips too small to read anything between, which are coded as they are; -inf if too small.
-
-        Where those of the smallest size that was tried are no match for `least_db`, theirs stands for it.
-        """
-        if self.smallest_db < least_db:
-            return self.smallest_db
+    def small_db(self, name: str) -> float:
+        """Quality in dB of clips too small to read anything between, which are coded as they are; -inf if too small."""
         return self.evidence.damaged(self.agreements[name], ())
 
     def node_for(self, data_bytes: int) -> Node | None:

@@ -50,11 +50,8 @@ def expected_db(
         chance: uniform on [0, 1), (draw, SLOTS), the same for all contenders. Where the channel stands still, its
             one draw counts as so many.
     """
-    clean = worth.clean_db([c.data_bytes for c in rivals])
     losses = [rival.losses(fades, offset_db) for rival in rivals]
-    least = _surely_reached(clean, losses, rivals, worth)
-    for number in (n for n in range(len(rivals)) if np.isnan(clean[n])):
-        clean[number] = worth.small_db(rivals[number].name, least)
+    clean, least = _clean(rivals, losses, worth)
     quality = np.repeat(clean[:, None], len(chance), axis=1)
     nodes = {
         number: node
@@ -78,17 +75,39 @@ def expected_db(
     return quality
 
 
-def _surely_reached(
-    clean: np.ndarray, losses: Sequence[np.ndarray], rivals: Sequence[Contender], worth: Worth
-) -> float:
-    """The best mean quality in dB if any loss cost all there is; minus infinity where no `clean` is known."""
-    reached = [-np.inf]
-    for number in (n for n in range(len(rivals)) if np.isfinite(clean[n])):
-        node = worth.node_for(rivals[number].data_bytes)
-        if node is not None:
-            whole = float((1 - losses[number]).prod(axis=1).mean())
-            reached.append(clean[number] - (1 - whole) * max(clean[number] - node.gone_db, 0.0))
-    return max(reached)
+def _clean(rivals: Sequence[Contender], losses: Sequence[np.ndarray], worth: Worth) -> tuple[np.ndarray, float]:
+    """Quality in dB of each contender without losses, and the best mean quality that is sure to be reached.
+
+    Clips too small to read anything between are coded as they are, the most hopeful first. Those that would not reach
+    what others surely do, were they as good as the smallest that was tried, count as these.
+    """
+    clean = worth.clean_db([c.data_bytes for c in rivals])
+    known, small = np.flatnonzero(~np.isnan(clean)).tolist(), np.flatnonzero(np.isnan(clean)).tolist()
+    least = max([_surely(clean[n], rivals[n], losses[n], worth) for n in known], default=-np.inf)
+    for highest, n in sorted(((_at_most(rivals[n], losses[n], worth), n) for n in small), reverse=True):
+        if highest < least:
+            clean[n] = worth.smallest_db
+        else:
+            clean[n] = worth.small_db(rivals[n].name)
+            least = max(least, _surely(clean[n], rivals[n], losses[n], worth))
+    return clean, least
+
+
+def _surely(clean_db: float, rival: Contender, losses: np.ndarray, worth: Worth) -> float:
+    """Its mean quality in dB if any loss cost all there is; minus infinity if that is not known."""
+    node = worth.node_for(rival.data_bytes)
+    if node is None or not np.isfinite(clean_db):
+        return -np.inf
+    whole = float((1 - losses).prod(axis=1).mean())
+    return clean_db - (1 - whole) * max(clean_db - node.gone_db, 0.0)
+
+
+def _at_most(rival: Contender, losses: np.ndarray, worth: Worth) -> float:
+    """Its mean quality in dB if it were clean as the smallest clips are, and any loss short of all cost nothing."""
+    node = worth.node_for(rival.data_bytes)
+    if node is None or not np.isfinite(worth.smallest_db):
+        return np.inf
+    return worth.smallest_db - float(losses.prod(axis=1).mean()) * max(worth.smallest_db - node.gone_db, 0.0)
 
 
 def ways_to_lose(contender: Contender, losses: np.ndarray, node: Node, chance: np.ndarray) -> Ways:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import platform
-import tempfile
 import time
 import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 from semlink.errors import ResultsError
@@ -52,20 +52,20 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, durable: bool = T
         ResultsError: the folder or the disk does not take it.
     """
     path = Path(path)
-    spare = None
+    spare = path.parent / f"{_spare_prefix(path.name)}{token_hex(8)}{SPARE}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, spare = tempfile.mkstemp(dir=path.parent, prefix=_spare_prefix(path.name), suffix=SPARE)
-        with os.fdopen(handle, "wb") as out:
+        with open(spare, "xb") as out:
             out.write(data)
             out.flush()
             if durable:
                 os.fsync(out.fileno())
-        os.chmod(spare, 0o666 & ~_umask())
         os.replace(spare, path)
-    except OSError as error:
-        if spare is not None:
-            Path(spare).unlink(missing_ok=True)
+    except BaseException as error:  # Ctrl-C and being told to end among them
+        with suppress(OSError):
+            spare.unlink()
+        if not isinstance(error, OSError):
+            raise
         raise ResultsError(f"{path}: cannot be written ({reason_of(error)})") from error
 
 
@@ -107,12 +107,6 @@ def _is_alive(process: int) -> bool:
 @cache
 def _machine() -> str:
     return f"{zlib.crc32(platform.node().encode()):08x}"
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def reason_of(error: Exception) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 
 from semlink import __version__
-from semlink.cli.stopping import INTERRUPTED, patient
+from semlink.cli.stopping import interrupted, patient
 from semlink.errors import ScenarioError, SemlinkError
 
 UsageFault: type[Exception] = typer.BadParameter.__mro__[1]
@@ -66,8 +66,7 @@ def run(
     try:
         run_scenario(file, out, set_ or [], workers or os.cpu_count() or 1, fresh, plugins=not no_plugins)
     except KeyboardInterrupt:
-        typer.echo("semlink: interrupted; finished points are kept, run again to continue", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(interrupted("; finished points are kept, run again to continue")) from None
 
 
 @app.command(epilog=example("semlink show scenarios/cliff.yaml --set seed=2"))
@@ -182,8 +181,7 @@ def train(
         with patient(60.0):
             train_file(recipe, Training(profile, out, data, steps, minutes, fresh))
     except KeyboardInterrupt:
-        typer.echo("semlink: interrupted; run again to go on from where it was", err=True)
-        raise typer.Exit(INTERRUPTED) from None
+        raise typer.Exit(interrupted("; run again to go on from where it was")) from None
 
 
 @app.command(epilog=example("semlink weights sensor"))
@@ -221,8 +219,7 @@ def main() -> None:
         sys.stderr.write(f"{command}: {reason} (see {command} --help)\n")
         sys.exit(2)
     except typer.Abort:
-        sys.stderr.write("semlink: interrupted\n")
-        sys.exit(INTERRUPTED)
+        raise KeyboardInterrupt from None
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -1,8 +1,9 @@
 """Ctrl-C, and being told to end: once is enough, and no moment is the wrong one.
 
 The first Ctrl-C raises `KeyboardInterrupt`, SIGTERM and SIGHUP raise `SystemExit`; further ones are ignored, so that
-what puts things in order is not interrupted. Should the process still be there after a while, because a long call does
-not come back or a library swallowed the exception, a watchman ends it.
+what puts things in order is not interrupted. While a module is imported nothing is raised, since libraries that load
+make other errors of it, or abort: a watchman sends the signal again. Should the process still be there after a while,
+because a long call does not come back or a library swallowed the exception, he ends it.
 """
 
 from __future__ import annotations
@@ -16,15 +17,30 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import NoReturn
 
-__all__ = ["INTERRUPTED", "patient", "stoppable"]
+__all__ = ["interrupted", "patient", "stoppable"]
 
 INTERRUPTED = 130
 """Exit code after Ctrl-C, as shells have it: 128 and the number of the signal."""
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
+IMPORTS = "<frozen importlib._bootstrap"
+"""How Python calls the files of what imports."""
+AGAIN_S = 0.05
 SHOW_CURSOR = b"\x1b[?25h"
 _patience_s = [2.0]
 """How long what puts things in order may take, before the watchman ends the process; the last counts."""
+
+
+_told: list[str] = []
+"""What has been said of an interruption."""
+
+
+def interrupted(words: str = "") -> int:
+    """Say that Ctrl-C ended a command, and what of that; the exit code."""
+    _told.append(words)
+    _tell(f"semlink: interrupted{words}\n")
+    return INTERRUPTED
 
 
 @contextmanager
@@ -39,40 +55,64 @@ def patient(seconds: float) -> Iterator[None]:
 def stoppable() -> Iterator[None]:
     """A command, ended by the signals above with 128 and the number of the signal; those ignored stay ignored."""
     heard: list[int] = []
+    again = threading.Event()
 
     def hear_no_more() -> None:
         for one in caught:
             signal.signal(one, signal.SIG_IGN)
 
     def stop(number: int, frame: FrameType | None) -> None:
-        hear_no_more()
         heard.append(number)
+        if _imports(frame):
+            again.set()
+            return
+        hear_no_more()
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + number)
 
     known = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
     caught = [one for one in known if signal.getsignal(one) not in (signal.SIG_IGN, None)]
-    _post_watchman(caught)
+    _post_watchman(caught, again)
     for one in caught:
         signal.signal(one, stop)
     try:
         yield
-    except KeyboardInterrupt:
-        _tell("semlink: interrupted\n")
-        _leave(INTERRUPTED)
-    except SystemExit as end:
-        if heard and heard[0] != signal.SIGINT:
-            _tell(f"semlink: ended by {signal.Signals(heard[0]).name}; finished points are kept\n")
-        if heard and isinstance(end.code, int):
-            _leave(end.code)
-        raise
+    except BaseException as fault:
+        if not heard and not isinstance(fault, KeyboardInterrupt):
+            raise
+        _leave_after(heard[0] if heard else signal.SIGINT)
     finally:
         hear_no_more()  # all is done, and the process ends by itself
+    if heard:  # while something was imported, and the command had ended before it was sent again
+        _leave_after(heard[0])
 
 
-def _post_watchman(numbers: list[int]) -> None:
-    """A thread that waits for one of the signals and, a while after it, ends this process."""
+def _leave_after(number: int) -> NoReturn:
+    """End for the sake of a signal, whatever a library made of the exception that it raised."""
+    name = signal.Signals(number).name
+    if number != signal.SIGINT:
+        _tell(f"semlink: ended by {name}; finished points are kept\n")
+    elif not _told:
+        interrupted()
+    _leave(128 + number)
+
+
+def _imports(frame: FrameType | None) -> bool:
+    """Whether a module is being imported."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith(IMPORTS):
+            return True
+        frame = frame.f_back
+    return False
+
+
+def _post_watchman(numbers: list[int], again: threading.Event) -> None:
+    """A thread that waits for one of the signals and, a while after it, ends this process.
+
+    Args:
+        again: that the signal is to be sent once more, since it came at a bad moment.
+    """
     inlet, outlet = os.pipe()
     os.set_blocking(outlet, False)
     signal.set_wakeup_fd(outlet, warn_on_full_buffer=False)
@@ -80,7 +120,12 @@ def _post_watchman(numbers: list[int]) -> None:
     def watch() -> None:
         while (number := os.read(inlet, 1)[0]) not in numbers:
             pass
-        time.sleep(_patience_s[-1])
+        deadline = time.monotonic() + _patience_s[-1]
+        while time.monotonic() < deadline:
+            time.sleep(AGAIN_S)
+            if again.is_set() and sys.platform != "win32":
+                again.clear()
+                signal.pthread_kill(threading.main_thread().ident or 0, number)
         if sys.stderr is not None and sys.stderr.isatty():
             os.write(2, SHOW_CURSOR)
         _tell("semlink: ended in the middle of its work; finished points are kept, run again to continue\n")
@@ -101,7 +146,7 @@ def _tell(line: str) -> None:
         os.write(2, line.encode())
 
 
-def _leave(code: int) -> None:
+def _leave(code: int) -> NoReturn:
     """End now: whatever is to be put in order is, but libraries are not taken apart one by one."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):

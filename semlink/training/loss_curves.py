@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
-import os
+import io
 from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+
+from semlink.files import write_atomic
 
 
 class Curves:
@@ -35,12 +37,11 @@ class Curves:
     def save(self) -> None:
         """Write all rows, atomically."""
         columns = list(dict.fromkeys(key for row in self.rows for key in row))
-        written = self.path.with_suffix(".new")
-        with written.open("w", newline="") as file:
-            writer = csv.DictWriter(file, columns)
-            writer.writeheader()
-            writer.writerows(self.rows)
-        os.replace(written, self.path)
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns)
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomic(self.path, text.getvalue().encode())
 
     def draw(self) -> None:
         """`curves.png`: loss on the left, every other figure on the right, on plain axes where not all are positive."""

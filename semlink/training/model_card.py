@@ -67,7 +67,7 @@ def save_weights(
         "weights_sha256": file_digest(path),
         "probe": probe_facts(_probe(task, model)),
     }
-    card_path(path).write_text(json.dumps(card, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    write_atomic(card_path(path), (json.dumps(card, indent=1, sort_keys=True) + "\n").encode())
     return path
 
 

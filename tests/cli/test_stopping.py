@@ -113,3 +113,62 @@ def test_a_terminal_without_utf_8_gets_what_it_can_show():
     environment = os.environ | {"LC_ALL": "C", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment)
     assert done.returncode == 2 and b"Traceback" not in done.stderr and b"nothing-" in done.stderr
+
+
+TURNS = """
+import signal, sys, time
+from pathlib import Path
+from semlink.cli.stopping import stoppable
+Path("slow_module.py").write_text('''
+import time
+print("ready", flush=True)
+try:
+    for _ in range(10):
+        time.sleep(0.1)
+except BaseException as fault:
+    raise RuntimeError("a library made something else of it") from fault
+print("imported", flush=True)
+''')
+sys.path.insert(0, ".")
+with stoppable():
+    import slow_module
+    AFTER
+"""
+
+
+@pytest.mark.parametrize("after", ["time.sleep(60)", "pass"])
+def test_no_module_is_interrupted_while_it_is_imported(tmp_path, monkeypatch, after):
+    """Compiled ones abort, and pydantic makes an error of its own of it."""
+    monkeypatch.chdir(tmp_path)
+    process = started(TURNS.replace("AFTER", after))
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, "imported\n", "semlink: interrupted\n")
+
+
+def test_what_a_library_makes_of_the_interruption_is_still_an_interruption():
+    code = TIDIES[: TIDIES.index("    finally")] + "    except KeyboardInterrupt:\n        raise ValueError\n"
+    process = started(code)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=30)
+    assert (process.returncode, err) == (130, "semlink: interrupted\n")
+
+
+def test_an_interruption_is_told_once(tmp_path):
+    """In the words of the command."""
+    (tmp_path / "s.yaml").write_text(
+        "name: s\nsource: {kind: scenes, clips: 1, frames: 2, size: [16, 16]}\nchannel: {kind: awgn}\n"
+        "sweep: {snr_db: [4], budget: [1]}\nschemes: [{name: S, kind: softcast}]\n"
+    )
+    code = "import os, signal, sys\nimport semlink.cli.actions as actions\n"
+    code += "actions.run_scenario = lambda *a, **k: os.kill(os.getpid(), signal.SIGINT)\n"
+    code += "from semlink.cli.entry import main\nmain()"
+    done = subprocess.run(
+        [sys.executable, "-c", code, "run", "s.yaml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    assert done.returncode == 130
+    assert done.stderr == "semlink: interrupted; finished points are kept, run again to continue\n"

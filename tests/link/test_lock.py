@@ -13,6 +13,7 @@ from small_runs import job, rows
 
 from semlink.errors import ResultsError
 from semlink.files import drop_spares, write_atomic
+from semlink.link.results import folder
 from semlink.link.results.lock import LOCK, alone_in, is_held
 from semlink.link.sweep.run import run
 
@@ -93,6 +94,20 @@ def test_what_killed_writers_left_goes_with_the_next_run_whatever_its_age(tmp_pa
     assert not mine.exists()
 
 
+@pytest.mark.parametrize("fault", [KeyboardInterrupt, SystemExit(143), MemoryError])
+def test_who_is_interrupted_while_writing_leaves_nothing_half_written(tmp_path, monkeypatch, fault):
+    def interrupted(*given):
+        raise fault
+
+    (tmp_path / "x.json").write_text("before")
+    for step in ("fsync", "replace"):
+        with monkeypatch.context() as changed, pytest.raises((KeyboardInterrupt, SystemExit, MemoryError)):
+            changed.setattr(os, step, interrupted)
+            write_atomic(tmp_path / "x.json", b"after")
+        assert [path.name for path in tmp_path.iterdir()] == ["x.json"]
+    assert (tmp_path / "x.json").read_text() == "before"
+
+
 def spare_of(path, process: int):
     """A temporary file as `process` would leave it, with that of this process as the pattern."""
     seen = []
@@ -106,3 +121,19 @@ def spare_of(path, process: int):
     other = path.parent / os.path.basename(spare).replace(f"-{os.getpid()}.", f"-{process}.")
     os.rename(spare, other)
     return other
+
+
+def test_asking_for_the_commit_writes_nothing_into_the_repository(tmp_path, monkeypatch):
+    """What is killed while git writes leaves a lock that stops the user's own git."""
+    source = tmp_path / "semlink" / "link" / "results" / "folder.py"
+    source.parent.mkdir(parents=True)
+    source.write_text("")
+    for words in (["init", "-q"], ["add", "."], ["-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "x"]):
+        subprocess.run(["git", "-C", tmp_path, *words], check=True)
+    os.utime(source, (1e9, 1e9))  # git would note the new time
+    before = (tmp_path / ".git" / "index").read_bytes()
+    monkeypatch.setattr(folder, "__file__", str(source))
+    assert len(folder.commit.__wrapped__()) == 40
+    assert (tmp_path / ".git" / "index").read_bytes() == before
+    subprocess.run(["git", "-C", tmp_path, "status"], check=True, stdout=subprocess.DEVNULL)
+    assert (tmp_path / ".git" / "index").read_bytes() != before

@@ -28,6 +28,8 @@ from semlink.link.results.rows import CURVES, Row, from_json, write_csv
 LEAST_FREE_BYTES = 20_000_000
 LOG = "error.log"
 """The traceback of a run that a user's class ended."""
+GIT = ("git", "--no-optional-locks", "-C")
+"""Asked without writing: a run that is killed meanwhile would leave a lock in the user's repository."""
 RECORDED = ("torch", "numpy", "scipy", "av", "numba", "sionna-no-rt", "constriction", "scikit-commpy", "scikit-image")
 
 
@@ -177,9 +179,9 @@ def commit() -> str | None:
     if not (here / ".git").exists():
         return _installed_commit()
     try:
-        head = subprocess.run(["git", "-C", here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
+        head = subprocess.run([*GIT, here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
         dirty = subprocess.run(
-            ["git", "-C", here, "status", "--porcelain", "--", "semlink"], capture_output=True, text=True, check=True
+            [*GIT, here, "status", "--porcelain", "--", "semlink"], capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
         return None

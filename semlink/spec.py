@@ -77,6 +77,17 @@ class Spec(PlainValues):
         """`revision` over a kind of channel, or that of what only some options and channels have a part in."""
         return self.revision
 
+    def passed_over(self) -> tuple[str, ...]:
+        """Code of this package, `module` or `module:name`, that these options never come to.
+
+        `semlink cite` does not follow it. What blocks inside this one use, they say themselves.
+        """
+        return ()
+
+    def rests_on(self) -> tuple[str, ...]:
+        """Code, `module` or `module:name`, that a run with these options uses and that `build` does not lead to."""
+        return ()
+
     @property
     def users_code(self) -> tuple[str, ...]:
         """`module:name` or `file.py:name` of code that the options name."""

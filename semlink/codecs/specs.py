@@ -23,6 +23,7 @@ from semlink.codecs.video.options import (
 from semlink.errors import ScenarioError
 from semlink.plugins.specs import CodecPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Planes, Rank, Spec
+from semlink.weights.cards import is_of
 
 
 class CodecSpec(Spec):
@@ -50,6 +51,12 @@ class TaskAwareSpec(CodecSpec):
     search: Annotated[int, Field(ge=0, le=1000)] = Field(
         0, description="tokens: steps in which the transmitter looks for better latents"
     )
+
+    def passed_over(self) -> tuple[str, ...]:
+        if not is_of(self.weights, "token_compression"):
+            return ("semlink.codecs.tokens.codec",)
+        searches = [] if self.search else ["semlink.codecs.tokens.search"]
+        return ("semlink.codecs.task_aware.codec", *searches)
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.tokens.choice import task_aware_codec
@@ -90,6 +97,9 @@ class DeltaSigmaSpec(CodecSpec):
     weights: str = Field("delta_sigma", description="by name, see `semlink weights`")
     channels: Channels | None = Field(None, description="channels sent of each block; default: the most that fit")
     entropy: bool = Field(False, description="arithmetic code the maps: shorter, and a wrong bit spoils its packet")
+
+    def passed_over(self) -> tuple[str, ...]:
+        return () if self.entropy else ("semlink.codecs.delta_sigma.entropy_coding", "semlink.codecs.entropy")
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
@@ -150,6 +160,7 @@ class H264Spec(VideoSpec):
     """H.264 (libx264) through PyAV, raw elementary stream."""
 
     kind: Literal["h264"]
+    """Source: [h264, clause 7.3 and annex B], coded by [x264]."""
     slices: Annotated[int, Field(ge=1, le=MOST_SLICES)] = Field(1, description=SLICES)  # type: ignore[assignment]
     tune: X264Tune | None = Field(None, description=TUNE)
 
@@ -158,6 +169,7 @@ class H265Spec(VideoSpec):
     """H.265 (libx265) through PyAV, raw elementary stream."""
 
     kind: Literal["h265"]
+    """Source: [h265, clause 7.3 and annex B], coded by [x265]."""
     tune: X265Tune | None = Field(None, description=TUNE)
 
 
@@ -167,6 +179,7 @@ class Av1Spec(VideoSpec):
     revision: ClassVar[int] = 2
 
     kind: Literal["av1"]
+    """Source: [av1, sections 4.10.5 and 5.3], coded by [svt-av1], decoded by [dav1d]."""
     preset: Preset | SvtPreset = Field("medium", description=f"{PRESET}, or as SVT-AV1 numbers it")  # type: ignore[assignment]
     bframes: Literal[0] | None = Field(None, description=BFRAMES)
     tune: SvtTune | None = Field(None, description=TUNE)

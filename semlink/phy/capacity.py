@@ -34,7 +34,7 @@ def ergodic_capacity(snr: float, k: float = 0.0) -> float:
     """E[log2(1 + snr |h|^2)] over Rician fading with K-factor `k`, Rayleigh at 0.
 
     Rayleigh in closed form, e^(1/snr) E1(1/snr) log2 e; Rician by quadrature.
-    Source: [goldsmith1997, sec. III], side information at the receiver only.
+    Source: [goldsmith1997, sec. III and eq. (34)], side information at the receiver only.
     """
     need_number("ergodic_capacity.snr", snr, low=0)
     need_number("ergodic_capacity.k", k, low=0)

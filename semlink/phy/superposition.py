@@ -5,8 +5,6 @@
 b the analogue share of the power. Over a channel whose equaliser leaves noise
 of variance N on x, the QAM symbols are received with noise (N + b) / (1 - b),
 and, where they are known and taken away, the analogue ones with noise N / b.
-
-Source: compare [mittal2002, Sec. III].
 """
 
 from __future__ import annotations

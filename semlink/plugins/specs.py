@@ -182,6 +182,8 @@ class CodingPlugin(PluginSpec):
 
     interface: ClassVar[str] = "coding"
     adapts: ClassVar[bool] = False
+    is_chosen: ClassVar[bool] = False
+    is_bound: ClassVar[None] = None  # shows when it is built
 
     def codings(self, context: BuildContext = NOTHING_KNOWN) -> Mapping[str, CodingBase | RateBoundBase]:
         """The one that there is, under the name `only`."""

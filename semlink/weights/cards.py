@@ -98,5 +98,13 @@ def card_of(name: str | Path, *tasks: str) -> tuple[Path, dict[str, Any]]:
     return path, card
 
 
+def is_of(name: str | Path, task: str) -> bool:
+    """Whether weights `name` are there and of `task`, as their card says."""
+    try:
+        return bool(read_card(find_weights(name))["task"] == task)
+    except ModelError:
+        return False
+
+
 def _places_outside(name: str) -> tuple[Path, ...]:
     return tuple(folder / OUTSIDE / f"{name}{PLAIN_SUFFIX}" for folder in (SHIPPED.parents[1], Path.cwd()))

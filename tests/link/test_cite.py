@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,13 +12,24 @@ from pathlib import Path
 
 import pytest
 
+import semlink
 from semlink.errors import ResultsError, UnknownBlock
-from semlink.link.citations.bibtex import REFERENCES, cite, read_bib
-from semlink.link.citations.docstring_sources import ROOT, citations, citations_of_file, keys_in, locate
+from semlink.link.citations.bibtex import REFERENCES, cite, cite_scenario, read_bib, used_by
+from semlink.link.citations.docstring_sources import (
+    ROOT,
+    TOOLS,
+    citations,
+    citations_at,
+    citations_of_file,
+    keys_in,
+    locate,
+)
 from semlink.link.metrics import intervals
 from semlink.link.results.qualities import Doubt
+from semlink.link.scenario.schema import CATALOGUE
+from semlink.spec import kinds_of
 
-INTERVAL = {"clopper1934", "gaffke2005", "learnedmiller2019", "rubin1981", "lugannani1980"}
+INTERVAL = {"clopper1934", "gaffke2005", "learnedmiller2019", "rubin1981", "lugannani1980", "harris2020numpy"}
 
 PLUGIN = '''
 """A channel of mine. Source: [mine2020, Sec. 2], [shannon1948, theorem 17]."""
@@ -130,7 +143,9 @@ def test_keys_are_read_from_docstrings(text, keys):
 def test_only_what_the_code_reaches_is_cited(plugin):
     found = {c.key for c in citations([locate("my_channel.py:Mine", plugin)])}
     assert found == {"mine2020", "shannon1948", "used2021", "table2023", "call2019"}
-    assert {c.key for c in citations([locate("my_channel.py:Counting", plugin)])} == found | INTERVAL
+    assert {c.key for c in citations([locate("my_channel.py:Counting", plugin)])} == found | INTERVAL | {
+        "harris2020numpy"
+    }
     whole = {c.key for c in citations([locate("my_channel.py", plugin)])}
     assert whole == found | INTERVAL | {"unused2022", "annotated2024"}
 
@@ -176,6 +191,151 @@ def test_a_broken_bibliography_is_named(tmp_path, text, message):
         read_bib(tmp_path / "r.bib")
     with pytest.raises(ResultsError, match="cannot be read"):
         read_bib(tmp_path / "absent.bib")
+
+
+SCHEMES = {
+    "h264": {"kind": "digital", "codec": {"kind": "h264"}},
+    "h265": {"kind": "digital", "codec": {"kind": "h265"}},
+    "av1": {"kind": "digital", "codec": {"kind": "av1"}},
+    "tokens": {
+        "kind": "digital",
+        "codec": {"kind": "task-aware", "weights": "compr_tokens"},
+        "sensor": {"kind": "programmable", "mean_count": 2},
+        "reconstruction": {"kind": "deep", "weights": "sensor"},
+    },
+    "semantic": {
+        "kind": "semantic",
+        "weights": "semcom_tokens",
+        "sensor": {"kind": "programmable", "mean_count": 2},
+        "reconstruction": {"kind": "gap-tv"},
+    },
+    "delta-sigma": {"kind": "digital", "codec": {"kind": "delta-sigma"}},
+    "softcast": {"kind": "softcast"},
+}
+LDPC = {"kind": "ldpc", "modulation": "16qam", "rate": "2/3"}
+RUN = "semlink clopper1934 gaffke2005 virtanen2020scipy harris2020numpy paszke2019pytorch"
+H264 = "h264 x264 pyav ffmpeg"
+NR = "3gpp38211 3gpp38212 hocevar2004 jones2003 lam2015numba"
+CHOSEN = "3gpp38214 brueninghaus2005 polyanskiy2010"
+HEARD = "chase1985"
+OTHERS = f"av1 svt-av1 dav1d h265 x265 {HEARD} {CHOSEN} 3gpp38901 hoydis2022sionna gilbert1960 clarke1968 viterbi1967"
+LEARNED = "zhang2024crl balle2018hyperprior cai2022mstpp yang2020improving"
+USED = [
+    # what a scenario has, what must be cited, what must not
+    (
+        "h264",
+        {},
+        f"{RUN} {H264} {NR} proakis2008",
+        f"{OTHERS} {LEARNED} shannon1948 wang2003 yaml12 chen2002 bossen2013",
+    ),
+    ("h264", {"metrics": ["psnr"]}, H264, "wang2004 wang2003"),
+    ("h264", {"metrics": ["psnr", "ms_ssim"]}, "wang2003 wang2004", ""),
+    ("h265", {}, f"h265 x265 pyav {NR}", f"h264 x264 av1 svt-av1 {HEARD} {CHOSEN}"),
+    ("av1", {}, f"av1 svt-av1 dav1d {NR}", "h264 x264 h265 x265"),
+    ("h264", {"coding": {"kind": "ldpc", "mcs": 5}}, "3gpp38214", "brueninghaus2005 chase1985"),
+    ("h264", {"coding": {"kind": "ldpc", "mcs": "best"}}, f"{NR} {CHOSEN}", f"{HEARD} mittal2002"),
+    ("h264", {"coding": LDPC | {"harq": {}}}, HEARD, CHOSEN.replace("3gpp38214 ", "")),
+    ("h264", {"coding": LDPC | {"backend": "sionna"}}, "hoydis2022sionna", "chen2002"),
+    ("h264", {"coding": {"kind": "convolutional"}}, "viterbi1967 yasuda1984 3gpp38211", "hocevar2004 jones2003"),
+    ("h264", {"coding": {"kind": "uncoded"}}, "3gpp38211", "viterbi1967 hocevar2004"),
+    ("h264", {"coding": {"kind": "capacity"}}, "shannon1948", f"{NR} caire1998 ungerboeck1982 goldsmith1997"),
+    ("h264", {"coding": {"kind": "capacity", "modulation": "qpsk"}}, "ungerboeck1982", "caire1998"),
+    ("h264", {"coding": {"kind": "capacity", "modulation": "qpsk", "bitwise": True}}, "caire1998", "ungerboeck1982"),
+    (
+        "h264",
+        {"coding": {"kind": "capacity"}, "channel": {"kind": "rayleigh"}},
+        "goldsmith1997 shannon1948",
+        "yang2014",
+    ),
+    (
+        "h264",
+        {"channel": {"kind": "rayleigh"}},
+        "xiao2006 clarke1968",
+        "3gpp38901 gilbert1960 goldsmith1997 hoeher1997",
+    ),
+    ("h264", {"channel": {"kind": "tdl"}}, "3gpp38901 hoydis2022sionna hoeher1997", "clarke1968 gilbert1960"),
+    ("h264", {"channel": {"kind": "cdl"}}, "3gpp38901 hoydis2022sionna", "clarke1968"),
+    (
+        "h264",
+        {"channel": {"kind": "gilbert-elliott", "p_gb": 0.1, "p_bg": 0.5}},
+        "gilbert1960 elliott1963",
+        "clarke1968",
+    ),
+    ("h264", {"channel": {"kind": "erasure", "probability": 0.1}}, "proakis2008", "gilbert1960 elliott1963"),
+    ("h264", {"channel": {"kind": "phase-noise", "linewidth": 1e-4}}, "foschini1988", "3gpp38901"),
+    ("h264", {"source": {"kind": "scenes"}}, "vanderwalt2014skimage bt709", "bossen2013 srivastava2015moving"),
+    ("h264", {"source": {"kind": "video", "path": "a/*.mkv"}}, "pyav", "bossen2013 bt709 vanderwalt2014skimage"),
+    ("h264", {"source": {"kind": "video", "path": "a.mkv", "range": "full"}}, "bt709", "bossen2013"),
+    ("softcast", {"source": {"kind": "video", "path": "a_cif.yuv"}}, "bossen2013", "pyav h264"),
+    ("h264", {"source": {"kind": "digits"}}, "lecun1998mnist hyder2019gmlr", "srivastava2015moving"),
+    (
+        "h264",
+        {"source": {"kind": "digits", "motion": "bouncing", "path": "m.npz"}},
+        "srivastava2015moving",
+        "lecun1998mnist",
+    ),
+    ("softcast", {}, "jakubczak2011 lee1976 3gpp38212", "ahmed1974 h264 chen2002 hoydis2022sionna"),
+    ("softcast", {"transform": "klt"}, "jakubczak2011 ahmed1974", ""),
+    ("tokens", {}, "zhang2024crl bamler2022constriction cai2022mstpp", "yang2020improving cui2021gained h264 pyav"),
+    ("semantic", {}, "zhang2024crl bourtsoulatze2019 yuan2016gaptv liao2014gap", "cai2022mstpp h264 chase1985"),
+    ("delta-sigma", {}, "sun2020framediff", f"{LEARNED} bamler2022constriction h264"),
+]
+
+
+def scenario_of(name, changes):
+    changes = dict(changes)
+    whole = {"name": "small", "channel": {"kind": "awgn"}, "sweep": {"snr_db": 10, "budget": 0.1}}
+    whole["source"] = {"kind": "wheel", "frames": 16}
+    whole |= {key: changes.pop(key) for key in ("channel", "metrics", "source") if key in changes}
+    coding = {"coding": changes.pop("coding", LDPC)} if SCHEMES[name]["kind"] == "digital" else {}
+    return semlink.load(whole | {"schemes": [{"name": name, **SCHEMES[name], **coding, **changes}]})
+
+
+@pytest.mark.parametrize(("name", "changes", "needed", "others"), USED)
+def test_what_a_run_uses_is_cited_and_no_more(name, changes, needed, others):
+    cited = keys_of(cite_scenario(scenario_of(name, changes)))
+    assert not set(needed.split()) - cited
+    assert not set(others.split()) & cited
+
+
+BORROW_ALL = {"error-free", "sensing"}
+"""Kinds with nothing of their own: what they do is all in the blocks they hold."""
+
+
+def test_every_block_says_where_it_comes_from():
+    for spec in (spec for specs in CATALOGUE.values() for spec in specs):
+        assert (keys_of(cite([spec])) > {"semlink"}) == BORROW_ALL.isdisjoint(kinds_of(spec)), spec
+
+
+def test_every_reference_is_cited_by_code_or_by_a_test_of_a_published_fact():
+    cited = {c.key for path in ROOT.rglob("*.py") for c in citations_of_file(path)} | {"semlink"}
+    cited |= {key for keys in TOOLS.values() for key in keys}
+    marks = "".join(path.read_text() for path in Path(__file__).parents[1].rglob("test_*.py") if path != Path(__file__))
+    cited |= set(re.findall(r'mark\.source\(\s*"([^"]+)"', marks))
+    assert not set(read_bib(REFERENCES)) - cited
+
+
+@pytest.mark.slow
+def test_what_ran_is_what_is_cited(tmp_path):
+    """The keys in docstrings of the code that a run really came to; kernels of numba show nowhere."""
+    places = set()
+
+    def noted(frame, event, _):
+        code = frame.f_code
+        if event == "call" and code.co_flags & inspect.CO_OPTIMIZED and code.co_filename.startswith(str(ROOT)):
+            places.add((Path(code.co_filename), code.co_qualname.split(".")[0]))
+
+    scenario = scenario_of("h264", {"source": {"kind": "scenes", "clips": 1, "frames": 4, "size": [32, 32]}})
+    sys.setprofile(noted)
+    try:
+        semlink.run(scenario, out=tmp_path / "run", workers=1)
+    finally:
+        sys.setprofile(None)
+    ran = {c.key for path, name in places for c in citations_at(path, name) if not c.is_tool}
+    cited = {c.key for c in used_by(scenario) if not c.is_tool}
+    of_kernels, of_doubt = {"jones2003"}, {"rubin1981", "lugannani1980", "satterthwaite1946", "learnedmiller2019"}
+    assert cited - ran - of_kernels - of_doubt <= {"h264", "x264"}, "cited, and never run"
+    assert ran - cited <= {"yaml12"}, "run, and not cited"
 
 
 SCENARIO = """

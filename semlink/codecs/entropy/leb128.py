@@ -1,6 +1,6 @@
 """Numbers in as few bytes as they need: seven bits a byte, least significant first.
 
-The high bit marks every byte but the last. Source [av1, section 4.10.5].
+The high bit marks every byte but the last, as in section 4.10.5 of AV1.
 """
 
 from __future__ import annotations

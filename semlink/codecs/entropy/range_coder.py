@@ -4,8 +4,6 @@ A table gives the probabilities of the values from `low` on, and one more for
 "another value", which then follows in the Elias gamma code. Values under the
 same table are coded together. What the receiver needs besides the bytes is
 which table belongs to which value; both ends compute that in whole numbers.
-
-Source: constriction's range coder; tables of Gaussians as in [balle2018hyperprior].
 """
 
 from __future__ import annotations
@@ -111,7 +109,10 @@ def table_bits(values: np.ndarray, tables: np.ndarray, models: Sequence[ModelTab
 
 @cache
 def gaussian_tables() -> tuple[ModelTable, ...]:
-    """Rounded zero-mean Gaussians of `NUM_SCALES` scales, `SCALES_PER_OCTAVE` to an octave."""
+    """Rounded zero-mean Gaussians of `NUM_SCALES` scales, `SCALES_PER_OCTAVE` to an octave.
+
+    Source: [balle2018hyperprior].
+    """
     return tuple(_gaussian(SCALE_BOTTOM * 2 ** (n / SCALES_PER_OCTAVE)) for n in range(NUM_SCALES))
 
 

@@ -5,7 +5,7 @@ a packet, without its size field (the packet's header has the length) and
 without temporal delimiters. What tells a decoder nothing is dropped: access
 unit delimiters, supplemental messages, padding, and (unless asked for) later
 copies of parameter sets that were sent before. All functions take any bytes.
-Source [h264, clause 7.3 and annex B], [h265, clause 7.3 and annex B], [av1, section 5.3].
+H.264 and H.265: clause 7.3 and annex B. AV1: section 5.3.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ encoder's business card, parameter sets once. The budget is met from below by
 turning the CRF. The receiver needs nothing but packets and the clip's shape;
 H.264's decoder conceals lost slices and lost references from their
 neighbours, H.265's drops pictures whose references are missing, AV1's shows
-what it can still decode. Source [h264], [h265], [av1].
+what it can still decode. The specs name the standards.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -20,15 +20,25 @@ from pydantic import BaseModel
 
 from semlink import __version__
 from semlink.errors import ResultsError
-from semlink.link.citations.docstring_sources import ROOT, Citation, citations, locate
+from semlink.link.citations.docstring_sources import ROOT, Citation, Place, citations, locate
 from semlink.link.metrics.intervals import halfwidth, share_interval
 from semlink.link.metrics.registry import METRICS
-from semlink.plugins.specs import PluginSpec
+from semlink.phy.specs.codings import CodingSpec
+from semlink.plugins.contents import specs_inside
+from semlink.plugins.specs import CodingPlugin, PluginSpec
+from semlink.spec import Spec
 
 __all__ = ["REFERENCES", "cite", "cite_scenario", "read_bib"]
 
 REFERENCES = ROOT / "references.bib"
-ALWAYS = "semlink"
+OUR_OWN = ("semlink.yaml12", "semlink.plugins", "semlink.blocks")
+"""What reads scenarios and looks after blocks; no number comes from there."""
+CAPACITIES = ("semlink.phy.capacity", "semlink.phy.bounds")
+"""What channels can carry, which only bounds ask."""
+SHARED = ("semlink.seeds:Seeds", "semlink.payload:Frames")
+"""What every run computes with."""
+ALL: frozenset[str] = frozenset()
+"""Nothing is passed over."""
 
 
 def cite(targets: Iterable[object], folder: Path | None = None) -> str:
@@ -41,16 +51,7 @@ def cite(targets: Iterable[object], folder: Path | None = None) -> str:
     Raises:
         UnknownBlock: a name that leads to no file.
     """
-    found = citations([place for target in targets for place in _places(target, folder)])
-    entries = read_bib(REFERENCES)
-    for path in {c.file.parent / "references.bib" for c in found if not c.file.is_relative_to(ROOT)}:
-        if path.is_file():
-            entries = read_bib(path) | entries
-    keys = dict.fromkeys(c.key for c in found)
-    parts = [f"% semlink {__version__}; sources of what is used, from its docstrings", entries[ALWAYS]]
-    parts += [f"{_used(key, found)}\n{entries[key]}" for key in keys if key in entries]
-    missing = [f"% no entry for this key is known:\n{_used(key, found)}" for key in keys if key not in entries]
-    return "\n\n".join([*parts, *missing]) + "\n"
+    return _written(_behind(targets, folder, OUR_OWN))
 
 
 def cite_scenario(scenario: Any, folder: Path | None = None) -> str:
@@ -60,9 +61,38 @@ def cite_scenario(scenario: Any, folder: Path | None = None) -> str:
         scenario: a loaded `Scenario`.
         folder: the scenario file's folder, where plug-in files are looked up.
     """
+    return _written(used_by(scenario, folder))
+
+
+def used_by(scenario: Any, folder: Path | None = None) -> Sequence[Citation]:
+    """What a run of a scenario rests on. Arguments as of `cite_scenario`."""
     shipped = {metric.name: metric.function for metric in METRICS}
     scores = [shipped.get(name, _plugin_name(name)) for name in scenario.metrics]
-    return cite([scenario, *scores, halfwidth, share_interval], folder)
+    codings = [spec for _, spec in specs_inside(dict(scenario)) if isinstance(spec, CodingSpec | CodingPlugin)]
+    has_bounds = any(coding.is_bound is not False for coding in codings)
+    passed_over = OUR_OWN if has_bounds else (*OUR_OWN, *CAPACITIES)
+    return _behind([scenario, *scores, *SHARED, halfwidth, share_interval], folder, passed_over)
+
+
+def _behind(targets: Iterable[object], folder: Path | None, passed_over: Iterable[str]) -> Sequence[Citation]:
+    """What stands behind all `targets`, each with its own code that is passed over."""
+    starts: dict[frozenset[str], list[Place]] = {}
+    for place, passed in (found for target in targets for found in _places(target, folder)):
+        starts.setdefault(passed, []).append(place)
+    return sorted({c for passed, places in starts.items() for c in citations(places, {*passed, *passed_over})})
+
+
+def _written(found: Sequence[Citation]) -> str:
+    """As BibTeX, with comments that say where each is used."""
+    entries = read_bib(REFERENCES)
+    for path in {c.file.parent / "references.bib" for c in found if not c.file.is_relative_to(ROOT)}:
+        if path.is_file():
+            entries = read_bib(path) | entries
+    keys = dict.fromkeys(c.key for c in found)
+    parts = [f"% semlink {__version__}; sources of what is used, and what computed it", entries["semlink"]]
+    parts += [f"{_used(key, found)}\n{entries[key]}" for key in keys if key in entries]
+    missing = [f"% no entry for this key is known:\n{_used(key, found)}" for key in keys if key not in entries]
+    return "\n\n".join([*parts, *missing]) + "\n"
 
 
 def read_bib(path: Path) -> dict[str, str]:
@@ -95,38 +125,45 @@ def _entry(text: str, start: int, where: str) -> str:
 
 
 def _used(key: str, found: Iterable[Citation]) -> str:
-    """A comment that says where in the source and for which file a key is cited."""
+    """A comment that says where in the source and for which file a key is cited; of a tool, how many files call it."""
     uses: dict[str, list[str]] = {}
-    for c in (c for c in found if c.key == key):
+    cited = [c for c in found if c.key == key]
+    if all(c.is_tool for c in cited):
+        return f"% {key} computes in {len(cited)} file{'s' if len(cited) > 1 else ''} of what is used"
+    for c in cited:
         name = c.file.relative_to(ROOT.parent).as_posix() if c.file.is_relative_to(ROOT) else c.file.name
         uses.setdefault(name, []).append(c.where)
     places = (": ".join([name, "; ".join(w for w in wheres if w)]).removesuffix(": ") for name, wheres in uses.items())
     return "\n".join(f"% {key} in {place}" for place in places)
 
 
-def _places(target: object, folder: Path | None) -> Iterator[tuple[Path, str | None]]:
-    """Files and names behind one target, and behind the blocks it holds."""
+def _places(target: object, folder: Path | None) -> Iterator[tuple[Place, frozenset[str]]]:
+    """Files and names behind one target, with what is not to be followed from there, and those of blocks it holds."""
     if isinstance(target, str):
-        yield locate(target, folder)
+        yield locate(target, folder), ALL
     elif isinstance(target, ModuleType):
-        yield Path(inspect.getfile(target)).resolve(), None
+        yield (Path(inspect.getfile(target)).resolve(), None), ALL
     elif isinstance(target, type) or inspect.isroutine(target):
-        yield from _defined(target)
+        yield from ((place, ALL) for place in _defined(target))
     elif isinstance(target, Mapping):
         yield from _each(target.values(), folder)
     elif isinstance(target, list | tuple | set | frozenset):
         yield from _each(target, folder)
     else:
         if isinstance(target, PluginSpec) and target.live is not None:
-            yield from _defined(target.live if isinstance(target.live, type) else type(target.live))
+            live = target.live if isinstance(target.live, type) else type(target.live)
+            yield from ((place, ALL) for place in _defined(live))
         elif isinstance(target, PluginSpec):
-            yield locate(_plugin_name(target.kind), folder)
+            yield locate(_plugin_name(target.kind), folder), ALL
         else:
-            yield from _defined(type(target))
+            passed = frozenset(target.passed_over()) if isinstance(target, Spec) else ALL
+            yield from ((place, passed) for place in _defined(type(target)))
             yield from _each(_held(target), folder)
+            if isinstance(target, Spec):
+                yield from ((locate(code, folder), ALL) for code in target.rests_on())
 
 
-def _each(targets: Iterable[object], folder: Path | None) -> Iterator[tuple[Path, str | None]]:
+def _each(targets: Iterable[object], folder: Path | None) -> Iterator[tuple[Place, frozenset[str]]]:
     """Places behind what is held; plain values stand for nothing."""
     for held in targets:
         if held is not None and not isinstance(held, str | bytes | int | float | complex | Path):

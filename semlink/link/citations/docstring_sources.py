@@ -19,17 +19,35 @@ import semlink
 from semlink.errors import ScenarioError, UnknownBlock
 
 ROOT = Path(semlink.__file__).resolve().parent
-_SOURCE = re.compile(r"\bSources?:?\s+(?=\[)")
+_SOURCE = re.compile(r"\bSources?(?::\s+(?=[^\[]*\[)|\s+(?=\[))")
 _KEY = re.compile(r"\[(?=[^\]]*[a-z])([A-Za-z0-9][\w.:+-]*)(?:,\s*([^\]]*))?\]")
+
+
+Place = tuple[Path, str | None]
+TOOLS = {
+    "av": ("pyav", "ffmpeg"),
+    "bjontegaard": ("herglotz2022bd",),
+    "compressai": ("begaint2020compressai",),
+    "constriction": ("bamler2022constriction",),
+    "numba": ("lam2015numba",),
+    "numpy": ("harris2020numpy",),
+    "PIL": ("pillow",),
+    "scipy": ("virtanen2020scipy",),
+    "sionna": ("hoydis2022sionna",),
+    "skimage": ("vanderwalt2014skimage",),
+    "torch": ("paszke2019pytorch",),
+}
+"""Of packages that make numbers, the keys: they are cited where code that is used calls them."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class Citation:
-    """`key` is cited at `where` (section, equation, table; may be empty) by `file`."""
+    """`key` is cited at `where` (section, equation, table; may be empty) by `file`, or is a tool that it calls."""
 
     key: str
     where: str
     file: Path
+    is_tool: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +73,20 @@ def citations_of_file(path: Path) -> tuple[Citation, ...]:
     return tuple(dict.fromkeys(_citations([module.tree], path)))
 
 
-def citations(starts: Iterable[tuple[Path, str | None]]) -> tuple[Citation, ...]:
-    """The citations behind (file, name) pairs and all that their code leads to; None for a whole file."""
+def citations(starts: Iterable[Place], passed_over: Iterable[str] = ()) -> tuple[Citation, ...]:
+    """The citations behind (file, name) pairs and all that their code leads to; None for a whole file.
+
+    Args:
+        starts: where to begin.
+        passed_over: `module` (with all below it) or `module:name` of this package that is not followed.
+    """
     found: dict[Citation, None] = {}
-    seen: set[tuple[Path, str | None]] = set()
+    seen: set[Place] = set()
+    passed = frozenset(passed_over)
     waiting = list(starts)
     while waiting:
         path, name = place = waiting.pop()
-        if place in seen:
+        if place in seen or _is_passed(place, passed):
             continue
         seen.add(place)
         module = _parse(path)
@@ -70,13 +94,31 @@ def citations(starts: Iterable[tuple[Path, str | None]]) -> tuple[Citation, ...]
         if name is not None and not nodes and name in module.imports:
             waiting += _target(*module.imports[name])
             continue
-        found.update(dict.fromkeys(_citations(nodes, path)))
-        found.update(dict.fromkeys(_citations_in(ast.get_docstring(module.tree), path)))
+        found.update(dict.fromkeys(citations_at(path, name)))
         waiting += _mentioned(module, nodes)
     return tuple(sorted(found))
 
 
-def locate(target: str, folder: Path | None = None) -> tuple[Path, str | None]:
+def citations_at(path: Path, name: str | None) -> Iterator[Citation]:
+    """The citations of one definition and of its file's docstring, and the tools that it calls; nothing is followed."""
+    module = _parse(path)
+    nodes = [module.tree] if name is None else module.definitions.get(name, [])
+    yield from _citations(nodes, path)
+    yield from _citations_in(ast.get_docstring(module.tree), path)
+    yield from _tools(module, nodes)
+
+
+def _is_passed(place: Place, passed: frozenset[str]) -> bool:
+    path, name = place
+    if not passed or not path.is_relative_to(ROOT):
+        return False
+    parts = [ROOT.name, *path.relative_to(ROOT).with_suffix("").parts]
+    module = ".".join(parts)
+    above = {".".join(parts[:length]) for length in range(1, len(parts) + 1)}
+    return bool(passed & above) or f"{module}:{name}" in passed
+
+
+def locate(target: str, folder: Path | None = None) -> Place:
     """The file and name that `module`, `module:Name` or `file.py:Name` stands for, without importing it.
 
     Raises:
@@ -156,7 +198,7 @@ def _import(module: _Module, node: ast.AST) -> None:
                 module.imports.setdefault(alias.asname or alias.name.split(".")[0], (alias.name, None))
 
 
-def _mentioned(module: _Module, nodes: Iterable[ast.AST]) -> Iterator[tuple[Path, str | None]]:
+def _mentioned(module: _Module, nodes: Iterable[ast.AST]) -> Iterator[Place]:
     """Where the names in the code of `nodes` are defined."""
     for node in nodes:
         for part in _code(node):
@@ -171,7 +213,19 @@ def _mentioned(module: _Module, nodes: Iterable[ast.AST]) -> Iterator[tuple[Path
                     yield from _target(*module.imports[name])
 
 
-def _target(source: str, name: str | None) -> list[tuple[Path, str | None]]:
+def _tools(module: _Module, nodes: Iterable[ast.AST]) -> Iterator[Citation]:
+    """The packages that the code of `nodes` calls by name."""
+    for node in nodes:
+        for part in _code(node):
+            sources = [module.imports.get(part.id, ("", None))[0]] if isinstance(part, ast.Name) else []
+            sources += [alias.name for alias in part.names] if isinstance(part, ast.Import) else []
+            sources += [part.module or ""] if isinstance(part, ast.ImportFrom) else []
+            for source in sources:
+                for key in TOOLS.get(source.split(".")[0], ()):
+                    yield Citation(key, "", module.path, is_tool=True)
+
+
+def _target(source: str, name: str | None) -> list[Place]:
     """The place of `name` in a module of this package; nothing for other packages, modules or unknown names."""
     path = _module_path(source)
     if path is None or name is None:

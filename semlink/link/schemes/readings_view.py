@@ -3,8 +3,6 @@
 The inner scheme is any digital one; what it calls a clip are the readings
 (T/2, h, w). The ratio map is part of the agreement at both ends, and the codec
 was trained for one: another is refused.
-
-Source: [zhang2024crl, Sec. III-C].
 """
 
 from __future__ import annotations
@@ -21,7 +19,7 @@ from semlink.seeds import Seeds
 
 @dataclass(frozen=True, slots=True)
 class ReadingsView:
-    """The transmitter codes readings, front-packed slots in the place of frames."""
+    """The transmitter codes readings, front-packed slots in the place of frames. Source: [zhang2024crl, Sec. III-C]."""
 
     camera: Camera
     codec: CodecBase

@@ -86,7 +86,7 @@ class CapacityBound(RateBoundBase):
 
     With `bits_per_symbol` the input is uniform square QAM (CM), and with
     `bitwise` the receiver judges each bit by itself (BICM, Gray labels).
-    Source: [shannon1948, theorem 17], [goldsmith1997, eq. (34)], [caire1998, sec. III].
+    Source: [shannon1948, theorem 17]; channels that fade say theirs.
     """
 
     bits_per_symbol: int | None = None

@@ -3,6 +3,8 @@
     y = x + w,   w ~ CN(0, 10^(-snr_db / 10)) per complex channel use
 
 The noise level follows from `snr_db` alone; it never looks at the batch.
+
+Source: [proakis2008].
 """
 
 from __future__ import annotations

@@ -38,7 +38,7 @@ def clarke_gain(rng: np.random.Generator, times: int, doppler: float) -> np.ndar
 
     A sum of `NUM_WAVES` plane waves with random phases, their arrival angles
     spread evenly over the circle and jittered; `doppler` is in cycles per step.
-    Source: [xiao2006, eqs. (6)-(7)].
+    Source: [xiao2006, eqs. (6)-(7)], for the spectrum of [clarke1968], [jakes1974].
     """
     angles = 2 * np.pi * (np.arange(NUM_WAVES) + rng.random(NUM_WAVES)) / NUM_WAVES
     phases = 2 * np.pi * rng.random(NUM_WAVES)

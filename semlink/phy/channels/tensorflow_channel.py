@@ -8,6 +8,8 @@ draw from TensorFlow's global generator (an older Sionna, say) repeat as well.
 
 Gradients follow one convention in both frameworks, dL/dRe + j dL/dIm, so the
 tape's answer is handed on as it is.
+
+Source: [abadi2016tensorflow].
 """
 
 from __future__ import annotations

@@ -13,9 +13,6 @@ itself or less a constant.
 
 Numba keeps compiled loops by the file they stand in: after a change here, touch
 `plain_kernel.py` too. The vector kernels look after themselves.
-
-Source: [jones2003] for the recursion over all bits but the least reliable,
-[chen2005] for the two min-sum rules.
 """
 
 from __future__ import annotations
@@ -39,19 +36,19 @@ EXACT_DEGREE = 7
 
 
 class BoxPlus(NamedTuple):
-    """Sum-product, simplified."""
+    """Sum-product, simplified. Source: [jones2003], the recursion over all bits but the least reliable."""
 
     code: int = 0
 
 
 class Normalised(NamedTuple):
-    """Three quarters of the minimum."""
+    """Three quarters of the minimum. Source: [chen2002], [chen2005]."""
 
     code: int = 1
 
 
 class Offset(NamedTuple):
-    """The minimum less half an LLR."""
+    """The minimum less half an LLR. Source: [chen2005]."""
 
     code: int = 2
 

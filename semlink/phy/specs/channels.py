@@ -124,6 +124,9 @@ class ErasureSpec(ChannelSpec):
     probability: Probability = Field(description="that a block is lost")
     block: Stretch = Field(1, description="symbols lost together")
 
+    def passed_over(self) -> tuple[str, ...]:
+        return ("semlink.phy.channels.erasures:GilbertElliott",)
+
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.erasures import Erasure
 

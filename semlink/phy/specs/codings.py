@@ -51,6 +51,9 @@ class HarqSpec(Spec):
     transmissions: Annotated[int, Field(ge=2, le=16)] = Field(4, description="of one block at most, the first included")
     reserve: Annotated[float, Field(ge=0, lt=1)] = Field(0.2, description="share of the budget kept for repeats")
 
+    def rests_on(self) -> tuple[str, ...]:
+        return ("semlink.phy.coding.harq:repeat", "semlink.phy.coding.harq:combined")
+
     def build(self) -> Harq:
         """The rules."""
         from semlink.phy.coding.link_adaptation import Harq
@@ -62,10 +65,16 @@ class CodingSpec(Spec):
     """What the specs of all codings offer."""
 
     kind: str
+    is_bound: ClassVar[bool] = False  # it promises a rate and sends nothing
 
     @property
     def adapts(self) -> bool:
         """Whether modulation and rate follow a measured SNR."""
+        return False
+
+    @property
+    def is_chosen(self) -> bool:
+        """Whether the link takes the best of several before the run."""
         return False
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodingBase | RateBoundBase:
@@ -81,6 +90,9 @@ class CodingSpec(Spec):
         return None, None
 
 
+SIONNA_DECODER = "semlink.phy.ldpc.sionna_decoder"
+NEVER_TAKEN = ("semlink.phy.ldpc.check_rules:Normalised", "semlink.phy.ldpc.check_rules:Offset", SIONNA_DECODER)
+"""For `semlink cite`: what decoding can be done with, and no scheme does if it is not told to."""
 ADAPTIVE_OPTIONS = ("csi_delay", "target_bler", "backoff_db")
 
 
@@ -145,6 +157,18 @@ class LdpcSpec(CodingSpec):
     @property
     def adapts(self) -> bool:
         return self.mcs == "adaptive"
+
+    @property
+    def is_chosen(self) -> bool:
+        return self.mcs == "best"
+
+    def passed_over(self) -> tuple[str, ...]:
+        fixed = not isinstance(self.mcs, str)
+        return (
+            *(NEVER_TAKEN if self.backend != "sionna" else NEVER_TAKEN[:2]),
+            *(["semlink.phy.coding.mcs_tables"] if self.mcs is None else []),
+            *(["semlink.phy.error_curves"] if fixed else []),
+        )
 
     def feedback(self) -> tuple[Harq | None, Adaptive | None]:
         from semlink.phy.coding.link_adaptation import Adaptive
@@ -215,6 +239,7 @@ class CapacitySpec(CodingSpec):
     model_config = ConfigDict(json_schema_extra=ruled(where(is_one_of("bitwise", True), given("modulation"))))
 
     kind: Literal["capacity"]
+    is_bound: ClassVar[bool] = True
     modulation: Literal["qpsk", "16qam", "64qam", "256qam"] | None = Field(
         None, description="the input is this constellation (CM capacity); default: Gaussian"
     )
@@ -226,6 +251,10 @@ class CapacitySpec(CodingSpec):
             raise ValueError("bitwise needs a modulation whose bits are judged")
         return self
 
+    def passed_over(self) -> tuple[str, ...]:
+        judged = "gaussian" if self.modulation is None else "bicm" if self.bitwise else "cm"
+        return tuple(f"semlink.phy.capacity:{way}_capacity" for way in ("cm", "bicm") if way != judged)
+
     def build(self, context: BuildContext = NOTHING_KNOWN) -> RateBoundBase:
         from semlink.phy.bounds.rate_bounds import CapacityBound
 
@@ -236,6 +265,7 @@ class FiniteBlocklengthSpec(CodingSpec):
     """Bound: the normal approximation of the best code as long as the whole transmission."""
 
     kind: Literal["finite-blocklength"]
+    is_bound: ClassVar[bool] = True
     bler: Annotated[float, Field(gt=0.0, lt=0.5)] = Field(1e-3, description="block error rate that it allows")
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> RateBoundBase:
@@ -248,6 +278,7 @@ class OutageCapacitySpec(CodingSpec):
     """Bound: the rate that the channel's gain carries in all but a share `outage` of the transmissions."""
 
     kind: Literal["outage-capacity"]
+    is_bound: ClassVar[bool] = True
     outage: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.1, description="probability that the gain is too weak")
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> RateBoundBase:
@@ -260,6 +291,7 @@ class ErrorFreeSpec(CodingSpec):
     """Bound: bits that are assumed to arrive, one for each channel use, so that the cost axis is bits per pixel."""
 
     kind: Literal["error-free"]
+    is_bound: ClassVar[bool] = True
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> RateBoundBase:
         from semlink.phy.bounds.rate_bounds import ErrorFreeBits

@@ -10,7 +10,7 @@ variance of each reading: a short exposure is believed less than a long one.
 The denoiser at hand is total variation over time, rows and columns; any
 function of frames may be plugged in.
 
-Source: [yuan2016gaptv, Algorithm 1], with the noise-aware step of [venkatakrishnan2013pnp].
+Source: [yuan2016gaptv, Algorithm 1], after [liao2014gap], with the noise-aware step of [venkatakrishnan2013pnp].
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Limited and full range: what share of its numbers luma makes use of, and how one becomes the other.
 
 In b bits, limited range puts black at 16 and white at 235 times 2^(b - 8),
-full range at 0 and 2^b - 1. Source: [bt709, item 4.6].
+full range at 0 and 2^b - 1.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ def converted(luma: np.ndarray, coded: Coded, wanted: WantedRange) -> np.ndarray
     """Luma (code / (2^bits - 1)) with black and white where `wanted` has them, in [0, 1]; float32 of the same shape.
 
     What lies below black or above white of limited range is cut off on the way to full range.
+    Source: [bt709, item 4.6].
     """
     if wanted == "as-coded" or coded.is_limited == (wanted == "limited"):
         return luma

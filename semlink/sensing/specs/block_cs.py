@@ -52,6 +52,9 @@ class LinearSpec(ReconstructionSpec):
 
     kind: Literal["linear"]
 
+    def passed_over(self) -> tuple[str, ...]:
+        return tuple(f"semlink.sensing.block_cs.{name}" for name in ("vcsnet", "hit_vcsnet", "smoothed_projections"))
+
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         from semlink.sensing.block_cs.reconstructors import LinearBlockReconstructor
 
@@ -64,6 +67,9 @@ class HitVcsNetSpec(ReconstructionSpec):
     kind: Literal["hit-vcsnet"]
     weights: str = Field(description="by name, see `semlink weights`; trained for the sensor's ratio")
 
+    def passed_over(self) -> tuple[str, ...]:
+        return ("semlink.sensing.block_cs.vcsnet",)
+
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         return _network(context, self)
 
@@ -73,6 +79,9 @@ class VcsNetSpec(ReconstructionSpec):
 
     kind: Literal["vcsnet"]
     weights: str = Field(description="by name, see `semlink weights`; trained for the sensor's ratio")
+
+    def passed_over(self) -> tuple[str, ...]:
+        return ("semlink.sensing.block_cs.hit_vcsnet",)
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         return _network(context, self)

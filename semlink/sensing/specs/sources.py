@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveInt
 
 from semlink.blocks import SourceBase
 from semlink.plugins.specs import SourcePlugin, one_of
+from semlink.sensing.sources.files.suffixes import RAW_SUFFIXES, VIDEOS
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 Side = Annotated[int, Field(gt=0, le=16_384)]
 Size = tuple[Side, Side]
 Count = Annotated[int, Field(gt=0, le=100_000)]
 """Of clips, and of the frames of one."""
+FILES, SYNTHETIC = "semlink.sensing.sources.files", "semlink.sensing.sources.synthetic"
 Speed = Annotated[float, Field(ge=0, le=1000)]
 Objects = Annotated[int, Field(ge=0, le=100)]
 
@@ -51,6 +54,9 @@ class ScenesSpec(SourceSpec):
     def all_pixels(self) -> tuple[int, int] | None:
         return self.clips, self.frames * self.size[0] * self.size[1]
 
+    def passed_over(self) -> tuple[str, ...]:
+        return () if self.photos else (f"{FILES}.file_search", f"{FILES}.images:open_images")
+
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.synthetic.scenes import SceneSource
 
@@ -77,6 +83,16 @@ class _FileSpec(SourceSpec):
     @property
     def all_pixels(self) -> tuple[int, int] | None:
         return None if self.size is None else (self.clips or 1, self.frames * self.size[0] * self.size[1])
+
+    def passed_over(self) -> tuple[str, ...]:
+        patterns = [self.path] if isinstance(self.path, str) else self.path
+        kinds = {PurePath(pattern).suffix.lower() for pattern in patterns}
+        passed = [] if self.range != "as-coded" else ["semlink.sensing.sources.luma_range:converted"]
+        if not kinds - VIDEOS:
+            passed += [f"{FILES}.raw_video", f"{FILES}.images"]
+        if not kinds - RAW_SUFFIXES:
+            passed += [f"{FILES}.video_file", f"{FILES}.images"]
+        return tuple(passed)
 
 
 class VideoSpec(_FileSpec):
@@ -125,6 +141,10 @@ class DigitsSpec(SourceSpec):
     @property
     def all_pixels(self) -> tuple[int, int] | None:
         return self.clips, self.frames * 64 * 64
+
+    def passed_over(self) -> tuple[str, ...]:
+        drawn = () if self.path is None else (f"{SYNTHETIC}.glyph_digits",)
+        return drawn if self.motion == "bouncing" else (*drawn, f"{SYNTHETIC}.digits:bouncing")
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.synthetic.digits import DigitSource

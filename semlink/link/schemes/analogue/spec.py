@@ -10,6 +10,7 @@ from semlink.blocks import Scheme
 from semlink.link.schemes.base import SEEN_AND_RESTORED, SchemeSpec
 from semlink.link.schemes.behind_sensor import ReconstructedView, behind
 from semlink.link.schemes.camera import camera_of
+from semlink.phy.specs.codings import NEVER_TAKEN
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 from semlink.spec import NOTHING_KNOWN, BuildContext
 from semlink.yaml12.rules import ruled
@@ -52,6 +53,10 @@ class SoftCastSpec(SchemeSpec):
         if (self.sensor is None) != (self.reconstruction is None):
             raise ValueError("sensor and reconstruction go together: SoftCast takes video, not readings")
         return self
+
+    def passed_over(self) -> tuple[str, ...]:
+        transform = "semlink.codecs.analogue.block_transform:ar1_klt"
+        return NEVER_TAKEN if self.transform == "klt" else (*NEVER_TAKEN, transform)
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
         from semlink.codecs.analogue.softcast import SoftCast

@@ -8,13 +8,18 @@ from typing import Literal
 from pydantic import ConfigDict, Field, model_validator
 
 from semlink.blocks import CodecBase, Scheme
-from semlink.codecs.specs import AnyCodec
+from semlink.codecs.specs import AnyCodec, TaskAwareSpec
 from semlink.link.schemes.base import SEEN_AND_RESTORED, SchemeSpec
 from semlink.link.schemes.camera import camera_of
 from semlink.phy.specs.codings import AnyCoding
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 from semlink.spec import NOTHING_KNOWN, BuildContext
 from semlink.yaml12.rules import ruled
+
+CODING_ITSELF = ("semlink.phy.coding", "semlink.phy.ldpc", "semlink.phy.error_curves", "semlink.codecs.specs")
+"""For `semlink cite`: what the specs of coding and codec lead to themselves."""
+CHOICE = ("semlink.link.chain.choice.mcs_search:best_choice",)
+"""For `semlink cite`: what takes the best of several codings."""
 
 
 class CodedSpec(SchemeSpec):
@@ -36,6 +41,13 @@ class CodedSpec(SchemeSpec):
     @property
     def adapts(self) -> bool:
         return self.coding.adapts
+
+    def passed_over(self) -> tuple[str, ...]:
+        on_readings = isinstance(self.codec, TaskAwareSpec)
+        return (*CODING_ITSELF, *([] if on_readings else ["semlink.link.schemes.readings_view:ReadingsView"]))
+
+    def rests_on(self) -> tuple[str, ...]:
+        return CHOICE if self.coding.is_chosen else ()
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
         from semlink.link.schemes.digital.packet_store import store_of

@@ -11,7 +11,8 @@ from semlink.blocks import Scheme
 from semlink.link.schemes.base import SchemeSpec
 from semlink.link.schemes.behind_sensor import behind
 from semlink.link.schemes.camera import camera_of
-from semlink.phy.specs.codings import AnyCoding
+from semlink.link.schemes.digital.spec import CHOICE, CODING_ITSELF
+from semlink.phy.specs.codings import NEVER_TAKEN, AnyCoding
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
@@ -21,6 +22,12 @@ class DigitalTransmissionSpec(Spec):
 
     kind: Literal["digital"]
     coding: AnyCoding = Field(description="channel code and modulation")
+
+    def passed_over(self) -> tuple[str, ...]:
+        return CODING_ITSELF
+
+    def rests_on(self) -> tuple[str, ...]:
+        return CHOICE if self.coding.is_chosen else ()
 
     @property
     def adapts(self) -> bool:
@@ -53,6 +60,9 @@ class AnalogueTransmissionSpec(Spec):
         None,
         description="between SNR and what the variances are coded for; default: found by calibration on the channel",
     )
+
+    def passed_over(self) -> tuple[str, ...]:
+        return NEVER_TAKEN
 
     @property
     def adapts(self) -> bool:

@@ -8,7 +8,7 @@ first pair of every block, then the second of all that have two, and so on, and
 are interleaved, so without its map a receiver still knows what every block
 sent at the lowest level.
 
-Source: [zhang2024crl, Sec. III-B]; header, planes and interleaver are this project's.
+Source: [zhang2024crl, Sec. III-B], after [bourtsoulatze2019]; header, planes and interleaver are this project's.
 """
 
 from __future__ import annotations

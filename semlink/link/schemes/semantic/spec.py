@@ -10,8 +10,10 @@ from semlink.blocks import Scheme
 from semlink.errors import ScenarioError
 from semlink.link.schemes.base import SchemeSpec
 from semlink.link.schemes.camera import camera_of
+from semlink.phy.specs.codings import NEVER_TAKEN
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 from semlink.spec import NOTHING_KNOWN, BuildContext
+from semlink.weights.cards import is_of
 from semlink.yaml12.rules import for_each, is_one_of, no, ruled
 
 if TYPE_CHECKING:
@@ -59,6 +61,12 @@ class SemanticSpec(SchemeSpec):
             if not rate > 0:
                 raise ValueError(f"rates: got a price of {rate:g}; allowed: above 0, trained at 0.01 to 1")
         return self
+
+    def passed_over(self) -> tuple[str, ...]:
+        of_tokens = is_of(self.weights, "token_semantic")
+        other = ("codec", "published", "networks") if of_tokens else ("tokens.loaded", "tokens.networks")
+        header = ["semlink.link.schemes.coded_header", "semlink.phy"] if self.side_info == "ideal" else []
+        return (*NEVER_TAKEN, *(f"semlink.codecs.semantic.{name}" for name in other), *header)
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
         from semlink.codecs.semantic.choice import semantic_codec

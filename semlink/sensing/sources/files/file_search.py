@@ -11,14 +11,9 @@ from pathlib import Path
 from semlink.errors import SourceError
 from semlink.sensing.sources.clips import Reel
 from semlink.sensing.sources.files.images import open_images
-from semlink.sensing.sources.files.raw_video import RAW_SUFFIXES, open_raw
+from semlink.sensing.sources.files.raw_video import open_raw
+from semlink.sensing.sources.files.suffixes import PICTURES, RAW_SUFFIXES, VIDEOS
 from semlink.sensing.sources.files.video_file import open_video
-
-PICTURES = frozenset({".png", ".jpg", ".jpeg"})
-VIDEOS = frozenset(
-    [".mp4", ".mkv", ".y4m", ".avi", ".mov", ".webm", ".m4v", ".mpg", ".mpeg", ".ts", ".m2ts", ".mts", ".flv", ".wmv"]
-    + [".ogv", ".264", ".h264", ".avc", ".265", ".h265", ".hevc", ".ivf", ".obu", ".gif", ".nut", ".mxf", ".3gp"]
-)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,6 @@ _CHROMA = {"gray": None, "yuv420p": (2, 2), "nv12": (2, 2), "yuv422p": (1, 2), "
 _DEPTHS = {"": 8, "10le": 10, "12le": 12, "16le": 16}
 PIXEL_FORMATS = tuple(layout + depth for layout in _CHROMA for depth in _DEPTHS if layout != "nv12" or not depth)
 _NAMED = re.compile(r"_(\d+)x(\d+)(?:_\d+(?:fps|hz)?)?(?:_(8|10|12)bit)?(?:_|$)", re.IGNORECASE)
-RAW_SUFFIXES = frozenset({".yuv", ".raw", ".gray", ".y"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ border; where two overlap the brighter shows.
 The speed of bouncing digits, 3.6 pixels a frame (a tenth of the free way), is an
 assumption.
 
-Source: [hyder2019gmlr, Sec. 3], [srivastava2015moving, two digits in 64 x 64 that bounce off the walls].
+Source: [hyder2019gmlr, Sec. 3].
 """
 
 from __future__ import annotations
@@ -114,7 +114,10 @@ class DigitSource(SourceBase):
 
 
 def bouncing(frames: int, rng: np.random.Generator) -> list[tuple[int, int]]:
-    """Top and left of a digit in each frame: a straight path folded at the borders, to whole pixels."""
+    """Top and left of a digit in each frame: a straight path folded at the borders, to whole pixels.
+
+    Source: [srivastava2015moving, two digits in 64 x 64 that bounce off the walls].
+    """
     free = SIDE - DIGIT
     start, heading = rng.uniform(0, free, 2), rng.uniform(0, 2 * math.pi)
     path = start + SPEED_PX * np.arange(frames)[:, None] * [math.sin(heading), math.cos(heading)]

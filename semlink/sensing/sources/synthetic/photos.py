@@ -2,6 +2,8 @@
 
 Only photographs that lie inside the scikit-image wheel as lossless PNG are
 used, so nothing is downloaded and every machine sees the same pixels.
+
+Source: [vanderwalt2014skimage].
 """
 
 from __future__ import annotations

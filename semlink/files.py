@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import platform
+import re
 import time
 import zlib
 from collections.abc import Mapping
@@ -22,10 +24,41 @@ JsonDict = dict[str, Any]
 """A JSON object, as it is made."""
 SPARE = ".tmp"
 """How names of files end that are not whole yet."""
+PACKED_SUFFIX = ".packed"
+PLAIN_SUFFIX = ".safetensors"
+"""How names of files of weights end."""
 LONGEST = 100
 """What a temporary name takes of its file's: names have 255 bytes."""
 SURELY_DEAD_S = 3600.0
 """Age of an unfinished file that nobody on any machine is still writing."""
+
+
+_PART = re.compile(r"(\.np[yz])\[[^\]]*\]$")
+
+
+def found_from(folder: Path | None, path: str) -> str:
+    """Where a relative path, or a pattern with `*` and braces, leads: from `folder` if something is there.
+
+    Otherwise it stays as it is, and counts from the working directory. `{word}` stands for anything, and a range at
+    the end of the name of an array, `digits.npz[0:500]`, is none of the name.
+    """
+    text = _PART.sub(r"\1", path)
+    if folder is None or not text.strip() or "\0" in text or Path(text).expanduser().is_absolute():
+        return path
+    with suppress(OSError, ValueError):
+        patterns = (re.sub(r"\{[^{},]*\}", "*", full) for full in braces(text))
+        if (folder / text).exists() or any(glob.glob(full, root_dir=folder, recursive=True) for full in patterns):
+            return str(folder / path)
+    return path
+
+
+def braces(pattern: str) -> tuple[str, ...]:
+    """A pattern with each {a,b} written out, inner braces last."""
+    group = re.search(r"\{([^{}]*,[^{}]*)\}", pattern)
+    if group is None:
+        return (pattern,)
+    before, after = pattern[: group.start()], pattern[group.end() :]
+    return tuple(dict.fromkeys(full for word in group[1].split(",") for full in braces(before + word + after)))
 
 
 def json_in(data: bytes) -> Any:

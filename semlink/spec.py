@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeVa
 
 from pydantic import ConfigDict, Field
 
+from semlink.files import PACKED_SUFFIX, PLAIN_SUFFIX, found_from
 from semlink.yaml12.fields import PlainValues
 
 if TYPE_CHECKING:
@@ -38,6 +39,14 @@ class BuildContext:
     folder: Path | None = None
     streams: PacketStore | None = None
     files: set[tuple[str, Path]] | None = field(default=None, compare=False)
+
+    def found(self, path: str) -> str:
+        """A path that the scenario names: from its folder if something is there, else from the working directory."""
+        return found_from(self.folder, path)
+
+    def weights(self, name: str) -> str:
+        """Weights by name, or the file of weights that the scenario names."""
+        return self.found(name) if Path(name).suffix in (PACKED_SUFFIX, PLAIN_SUFFIX) else name
 
 
 NOTHING_KNOWN = BuildContext()
@@ -77,7 +86,7 @@ class Spec(PlainValues):
         """`revision` over a kind of channel, or that of what only some options and channels have a part in."""
         return self.revision
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         """Code of this package, `module` or `module:name`, that these options never come to.
 
         `semlink cite` does not follow it. What blocks inside this one use, they say themselves.

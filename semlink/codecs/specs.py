@@ -52,8 +52,8 @@ class TaskAwareSpec(CodecSpec):
         0, description="tokens: steps in which the transmitter looks for better latents"
     )
 
-    def passed_over(self) -> tuple[str, ...]:
-        if not is_of(self.weights, "token_compression"):
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
+        if not is_of(context.weights(self.weights), "token_compression"):
             return ("semlink.codecs.tokens.codec",)
         searches = [] if self.search else ["semlink.codecs.tokens.search"]
         return ("semlink.codecs.task_aware.codec", *searches)
@@ -61,7 +61,7 @@ class TaskAwareSpec(CodecSpec):
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.tokens.choice import task_aware_codec
 
-        return task_aware_codec(self.weights, self.architecture, self.slices, self.thrift, self.search)
+        return task_aware_codec(context.weights(self.weights), self.architecture, self.slices, self.thrift, self.search)
 
 
 class CompressAISpec(CodecSpec):
@@ -81,7 +81,8 @@ class CompressAISpec(CodecSpec):
 
         if "compressai" not in sys.modules and find_spec("compressai") is None:
             raise ScenarioError("codec compressai needs CompressAI: pip install 'semlink[compressai]'")
-        return CompressAICodec(**self.model_dump(exclude={"kind"}))
+        checkpoint = None if self.checkpoint is None else context.found(self.checkpoint)
+        return CompressAICodec(**self.model_dump(exclude={"kind", "checkpoint"}), checkpoint=checkpoint)
 
 
 LEARNED_CODECS = (TaskAwareSpec, CompressAISpec)
@@ -98,13 +99,13 @@ class DeltaSigmaSpec(CodecSpec):
     channels: Channels | None = Field(None, description="channels sent of each block; default: the most that fit")
     entropy: bool = Field(False, description="arithmetic code the maps: shorter, and a wrong bit spoils its packet")
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         return () if self.entropy else ("semlink.codecs.delta_sigma.entropy_coding", "semlink.codecs.entropy")
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
 
-        return DeltaSigmaCodec(self.weights, self.channels, self.entropy)
+        return DeltaSigmaCodec(context.weights(self.weights), self.channels, self.entropy)
 
 
 class LatentCodecSpec(CodecSpec):
@@ -122,7 +123,7 @@ class LatentCodecSpec(CodecSpec):
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.latent_codec import LatentCodec
 
-        return LatentCodec(self.weights, self.rank, self.planes, self.epochs, self.step)
+        return LatentCodec(context.weights(self.weights), self.rank, self.planes, self.epochs, self.step)
 
 
 GENERATIVE_CODECS = (LatentCodecSpec,)

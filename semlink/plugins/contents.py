@@ -16,7 +16,7 @@ from semlink.plugins.files import fingerprint, source_of
 from semlink.plugins.live import live_source
 from semlink.plugins.named_files import content_digest, file_digests, files_of, homes, named_in_options
 from semlink.plugins.specs import PluginSpec
-from semlink.spec import Spec
+from semlink.spec import BuildContext, Spec
 from semlink.weights.cards import RANDOM, find_weights, places
 
 __all__ = ["chosen", "contents", "specs_inside", "text_files"]
@@ -53,7 +53,7 @@ def contents(
     code = [_code(spec, folder) for spec in plugins]
     code += [fingerprint(kind, folder=folder) for spec in ours for kind in spec.users_code]
     files = file_digests([*named, *declared])
-    return {"code": code, "weights": dict(_weights(ours))} | ({"files": files} if files else {})
+    return {"code": code, "weights": dict(_weights(ours, folder))} | ({"files": files} if files else {})
 
 
 def text_files(kind: str, folder: Path | None) -> dict[str, list[str]]:
@@ -97,9 +97,10 @@ def _files_of_ours(spec: Spec, folder: Path | None) -> Iterator[tuple[str, Path]
         yield from named_in_options(dict(spec)[name], homes(folder))
 
 
-def _weights(specs: Iterable[Spec]) -> Iterator[tuple[str, str]]:
+def _weights(specs: Iterable[Spec], folder: Path | None) -> Iterator[tuple[str, str]]:
     """Names of weights, each with the SHA-256 of its file; untrained ones (`random`) have none."""
+    context = BuildContext(folder=folder)
     for spec in specs:
         name = dict(spec).get(WEIGHTS)
         if isinstance(name, str) and name != RANDOM:
-            yield name, content_digest(find_weights(name))
+            yield name, content_digest(find_weights(context.weights(name)))

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Protocol
 
 from semlink.errors import InterfaceError
-from semlink.weights.packed import MAGIC, PACKED_SUFFIX, file_digest
+from semlink.files import PACKED_SUFFIX
+from semlink.weights.packed import MAGIC, file_digest
 
 __all__ = ["content_digest", "declared", "file_digests", "files_of", "homes", "named_in_options", "named_in_text"]
 

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from semlink.errors import ModelError
-from semlink.files import json_in, reason_of
+from semlink.files import PACKED_SUFFIX, PLAIN_SUFFIX, json_in, reason_of
 from semlink.weights.card_shape import checked_card
-from semlink.weights.packed import PACKED_SUFFIX, PLAIN_SUFFIX
 from semlink.weights.retired import why_retired
 
 SHIPPED = Path(__file__).parent

@@ -19,10 +19,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from semlink.errors import ModelError
-from semlink.files import json_in
+from semlink.files import PACKED_SUFFIX, json_in
 
-PLAIN_SUFFIX = ".safetensors"
-PACKED_SUFFIX = ".packed"
 MAGIC = b"semlink1"
 SIZES = {"I8": 1, "U8": 1, "BOOL": 1, "F16": 2, "BF16": 2, "I16": 2, "F32": 4, "I32": 4, "F64": 8, "I64": 8}
 """Bytes of a number, by what safetensors calls its kind."""

@@ -14,9 +14,10 @@ from hypothesis import given, settings, strategies as st
 from safetensors.torch import load, save, save_file
 
 from semlink.errors import ModelError
+from semlink.files import PACKED_SUFFIX
 from semlink.plugins.named_files import content_digest
 from semlink.weights.cards import find_weights, read_card, shipped_names
-from semlink.weights.packed import PACKED_SUFFIX, file_digest, main, pack, plain_bytes, unpack
+from semlink.weights.packed import file_digest, main, pack, plain_bytes, unpack
 from semlink.weights.tensors import read_tensors
 
 KINDS = (torch.float16, torch.float32, torch.bfloat16, torch.int8, torch.uint8, torch.int64, torch.bool)

@@ -26,7 +26,7 @@ from semlink.link.metrics.registry import METRICS
 from semlink.phy.specs.codings import CodingSpec
 from semlink.plugins.contents import specs_inside
 from semlink.plugins.specs import CodingPlugin, PluginSpec
-from semlink.spec import Spec
+from semlink.spec import BuildContext, Spec
 
 __all__ = ["REFERENCES", "cite", "cite_scenario", "read_bib"]
 
@@ -156,7 +156,7 @@ def _places(target: object, folder: Path | None) -> Iterator[tuple[Place, frozen
         elif isinstance(target, PluginSpec):
             yield locate(_plugin_name(target.kind), folder), ALL
         else:
-            passed = frozenset(target.passed_over()) if isinstance(target, Spec) else ALL
+            passed = frozenset(target.passed_over(BuildContext(folder=folder))) if isinstance(target, Spec) else ALL
             yield from ((place, passed) for place in _defined(type(target)))
             yield from _each(_held(target), folder)
             if isinstance(target, Spec):

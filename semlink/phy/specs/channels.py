@@ -124,7 +124,7 @@ class ErasureSpec(ChannelSpec):
     probability: Probability = Field(description="that a block is lost")
     block: Stretch = Field(1, description="symbols lost together")
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         return ("semlink.phy.channels.erasures:GilbertElliott",)
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
@@ -232,7 +232,9 @@ class TensorFlowSpec(ChannelSpec):
 
         if find_spec("tensorflow") is None:
             raise ValueError("needs TensorFlow, which is not installed: pip install 'semlink[tensorflow]'")
-        return TensorFlowChannel(**self.model_dump(exclude={"kind"}))
+        place, colon, name = self.target.rpartition(":")
+        target = f"{context.found(place) if place.endswith('.py') else place}{colon}{name}"
+        return TensorFlowChannel(**self.model_dump(exclude={"kind", "target"}), target=target)
 
 
 CHANNELS = (

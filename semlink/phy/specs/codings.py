@@ -162,7 +162,7 @@ class LdpcSpec(CodingSpec):
     def is_chosen(self) -> bool:
         return self.mcs == "best"
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         fixed = not isinstance(self.mcs, str)
         return (
             *(NEVER_TAKEN if self.backend != "sionna" else NEVER_TAKEN[:2]),
@@ -251,7 +251,7 @@ class CapacitySpec(CodingSpec):
             raise ValueError("bitwise needs a modulation whose bits are judged")
         return self
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         judged = "gaussian" if self.modulation is None else "bicm" if self.bitwise else "cm"
         return tuple(f"semlink.phy.capacity:{way}_capacity" for way in ("cm", "bicm") if way != judged)
 

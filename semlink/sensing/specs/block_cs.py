@@ -38,7 +38,7 @@ class BlockSensorSpec(SensorSpec):
         """The sensor; `rates` are ratios, which go before the spec's own."""
         from semlink.sensing.block_cs.sampler import BlockSampler
 
-        weights = None if self.matrix == "gaussian" else self.weights or "blocks"
+        weights = None if self.matrix == "gaussian" else context.weights(self.weights or "blocks")
         own = 0.1 if self.ratio is None else self.ratio
         sampler = BlockSampler(
             own if context.rate is None else context.rate, self.key_ratio, self.gop, weights, self.seed
@@ -52,7 +52,7 @@ class LinearSpec(ReconstructionSpec):
 
     kind: Literal["linear"]
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         return tuple(f"semlink.sensing.block_cs.{name}" for name in ("vcsnet", "hit_vcsnet", "smoothed_projections"))
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
@@ -67,7 +67,7 @@ class HitVcsNetSpec(ReconstructionSpec):
     kind: Literal["hit-vcsnet"]
     weights: str = Field(description="by name, see `semlink weights`; trained for the sensor's ratio")
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         return ("semlink.sensing.block_cs.vcsnet",)
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
@@ -80,7 +80,7 @@ class VcsNetSpec(ReconstructionSpec):
     kind: Literal["vcsnet"]
     weights: str = Field(description="by name, see `semlink weights`; trained for the sensor's ratio")
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         return ("semlink.sensing.block_cs.hit_vcsnet",)
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
@@ -90,7 +90,7 @@ class VcsNetSpec(ReconstructionSpec):
 def _network(context: BuildContext, spec: HitVcsNetSpec | VcsNetSpec) -> ReconstructionBase:
     from semlink.sensing.block_cs.reconstructors import BlockNetworkReconstructor
 
-    made = BlockNetworkReconstructor(sampler_of(context, spec.kind), spec.weights, spec.kind)
+    made = BlockNetworkReconstructor(sampler_of(context, spec.kind), context.weights(spec.weights), spec.kind)
     made.check()
     return made
 

@@ -74,9 +74,9 @@ class ProgrammableSpec(SensorSpec):
         ratio_map = {
             "fixed": lambda: RatioMap(count=int(mean or 0)),
             "random": lambda: RatioMap(random_mean=mean, random_seed=self.seed),
-            "learned": lambda: RatioMap(learned=self.weights, mean_count=mean),
+            "learned": lambda: RatioMap(learned=context.weights(self.weights or ""), mean_count=mean),
             "tiled": lambda: RatioMap(tile=tuple(map(tuple, self.tile or []))),
-            "file": lambda: RatioMap(path=self.path),
+            "file": lambda: RatioMap(path=context.found(self.path or "")),
         }[self.ratio_map]()
         return ProgrammableSensor(ratio_map, ReadNoise(self.shot_noise, self.read_noise), self.mask)
 
@@ -131,4 +131,4 @@ class DeepSpec(ReconstructionSpec):
         from semlink.sensing.programmable.reconstructors import DeepReconstructor
 
         masked, noise = _exposing(context, self.kind)
-        return DeepReconstructor(self.weights, masked=masked, noise=noise)
+        return DeepReconstructor(context.weights(self.weights), masked=masked, noise=noise)

@@ -90,7 +90,7 @@ class GmlrSpec(ReconstructionSpec):
         rank = self.rank if context.rate is None else _rank(context.rate)
         sensor = random_sensor(context, self.kind)
         return GmlrReconstructor(
-            self.weights, sensor, self._settings(rank), held_out=rank == "held-out", planes=self.planes
+            context.weights(self.weights), sensor, self._settings(rank), held_out=rank == "held-out", planes=self.planes
         )
 
     def _settings(self, rank: int | Literal["held-out"] | None) -> FitSettings:

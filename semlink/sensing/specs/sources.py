@@ -54,13 +54,15 @@ class ScenesSpec(SourceSpec):
     def all_pixels(self) -> tuple[int, int] | None:
         return self.clips, self.frames * self.size[0] * self.size[1]
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         return () if self.photos else (f"{FILES}.file_search", f"{FILES}.images:open_images")
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
+        from semlink.sensing.sources.synthetic.photos import BACKGROUNDS
         from semlink.sensing.sources.synthetic.scenes import SceneSource
 
-        return SceneSource(**self.model_dump(exclude={"kind"}))
+        photos = tuple(name if name in BACKGROUNDS else context.found(name) for name in self.photos)
+        return SceneSource(**self.model_dump(exclude={"kind", "photos"}), photos=photos)
 
 
 class _FileSpec(SourceSpec):
@@ -84,8 +86,12 @@ class _FileSpec(SourceSpec):
     def all_pixels(self) -> tuple[int, int] | None:
         return None if self.size is None else (self.clips or 1, self.frames * self.size[0] * self.size[1])
 
-    def passed_over(self) -> tuple[str, ...]:
-        patterns = [self.path] if isinstance(self.path, str) else self.path
+    def places(self, context: BuildContext = NOTHING_KNOWN) -> list[str]:
+        """What `path` names, each found as all paths of a scenario are."""
+        return [context.found(path) for path in ([self.path] if isinstance(self.path, str) else self.path)]
+
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
+        patterns = self.places(context)
         kinds = {PurePath(pattern).suffix.lower() for pattern in patterns}
         passed = [] if self.range != "as-coded" else ["semlink.sensing.sources.luma_range:converted"]
         if not kinds - VIDEOS:
@@ -107,7 +113,7 @@ class VideoSpec(_FileSpec):
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.files.video_source import VideoSource
 
-        return VideoSource(**self.model_dump(exclude={"kind"}))
+        return VideoSource(**self.model_dump(exclude={"kind", "path"}), path=self.places(context))
 
 
 class DatasetSpec(_FileSpec):
@@ -123,7 +129,7 @@ class DatasetSpec(_FileSpec):
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.files.dataset import DatasetSource
 
-        return DatasetSource(**self.model_dump(exclude={"kind"}))
+        return DatasetSource(**self.model_dump(exclude={"kind", "path"}), path=self.places(context))
 
 
 class DigitsSpec(SourceSpec):
@@ -142,14 +148,15 @@ class DigitsSpec(SourceSpec):
     def all_pixels(self) -> tuple[int, int] | None:
         return self.clips, self.frames * 64 * 64
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         drawn = () if self.path is None else (f"{SYNTHETIC}.glyph_digits",)
         return drawn if self.motion == "bouncing" else (*drawn, f"{SYNTHETIC}.digits:bouncing")
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.synthetic.digits import DigitSource
 
-        return DigitSource(**self.model_dump(exclude={"kind"}))
+        path = None if self.path is None else context.found(self.path)
+        return DigitSource(**self.model_dump(exclude={"kind", "path"}), path=path)
 
 
 class WheelSpec(SourceSpec):

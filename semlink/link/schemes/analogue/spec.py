@@ -54,7 +54,7 @@ class SoftCastSpec(SchemeSpec):
             raise ValueError("sensor and reconstruction go together: SoftCast takes video, not readings")
         return self
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         transform = "semlink.codecs.analogue.block_transform:ar1_klt"
         return NEVER_TAKEN if self.transform == "klt" else (*NEVER_TAKEN, transform)
 

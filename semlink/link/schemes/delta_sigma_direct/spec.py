@@ -24,4 +24,5 @@ class DeltaSigmaDirectSpec(SchemeSpec):
     def build(self, context: BuildContext = NOTHING_KNOWN) -> Scheme:
         from semlink.link.schemes.delta_sigma_direct.scheme import DeltaSigmaDirect
 
-        return DeltaSigmaDirect(self.weights, {"bpsk": 1, "qpsk": 2}[self.modulation], self.channels, self.soft)
+        bits = {"bpsk": 1, "qpsk": 2}[self.modulation]
+        return DeltaSigmaDirect(context.weights(self.weights), bits, self.channels, self.soft)

@@ -42,7 +42,7 @@ class CodedSpec(SchemeSpec):
     def adapts(self) -> bool:
         return self.coding.adapts
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         on_readings = isinstance(self.codec, TaskAwareSpec)
         return (*CODING_ITSELF, *([] if on_readings else ["semlink.link.schemes.readings_view:ReadingsView"]))
 

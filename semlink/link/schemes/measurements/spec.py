@@ -23,7 +23,7 @@ class DigitalTransmissionSpec(Spec):
     kind: Literal["digital"]
     coding: AnyCoding = Field(description="channel code and modulation")
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         return CODING_ITSELF
 
     def rests_on(self) -> tuple[str, ...]:
@@ -61,7 +61,7 @@ class AnalogueTransmissionSpec(Spec):
         description="between SNR and what the variances are coded for; default: found by calibration on the channel",
     )
 
-    def passed_over(self) -> tuple[str, ...]:
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         return NEVER_TAKEN
 
     @property

@@ -62,8 +62,8 @@ class SemanticSpec(SchemeSpec):
                 raise ValueError(f"rates: got a price of {rate:g}; allowed: above 0, trained at 0.01 to 1")
         return self
 
-    def passed_over(self) -> tuple[str, ...]:
-        of_tokens = is_of(self.weights, "token_semantic")
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
+        of_tokens = is_of(context.weights(self.weights), "token_semantic")
         other = ("codec", "published", "networks") if of_tokens else ("tokens.loaded", "tokens.networks")
         header = ["semlink.link.schemes.coded_header", "semlink.phy"] if self.side_info == "ideal" else []
         return (*NEVER_TAKEN, *(f"semlink.codecs.semantic.{name}" for name in other), *header)
@@ -75,7 +75,7 @@ class SemanticSpec(SchemeSpec):
         from semlink.phy.coding.ldpc_coding import LdpcCoding
 
         map_side = CodedHeader(fixed=LdpcCoding(4, 2 / 3)) if self.side_info == "16qam-2/3" else None
-        codec, architecture = semantic_codec(self.weights, self.architecture)
+        codec, architecture = semantic_codec(context.weights(self.weights), self.architecture)
         self._check_options(architecture)
         self._check_rates(codec)
         camera = camera_of(self.sensor, self.reconstruction, context)

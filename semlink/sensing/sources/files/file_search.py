@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from semlink.errors import SourceError
+from semlink.files import braces
 from semlink.sensing.sources.clips import Reel
 from semlink.sensing.sources.files.images import open_images
 from semlink.sensing.sources.files.raw_video import open_raw
@@ -89,15 +90,6 @@ def in_folder(folder: Path) -> tuple[Footage, ...]:
             f"{folder / '*'}{films[0].suffix}"
         )
     return (Footage(folder, pictures),) if pictures else tuple(Footage(path) for path in films)
-
-
-def braces(pattern: str) -> tuple[str, ...]:
-    """A pattern with each {a,b} written out, inner braces last."""
-    group = re.search(r"\{([^{}]*,[^{}]*)\}", pattern)
-    if group is None:
-        return (pattern,)
-    before, after = pattern[: group.start()], pattern[group.end() :]
-    return tuple(dict.fromkeys(full for word in group[1].split(",") for full in braces(before + word + after)))
 
 
 def natural(paths: Iterable[Path]) -> list[Path]:

@@ -13,9 +13,9 @@ from functools import lru_cache
 from typing import Literal
 
 import numpy as np
-from numba import njit
 
 from semlink.errors import ChannelFault
+from semlink.kernels.compiled import compiled
 from semlink.phy.soft_demapping import demap_bpsk, demap_exact, demap_max_log
 
 Demapper = Literal["exact", "max-log"]
@@ -109,7 +109,7 @@ def _first_fault(llr: np.ndarray) -> int:
     return int(np.argmin(np.isfinite(llr).all(axis=-1)))
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _map(labels, points, iq):
     for s in range(len(labels)):
         label = 0

@@ -17,6 +17,8 @@ from __future__ import annotations
 import numpy as np
 from numba import njit
 
+from semlink.kernels.compiled import compiled
+
 _BLOCK = 64  # symbols worked on side by side
 _LOG2_E, _LN_2 = np.float32(1.4426950408889634), np.float32(0.6931471805599453)
 _HEADROOM = 120  # the nearest level counts 2^120, so that others may be 2^-230 of it
@@ -26,7 +28,7 @@ _FAINT = 127 + _HEADROOM - 210  # float exponent of a sum that what was cut off 
 _SPARSE = np.float32(16)  # least drop from the nearest to the third level, in nats, at which two say all
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def demap_bpsk(iq, weight, llr):
     """Exact as it stands; `iq` complex64 (n,), `weight` float32 (n,), `llr` float32 (n, 1)."""
     for s in range(len(iq)):
@@ -34,7 +36,7 @@ def demap_bpsk(iq, weight, llr):
         llr[s, 0] = scale * (iq[s].real + iq[s].imag) if scale > 0 else np.float32(0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def demap_max_log(parts, weight, levels, llr):
     """Nearest level with the bit 1 against nearest with 0; exact where a part has two levels.
 
@@ -61,7 +63,7 @@ def demap_max_log(parts, weight, levels, llr):
                     llr[s0 + i, 2 * j + part] = w * (one[i] - zero[i]) if w > 0 else np.float32(0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def demap_exact(parts, weight, levels, llr):
     """Sums over all levels; arrays as for `demap_max_log`."""
     num_bits = llr.shape[1] // 2
@@ -173,7 +175,7 @@ def _two_nearest(metric, shift, best, extra, work):
             extra[side, i] = np.float32(1) + extra[side, i] * _UNIT
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _replace_faint(metric, shift, sums, work, odds):
     """Where one sum is too faint, its two nearest levels in its place; the other sum, which has the nearest, stays."""
     best, extra = np.empty((2, _BLOCK), np.float32), np.empty((2, _BLOCK), np.float32)

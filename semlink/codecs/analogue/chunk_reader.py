@@ -8,9 +8,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from semlink.codecs.entropy.binary_arithmetic import BitReader, Odds
+from semlink.kernels.compiled import compiled
 
 NEAR = 8
 """Questions that lie further than this, in halves of a level, from the mean of their neighbours are alike."""
@@ -35,7 +35,7 @@ def read_levels(reader: BitReader, box: tuple[int, int, int], top: int) -> np.nd
     return levels
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _read(data, state, seen, levels, top):
     """Fill `levels`; `state` is place, value and width of the arithmetic decoder, `seen` the counts by context."""
     frames, rows, columns = levels.shape
@@ -52,7 +52,7 @@ def _read(data, state, seen, levels, top):
                 levels[t, y, x] = level
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _expected(known, t, y, x, top):
     """Twice the weighted mean of the known neighbours, rounded."""
     total, weight = 0, 0
@@ -65,7 +65,7 @@ def _expected(known, t, y, x, top):
     return (4 * total + weight) // (2 * weight) if weight else 2 * top
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _bit(data, state, counts):
     """`BitReader.get` and `Odds.learn`."""
     place, value, width = state

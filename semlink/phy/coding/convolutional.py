@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 
-import numba
 import numpy as np
 
+from semlink.kernels.compiled import compiled
 from semlink.phy.coding.block_coding import CRC_BITS, BlockCode, BlockCoding, pad_to, scrambled
 from semlink.phy.coding.crc import attach_crc, check_crc
 from semlink.phy.qam import Demapper
@@ -146,7 +146,7 @@ def viterbi(llr: np.ndarray) -> np.ndarray:
     return _viterbi(np.ascontiguousarray(llr, np.float32), _outputs())
 
 
-@numba.njit(cache=True)
+@compiled()
 def _viterbi(llr, outputs):  # pragma: no cover - compiled
     num, steps = llr.shape[0], llr.shape[1] // 2
     states = outputs.shape[0]

@@ -8,7 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
+
+from semlink.kernels.compiled import compiled
 
 POLYNOMIALS = {"16": (16, 0x1021), "24a": (24, 0x864CFB), "24b": (24, 0x800063)}
 
@@ -52,7 +53,7 @@ def _byte_table(length: int, polynomial: int) -> np.ndarray:
     return register
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _remainders(bits, table, length):
     num, n = bits.shape
     out = np.zeros(num, np.uint32)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
 
+from semlink.kernels.compiled import compiled
 from semlink.phy.ldpc.code import LdpcCode
 
 # Table 5.4.2.1-2: start of each redundancy version, in columns of a full buffer.
@@ -35,7 +35,7 @@ def sent_positions(code: LdpcCode, num_sent: int, bits_per_symbol: int, rv: int)
     return dealt
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def select(buffers, positions, first, flips, out):
     """Put `buffers` (b, block, width) on the wire `out` (b, G): selection, interleaving, scrambling.
 
@@ -47,7 +47,7 @@ def select(buffers, positions, first, flips, out):
                 out[b, i] = buffers[b, r, positions[i]] ^ flips[i]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def collect(llr, positions, first, flips, buffers):
     """Add `llr` (b, G) onto `buffers` (b, block, width): the way back from `select`, repeats summed."""
     for b in range(len(llr)):

@@ -10,10 +10,10 @@ from types import ModuleType
 from typing import Literal, get_args
 
 import numpy as np
-from numba import njit
 from numba.core.errors import NumbaError
 
 from semlink.errors import ChannelFault
+from semlink.kernels.compiled import compiled
 from semlink.phy.ldpc import plain_kernel
 from semlink.phy.ldpc.check_rules import INT8_INPUT, INT8_UNIT, BoxPlus, Normalised, Offset, Rule
 from semlink.phy.ldpc.code import LdpcCode, Words
@@ -130,7 +130,7 @@ def _scaled(buffers: np.ndarray, dtype: type) -> np.ndarray:
     return out
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _to_int8(llr, out):
     """Round to steps of 1 / INT8_UNIT; returns the first block with a NaN, or -1."""
     unit, most = np.float32(INT8_UNIT), np.float32(INT8_INPUT)
@@ -145,7 +145,7 @@ def _to_int8(llr, out):
     return -1
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _survey(llr):
     """The first block with a NaN, or -1, and whether any LLR is beyond LARGEST_LLR."""
     large = False

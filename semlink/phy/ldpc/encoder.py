@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from semlink.kernels.compiled import compiled
 from semlink.phy.ldpc.base_graph import CORE_ROWS, PUNCTURED_COLUMNS
 from semlink.phy.ldpc.code import LdpcCode
 
@@ -25,7 +25,7 @@ def encode(code: LdpcCode, info: np.ndarray, width: int | None = None) -> np.nda
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _encode(info, z, info_columns, start, columns, shifts, out):
     num_rows = len(start) - 1
     # Each column twice in a row, so that any rotation of it is one run.
@@ -45,20 +45,20 @@ def _encode(info, z, info_columns, start, columns, shifts, out):
             _copy(out[b, place:], word[PUNCTURED_COLUMNS + place // z, : min(z, out.shape[1] - place)])
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _copy(target, source):
     """Put `source` at the beginning of `target`; slices do the same, but take seconds to compile."""
     for i in range(len(source)):
         target[i] = source[i]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _add(target, source):
     for i in range(len(source)):
         target[i] ^= source[i]
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _first_parity(word, z, info_columns, start, columns, shifts):
     """Core rows add up to one rotation of the first parity column: the rest cancels."""
     rotation = 0
@@ -74,7 +74,7 @@ def _first_parity(word, z, info_columns, start, columns, shifts):
     _copy(parity[z:], parity[:z])
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _solve_row(word, z, target, first, last, columns, shifts):
     """The parity column that makes the checks of a row hold."""
     parity = word[target]

@@ -16,8 +16,8 @@ from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
-from numba import njit
 
+from semlink.kernels.compiled import compiled
 from semlink.phy.ldpc import plain_kernel
 from semlink.phy.ldpc.base_graph import PUNCTURED_COLUMNS
 from semlink.phy.ldpc.check_rules import FLOAT_CERTAIN, INT8_CERTAIN, Rule
@@ -107,7 +107,7 @@ def _floor(code: LdpcCode, kind: str) -> np.ndarray:
     return floor
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _aligned(length, like):
     """Zeros of the type of `like` that begin where a vector may without reaching over two cache lines."""
     room = np.zeros(length + VECTOR_BYTES, like.dtype)
@@ -115,7 +115,7 @@ def _aligned(length, like):
     return room[first : first + length]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _load(llr, plan, total, scratch):
     """Put the circular buffer into rotated columns; the two that are never sent are unknown."""
     z = plan.z
@@ -136,7 +136,7 @@ def _load(llr, plan, total, scratch):
         copy_run(total, base + z, total, base, plan.ahead[c])
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _satisfied(total, plan):
     for r in range(len(plan.first) - 1):
         if row_is_odd(total, plan.places, plan.first[r], plan.first[r + 1] - plan.first[r], plan.z):
@@ -144,7 +144,7 @@ def _satisfied(total, plan):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _decide(total, plan, scratch, hard):
     """Lay the information columns straight and take the signs; returns whether each bit has one."""
     z = plan.z
@@ -169,7 +169,7 @@ def _compile(sources: int):
     Numba looks at the file that a function stands in, and would not see a change in another.
     """
 
-    @njit(cache=True, nogil=True, error_model="numpy")
+    @compiled(nogil=True, error_model="numpy")
     def decode_blocks(rule, llr, floor, plan, iterations, hard, used, solved):
         z, num_rows = plan.z, len(plan.first) - 1
         total = _aligned(len(plan.rotation) * plan.stride + VECTOR_BYTES, llr)

@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.extending import intrinsic, overload
 
+from semlink.kernels.compiled import compiled
 from semlink.phy.ldpc import check_rules as rules
 from semlink.phy.ldpc.base_graph import PUNCTURED_COLUMNS
 from semlink.phy.ldpc.check_rules import Rule
@@ -83,7 +84,7 @@ def decode(code: LdpcCode, llr: np.ndarray, rule: Rule, iterations: int) -> Word
     return words
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _decode(rule, llr, z, start, columns, shifts, known, certain, total, message, iterations, hard, used, solved):
     skipped = PUNCTURED_COLUMNS * z
     inputs = np.empty(_MAX_DEGREE, total.dtype)
@@ -115,7 +116,7 @@ def _decode(rule, llr, z, start, columns, shifts, known, certain, total, message
             _decide(total, hard[b])
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _decide(total, hard):
     """Take the signs; returns whether each bit has one. Zeros out of silence alone are not a word."""
     decided, ones = True, False
@@ -129,7 +130,7 @@ def _decide(total, hard):
     return decided
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _satisfied(total, z, start, columns, shifts):
     """Whether every check of the hard decisions holds."""
     for r in range(len(start) - 1):
@@ -142,7 +143,7 @@ def _satisfied(total, z, start, columns, shifts):
     return True
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _answer(rule, inputs, degree, answers):
     """What one check tells each of its bits."""
     if rule == 0 and degree <= rules.EXACT_DEGREE:
@@ -158,7 +159,7 @@ def _answer(rule, inputs, degree, answers):
             answers[j] = -answers[j]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _all_but_one(inputs, degree, answers):
     after = abs(inputs[degree - 1])
     answers[degree - 2] = after
@@ -172,7 +173,7 @@ def _all_but_one(inputs, degree, answers):
     answers[degree - 1] = before
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _least_and_rest(rule, inputs, degree, answers):
     least = min(abs(inputs[0]), abs(inputs[1]))
     others = max(abs(inputs[0]), abs(inputs[1]))

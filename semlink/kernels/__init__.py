@@ -1,0 +1,1 @@
+"""Hot loops as machine code."""

@@ -1,0 +1,104 @@
+"""Hot loops as machine code, compiled once and kept where that works.
+
+numba ends a program that may write no cache, and at every start that finds an
+entry cut short. Here code that cannot be kept is compiled in every process,
+and what is damaged is thrown away and compiled again.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import numba
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
+
+__all__ = ["compiled"]
+
+
+def compiled(**options: Any) -> Callable[[Callable], Any]:
+    """`numba.njit` with `options`, its machine code kept for the next process."""
+
+    def made(function: Callable) -> Any:
+        kernel = numba.njit(**options)(function)
+        kernel._cache = _cache_of(function)  # as `cache=True` sets it
+        return kernel
+
+    return made
+
+
+def _cache_of(function: Callable) -> _Kept | NullCache:
+    """Beside the source, else in the user's folder of caches, else among the temporary files, else nowhere."""
+    if os.path.expanduser("~") == "~":  # nobody's home: numba would make a folder of this name where we are
+        _keep_among_temporary_files()
+    for where in (lambda: None, _keep_among_temporary_files):
+        where()
+        with suppress(OSError, RuntimeError):
+            return _Kept(function)
+    return NullCache()
+
+
+def _keep_among_temporary_files() -> None:
+    """Name a folder of this user's own to numba, here and in processes that begin later, unless others can write it."""
+    with suppress(OSError, AttributeError):  # no place for temporary files, or no users
+        folder = Path(tempfile.gettempdir()) / f"semlink-compiled-{os.getuid()}"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        found = folder.lstat()
+        if stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022:
+            os.environ["NUMBA_CACHE_DIR"] = numba.config.CACHE_DIR = str(folder)  # type: ignore[attr-defined]
+
+
+class _Sealed(CompileResultCacheImpl):
+    """Machine code with a checksum: numba would run what it finds."""
+
+    def reduce(self, data: Any) -> Any:
+        packed = super().reduce(data)
+        return _checksum(packed), packed
+
+    def rebuild(self, target_context: Any, kept: Any) -> Any:
+        checksum, packed = kept
+        if checksum != _checksum(packed):
+            raise ValueError("damaged")
+        return super().rebuild(target_context, packed)
+
+
+def _checksum(packed: tuple) -> str:
+    """Of the object code, which stands first."""
+    return sha256(repr(packed[0]).encode()).hexdigest()
+
+
+class _Kept(FunctionCache):
+    """numba's cache of a function; what is wrong with it costs time and nothing else."""
+
+    _impl_class = _Sealed
+
+    def load_overload(self, sig: Any, target_context: Any) -> Any:
+        if self._is_blocked():
+            return None
+        try:
+            return super().load_overload(sig, target_context)
+        except Exception:  # noqa: BLE001 - unpickling half of something may raise anything
+            for path in self._entries():
+                with suppress(OSError):
+                    path.unlink()
+            return None
+
+    def save_overload(self, sig: Any, data: Any) -> None:
+        if not self._is_blocked():
+            with suppress(OSError, EOFError, ValueError):  # the disk is full, or another process damaged the index
+                super().save_overload(sig, data)
+
+    def _is_blocked(self) -> bool:
+        """Whether something that is no file stands where an entry would; a FIFO would be waited for."""
+        return any(path.exists() and not path.is_file() for path in self._entries())
+
+    def _entries(self) -> list[Path]:
+        """The index, and the first few signatures: no function here has more."""
+        names = (f"{self._impl.filename_base}{end}" for end in (".nbi", *(f".{n}.nbc" for n in range(1, 9))))
+        return [Path(self.cache_path, name) for name in names]

@@ -29,6 +29,8 @@ PLAIN_SUFFIX = ".safetensors"
 """How names of files of weights end."""
 LONGEST = 100
 """What a temporary name takes of its file's: names have 255 bytes."""
+_UNFINISHED: set[Path] = set()
+"""What this process is writing."""
 SURELY_DEAD_S = 3600.0
 """Age of an unfinished file that nobody on any machine is still writing."""
 
@@ -86,6 +88,7 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, durable: bool = T
     """
     path = Path(path)
     spare = path.parent / f"{_spare_prefix(path.name)}{token_hex(8)}{SPARE}"
+    _UNFINISHED.add(spare)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(spare, "xb") as out:
@@ -100,6 +103,15 @@ def write_atomic(path: str | os.PathLike[str], data: bytes, *, durable: bool = T
         if not isinstance(error, OSError):
             raise
         raise ResultsError(f"{path}: cannot be written ({reason_of(error)})") from error
+    finally:
+        _UNFINISHED.discard(spare)
+
+
+def drop_unfinished() -> None:
+    """Remove what this process is writing, for one that ends in the middle of it: a slow disk may hold a thread up."""
+    for spare in tuple(_UNFINISHED):
+        with suppress(OSError):
+            spare.unlink()
 
 
 def drop_spares(folder: Path, *, is_ours: bool) -> None:

@@ -12,6 +12,7 @@ import typer
 from semlink import __version__
 from semlink.cli.stopping import interrupted, patient
 from semlink.errors import ScenarioError, SemlinkError
+from semlink.yaml12.words import shown
 
 UsageFault: type[Exception] = typer.BadParameter.__mro__[1]
 """A wrong option or argument; typer brings its own class or click's."""
@@ -66,7 +67,7 @@ def run(
     try:
         run_scenario(file, out, set_ or [], workers or os.cpu_count() or 1, fresh, plugins=not no_plugins)
     except KeyboardInterrupt:
-        raise typer.Exit(interrupted("; finished points are kept, run again to continue")) from None
+        interrupted("; finished points are kept, run again to continue")
 
 
 @app.command(epilog=example("semlink show scenarios/cliff.yaml --set seed=2"))
@@ -181,7 +182,7 @@ def train(
         with patient(60.0):
             train_file(recipe, Training(profile, out, data, steps, minutes, fresh))
     except KeyboardInterrupt:
-        raise typer.Exit(interrupted("; run again to go on from where it was")) from None
+        interrupted("; run again to go on from where it was")
 
 
 @app.command(epilog=example("semlink weights sensor"))
@@ -211,7 +212,7 @@ def main() -> None:
         sys.stderr.write(f"semlink: {told}\n")
         sys.exit(2)
     except SemlinkError as fault:
-        sys.stderr.write("".join(f"semlink: {line}\n" for line in str(fault).splitlines()))
+        sys.stderr.write("".join(f"semlink: {shown(line)}\n" for line in str(fault).splitlines()))
         sys.exit(2)
     except UsageFault as fault:
         command = getattr(getattr(fault, "ctx", None), "command_path", "semlink")

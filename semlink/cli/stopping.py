@@ -2,13 +2,13 @@
 
 The first Ctrl-C raises `KeyboardInterrupt`, SIGTERM and SIGHUP raise `SystemExit`; further ones are ignored, so that
 what puts things in order is not interrupted. While a module is imported nothing is raised, since libraries that load
-make other errors of it, or abort: a watchman sends the signal again. Should the process still be there after a while,
-because a long call does not come back or a library swallowed the exception, he ends it.
+make other errors of it, or abort: before the work has begun the process ends at once, later a watchman sends the signal
+again. Should the process still be there after a while, because a long call does not come back or a library swallowed
+the exception, he ends it.
 """
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
 import sys
@@ -19,6 +19,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from semlink.files import drop_unfinished
+
 __all__ = ["interrupted", "patient", "stoppable"]
 
 INTERRUPTED = 130
@@ -26,21 +28,20 @@ INTERRUPTED = 130
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP")
 IMPORTS = "<frozen importlib._bootstrap"
 """How Python calls the files of what imports."""
+WORK = ("semlink.link.sweep.run", "semlink.training.loop")
+"""What has something to put in order."""
+ENDS = {"multiprocessing.util": "_exit_function", "semlink.link.chain.boundary.witness": "hang_up"}
+"""What ends other processes, by its module, if that is there."""
 AGAIN_S = 0.05
 SHOW_CURSOR = b"\x1b[?25h"
 _patience_s = [2.0]
 """How long what puts things in order may take, before the watchman ends the process; the last counts."""
 
 
-_told: list[str] = []
-"""What has been said of an interruption."""
-
-
-def interrupted(words: str = "") -> int:
-    """Say that Ctrl-C ended a command, and what of that; the exit code."""
-    _told.append(words)
+def interrupted(words: str = "") -> NoReturn:
+    """Say that Ctrl-C ended a command, and what of that, and end before what it held in its hands is taken apart."""
     _tell(f"semlink: interrupted{words}\n")
-    return INTERRUPTED
+    _leave(INTERRUPTED)
 
 
 @contextmanager
@@ -64,6 +65,8 @@ def stoppable() -> Iterator[None]:
     def stop(number: int, frame: FrameType | None) -> None:
         heard.append(number)
         if _imports(frame):
+            if not _works(frame):
+                _leave_after(number)
             again.set()
             return
         hear_no_more()
@@ -90,21 +93,26 @@ def stoppable() -> Iterator[None]:
 
 def _leave_after(number: int) -> NoReturn:
     """End for the sake of a signal, whatever a library made of the exception that it raised."""
-    name = signal.Signals(number).name
-    if number != signal.SIGINT:
-        _tell(f"semlink: ended by {name}; finished points are kept\n")
-    elif not _told:
+    if number == signal.SIGINT:
         interrupted()
+    _tell(f"semlink: ended by {signal.Signals(number).name}; finished points are kept\n")
     _leave(128 + number)
 
 
 def _imports(frame: FrameType | None) -> bool:
     """Whether a module is being imported."""
+    return any(one.f_code.co_filename.startswith(IMPORTS) for one in _stack(frame))
+
+
+def _works(frame: FrameType | None) -> bool:
+    """Whether a function is at work that has something to put in order."""
+    return any(one.f_globals.get("__name__") in WORK and one.f_code.co_name != "<module>" for one in _stack(frame))
+
+
+def _stack(frame: FrameType | None) -> Iterator[FrameType]:
     while frame is not None:
-        if frame.f_code.co_filename.startswith(IMPORTS):
-            return True
+        yield frame
         frame = frame.f_back
-    return False
 
 
 def _post_watchman(numbers: list[int], again: threading.Event) -> None:
@@ -130,6 +138,7 @@ def _post_watchman(numbers: list[int], again: threading.Event) -> None:
             os.write(2, SHOW_CURSOR)
         _tell("semlink: ended in the middle of its work; finished points are kept, run again to continue\n")
         _kill_children()
+        drop_unfinished()
         os._exit(128 + number)
 
     threading.Thread(target=watch, daemon=True, name="watchman").start()
@@ -147,9 +156,12 @@ def _tell(line: str) -> None:
 
 
 def _leave(code: int) -> NoReturn:
-    """End now: whatever is to be put in order is, but libraries are not taken apart one by one."""
+    """End now: whatever is to be put in order is, but libraries are not taken apart, in which some abort."""
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError, AttributeError):
             stream.flush()
-    atexit._run_exitfuncs()
+    for module, end in ENDS.items():
+        if module in sys.modules:
+            with suppress(Exception):
+                vars(sys.modules[module])[end]()
     os._exit(code)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ValidationError, model_validator
 from pydantic_core import InitErrorDetails
@@ -17,7 +17,12 @@ Shown = Annotated[str, AfterValidator(fit_to_show)]
 
 
 class PlainValues(BaseModel):
-    """Base of models that a file fills: refuses what pydantic takes for a number or a boolean and YAML does not."""
+    """Base of models that a file fills: refuses what pydantic takes for a number or a boolean and YAML does not.
+
+    Text is refused that cannot be shown, as errors name it; that of options called in `prose` may have lines.
+    """
+
+    prose: ClassVar[tuple[str, ...]] = ()
 
     @model_validator(mode="before")
     @classmethod
@@ -29,7 +34,7 @@ class PlainValues(BaseModel):
             InitErrorDetails(type="value_error", loc=(name, *place), input=part, ctx={"error": ValueError(problem)})
             for name, annotation in kinds.items()
             for place, part in _parts(given[name])
-            if (problem := _problem(part, _kinds(annotation)))
+            if (problem := _problem(part, _kinds(annotation)) or ("" if name in cls.prose else _unseen(part)))
         ]
         if told:
             raise ValidationError.from_exception_data(cls.__name__, told)
@@ -44,6 +49,15 @@ def _problem(part: object, kinds: frozenset[type]) -> str:
         return f"got {part!r}, expected true or false"
     if isinstance(part, str) and _only_numbers(kinds, str) and _only_seems(part):
         return f"got the text {part!r}, expected a number"
+    return ""
+
+
+def _unseen(part: object) -> str:
+    """What is wrong with a text that cannot stand in a line; '' if nothing is."""
+    try:
+        fit_to_show(part if isinstance(part, str) else "")
+    except ValueError as fault:
+        return str(fault)
     return ""
 
 

@@ -34,9 +34,10 @@ with stoppable():
 """
 
 
-def started(code: str, handler=signal.default_int_handler) -> subprocess.Popen:
+def started(code: str, handler=signal.default_int_handler, folder=None) -> subprocess.Popen:
     process = subprocess.Popen(
         [sys.executable, "-c", code],
+        cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -116,7 +117,7 @@ def test_a_terminal_without_utf_8_gets_what_it_can_show():
 
 
 TURNS = """
-import signal, sys, time
+import os, sys
 from pathlib import Path
 from semlink.cli.stopping import stoppable
 Path("slow_module.py").write_text('''
@@ -127,23 +128,28 @@ try:
         time.sleep(0.1)
 except BaseException as fault:
     raise RuntimeError("a library made something else of it") from fault
-print("imported", flush=True)
 ''')
 sys.path.insert(0, ".")
+__name__ = "NAME"
+def work():
+    try:
+        import slow_module
+        AFTER
+    finally:
+        os.write(1, b"tidied\\n")
 with stoppable():
-    import slow_module
-    AFTER
+    work()
 """
 
 
 @pytest.mark.parametrize("after", ["time.sleep(60)", "pass"])
-def test_no_module_is_interrupted_while_it_is_imported(tmp_path, monkeypatch, after):
-    """Compiled ones abort, and pydantic makes an error of its own of it."""
-    monkeypatch.chdir(tmp_path)
-    process = started(TURNS.replace("AFTER", after))
+@pytest.mark.parametrize("name, told", [("semlink.link.sweep.run", "tidied\n"), ("other", "")])
+def test_no_module_is_interrupted_while_it_is_imported(tmp_path, name, told, after):
+    """Compiled ones abort, and pydantic makes an error of its own of it. What is at work puts things in order first."""
+    process = started(TURNS.replace("AFTER", after).replace("NAME", name), folder=tmp_path)
     process.send_signal(signal.SIGINT)
     out, err = process.communicate(timeout=30)
-    assert (process.returncode, out, err) == (130, "imported\n", "semlink: interrupted\n")
+    assert (process.returncode, out, err) == (130, told, "semlink: interrupted\n")
 
 
 def test_what_a_library_makes_of_the_interruption_is_still_an_interruption():
@@ -172,3 +178,28 @@ def test_an_interruption_is_told_once(tmp_path):
     )
     assert done.returncode == 130
     assert done.stderr == "semlink: interrupted; finished points are kept, run again to continue\n"
+
+
+HELD_UP = """
+import os, time
+from semlink.cli.stopping import patient, stoppable
+from semlink.files import write_atomic
+def slow(file):
+    print("ready", flush=True)
+    while True:
+        try:
+            time.sleep(60)
+        except BaseException:
+            pass
+os.fsync = slow
+with stoppable(), patient(0.2):
+    write_atomic("x.json", b"{}")
+"""
+
+
+def test_who_is_ended_while_a_slow_disk_holds_him_up_leaves_nothing_half_written(tmp_path):
+    process = started(HELD_UP, folder=tmp_path)
+    assert list(tmp_path.iterdir())
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 130 and not list(tmp_path.iterdir())

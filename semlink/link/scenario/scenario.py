@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -101,6 +101,7 @@ class Scenario(Spec):
 
     model_config = ConfigDict(json_schema_extra=ruled(*_operating_points()))
 
+    prose: ClassVar[tuple[str, ...]] = ("description",)
     name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the results folder")
     description: str = Field("", description="what it shows")
     seed: int = Field(1, ge=0, description="root of all chance")

@@ -21,7 +21,7 @@ from semlink.link.compare.paired import ClipScores, gap
 from semlink.link.metrics.registry import PSNR
 from semlink.link.report import comparison_table as compare_text, results_table as table
 from semlink.link.results.finished import read_run
-from semlink.link.results.rows import Row, from_json
+from semlink.link.results.rows import Row, from_json, write_csv
 
 REF = Law("reference")
 COSTS = (100.0, 220.0, 410.0, 900.0)
@@ -257,6 +257,23 @@ def test_a_comparison_that_cannot_be_made_says_why_in_a_line(tmp_path, laws, ref
     with pytest.raises(ScenarioError) as caught:
         compare(read_run(tmp_path), reference)
     assert message in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_only_senses_is_compared_with_its_like(tmp_path):
+    rows = make(tmp_path, [REF, Law("other", own_rates=BUDGETS)])
+    sensed = [Row(n, rate=m, measurements_per_pixel=m, psnr_db=20.0 + m) for n in ("eye", "lens") for m in (1, 2, 4)]
+    write_csv([*rows, *sensed], tmp_path / "curves.csv")
+    for reference, others, unlike in (
+        ("reference", {"other"}, "'eye', 'lens'"),
+        ("eye", {"lens"}, "'reference', 'other'"),
+    ):
+        found = compare(read_run(tmp_path), reference)
+        assert {gap.scheme for gap in found.curves} == others and any(unlike in note for note in found.notes)
+    write_csv([*rows, *sensed[:3]], tmp_path / "curves.csv")
+    with pytest.raises(
+        ScenarioError, match="'eye' only senses; nothing else there does, and 'reference', 'other' send"
+    ):
+        compare(read_run(tmp_path), "eye")
 
 
 def test_folders_and_records_that_are_broken_are_named(tmp_path):

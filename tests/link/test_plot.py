@@ -17,7 +17,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from semlink import results
 from semlink.errors import ResultsError, ScenarioError
 from semlink.link.plots import figure as plot
-from semlink.link.plots.curves import MAX_PANELS, coincident, cost_sheet, snr_sheets
+from semlink.link.plots.curves import MAX_PANELS, coincident, cost_sheets, snr_sheets
 from semlink.link.plots.frame_panels import frames_figure, telling_crop
 from semlink.link.plots.registry import draw, folder_names
 from semlink.link.plots.style import COLOURS, RC, line_style, save
@@ -67,6 +67,17 @@ def test_one_snr_gives_no_figure_over_snr(tmp_path):
     assert [p.name for p in draw(read_run(tmp_path))] == ["psnr_vs_cost.png", "psnr_vs_cost.svg"]
 
 
+def test_a_figure_that_the_run_no_more_has_goes_and_others_stay(tmp_path):
+    make(tmp_path, [BEST], snrs=(4.0, 8.0))
+    draw(read_run(tmp_path))
+    (tmp_path / "psnr_vs_mine.png").write_bytes(b"")
+    make(tmp_path, [BEST], snrs=(4.0,))
+    draw(read_run(tmp_path), kinds=["cost"])
+    assert (tmp_path / "psnr_vs_snr.svg").exists(), "asked for one kind alone"
+    draw(read_run(tmp_path))
+    assert {p.name for p in tmp_path.glob("*.png")} == {"psnr_vs_cost.png", "psnr_vs_mine.png"}
+
+
 def test_another_metric_is_drawn_under_its_own_name(tmp_path):
     make(tmp_path, FOUR)
     assert [p.name for p in draw(read_run(tmp_path), metric="ssim")] == ["ssim_vs_cost.png", "ssim_vs_cost.svg"]
@@ -85,7 +96,7 @@ def test_the_same_results_give_the_same_bytes(tmp_path):
 
 
 def test_a_point_that_was_not_sent_is_left_out_and_said(cliff):
-    sheet = cost_sheet(cliff[1])
+    sheet = cost_sheets(cliff[1])[0]
     first = sheet.panels[0].curves[0]
     assert first.label == CLIFF.name and len(first.x) == len(BUDGETS) - 1
     assert any(f"Not drawn: {CLIFF.name}, 6 points (no bitstream fits 3145 uses)." == note for note in sheet.notes)
@@ -93,7 +104,7 @@ def test_a_point_that_was_not_sent_is_left_out_and_said(cliff):
 
 def test_curves_hold_the_numbers_of_the_rows(cliff):
     rows = cliff[1]
-    for panel, snr_db in zip(cost_sheet(rows).panels, (4, 6, 8, 10, 12, 14)):
+    for panel, snr_db in zip(cost_sheets(rows)[0].panels, (4, 6, 8, 10, 12, 14)):
         curve = next(c for c in panel.curves if c.label == BEST.name)
         mine = [r for r in rows if r.scheme == BEST.name and r.snr_db == snr_db]
         assert curve.x == tuple(r.channel_uses_per_pixel for r in mine)
@@ -105,7 +116,7 @@ def test_curves_hold_the_numbers_of_the_rows(cliff):
 
 @pytest.mark.parametrize(("budgets", "log"), [((0.003, 0.03), False), ((0.003, 0.0301), True)])
 def test_the_cost_axis_is_logarithmic_beyond_a_decade(tmp_path, budgets, log):
-    sheet = cost_sheet(make(tmp_path, [BEST], budgets=budgets, records=False))
+    sheet = cost_sheets(make(tmp_path, [BEST], budgets=budgets, records=False))[0]
     assert sheet.log_x is log
     assert drawn(sheet)[0].axes[0].get_xscale() == ("log" if log else "linear")
 
@@ -115,7 +126,7 @@ def test_titles_of_two_lines_stay_inside_and_off_the_panel_above(tmp_path):
     named = [
         replace(row, channel=f"my_channels.py:Dropouts(share=0.0{n % 2}, told=True)") for n, row in enumerate(rows)
     ]
-    figure, renderer = drawn(cost_sheet(named))
+    figure, renderer = drawn(cost_sheets(named)[0])
     titles = [axes._left_title for axes in figure.axes]
     boxes = [title.get_window_extent(renderer) for title in titles]
     assert all("\n" in title.get_text() for title in titles) and all(box.y1 <= figure.bbox.height for box in boxes)
@@ -125,7 +136,7 @@ def test_titles_of_two_lines_stay_inside_and_off_the_panel_above(tmp_path):
 
 def test_many_snrs_are_thinned_evenly_with_both_ends(tmp_path):
     rows = make(tmp_path, [BEST], snrs=[float(s) for s in range(13)], records=False)
-    sheet = cost_sheet(rows)
+    sheet = cost_sheets(rows)[0]
     titles = [p.title.split("=\N{NO-BREAK SPACE}")[1] for p in sheet.panels]
     assert len(titles) == MAX_PANELS and titles[0] == "0\N{NO-BREAK SPACE}dB" and titles[-1] == "12\N{NO-BREAK SPACE}dB"
     assert any("6 of 13 panels" in note for note in sheet.notes)
@@ -134,12 +145,12 @@ def test_many_snrs_are_thinned_evenly_with_both_ends(tmp_path):
 def test_channels_share_the_panels(tmp_path):
     snrs = (4.0, 8.0, 12.0)
     rows = [r for name in ("awgn", "rayleigh") for r in make(tmp_path / name, [BEST], snrs=snrs, channel=name)]
-    titles = [p.title for p in cost_sheet(rows).panels]
+    titles = [p.title for p in cost_sheets(rows)[0].panels]
     assert len(titles) == 6 and titles[0].startswith("awgn, ") and titles[3].startswith("rayleigh, ")
 
 
 def test_bounds_are_dashed_and_genies_bold_and_named(tmp_path):
-    figure, _ = drawn(cost_sheet(make(tmp_path, FOUR)))
+    figure, _ = drawn(cost_sheets(make(tmp_path, FOUR))[0])
     styles = [line.get_linestyle() for line in lines_of(figure.axes[0])]
     assert styles == ["-", "-", "--", "-"]
     texts = {t.get_text(): t.get_fontweight() for t in figure.legends[0].get_texts()}
@@ -148,7 +159,7 @@ def test_bounds_are_dashed_and_genies_bold_and_named(tmp_path):
 
 
 def test_bands_are_as_wide_as_the_intervals(tmp_path):
-    sheet = cost_sheet(make(tmp_path, [BEST]))
+    sheet = cost_sheets(make(tmp_path, [BEST]))[0]
     curve = sheet.panels[0].curves[0]
     figure, _ = drawn(sheet)
     (band,) = figure.axes[0].collections
@@ -160,15 +171,15 @@ def test_bands_are_as_wide_as_the_intervals(tmp_path):
 def test_bands_wider_than_all_curves_are_bars_as_long(tmp_path):
     """Of two trials an interval may be 4 dB wide: bands of several schemes would lie on one another and hide all."""
     rows = [replace(row, psnr_ci95=50.0) for row in make(tmp_path, [BEST])]
-    (curve,) = cost_sheet(rows).panels[0].curves
-    figure, _ = drawn(cost_sheet(rows))
+    (curve,) = cost_sheets(rows)[0].panels[0].curves
+    figure, _ = drawn(cost_sheets(rows)[0])
     (bars,) = figure.axes[0].containers
     lengths = [high - low for (_, low), (_, high) in bars.lines[2][0].get_segments()]
     assert len(lengths) == len(curve.x) > 1 and lengths == pytest.approx([100.0] * len(lengths))
 
 
 def test_a_lone_point_has_a_bar_and_room_around_it(tmp_path):
-    figure, _ = drawn(cost_sheet(make(tmp_path, [BEST], budgets=(0.012,))))
+    figure, _ = drawn(cost_sheets(make(tmp_path, [BEST], budgets=(0.012,)))[0])
     axes = figure.axes[0]
     assert len(axes.containers) == 1
     low, high = axes.get_xlim()
@@ -177,7 +188,7 @@ def test_a_lone_point_has_a_bar_and_room_around_it(tmp_path):
 
 def test_curves_on_top_of_each_other_are_nested_and_listed(tmp_path):
     rows = make(tmp_path, [BEST, replace(BEST, name="twin"), replace(BEST, name="other", base=20)])
-    sheet = cost_sheet(rows)
+    sheet = cost_sheets(rows)[0]
     assert coincident(sheet.panels[0].curves, 0.01) == ((0, 1),)
     assert f"Coincide: {BEST.name} = twin." in sheet.notes
     sizes = [line.get_markersize() for line in lines_of(drawn(sheet)[0].axes[0])]
@@ -186,7 +197,7 @@ def test_curves_on_top_of_each_other_are_nested_and_listed(tmp_path):
 
 def test_curves_that_are_nearly_equal_are_not_called_equal(tmp_path):
     rows = make(tmp_path, [BEST, replace(BEST, name="twin"), replace(BEST, name="near", base=BEST.base + 0.001)])
-    notes = cost_sheet(rows).notes
+    notes = cost_sheets(rows)[0].notes
     assert f"Coincide: {BEST.name} = twin." in notes
     assert f"Too close to be told apart here: {BEST.name}, twin, near." in notes
 
@@ -198,7 +209,7 @@ def test_quality_without_a_number_is_no_point(tmp_path):
         Row("nan", snr_db=10.0, budget=0.01, channel_uses_per_pixel=0.01, psnr_db=math.nan, note="odd"),
         Row("some", snr_db=10.0, budget=0.01, channel_uses_per_pixel=0.01, psnr_db=30.0),
     ]
-    sheet = cost_sheet(rows)
+    sheet = cost_sheets(rows)[0]
     assert [c.label for c in sheet.panels[0].curves] == ["some"]
     assert "Not drawn: exact, 1 point without any error." in sheet.notes
     write_csv(rows, tmp_path / "curves.csv")
@@ -228,8 +239,24 @@ def test_own_rates_are_shaded_by_what_they_cost(tmp_path):
 
 def test_sensing_alone_is_drawn_over_readings(tmp_path):
     rows = [Row("fixed", measurements_per_pixel=m / 16, psnr_db=28.0 + m) for m in (1, 2, 4, 8)]
-    sheet = cost_sheet(rows)
+    sheet = cost_sheets(rows)[0]
     assert sheet.xlabel == "measurements per pixel" and sheet.pixels is None and sheet.panels[0].title == ""
+
+
+def test_sensing_beside_sending_gives_two_figures(tmp_path):
+    """Each over its own cost, in the colours of one list of schemes; SNRs are no axis of what only senses."""
+    sent = make(tmp_path, (CLIFF, BEST), snrs=(6.0, 12.0))
+    sensed = [Row(n, rate=m, measurements_per_pixel=m, psnr_db=20.0 + m) for n in ("eye", "lens") for m in (1, 2, 4)]
+    over_uses, over_readings = cost_sheets([*sensed[:3], *sent, *sensed[3:]])
+    assert (over_uses.name, over_readings.name) == ("psnr_vs_cost", "psnr_vs_readings")
+    assert [panel.title[-4:] for panel in over_uses.panels] == ["6\xa0dB", "2\xa0dB"]
+    (panel,) = over_readings.panels
+    assert panel.title == "" and [curve.label for curve in panel.curves] == ["eye", "lens"]
+    orders = {c.label: c.order for sheet in (over_uses, over_readings) for panel in sheet.panels for c in panel.curves}
+    assert orders == {"eye": 0, CLIFF.name: 1, BEST.name: 2, "lens": 3}
+    (over_snr,) = snr_sheets([*sensed, *sent])
+    assert {curve.label for panel in over_snr.panels for curve in panel.curves} == {CLIFF.name, BEST.name}
+    assert not any("Not drawn: eye" in note for sheet in (over_uses, over_snr) for note in sheet.notes)
 
 
 def test_several_folders_are_overlaid_under_their_names(tmp_path):
@@ -244,14 +271,14 @@ def test_several_folders_are_overlaid_under_their_names(tmp_path):
 
 
 def test_axes_carry_names_and_units(cliff):
-    figure, _ = drawn(cost_sheet(cliff[1]))
+    figure, _ = drawn(cost_sheets(cliff[1])[0])
     bottom_left = figure.axes[3]
     assert bottom_left.get_xlabel() == "channel uses per pixel" and bottom_left.get_ylabel() == "PSNR [dB]"
     assert drawn(snr_sheets(cliff[1])[0])[0].axes[2].get_xlabel() == "Eₛ/N₀ [dB]"
 
 
 def test_the_second_scale_counts_uses_per_clip(tmp_path):
-    sheet = cost_sheet(make(tmp_path, [BEST]))
+    sheet = cost_sheets(make(tmp_path, [BEST]))[0]
     assert sheet.pixels == pytest.approx(16 * 256 * 256)
     figure, _ = drawn(sheet)
     (top,) = figure.axes[0].child_axes
@@ -280,13 +307,13 @@ def twelve():
 def test_no_text_overlaps_and_nothing_leaves_the_page(tmp_path, case):
     snrs = (4.0, 6.0, 8.0, 10.0, 12.0, 14.0)
     sheets = {
-        "one": lambda: cost_sheet(make(tmp_path, FOUR)),
-        "two": lambda: cost_sheet(make(tmp_path, FOUR, snrs=snrs[:2])),
-        "six": lambda: cost_sheet(make(tmp_path, FOUR, snrs=snrs, budgets=(0.001, 0.01, 0.1))),
-        "twelve": lambda: cost_sheet(make(tmp_path, twelve(), snrs=snrs)),
+        "one": lambda: cost_sheets(make(tmp_path, FOUR))[0],
+        "two": lambda: cost_sheets(make(tmp_path, FOUR, snrs=snrs[:2]))[0],
+        "six": lambda: cost_sheets(make(tmp_path, FOUR, snrs=snrs, budgets=(0.001, 0.01, 0.1)))[0],
+        "twelve": lambda: cost_sheets(make(tmp_path, twelve(), snrs=snrs))[0],
         "snr": lambda: snr_sheets(make(tmp_path, FOUR, snrs=snrs))[0],
         "rates": lambda: snr_sheets(make(tmp_path, [replace(BEST, own_rates=BUDGETS)], snrs=snrs))[0],
-        "channels": lambda: cost_sheet(make(tmp_path, [BEST], channel="x") + make(tmp_path, [BEST], channel="y")),
+        "channels": lambda: cost_sheets(make(tmp_path, [BEST], channel="x") + make(tmp_path, [BEST], channel="y"))[0],
     }
     figure, renderer = drawn(sheets[case]())
     boxes = boxes_of(figure, renderer)

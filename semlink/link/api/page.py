@@ -16,7 +16,7 @@ from semlink.link.report.comparison_table import as_text
 from semlink.link.report.results_table import number, point_name
 from semlink.link.results.finished import FinishedRun
 from semlink.link.results.labels import COST_NAMES
-from semlink.link.results.rows import Row, cost_column, value
+from semlink.link.results.rows import Row, by_cost, value
 from semlink.yaml12.write import write_yaml
 
 if TYPE_CHECKING:
@@ -96,14 +96,21 @@ def _made_by(run: FinishedRun) -> str:
 
 def _table(run: FinishedRun) -> str:
     """A line for each row; knowledge that no receiver has is bold and named, bounds are in italics and named."""
-    rows, cost = run.rows, cost_column(run.rows)
-    heads = ["scheme", "channel", "SNR dB", "point", COST_NAMES[cost], *(m.label for m in run.metrics)]
+    rows, costs = run.rows, [cost for cost, _ in by_cost(run.rows)] or [*COST_NAMES][:1]
+    heads = [
+        "scheme",
+        "channel",
+        "SNR dB",
+        "point",
+        *(COST_NAMES[cost] for cost in costs),
+        *(m.label for m in run.metrics),
+    ]
     heads += ["BLER", "trials", "note"]
     texts = {"scheme", "channel", "note"}
     lines = ["<tr>" + "".join(f"<th{' class=text' * (h in texts)}>{escape(h)}</th>" for h in heads) + "</tr>"]
     before = None
     for row in rows:
-        cells = dict(zip(heads, _cells(row, run.metrics, cost)))
+        cells = dict(zip(heads, _cells(row, run.metrics, costs)))
         kinds = [k for k, on in (("first", row.scheme != before), ("genie", row.genie), ("bound", row.bound)) if on]
         body = "".join(f"<td{' class=text' * (h in texts)}>{escape(text)}</td>" for h, text in cells.items())
         lines.append(f'<tr class="{" ".join(kinds)}">{body}</tr>')
@@ -111,12 +118,13 @@ def _table(run: FinishedRun) -> str:
     return f"<table>{''.join(lines)}</table>"
 
 
-def _cells(row: Row, metrics: Sequence[Metric], cost: str) -> Iterator[str]:
+def _cells(row: Row, metrics: Sequence[Metric], costs: Sequence[str]) -> Iterator[str]:
     yield row.scheme + (f" (genie: {row.genie})" if row.genie else "") + (" (bound)" if row.bound else "")
     yield row.channel
     yield number(row.snr_db)
     yield point_name(row)
-    yield number(value(row, cost), 4)
+    own = next(cost for cost, _ in by_cost([row]))
+    yield from (number(value(row, cost), 4) if cost == own or len(costs) == 1 else "" for cost in costs)
     for metric in metrics:
         found, half = value(row, metric.column), value(row, metric.interval)
         text = "" if found is None else f"{found:.{metric.decimals}f}"

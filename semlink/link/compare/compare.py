@@ -24,13 +24,18 @@ from semlink.link.compare.paired import Gap, PointScores, pair, pair_at_cost, sc
 from semlink.link.metrics.registry import Metric
 from semlink.link.results.finished import FinishedRun
 from semlink.link.results.labels import schemes_of
-from semlink.link.results.rows import Row, cost_column, value
+from semlink.link.results.rows import Row, by_cost, value
 
 __all__ = ["Comparison", "CurveGap", "PointGap", "compare"]
 
 MOTIONS = ("slow", "medium", "fast")
 LEAST_CLIPS = 3
 """That tell how far an average over curves moves with clips."""
+COUNTED = {
+    "channel_uses_per_pixel": ("sends", "only sense"),
+    "measurements_per_pixel": ("only senses", "send"),
+}
+"""By cost, what a scheme does that has it, and what those do that have the other."""
 EQUAL_SPENDING = 0.03
 """Difference in what is spent of one budget up to which two schemes are compared as they stand."""
 
@@ -94,10 +99,16 @@ def compare(run: FinishedRun, reference: str, metric: str = "psnr") -> Compariso
         ResultsError: a damaged record.
         ScenarioError: no such reference or metric, or nothing to compare it with.
     """
-    rows, folder = run.rows, run.folder
-    _check_reference(rows, reference, folder)
+    folder = run.folder
+    _check_reference(run.rows, reference, folder)
     judged = run.metric(metric)
-    cost = cost_column(rows)
+    cost, rows = next(kind for kind in by_cost(run.rows) if reference in schemes_of(kind[1]))
+    others = [name for name in schemes_of(run.rows) if name not in schemes_of(rows)]
+    if len(schemes_of(rows)) < 2:
+        raise ScenarioError(
+            f"{folder}: {reference!r} {COUNTED[cost][0]}; nothing else there does, and {', '.join(map(repr, others))} "
+            f"{COUNTED[cost][1]}"
+        )
     scores = scores_of(run, judged, cost)
     curves, points = [], []
     for scheme in schemes_of(rows):
@@ -108,7 +119,10 @@ def compare(run: FinishedRun, reference: str, metric: str = "psnr") -> Compariso
             theirs = _at(rows, reference, channel, snr_db)
             curves.append(_curve_gap(ours, theirs, scores, judged, cost))
             points += [_point_gap(row, theirs, scores, cost) for row in ours]
-    notes = [] if scores else [f"no records of clips for {judged.name} in {folder / 'points'}: no paired differences"]
+    notes = (
+        [f"not compared, since what they cost is counted otherwise: {', '.join(map(repr, others))}"] if others else []
+    )
+    notes += [] if scores else [f"no records of clips for {judged.name} in {folder / 'points'}: no paired differences"]
     if not any(c.quality.value is not None or c.rate.value is not None for c in curves) and not any(
         p.gap for p in points
     ):

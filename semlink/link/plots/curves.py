@@ -8,8 +8,10 @@ from dataclasses import dataclass
 
 from semlink.link.metrics.registry import PSNR, Metric
 from semlink.link.results.labels import COST_NAMES, SNR_NAME, schemes_of
-from semlink.link.results.rows import Row, cost_column, value
+from semlink.link.results.rows import Row, by_cost, cost_column, only_senses, value
 
+SHEETS = ("cost", "readings", "snr", "snr_rates")
+"""What a metric is drawn over, as files are named."""
 MAX_PANELS = 6
 MAX_NOTES = 6  # schemes with points left out, each in a line
 COINCIDENT = 0.003  # of the quality range: closer curves cannot be told apart on paper
@@ -57,15 +59,22 @@ class Sheet:
     schemes: tuple[str, ...] = ()
 
 
-def cost_sheet(rows: Sequence[Row], metric: Metric = PSNR) -> Sheet:
-    """Quality over cost, a panel per channel and SNR."""
-    cost = cost_column(rows)
-    keys = list(dict.fromkeys((r.channel, r.snr_db) for r in rows))
+def cost_sheets(rows: Sequence[Row], metric: Metric = PSNR) -> tuple[Sheet, ...]:
+    """Quality over cost, a panel per channel and SNR; what only senses beside others has a sheet of its own."""
+    kinds = by_cost(rows)
+    names = ["cost", "readings"] if len(kinds) > 1 else ["cost"]
+    found = [_cost_sheet(rows, cost, mine, metric, name) for (cost, mine), name in zip(kinds, names)]
+    return tuple(sheet for sheet in found if len(kinds) == 1 or any(panel.curves for panel in sheet.panels))
+
+
+def _cost_sheet(rows: Sequence[Row], cost: str, mine: Sequence[Row], metric: Metric, name: str) -> Sheet:
+    """Of `mine`, whose cost is counted in `cost`; colours go by all `rows`."""
+    keys = list(dict.fromkeys((r.channel, r.snr_db) for r in mine))
     kept = _thin(sorted(keys, key=_snr_within_channel(keys)))
     channels = len({channel for channel, _ in keys})
     panels = []
     for channel, snr_db in kept:
-        here = [r for r in rows if (r.channel, r.snr_db) == (channel, snr_db)]
+        here = [r for r in mine if (r.channel, r.snr_db) == (channel, snr_db)]
         parts = [channel] if channels > 1 else []
         parts += (
             [f"{SNR_NAME}\N{NO-BREAK SPACE}=\N{NO-BREAK SPACE}{snr_db:g}\N{NO-BREAK SPACE}dB"]
@@ -75,13 +84,13 @@ def cost_sheet(rows: Sequence[Row], metric: Metric = PSNR) -> Sheet:
         panels.append(Panel(", ".join(parts), _curves(rows, here, metric, lambda r: value(r, cost))))
     costs = [x for panel in panels for curve in panel.curves for x in curve.x]
     return Sheet(
-        name=f"{stem(metric)}_vs_cost",
+        name=f"{stem(metric)}_vs_{name}",
         panels=tuple(panels),
         xlabel=COST_NAMES[cost],
         ylabel=metric.label,
-        notes=_notes(rows, panels, metric, len(keys), "SNR and channel"),
+        notes=_notes(mine, panels, metric, len(keys), "SNR and channel"),
         log_x=bool(costs) and min(costs) > 0 and max(costs) > 10 * min(costs),
-        pixels=_pixels(rows) if cost == "channel_uses_per_pixel" else None,
+        pixels=_pixels(mine) if cost == "channel_uses_per_pixel" else None,
         schemes=schemes_of(rows),
     )
 
@@ -93,8 +102,9 @@ def snr_sheets(rows: Sequence[Row], metric: Metric = PSNR) -> tuple[Sheet, ...]:
     """
     if len({r.snr_db for r in rows if r.snr_db is not None}) < 2:
         return ()
-    own = [r for r in rows if r.budget is None and r.rate is not None]
-    rest = [r for r in rows if r.budget is not None or r.rate is None]
+    sent = [r for r in rows if not only_senses(r)]
+    own = [r for r in sent if r.budget is None and r.rate is not None]
+    rest = [r for r in sent if r.budget is not None or r.rate is None]
     sheets = []
     if rest:
         sheets.append(_budget_sheet(rows, rest, metric))

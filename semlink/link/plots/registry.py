@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from semlink.errors import ScenarioError
 from semlink.files import Json
 from semlink.link.metrics.registry import Metric
-from semlink.link.plots.curves import Sheet, cost_sheet, snr_sheets
+from semlink.link.plots.curves import SHEETS, Sheet, cost_sheets, snr_sheets, stem
 from semlink.link.plots.figure import sheet_figure
 from semlink.link.plots.frames import outputs_figure
 from semlink.link.plots.latent_manifold import loss_figure, manifold_figure
@@ -84,7 +84,7 @@ def _of_pictures(name: str, figure_of: Callable, which: Literal["points", "middl
 
 VECTOR = ("png", "svg")
 PLOTS = (
-    Plot("cost", "quality over cost", _of_sheets(lambda run, m: (cost_sheet(run.rows, m),)), VECTOR),
+    Plot("cost", "quality over cost", _of_sheets(lambda run, m: cost_sheets(run.rows, m)), VECTOR),
     Plot("snr", "quality over SNR, where several were run", _of_sheets(lambda run, m: snr_sheets(run.rows, m)), VECTOR),
     Plot("time", "PSNR over frames, for clips in groups", _of_sheets(lambda run, m: (time_sheet(run),)), VECTOR),
     Plot("manifold", "codes of a generator, in two coordinates", _of_records("manifold", manifold_figure)),
@@ -126,12 +126,16 @@ def draw(
     if not run.metrics:
         return []
     folder, judged = Path(out or run.folder), run.metric(metric)
-    return [
-        save(figure, folder / f"{stem}.{kind}")
+    files = [
+        save(figure, folder / f"{name}.{kind}")
         for plot in plots
-        for stem, figure in plot.figures(run, judged)
+        for name, figure in plot.figures(run, judged)
         for kind in plot.formats
     ]
+    if out is None and not kinds:  # what an earlier scenario of this folder gave, and this one does not
+        for left in {folder / f"{stem(judged)}_vs_{over}.{kind}" for over in SHEETS for kind in VECTOR} - set(files):
+            left.unlink(missing_ok=True)
+    return files
 
 
 def merged(runs: Mapping[str, FinishedRun]) -> FinishedRun:

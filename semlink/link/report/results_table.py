@@ -12,7 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from semlink.link.metrics.registry import METRICS, PSNR, Metric
-from semlink.link.results.rows import Row, cost_column, value
+from semlink.link.results.labels import COST_NAMES
+from semlink.link.results.rows import Row, by_cost, value
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -31,6 +32,8 @@ __all__ = [
 ]
 
 SNR_HEAD = "SNR dB"
+READINGS_HEAD = "readings/pixel"
+SPENT, READ = COST_NAMES  # columns of the two kinds of cost
 LEAST_NAME = 18  # columns for names, however narrow the terminal
 
 
@@ -43,14 +46,14 @@ def results_table(rows: Sequence[Row], metrics: Sequence[Metric] = METRICS) -> T
     rows = tuple(rows)
     qualities = {_head(m): m for m in metrics if m is PSNR or any(value(row, m.column) is not None for row in rows)}
     channels = list(dict.fromkeys(r.channel for r in rows))
-    cost = cost_column(rows)
-    columns = _columns(rows, cost, len(channels) > 1, qualities)
+    costs = [cost for cost, _ in by_cost(rows)]
+    columns = _columns(rows, costs, len([c for c in channels if c]) > 1, qualities)
     noted = list(dict.fromkeys(r.note for r in rows if r.note))
     table = grid(_title(rows, channels), [*columns, "note"] if noted else columns)
     for place in sorted({(r.channel, r.snr_db) for r in rows}, key=lambda p: (channels.index(p[0]), _order(p[1]))):
         before = None
         for row in (r for r in rows if (r.channel, r.snr_db) == place):
-            cells = [_cell(row, column, cost, qualities.get(column)) for column in columns]
+            cells = [_cell(row, column, qualities.get(column)) for column in columns]
             cells[0] = "" if row.scheme == before else cells[0]
             cells += [f"({noted.index(row.note) + 1})" if row.note else ""] if noted else []
             style = " ".join(s for s, on in (("bold", row.genie), ("italic", row.bound)) if on)
@@ -135,13 +138,14 @@ def _head(metric: Metric) -> str:
     return f"{metric.title} {metric.unit}".strip()
 
 
-def _columns(rows: Sequence[Row], cost: str, channels: bool, qualities: Mapping[str, Metric]) -> list[str]:
+def _columns(rows: Sequence[Row], costs: Sequence[str], channels: bool, qualities: Mapping[str, Metric]) -> list[str]:
     """The heads that have something to show."""
     heads = ["scheme", *(["channel"] if channels else [])]
     optional = {
         SNR_HEAD: ("snr_db",),
         "point": ("budget", "rate"),
-        "uses" if cost == "channel_uses_per_pixel" else "readings/pixel": ("channel_uses", cost),
+        **({"uses": ("channel_uses", SPENT)} if SPENT in costs else {}),
+        **({READINGS_HEAD: (READ,)} if READ in costs else {}),
         **{head: (metric.column,) for head, metric in qualities.items()},
         "BLER": ("bler",),
         "trials": ("trials",),
@@ -150,7 +154,7 @@ def _columns(rows: Sequence[Row], cost: str, channels: bool, qualities: Mapping[
     return [*heads, *shown]
 
 
-def _cell(row: Row, column: str, cost: str, quality: Metric | None) -> str:
+def _cell(row: Row, column: str, quality: Metric | None) -> str:
     if quality is not None:
         return _quality(row, quality)
     match column:
@@ -164,7 +168,9 @@ def _cell(row: Row, column: str, cost: str, quality: Metric | None) -> str:
             return "" if value(row, "channel_uses") is None else f"{row.channel_uses:.0f}"
         case "BLER":
             return number(value(row, "bler"), 2)
-    return number(value(row, {SNR_HEAD: "snr_db"}.get(column, cost if "/" in column else column)), 4)
+        case "readings/pixel":
+            return number(value(row, READ), 4) if row.channel_uses is None else ""
+    return number(value(row, {SNR_HEAD: "snr_db"}.get(column, column)), 4)
 
 
 def point_name(row: Row) -> str:

@@ -123,6 +123,18 @@ def cost_column(rows: Iterable[Row]) -> str:
     return next((name for name in names if any(value(row, name) is not None for row in rows)), names[0])
 
 
+def only_senses(row: Row) -> bool:
+    """Whether it is of a scheme that sends nothing: no channel stands between it and the score."""
+    return not row.channel and row.snr_db is None and row.channel_uses is None
+
+
+def by_cost(rows: Iterable[Row]) -> list[tuple[str, list[Row]]]:
+    """Rows whose costs are counted alike, each group with its column: those that send, then those that only sense."""
+    rows = list(rows)
+    groups = ([r for r in rows if not only_senses(r)], [r for r in rows if only_senses(r)])
+    return [(cost_column(group), group) for group in groups if group]
+
+
 def cells(row: Row) -> tuple[str, ...]:
     """The own columns of `row` as they stand in the file; equal for rows that a reader cannot tell apart."""
     return tuple(_cell(name, content) for name, content in own_columns(row).items())

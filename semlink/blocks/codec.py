@@ -104,6 +104,16 @@ class CodecBase(NamedBlock, Codec):
             InterfaceError: says which are allowed.
         """
 
+    def check_rate(self, rate: float | None, shape: FrameShape | None = None) -> None:
+        """Refuse what cannot work before any work is done: one of a scheme's `rates`, weights, clips of a shape.
+
+        Args:
+            rate: None where the budget rules.
+            shape: of the clips, where it is known.
+        Raises:
+            SemlinkError: says what is allowed.
+        """
+
     def refinable(self, packets: Sequence[Packet], shape: FrameShape, count: int) -> Refinable:
         """What the packets that arrived tell, with the `count` numbers that would help most beside them.
 

@@ -116,10 +116,16 @@ class LatentCodec(CodecBase):
             ScenarioError: no rank.
             InterfaceError: frames that are not 64 x 64 in each plane, or a rank above their number.
         """
-        if rate < 1 or rate != int(rate):
-            raise ScenarioError(f"rates: got {rate:g} for codec gmlr; allowed: ranks, whole numbers from 1")
+        self.check_rate(rate)
         codes = self._codes(clip, (int(rate),))[int(rate)]
         return _packets(codes, int(rate), round(-STEPS_PER_OCTAVE * float(np.log2(self.step))))
+
+    def check_rate(self, rate: float | None, shape: FrameShape | None = None) -> None:
+        if rate is not None and (rate < 1 or rate != int(rate)):
+            raise ScenarioError(f"rates: got {rate:g} for codec gmlr; allowed: ranks, whole numbers from 1")
+        if shape is not None:
+            check_side(shape, self.planes, "codec gmlr")
+            check_rank(self.rank if rate is None else int(rate), shape.t)
 
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
         """Frames (t, h, w) in [0, 1]; never raises on damage. Without a packet: what the fit starts from."""

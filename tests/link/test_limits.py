@@ -5,8 +5,10 @@ from __future__ import annotations
 import resource
 import subprocess
 import sys
+import types
 
 import pytest
+import torch
 from terminal import semlink
 
 from semlink import memory
@@ -85,6 +87,79 @@ def test_absurd_numbers_are_refused_and_told_what_is_allowed(tmp_path, change):
 )
 def test_what_a_sensing_scheme_needs_is_looked_at_before_the_work(tmp_path, change, says):
     refused(tmp_path, SENSING, says, change)
+
+
+LDPC = "coding: {kind: ldpc, modulation: 16qam, rate: 1/2}"
+EYE = "sensor: {kind: programmable, ratio_map: learned, weights: sensor, mean_count: 2.5}"
+BLOCKS = "sensor: {kind: block, matrix: gaussian, ratio: 0.1}, reconstruction: {kind: linear}"
+DEEP = "reconstruction: {kind: deep, weights: sensor}"
+
+
+@pytest.mark.parametrize(
+    "scheme, says",
+    [
+        (f"kind: digital, codec: {{kind: h264}}, {LDPC}, rates: [1e5]", "crf 100000 for h264; allowed: numbers from 0"),
+        (
+            f"kind: digital, codec: {{kind: h265, rate_control: qp}}, {LDPC}, rates: [0.5]",
+            "qp 0.5 for h265; allowed: whole numbers from 0 to 51",
+        ),
+        (f"kind: digital, codec: {{kind: av1}}, {LDPC}, rates: [30, -1]", "crf -1 for av1"),
+        ("kind: digital, codec: {kind: h264}, coding: {kind: capacity}, rates: [52]", "crf 52 for h264"),
+        (f"kind: digital, codec: {{kind: h264}}, {LDPC[:-1]}, harq: {{}}}}, rates: [52]", "crf 52 for h264"),
+        (
+            f"kind: digital, codec: {{kind: delta-sigma}}, {LDPC}, rates: [1e6]",
+            "1e+06 channels; allowed: whole numbers",
+        ),
+        ("kind: delta-sigma-direct, rates: [2.5]", "2.5 channels; allowed: whole numbers"),
+        ("kind: softcast, rates: [1e5]", "100000 channel uses a pixel; allowed: above 0, up to 1000"),
+        ("kind: softcast, rates: [-1]", "-1 channel uses a pixel"),
+        (
+            f"kind: measurements, {BLOCKS}, transmission: {{kind: digital, {LDPC}}}, rates: [3]",
+            "quantiser step of 3, in 1/255 of a reading; allowed: 4 to 1024",
+        ),
+        (f"kind: measurements, {BLOCKS}, transmission: {{kind: analogue}}, rates: [0]", "0 channel uses a pixel"),
+        pytest.param(
+            f"kind: digital, codec: {{kind: task-aware, weights: compr_tokens}}, {LDPC}, {EYE}, {DEEP}, rates: [2]",
+            "q = 2 for task-aware; allowed: 0 to 1",
+            marks=pytest.mark.slow,
+        ),
+        (f"kind: softcast, {EYE[:-1]}, read_noise: 0.5}}, {DEEP}", "noise is"),
+        (
+            f"kind: digital, codec: {{kind: gmlr, weights: gmlr_digits}}, {LDPC}, rates: [3]",
+            "codec gmlr: frames of 64 x 96 with planes: 1; allowed: 64 x 64",
+        ),
+    ],
+)
+def test_rates_and_clips_that_cannot_be_sent_are_refused_before_the_work(tmp_path, scheme, says):
+    frames = "16, size: [64, 96]" if "gmlr" in scheme else "16, size: [64, 64]"
+    text = SENDING.replace("4, size: [64, 64]", frames)
+    refused(tmp_path, text, says, f"schemes.0={{name: S, {scheme}}}")
+
+
+@pytest.mark.parametrize(
+    "file, rates, says",
+    [
+        ("nowhere.pth", "null", "nowhere.pth: cannot be read as a checkpoint (no such file"),
+        ("s.yaml", "null", "s.yaml: cannot be read as a checkpoint"),
+        ("empty-{quality}.pth", "[2]", "empty-2.pth: cannot be read as a checkpoint"),
+        ("list.pth", "null", "list.pth: holds a list; allowed: a state dict"),
+        ("other.pth", "null", "other.pth: does not fit small"),
+        ("empty-{quality}.pth", "[9]", "quality 9 for small; allowed: [1, 2, 3, 4, 5, 6, 7, 8]"),
+    ],
+)
+def test_a_checkpoint_that_is_none_is_said_before_the_work(tmp_path, monkeypatch, file, rates, says):
+    model = type("Model", (), {"from_state_dict": classmethod(lambda cls, state: state["g_a.0.weight"])})
+    zoo = types.ModuleType("compressai.zoo")
+    image = types.ModuleType("compressai.zoo.image")
+    zoo.image_models, image.model_architectures = {"small": model}, {"small": model}
+    for name, module in (("compressai", types.ModuleType("compressai")), (zoo.__name__, zoo), (image.__name__, image)):
+        monkeypatch.setitem(sys.modules, name, module)
+    (tmp_path / "empty-2.pth").write_bytes(b"")
+    torch.save([1, 2], tmp_path / "list.pth")
+    torch.save({"x": torch.zeros(1)}, tmp_path / "other.pth")
+    codec = f"{{kind: compressai, model: small, checkpoint: '{file}'}}"
+    scheme = f"{{name: S, kind: digital, codec: {codec}, coding: {{kind: uncoded}}, rates: {rates}}}"
+    refused(tmp_path, SENDING, says, f"schemes.0={scheme}")
 
 
 def test_a_package_that_is_missing_is_named_before_the_work(tmp_path, monkeypatch):

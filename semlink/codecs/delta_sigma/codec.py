@@ -84,11 +84,17 @@ class DeltaSigmaCodec(CodecBase):
             ScenarioError: a rate that is no number of channels of the model, or another than `channels`.
             InterfaceError: not gray frames, or too many of them.
         """
-        model, shape = self._measured(clip)
+        self.check_rate(rate)
+        _, shape = self._measured(clip)
+        return self._packets(clip, shape, *self._even(shape, int(rate)))
+
+    def check_rate(self, rate: float | None, shape: FrameShape | None = None) -> None:
+        model = load_delta_sigma(self.weights)
+        if rate is None:
+            return
         check_channels("rates", rate, model)
         if self.channels not in (None, rate):
             raise ScenarioError(f"rates: got {rate:g} channels beside codec.channels {self.channels}; give one of them")
-        return self._packets(clip, shape, *self._even(shape, int(rate)))
 
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
         """Frames (t, h, w) in [0, 1] from the packets that arrived; never raises on damage."""

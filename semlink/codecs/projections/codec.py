@@ -88,11 +88,14 @@ class ProjectionCodec(CodecBase):
         Raises:
             ScenarioError: a step out of range.
         """
-        if not FINEST <= rate <= COARSEST:
+        self.check_rate(rate)
+        return self._packets(self._rows(clip), round(STEPS_PER_OCTAVE * np.log2(rate / FINEST)))
+
+    def check_rate(self, rate: float | None, shape: FrameShape | None = None) -> None:
+        if rate is not None and not FINEST <= rate <= COARSEST:
             raise ScenarioError(
                 f"rates: got a quantiser step of {rate:g}, in 1/255 of a reading; allowed: {FINEST:g} to {COARSEST:g}"
             )
-        return self._packets(self._rows(clip), round(STEPS_PER_OCTAVE * np.log2(rate / FINEST)))
 
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
         """Readings (1, 1, n), float32, zero where nothing arrived; never raises on damage."""

@@ -109,9 +109,12 @@ class TaskAwareCodec(CodecBase):
             ScenarioError: a rate outside.
             InterfaceError: readings of another number of slots.
         """
-        if not 0 <= rate <= 1:
-            raise ScenarioError(f"rates: got q = {rate:g} for task-aware; allowed: 0 to 1")
+        self.check_rate(rate)
         return self._packets(load_codec(self.weights).analyse(slots), round(rate * KNOB_STEPS))
+
+    def check_rate(self, rate: float | None, shape: FrameShape | None = None) -> None:
+        if rate is not None and not 0 <= rate <= 1:
+            raise ScenarioError(f"rates: got q = {rate:g} for task-aware; allowed: 0 to 1")
 
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
         """Readings (T/2, h, w), float32, from the packets that arrived; never raises on damage."""

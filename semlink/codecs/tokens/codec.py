@@ -107,11 +107,14 @@ class TokenCodec(CodecBase):
             ScenarioError: a rate outside.
             InterfaceError: readings of another number of slots.
         """
-        if not 0 <= rate <= 1:
-            raise ScenarioError(f"rates: got q = {rate:g} for task-aware; allowed: 0 to 1")
+        self.check_rate(rate)
         return self._packets(
             Scene(load_tokens(self.weights), slots, self.search), min(round(rate * KNOB_STEPS), MOST_KNOB)
         )
+
+    def check_rate(self, rate: float | None, shape: FrameShape | None = None) -> None:
+        if rate is not None and not 0 <= rate <= 1:
+            raise ScenarioError(f"rates: got q = {rate:g} for task-aware; allowed: 0 to 1")
 
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
         """Frames (T, h, w) in [0, 1], float32, from the packets that arrived; never raises on damage."""

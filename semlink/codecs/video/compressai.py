@@ -27,6 +27,7 @@ from semlink.codecs.entropy.leb128 import read_leb128, to_leb128
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.video.luma import placed, to_luma8
 from semlink.errors import Infeasible, ModelError, ScenarioError
+from semlink.files import reason_of
 from semlink.payload import FrameShape, Packet
 from semlink.weights.remembered import remembered
 
@@ -89,13 +90,25 @@ class CompressAICodec(CodecBase):
         Raises:
             ScenarioError: not a quality that this codec has.
         """
-        if rate not in self._qualities:
-            raise ScenarioError(f"rates: got quality {rate:g} for {self.model}; allowed: {list(self._qualities)}")
+        self.check_rate(rate)
         net = self._net(int(rate))
         return tuple(
             Packet(time, _packed(int(rate), net.compress(_pictured(clip[time]))["strings"]))
             for time in range(0, len(clip), self.every)
         )
+
+    def check_rate(self, rate: float | None, shape: FrameShape | None = None) -> None:
+        """Refuse a quality that it does not have, and checkpoints that are missing or none.
+
+        Raises:
+            ScenarioError: such a quality.
+            ModelError: no such model, or such a checkpoint.
+        """
+        if rate is not None and rate not in self._qualities:
+            raise ScenarioError(f"rates: got quality {rate:g} for {self.model}; allowed: {list(self._qualities)}")
+        if self.checkpoint is not None:
+            for quality in self._qualities if rate is None else (int(rate),):
+                self._net(quality)
 
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
         """float32 (t, h, w) in [0, 1]; frames that are missing repeat the last one before."""
@@ -148,7 +161,7 @@ def load_model(name: str, quality: int, checkpoint: str | None) -> Any:
         state = _state(Path(checkpoint))
         try:
             net = model_architectures[name].from_state_dict(state)
-        except (KeyError, RuntimeError) as why:
+        except (KeyError, RuntimeError, ValueError, TypeError, AttributeError) as why:
             raise ModelError(f"{checkpoint}: does not fit {name} ({str(why).splitlines()[0]})") from why
     net = net.eval().requires_grad_(False)
     net.update(force=True)
@@ -160,8 +173,13 @@ def _state(path: Path) -> Mapping[str, torch.Tensor]:
     try:
         loaded = torch.load(path, map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as why:
-        raise ModelError(f"{path}: cannot be read as a checkpoint ({str(why).splitlines()[0]})") from why
-    return loaded.get("state_dict", loaded)
+        raise ModelError(f"{path}: cannot be read as a checkpoint ({reason_of(why).partition(chr(10))[0]})") from why
+    if not isinstance(loaded, Mapping):
+        raise ModelError(f"{path}: holds a {type(loaded).__name__}; allowed: a state dict")
+    found = loaded.get("state_dict", loaded)
+    if not isinstance(found, Mapping):
+        raise ModelError(f"{path}: state_dict is a {type(found).__name__}; allowed: tensors by name")
+    return found
 
 
 def _pictured(frame: np.ndarray) -> torch.Tensor:

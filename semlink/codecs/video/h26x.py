@@ -167,14 +167,18 @@ class VideoCodec(CodecBase):
             ScenarioError: a rate the encoder does not have.
             SourceError: no clip of 1 to 256 frames.
         """
-        knob = self._knob
-        if not knob.finest <= rate <= knob.coarsest or (self.rate_control == "qp" and rate != int(rate)):
-            kind = "whole numbers" if self.rate_control == "qp" else "numbers"
-            raise ScenarioError(
-                f"rates: got {self.rate_control} {rate:g} for {self.standard}; "
-                f"allowed: {kind} from {knob.finest:g} to {knob.coarsest:g}"
-            )
+        self.check_rate(rate)
         return self._packets(clip, rate)
+
+    def check_rate(self, rate: float | None, shape: FrameShape | None = None) -> None:
+        knob = self._knob
+        if rate is None or (knob.finest <= rate <= knob.coarsest and (self.rate_control != "qp" or rate == int(rate))):
+            return
+        kind = "whole numbers" if self.rate_control == "qp" else "numbers"
+        raise ScenarioError(
+            f"rates: got {self.rate_control} {rate:g} for {self.standard}; "
+            f"allowed: {kind} from {knob.finest:g} to {knob.coarsest:g}"
+        )
 
     def _packets(self, clip: np.ndarray, rate: float) -> tuple[Packet, ...]:
         """The packets at any setting of the knob, those between two whole QP included."""

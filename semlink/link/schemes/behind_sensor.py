@@ -49,6 +49,14 @@ class View(Protocol):
     @property
     def camera(self) -> Camera: ...
 
+    def check_shape(self, shape: FrameShape) -> None:
+        """Refuse scenes that sensor or reconstruction cannot serve, before any work.
+
+        Raises:
+            SemlinkError: says what is allowed.
+        """
+        ...
+
     def fitted(self, inner: S, shape: FrameShape) -> S:
         """`inner` for scenes of this shape.
 
@@ -72,6 +80,9 @@ class ReconstructedView:
 
     camera: Camera
 
+    def check_shape(self, shape: FrameShape) -> None:
+        self.camera.check_shape(shape)
+
     def fitted(self, inner: S, shape: FrameShape) -> S:
         return inner
 
@@ -92,6 +103,10 @@ class _Behind(SchemeBase):
     def _scheme(self) -> SchemeBase:
         """The scheme that is behind the sensor."""
         raise NotImplementedError
+
+    def check(self, frames: FrameShape, rate: float | None) -> None:
+        self.view.check_shape(frames)
+        self.view.fitted(self._scheme, frames).check(frames, rate)
 
     def camera_at(self, rate: float | None) -> Camera:
         return self.view.camera

@@ -35,6 +35,15 @@ class Camera:
                 measured.append(self.sensor.measure(clip, own))
         return self.reconstructor.restore_many(measured, progress)
 
+    def check_shape(self, shape: FrameShape) -> None:
+        """Refuse clips that sensor or reconstruction cannot serve, where they tell before they work.
+
+        Raises:
+            SemlinkError: says what is allowed.
+        """
+        self.cost(shape)
+        self.reconstructor.check_shape(shape)
+
     def cost(self, shape: FrameShape) -> float:
         """Measurements a pixel."""
         return self.sensor.measurements_per_pixel(shape)

@@ -24,6 +24,9 @@ class ReadingsView:
     camera: Camera
     codec: CodecBase
 
+    def check_shape(self, shape: FrameShape) -> None:
+        self.camera.check_shape(shape)
+
     def fitted(self, inner: S, shape: FrameShape) -> S:
         """`inner`, if its codec was trained for this sensor.
 
@@ -52,6 +55,9 @@ class ReadingsView:
 @dataclass(frozen=True, slots=True)
 class ReadingsToFramesView(ReadingsView):
     """The transmitter codes readings; the codec's decoder writes frames itself."""
+
+    def check_shape(self, shape: FrameShape) -> None:
+        self.camera.cost(shape)
 
     def restored(self, decoded: Frames, shape: FrameShape) -> Frames:
         return decoded

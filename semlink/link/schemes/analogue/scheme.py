@@ -19,7 +19,7 @@ from semlink.blocks import Calibration, OneWayBase
 from semlink.caching import Memo, digest_of
 from semlink.codecs.analogue.softcast import LEAST_SIDE_BYTES, SoftCast
 from semlink.codecs.projections.softcast import ProjectionSoftCast
-from semlink.errors import Infeasible
+from semlink.errors import Infeasible, ScenarioError
 from semlink.flow import Flow
 from semlink.ledger import Charge
 from semlink.link.schemes.coded_header import CodedHeader, calibrated
@@ -43,6 +43,8 @@ from semlink.units import noise_var_from_snr
 __all__ = ["SoftCastScheme"]
 
 ENCODED_CLIPS_KEPT = 16
+MOST_USES_A_PIXEL = 1000.0
+"""As of `sweep.budget`."""
 
 GOOD_SIDE_BYTES = 24
 """What a short transmission spends on its description, if it can."""
@@ -80,6 +82,12 @@ class SoftCastScheme(OneWayBase):
     encoded: Memo[tuple[bytes, np.ndarray]] = field(
         default_factory=lambda: Memo(ENCODED_CLIPS_KEPT), repr=False, compare=False
     )
+
+    def check(self, frames: FrameShape, rate: float | None) -> None:
+        if rate is not None and not 0 < rate <= MOST_USES_A_PIXEL:
+            raise ScenarioError(
+                f"rates: got {rate:g} channel uses a pixel; allowed: above 0, up to {MOST_USES_A_PIXEL:g}"
+            )
 
     def group_frames(self, frames: FrameShape) -> int:
         return self.codec.gop or frames.t

@@ -84,6 +84,10 @@ class DeltaSigmaDirect(OneWayBase):
             check_channels("channels", self.channels, model)
         object.__setattr__(self, "digest", model.digest)
 
+    def check(self, frames: FrameShape, rate: float | None) -> None:
+        if rate is not None:
+            check_channels("rates", rate, load_delta_sigma(self.weights))
+
     def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement[ChannelCounts]:
         """Settle the channels of every block: `channels`, and one more in the first `richer` parts.
 

@@ -24,6 +24,9 @@ class BoundScheme(BoundBase):
     bound: RateBoundBase
     streams: PacketStore | None = None
 
+    def check(self, frames: FrameShape, rate: float | None) -> None:
+        self.codec.check_rate(rate, frames)
+
     def group_frames(self, frames: FrameShape) -> int:
         return self.codec.gop or frames.t
 

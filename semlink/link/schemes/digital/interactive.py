@@ -55,6 +55,9 @@ class InteractiveScheme(InteractiveBase):
     heard: Memo[ReceiverState] = field(default_factory=lambda: Memo(KEPT), repr=False)
     shown: Memo[np.ndarray] = field(default_factory=lambda: Memo(KEPT), repr=False)
 
+    def check(self, frames: FrameShape, rate: float | None) -> None:
+        self.codec.check_rate(rate, frames)
+
     def group_frames(self, frames: FrameShape) -> int:
         return self.codec.gop or frames.t
 

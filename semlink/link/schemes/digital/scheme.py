@@ -44,6 +44,9 @@ class DigitalScheme(OneWayBase):
     streams: PacketStore | None = None
     decoded: Memo[np.ndarray] = field(default_factory=lambda: Memo(DECODED_CLIPS_KEPT), repr=False)
 
+    def check(self, frames: FrameShape, rate: float | None) -> None:
+        self.codec.check_rate(rate, frames)
+
     def group_frames(self, frames: FrameShape) -> int:
         return self.codec.gop or frames.t
 

@@ -78,6 +78,9 @@ class HybridScheme(OneWayBase):
     share: float | None = None
     refinable: Memo[Refinable] = field(default_factory=lambda: Memo(REFINABLE_KEPT), repr=False, compare=False)
 
+    def check(self, frames: FrameShape, rate: float | None) -> None:
+        self.digital.check(frames, rate)
+
     def group_frames(self, frames: FrameShape) -> int:
         return self.digital.group_frames(frames)
 

@@ -68,6 +68,9 @@ class ProjectionsView:
     arrangements: Memo[Arrangement] = field(default_factory=lambda: Memo(2), repr=False, compare=False)
     reconstructed: Memo[Frames] = field(default_factory=lambda: Memo(RECONSTRUCTIONS_KEPT), repr=False, compare=False)
 
+    def check_shape(self, shape: FrameShape) -> None:
+        self.camera.check_shape(shape)
+
     def fitted(self, inner: S, shape: FrameShape) -> S:
         """`inner` with its codec laid out for scenes of this shape.
 

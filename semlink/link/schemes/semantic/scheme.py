@@ -109,6 +109,13 @@ class SemanticBase(SchemeBase):
     def camera_at(self, rate: float | None) -> Camera:
         return Camera(self.sensor, self.reconstructor)
 
+    def check(self, frames: FrameShape, rate: float | None) -> None:
+        camera = self.camera_at(rate)
+        if self.codec.gives_frames:
+            camera.cost(frames)
+        else:
+            camera.check_shape(frames)
+
     def measurements_per_pixel(self, agreement: Agreement[SemanticTerms]) -> float:
         return self.sensor.measurements_per_pixel(agreement.frames)
 

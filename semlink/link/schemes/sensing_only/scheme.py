@@ -34,9 +34,7 @@ class SensingScheme(SensingBase):
         Raises:
             SemlinkError: it cannot.
         """
-        camera = self.camera_at(rate)
-        camera.cost(frames)
-        camera.reconstructor.check_shape(frames)
+        self.camera_at(rate).check_shape(frames)
 
     def measurements_per_pixel(self, agreement: Agreement) -> float:
         return self.camera_at(agreement.point.rate).cost(agreement.frames)

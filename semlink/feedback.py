@@ -53,6 +53,23 @@ class Burst:
         return self.received.iq.shape[1]
 
 
+@dataclass(frozen=True, slots=True)
+class Repeats:
+    """How blocks that failed are sent again: behind the burst that they failed in, each as long as before.
+
+    Where not all of them find room, those at the end are given up.
+
+    Attributes:
+        transmissions: of a block, at most.
+        uses: symbols of a clip in all; None without a budget.
+        adds_bits: repeats bring coded bits that were not sent before; else the same ones, whose SNR adds up.
+    """
+
+    transmissions: int
+    uses: int | None
+    adds_bits: bool = True
+
+
 LOWEST_DB, HIGHEST_DB = -15, 48
 
 

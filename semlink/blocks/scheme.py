@@ -23,7 +23,7 @@ from semlink.blocks.channel import ChannelBase
 from semlink.blocks.coding import CodingBase
 from semlink.blocks.sensing import ReconstructionBase, SensorBase
 from semlink.errors import InterfaceError
-from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
+from semlink.feedback import Burst, BurstContext, Feedback, Repeats, SentBurst
 from semlink.flow import Flow
 from semlink.ledger import Ledger
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Restored, Symbols
@@ -230,6 +230,17 @@ class InteractiveBase(SchemeBase, Interactive):
     def symbols_ahead(self, agreement: Agreement, past: Sequence[SentBurst], opening: BurstContext) -> int:
         """Symbols of the next burst whose SNR it is told in `BurstContext.snr_ahead_db`, which counts as genie."""
         return 0
+
+    def first_alone(self, frames: FrameShape, point: Point) -> OneWayBase | None:
+        """The scheme with its first burst alone, under agreements of a coding's name: `Terms(coding=...)`.
+
+        With `repeats` it serves to choose a coding by a model of the link; None: codings are tried over the real chain.
+        """
+        return None
+
+    def repeats(self, point: Point) -> Repeats | None:
+        """How blocks of its first burst that failed are sent again; None: not, or not in this way."""
+        return None
 
 
 class BoundBase(SchemeBase, Bound):

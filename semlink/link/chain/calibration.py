@@ -14,12 +14,12 @@ from semlink.caching import Memo
 from semlink.errors import Infeasible, InterfaceError, told_at
 from semlink.link.chain.air import over_the_air, receive_alone
 from semlink.link.chain.choice.mcs_search import best_choice
-from semlink.link.chain.choice.repeats import best_with_repeats
+from semlink.link.chain.choice.repeats import best_by_model, best_by_trials
 from semlink.link.chain.draws import SharedDraws
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
-from semlink.payload import Agreement, Frames, Received
+from semlink.payload import Agreement, Frames, Received, Terms
 from semlink.phy.effective_snr import quantised, weakest_snr_db
 from semlink.phy.waveforms.pilots import probe
 from semlink.plain_data import to_bytes
@@ -115,12 +115,30 @@ class LinkCalibration:
         *,
         analogue_shares: Mapping[str, float] | None = None,
     ) -> str:
-        """From a model of the link; with repeats, from trials of a few."""
+        """From a model of the link; from trials of a few where a scheme with feedback does not say how it repeats."""
         codings = {name: adapted("coding", coding) for name, coding in codings.items()}
         if is_interactive(self.link.transmitter):
             assert uses is not None
-            return best_with_repeats(codings, uses, agreements, self)
+            modelled = self._best_with_repeats(agreements, codings, uses)
+            return modelled or best_by_trials(codings, uses, agreements, self)
         return best_choice(codings, uses, agreements, self, analogue_shares or {})
+
+    def _best_with_repeats(
+        self, agreements: Mapping[str, Agreement], codings: Mapping[str, CodingBase], uses: int
+    ) -> str | None:
+        """By the model, which knows what damage costs from the scheme's first burst alone; None where it is no use."""
+        scheme, receiver = self.link.transmitter, self.link.receiver
+        assert is_interactive(scheme) and is_interactive(receiver)
+        any_of_them = next(iter(agreements.values()))
+        frames, point = any_of_them.frames, any_of_them.point
+        sent, heard = scheme.first_alone(frames, point), receiver.first_alone(frames, point)
+        repeats = scheme.repeats(point)
+        if sent is None or heard is None or repeats is None:
+            return None
+        first = point if point.budget_uses is None else replace(point, budget_uses=uses)
+        once = {name: Agreement(frames, first, Terms(coding=name)) for name in agreements}
+        link = Link(sent, heard, self.link.waveform, self.link.channel)
+        return best_by_model(codings, uses, once, replace(self, link=link), repeats)
 
     def noise(self, uses: int, draws: range) -> np.ndarray:
         """What the receiver states in draws of these numbers, which are those of clips: float32 (draw, uses)."""

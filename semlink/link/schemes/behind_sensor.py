@@ -24,7 +24,7 @@ from semlink.blocks import (
     is_one_way,
 )
 from semlink.errors import InterfaceError
-from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
+from semlink.feedback import Burst, BurstContext, Feedback, Repeats, SentBurst
 from semlink.flow import Flow
 from semlink.ledger import Ledger
 from semlink.link.schemes.camera import Camera
@@ -195,6 +195,13 @@ class InteractiveBehindSensor(_Behind, InteractiveBase):
 
     def symbols_ahead(self, agreement: Agreement, past: Sequence[SentBurst], opening: BurstContext) -> int:
         return self._fitted(agreement).symbols_ahead(agreement, past, opening)
+
+    def first_alone(self, frames: FrameShape, point: Point) -> OneWayBase | None:
+        alone = self.view.fitted(self.inner, frames).first_alone(frames, point)
+        return None if alone is None else BehindSensor(self.view, alone)
+
+    def repeats(self, point: Point) -> Repeats | None:
+        return self.inner.repeats(point)
 
     def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
         return self._fitted(agreement).listen(bursts, agreement)

@@ -113,12 +113,31 @@ class Fades:
             offset_db: by how much symbols are better than said.
             analogue_share: of the power, another layer's, which the demapper counts as noise.
         """
-        snr_db = self.effective_snr_db(order, edges)[:, None] + self._shifted()[..., None]
+        snr_db = self.effective_snr_db(order, edges)[:, None] + self.shifts_db()[..., None]
         if analogue_share:
             snr_db = -10 * np.log10(noise_below(10 ** (-snr_db / 10), analogue_share))
         return curve.bler(snr_db + offset_db).reshape(-1, len(edges) - 1)
 
-    def _shifted(self) -> np.ndarray:
+    def snr_between_db(self, order: int, begins: np.ndarray, ends: np.ndarray) -> np.ndarray:
+        """The SNR in white noise that the symbols between amount to, which lie elsewhere in each way: (way, part).
+
+        Args:
+            begins, ends: (way, part), a way for each SNR that the draws stand for; any number of ways where all
+                draws are alike.
+        """
+        told = self._told_before(order, ends) - self._told_before(order, begins)
+        snr_db = effective_snr_db(told / (ends - begins), order)
+        return snr_db + self.shifts_db().reshape(-1, 1)
+
+    def _told_before(self, order: int, symbols: np.ndarray) -> np.ndarray:
+        """Bits that all symbols before these places tell: (way, place) as `symbols`."""
+        marks = self._marks()
+        draw = np.minimum(np.arange(len(symbols)) // self.per_draw, len(self) - 1)[:, None]
+        right = np.clip(np.searchsorted(marks, symbols, side="left"), 1, len(marks) - 1)
+        part = (symbols - marks[right - 1]) / (marks[right] - marks[right - 1])
+        return self.sums[order][draw, right - 1] * (1 - part) + self.sums[order][draw, right] * part
+
+    def shifts_db(self) -> np.ndarray:
         """Decibels from each draw to the SNRs that it stands for: (draw, per_draw)."""
         if self.is_settled:
             return np.zeros((1, 1))

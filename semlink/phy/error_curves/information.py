@@ -41,6 +41,12 @@ def grid_index(noise_var: np.ndarray) -> np.ndarray:
     return (place + 0.5).astype(np.int32)
 
 
+def information(snr_db: np.ndarray, bits_per_symbol: int) -> np.ndarray:
+    """Bits that a symbol tells at SNRs in dB of any shape."""
+    place = (np.clip(snr_db, LOWEST_DB, HIGHEST_DB) - LOWEST_DB) / STEP_DB
+    return information_table(bits_per_symbol)[(place + 0.5).astype(np.int32)]
+
+
 def effective_snr_db(bits: np.ndarray, bits_per_symbol: int) -> np.ndarray:
     """The SNR in dB at which a symbol tells `bits` bits: the way back, of any shape."""
     return np.interp(bits, *_way_back(bits_per_symbol))

@@ -138,8 +138,12 @@ class LdpcSpec(CodingSpec):
     revision: ClassVar[int] = 2
     choice_revision: ClassVar[int] = 4
     """Raised instead of `revision` where only choices of `mcs: best` move, over channels that do not stand still."""
+    choice_revision_with_repeats: ClassVar[int] = 5
+    """The same with HARQ, over every channel."""
 
     def revision_over(self, channel: str | None) -> int:
+        if self.mcs == "best" and self.harq is not None:
+            return self.choice_revision_with_repeats
         return self.choice_revision if self.mcs == "best" and channel != "awgn" else self.revision
 
     @model_validator(mode="after")

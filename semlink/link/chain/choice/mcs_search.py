@@ -68,22 +68,22 @@ def best_choice(
         Infeasible: `uses` carries no transport block with any of them.
     """
     able = contenders(codings, uses or TYPICAL_USES, shares)
-    reference = _reference(codings)
+    known = reference(codings)
     worth = Worth(
-        reference,
-        codings[reference],
+        known,
+        codings[known],
         agreements,
         evidence,
         uses or TYPICAL_USES,
         by_rate=uses is None,
     )
-    fades = Fades(able[0].uses, _orders(codings.values()))
-    choice, shift_db = _settled(able, fades, worth, 0.0), 0.0
+    fades = Fades(able[0].uses, orders(codings.values()))
+    choice, shift_db = settled(able, fades, worth, 0.0), 0.0
     doubted: list[Contender] = []
     while len(doubted) < MOST_DOUBTS and not is_believable(able, choice, fades, evidence, shift_db):
         doubted.append(choice)
         shift_db = offset_db(able, fades, evidence, chosen=doubted)
-        choice = _settled(able, fades, worth, shift_db)
+        choice = settled(able, fades, worth, shift_db)
     return choice.name if not doubted else _by_what_arrives(able, [*doubted, choice], fades, worth)
 
 
@@ -93,18 +93,18 @@ def likely_deliveries(codings: Mapping[str, CodingBase], uses: int, evidence: Ev
     Raises:
         Infeasible: as `best_choice`.
     """
-    fades = _drawn(Fades(uses, _orders(codings.values())), evidence, FIRST_DRAWS)
+    fades = _drawn(Fades(uses, orders(codings.values())), evidence, FIRST_DRAWS)
     tried = worth_trying(contenders(codings, uses), fades)
     return {c.name: arriving_whole(c, fades) for c in tried}
 
 
-def _reference(codings: Mapping[str, CodingBase]) -> str:
+def reference(codings: Mapping[str, CodingBase]) -> str:
     """What carries the clips that are tried: much in few symbols, and nothing where a part of them is silent."""
     plain = [name for name in codings if codings[name].code_rate <= REFERENCE_RATE] or list(codings)
     return max(plain, key=lambda name: (efficiency(codings[name]), name))
 
 
-def _settled(able: Sequence[Contender], fades: Fades, worth: Worth, offset_db: float) -> Contender:
+def settled(able: Sequence[Contender], fades: Fades, worth: Worth, offset_db: float) -> Contender:
     """The best contender, on as many draws of the channel as it takes to tell.
 
     Where those that arrive hold no clip, what carries the most: a damaged picture is more than none. If nothing
@@ -175,5 +175,5 @@ def _is_clear(quality: np.ndarray, best: int) -> bool:
     return bool((ahead.mean(axis=1) + 2 * error <= CLOSE_DB).all())
 
 
-def _orders(codings: Iterable[CodingBase]) -> tuple[int, ...]:
+def orders(codings: Iterable[CodingBase]) -> tuple[int, ...]:
     return tuple(sorted({coding.bits_per_symbol for coding in codings}))

@@ -14,15 +14,16 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from semlink.blocks import Calibration, CodecBase, InteractiveBase, PacketStore
+from semlink.blocks import Calibration, CodecBase, InteractiveBase, OneWayBase, PacketStore
 from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
 from semlink.errors import Infeasible, InterfaceError
-from semlink.feedback import Burst, BurstContext, Feedback, SentBurst
+from semlink.feedback import Burst, BurstContext, Feedback, Repeats, SentBurst
 from semlink.flow import Flow
 from semlink.link.schemes.digital.burst_schedule import BurstPlan, BurstTerms, Rules
 from semlink.link.schemes.digital.mcs_ladder import threshold_ladder
 from semlink.link.schemes.digital.packets import coded, split_header
+from semlink.link.schemes.digital.scheme import DigitalScheme
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Packet, Point, Symbols, as_frames, only_clip
 from semlink.phy.coding.harq import SoftBlocks, combined, nothing_heard, repeat
 from semlink.phy.coding.ldpc_coding import LdpcCoding
@@ -99,6 +100,17 @@ class InteractiveScheme(InteractiveBase):
             return 0
         turn = self._turn(agreement, past, opening)
         return 0 if turn is None or turn.blocks else turn.room or 4096
+
+    def first_alone(self, frames: FrameShape, point: Point) -> OneWayBase | None:
+        if self.rules.adaptive is not None:
+            return None
+        return DigitalScheme(self.codec, self.rules.fitted(self.codings, frames, point), self.streams)
+
+    def repeats(self, point: Point) -> Repeats | None:
+        harq = self.rules.harq
+        if harq is None or self.rules.adaptive is not None:
+            return None
+        return Repeats(harq.transmissions, point.budget_uses, adds_bits=harq.kind == "ir")
 
     def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
         return self._listened(bursts, agreement).past[-1].feedback

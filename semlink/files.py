@@ -48,6 +48,8 @@ def found_from(folder: Path | None, path: str) -> str:
     if folder is None or not text.strip() or "\0" in text or Path(text).expanduser().is_absolute():
         return path
     with suppress(OSError, ValueError):
+        if folder.resolve() == Path.cwd():
+            return path  # errors show it as it is written
         patterns = (re.sub(r"\{[^{},]*\}", "*", full) for full in braces(text))
         if (folder / text).exists() or any(glob.glob(full, root_dir=folder, recursive=True) for full in patterns):
             return str(folder / path)

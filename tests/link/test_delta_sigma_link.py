@@ -203,7 +203,7 @@ def test_it_works_with_every_coding(weights, tmp_path):
 def test_a_scenario_refuses_what_cannot_be(tmp_path):
     path = tmp_path / "tiny.yaml"
     for wrong, said in (
-        ("channels: 0", "greater than or equal to 1"),
+        ("channels: 0", "1 or more"),
         ("chanels: 3", "did you mean 'channels'"),
         ("entropy: maybe", "true or false"),
     ):

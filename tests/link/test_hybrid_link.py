@@ -217,8 +217,8 @@ def test_own_rates_are_knobs_of_the_codec(tmp_path, weights):
 @pytest.mark.parametrize(
     "changes, words",
     [
-        ({"analogue_share": 0}, "greater than 0"),
-        ({"analogue_share": 0.6}, "less than or equal to 0.5"),
+        ({"analogue_share": 0}, "more than 0"),
+        ({"analogue_share": 0.6}, "0.5 or less"),
         ({"analogue_shar": 0.1}, "did you mean 'analogue_share'"),
         ({"coding": LDPC | {"harq": {}}}, "hybrid is sent once"),
         ({"coding": {"kind": "ldpc", "mcs": "adaptive"}}, "hybrid is sent once"),

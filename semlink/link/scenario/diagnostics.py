@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,22 @@ PATTERNS = {
     ":": "module:name or path/to/file.py:name",
 }
 """Forms of text in words."""
+WORDS = (
+    ("a valid number", "a number"),
+    ("a valid integer", "a whole number"),
+    ("a valid string", "text"),
+    ("a valid boolean", "true or false"),
+    ("a valid list", "a list"),
+    ("a valid tuple", "a list"),
+    ("a valid dictionary", "a mapping"),
+)
+"""How the checker calls what is allowed, and how a scenario does."""
+BOUNDS = {
+    "greater_than": "more than {gt:g}",
+    "greater_than_equal": "{ge:g} or more",
+    "less_than": "less than {lt:g}",
+    "less_than_equal": "{le:g} or less",
+}
 MOST_TOLD = 20
 """Mistakes that are said one by one."""
 
@@ -67,7 +84,12 @@ def _together(faults: Sequence[ErrorDetails]) -> Iterable[str]:
 
 def _wanted(fault: ErrorDetails) -> str:
     """What a value should be, of a message that says so."""
-    return fault["msg"].split("should be ")[1].partition(", unable to parse")[0]
+    if fault["type"] in BOUNDS:
+        return BOUNDS[fault["type"]].format(**fault["ctx"])
+    if fault["type"] == "int_from_float":
+        return "a whole number"
+    said = fault["msg"].split("should be ")[1].partition(", unable to parse")[0].partition(" or instance of ")[0]
+    return next((ours for theirs, ours in WORDS if said == theirs), said)
 
 
 def locate(text: ScenarioText, loc: Loc, *, names_key: bool) -> tuple[str, str]:
@@ -118,7 +140,7 @@ def say(error: ErrorDetails) -> str:
     """One validation error in the words of the scenario."""
     kind, context, got = error["type"], error.get("ctx", {}), error.get("input")
     if kind == "extra_forbidden":
-        return "unknown key" + _hint(str(error["loc"][-1]), _neighbours(error["loc"]))
+        return _unknown_key(error["loc"])
     if kind == "missing":
         entry = error["loc"][-1]
         return f"needs {entry + 1} entries, got {entry}" if isinstance(entry, int) else "is needed and not given"
@@ -132,22 +154,53 @@ def say(error: ErrorDetails) -> str:
     if kind in ("value_error", "assertion_error"):
         return str(context.get("error", error["msg"]))
     if kind in ("tuple_type", "list_type"):
-        return f"expected a list, got {_shown(got)}"
-    if kind == "int_from_float":
-        return f"should be a whole number, got {_shown(got)}"
+        return f"got {_shown(got)}, expected a list{_form(error['loc'])}"
     if kind == "string_pattern_mismatch":
         return f"got {_shown(got)}; allowed: {PATTERNS.get(context['pattern'], context['pattern'])}"
     if kind == "too_short":
         return f"needs {context['min_length']} entry or more, got {context['actual_length']}"
     if kind == "too_long" and isinstance(got, list | tuple):
         return f"takes {context['max_length']} entries, got {len(got)}"
-    message = error["msg"].replace("Input should be", "should be").split(", unable to parse")[0]
-    return f"{message}, got {_shown(got)}" if not isinstance(got, dict | list) else message
+    if "should be " in error["msg"]:
+        return f"got {_shown(got)}, expected {_wanted(error)}"
+    return f"{error['msg']}, got {_shown(got)}"
 
 
 def _shown(value: object) -> str:
     """A value as it stands in an error; what is long is cut."""
+    if value is None:
+        return "no value"
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
     return shortened(repr(value))
+
+
+def _unknown_key(loc: Loc) -> str:
+    """What it may have meant: a key like it, one of another kind, or any that is allowed."""
+    key, allowed = str(loc[-1]), _neighbours(loc)
+    if near := _hint(key, allowed):
+        return f"unknown key{near}"
+    kind = str(loc[-2]) if len(loc) > 1 else ""
+    if elsewhere := _kinds_with(key, kind):
+        return f"unknown key of kind {kind}; {', '.join(elsewhere)} {'has' if len(elsewhere) == 1 else 'have'} it"
+    return f"unknown key; allowed: {', '.join(allowed)}" if allowed else "unknown key"
+
+
+def _kinds_with(key: str, kind: str) -> list[str]:
+    """Kinds of the same interface as `kind` that have an option `key`."""
+    from semlink.link.scenario.schema import CATALOGUE
+    from semlink.spec import kinds_of
+
+    mine = [specs for specs in CATALOGUE.values() if any(kind in kinds_of(spec) for spec in specs)]
+    return [k for specs in mine for spec in specs if key in spec.model_fields for k in kinds_of(spec)]
+
+
+def _form(loc: Loc) -> str:
+    """How a list is to be written, where its description says it."""
+    from semlink.link.scenario.schema import description_at
+
+    form = re.match(r"\[[^\]]*\]", description_at(loc))
+    return f" {form[0]}" if form else ""
 
 
 def _unknown_kind(context: Json, got: object) -> str:

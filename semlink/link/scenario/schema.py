@@ -59,6 +59,19 @@ def spec_schema(spec: type[Spec]) -> JsonDict:
 
 def fields_at(loc: tuple[int | str, ...]) -> list[str]:
     """The keys that the model at a validation location has; empty if unknown."""
+    return list(_model_at(loc).model_fields)
+
+
+def description_at(loc: tuple[int | str, ...]) -> str:
+    """What the key at a validation location is for; empty if unknown."""
+    for place in range(len(loc) - 1, -1, -1):
+        field = _model_at(loc[:place]).model_fields.get(str(loc[place]))
+        if field is not None:
+            return field.description or ""
+    return ""
+
+
+def _model_at(loc: tuple[int | str, ...]) -> Any:
     by_kind = {kind: spec for specs in CATALOGUE.values() for spec in specs for kind in kinds_of(spec)}
     model: Any = Scenario
     choices: list[Any] = []
@@ -72,7 +85,7 @@ def fields_at(loc: tuple[int | str, ...]) -> list[str]:
             annotation = model.model_fields[part].annotation
             choices = [choice for choice in (annotation, *get_args(annotation)) if _fields(choice)]
             model = next(iter(choices), model)
-    return list(model.model_fields)
+    return model
 
 
 def _fields(model: object) -> Mapping[str, FieldInfo]:

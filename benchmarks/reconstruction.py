@@ -17,8 +17,10 @@ import torch
 
 from semlink.payload import Frames
 from semlink.seeds import Seeds
-from semlink.sensing.programmable.reconstructors import DeepReconstructor, GapTvReconstructor, InitialReconstructor
+from semlink.sensing.programmable.exposure import ReadNoise
+from semlink.sensing.programmable.reconstructors import GapTvReconstructor, InitialReconstructor
 from semlink.sensing.programmable.sensor import ProgrammableSensor, RatioMap
+from semlink.sensing.programmable.tokens.choice import deep_reconstructor
 from semlink.training.data.material import data_root
 from semlink.training.data.pack import pack_folders
 from semlink.training.evaluate import evaluate, fixed_at, mean_by
@@ -29,6 +31,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("weights", nargs="?", default="sensor")
     parser.add_argument("--clips", type=Path)
+    parser.add_argument("--maps", help="weights whose learned maps are sensed with, where the decoder's own have none")
     parser.add_argument("--crop", type=int, default=256)
     parser.add_argument("--gap", action="store_true", help="also GAP-TV and the initial reconstruction")
     parser.add_argument("--masked", action="store_true", help="the weights are for the coded aperture")
@@ -38,12 +41,12 @@ def main() -> None:
     if options.speed:
         speed(options.weights, options.crop)
         return
-    card = read_card(find_weights(options.weights))
+    card = read_card(find_weights(options.maps or options.weights))
     sensors = {f"fixed {n}": ProgrammableSensor(RatioMap(count=n), masked=options.masked) for n in (1, 2, 4, 8)}
     for row in sorted(card["facts"].get("learned", []), key=lambda row: row["mean_count"]):
         tile = tuple(map(tuple, row["tile"]))
         sensors[f"learned {row['cost']:g}"] = ProgrammableSensor(RatioMap(tile=tile), masked=options.masked)
-    reconstructors = [DeepReconstructor(options.weights, masked=options.masked)]
+    reconstructors = [deep_reconstructor(options.weights, None, masked=options.masked, noise=ReadNoise())]
     if options.gap:
         reconstructors += [GapTvReconstructor(masked=options.masked), InitialReconstructor(masked=options.masked)]
     clips = read_clips(options.clips or data_root() / "video/dev", options.crop)
@@ -86,7 +89,8 @@ def speed(weights: str, crop: int) -> None:
     frames = Frames(torch.rand(1, 16, crop, crop))
     sensor = ProgrammableSensor(RatioMap(count=2))
     measurement = sensor.measure(frames, Seeds(1))
-    for block in (DeepReconstructor(weights), GapTvReconstructor(), InitialReconstructor()):
+    deep = deep_reconstructor(weights, None, masked=False, noise=ReadNoise())
+    for block in (deep, GapTvReconstructor(), InitialReconstructor()):
         block.reconstruct(measurement)
         times = []
         for _ in range(5):
@@ -95,7 +99,7 @@ def speed(weights: str, crop: int) -> None:
             times.append(time.perf_counter() - start)
         print(f"{block.name:10s} {sorted(times)[2]:.3f} s a clip of 16x{crop}x{crop}, one thread")
     with torch.profiler.profile(activities=[torch.profiler.ProfilerActivity.CPU]) as profile:
-        DeepReconstructor(weights).reconstruct(measurement)
+        deep.reconstruct(measurement)
     print(profile.key_averages().table(sort_by="self_cpu_time_total", row_limit=12, max_name_column_width=30))
 
 

@@ -30,6 +30,7 @@ TASKS: Mapping[str, str] = {
     "delta_sigma": "semlink.training.tasks.delta_sigma:DeltaSigmaTask",
     "generator": "semlink.training.tasks.generator:GeneratorTask",
     "token_compression": "semlink.training.tokens.task:TokenCompressionTask",
+    "token_reconstruction": "semlink.training.tokens.sensor_task:SensorTokenTask",
     "token_semantic": "semlink.training.tokens.semantic_task:SemanticTokenTask",
 }
 

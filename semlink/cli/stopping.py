@@ -19,8 +19,6 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from semlink.files import drop_unfinished
-
 __all__ = ["interrupted", "patient", "stoppable"]
 
 INTERRUPTED = 130
@@ -138,7 +136,8 @@ def _post_watchman(numbers: list[int], again: threading.Event) -> None:
             os.write(2, SHOW_CURSOR)
         _tell("semlink: ended in the middle of its work; finished points are kept, run again to continue\n")
         _kill_children()
-        drop_unfinished()
+        if "semlink.files" in sys.modules:  # imported here it would be as good as a moment without handlers
+            sys.modules["semlink.files"].drop_unfinished()
         os._exit(128 + number)
 
     threading.Thread(target=watch, daemon=True, name="watchman").start()

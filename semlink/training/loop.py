@@ -26,6 +26,8 @@ from semlink.training.recipe import Profile, Recipe, load_recipe
 from semlink.training.state import RunState
 from semlink.training.task import Task, begin, build_task, compiled, sampler_of, shipped_part, trained_part
 
+NAMES_KEPT = 50
+"""Of the material, with the state of a run, to say what has changed."""
 CHECKPOINT_S = 300.0
 """A run loses no more than this, however rarely its recipe keeps its state."""
 
@@ -101,6 +103,7 @@ class _Run:
         self.sampler = sampler_of(task, pack, replace(recipe.clips, crop=profile.crop), recipe.seed, device)
         self.held_out = self.sampler.held_out(profile.validation_crop).to(device)
         self.facts = {"recipe": recipe.digest, "profile": _profile_facts(profile), "data": pack.digest}
+        self.facts["material"] = {"items": len(pack.names), "names": list(pack.names[:NAMES_KEPT])}
         self.state = self._fresh()
         self.step_model = compiled(task, self.state.model) if profile.compile else self.state.model
 
@@ -220,6 +223,7 @@ class _Run:
             pack=self.pack,
             steps=self.state.step,
             last=curves.last(),
+            drawn_from=self.sampler.drawn_from,
         )
 
 

@@ -41,8 +41,13 @@ def save_weights(
     pack: Pack,
     steps: int,
     last: Mapping[str, float],
+    drawn_from: Sequence[int] | None = None,
 ) -> Path:
-    """Write `model` in half precision, or a byte a weight, with its card; `model` itself takes on the stored values."""
+    """Write `model` in half precision, or a byte a weight, with its card; `model` itself takes on the stored values.
+
+    Args:
+        drawn_from: which training items of `pack` were used; None for all.
+    """
     tensors = narrow(model.state_dict()) if stored_narrow(task) else model.state_dict()
     stored = {key: _stored(key, value) for key, value in tensors.items()}
     write_atomic(path, save(stored | _at_rest(recipe, stored)))
@@ -61,7 +66,7 @@ def save_weights(
         "seed": recipe.seed,
         "steps": steps,
         **({"start": _start(recipe.start.weights)} if recipe.start.weights else {}),
-        "data": {"sha256": pack.digest, "items": len(pack.names), "held_out": sum(pack.held_out), "terms": pack.terms},
+        "data": pack.told(range(pack.held_out.count(False)) if drawn_from is None else drawn_from),
         "versions": _versions(),
         "last_figures": dict(last),
         "weights_sha256": file_digest(path),

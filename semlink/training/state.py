@@ -62,7 +62,13 @@ class RunState:
         except (SafetensorError, OSError, ValueError) as why:
             raise TrainingError(f"{path}: the checkpoint is damaged ({why}); remove it to start anew") from why
         for key, value in facts.items():
-            if meta.get(key) != value:
+            if key == "data" and meta.get(key) != value:
+                changed = _changed(meta.get("material"), facts.get("material", {}))
+                raise TrainingError(
+                    f"{path}: the run was started with other data: {changed}; "
+                    "resume with what it was started with, or choose another folder"
+                )
+            if key != "material" and meta.get(key) != value:
                 raise TrainingError(
                     f"{path}: {key} of the run was {meta.get(key)}, now it is {value}; "
                     "resume with what it was started with, or choose another folder"
@@ -81,6 +87,18 @@ def read_facts(folder: Path) -> dict[str, Any]:
 
     with safe_open(str(folder / _FILE), "pt") as file:
         return json.loads(file.metadata()["run"])
+
+
+def _changed(before: Any, now: Mapping[str, Any]) -> str:
+    """What has become of the material since a state was kept."""
+    if not isinstance(before, dict) or not now:
+        return "its digest has changed"
+    gone = [name for name in before["names"] if name not in now["names"]]
+    new = [name for name in now["names"] if name not in before["names"]]
+    told = [f"{before['items']} items then, {now['items']} now"]
+    told += [f"{len(gone)} gone, such as {gone[0]}"] if gone else []
+    told += [f"{len(new)} new, such as {new[0]}"] if new else []
+    return ", ".join(told if gone or new else [*told, "files of the same names with other pixels"])
 
 
 def _below(tensors: Mapping[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:

@@ -6,7 +6,7 @@ to minimise. Tasks are imported only when a recipe asks for them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -84,6 +84,9 @@ class Task(Protocol):
 
 class Sampler(Protocol):
     """Draws what a step is trained on; a batch depends on (seed, step) alone."""
+
+    drawn_from: Sequence[int]
+    """Which of the pack's training items are large and long enough, and so really used."""
 
     def batch(self, step: int, size: int) -> Any:
         """Batch number `step`: a tensor, or something else with the method `to(device)`."""

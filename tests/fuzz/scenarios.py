@@ -1,4 +1,4 @@
-"""Scenarios drawn by chance from all kinds that are registered: valid by their looks, small, with some absurd numbers."""
+"""Scenarios drawn by chance from all registered kinds: valid by their looks, small, with some absurd numbers."""
 
 from __future__ import annotations
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 import yaml
-from scenarios import Draw, write_files
 
 import semlink
+from scenarios import Draw, write_files
 from semlink.errors import SemlinkError
 from semlink.link.sweep.plan import Job, plan
 

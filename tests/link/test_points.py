@@ -137,3 +137,59 @@ def test_runs_side_by_side_lose_nothing(tmp_path):
     assert not faults
     Points(tmp_path).pack()
     assert len(held(Points(tmp_path))) == 75 and len(list(tmp_path.iterdir())) == 1
+
+
+def numbered(key: str, psnr_db: float, **more) -> dict:
+    """A point that counts: one clip, one trial."""
+    made = record("s", psnr_db=psnr_db, trials=1, channel_uses=4.0)
+    clip = {"name": "c", "motion": "m", "psnr_db": [psnr_db], "channel_uses": [4.0], "psnr_by_frame": [psnr_db]}
+    return {**made, "clips": [clip], "intervals": 2, "versions": {"semlink": "0.0.9", "commit": "a" * 40}, **more}
+
+
+@pytest.mark.parametrize("form", ["loose and packed", "two packs", "one pack of two"])
+def test_of_a_point_that_stands_twice_with_different_numbers_neither_counts(tmp_path, form):
+    points = Points(tmp_path / "points")
+    packs = []
+    for psnr_db in (20.0, 21.0):
+        made = Points(tmp_path / f"{psnr_db}")
+        made.write("one", numbered("one", psnr_db))
+        made.write("two", numbered("two", 20.0 + 1e-9 * psnr_db))
+        made.pack()
+        packs += list(made.folder.iterdir())
+    points.folder.mkdir()
+    if form == "one pack of two":
+        (points.folder / "packed-x.jsonl.gz").write_bytes(b"".join(pack.read_bytes() for pack in packs))
+    else:
+        shutil.copy(packs[0], points.folder)
+        if form == "two packs":
+            shutil.copy(packs[1], points.folder)
+        else:
+            points.write("one", numbered("one", 21.0))
+    (line,) = points.settle()
+    assert "1 point stands here twice with different numbers, such as one (2" in line and "dB by semlink 0.0.9" in line
+    assert points.keys() == ["two"] and points.settle() == []
+    aside = sorted((points.folder / "damaged").iterdir())
+    assert len(aside) == 2
+
+
+def test_intervals_of_today_win_over_those_of_before(tmp_path):
+    points = Points(tmp_path)
+    points.write("one", numbered("one", 20.0, intervals=1))
+    points.pack()
+    points.write("one", numbered("one", 25.0))
+    assert points.contradictions() == {} and points.settle() == []
+
+
+def test_points_of_others_are_told_by_scenario_and_version(tmp_path):
+    points = Points(tmp_path)
+    points.write("mine", numbered("mine", 20.0, scenario="x"))
+    for key in ("a", "b"):
+        points.write(key, numbered(key, 20.0, scenario="fading"))
+    points.write("c", record("s"))
+    points.pack()
+    told = points.strangers(["mine"])
+    assert told.endswith(
+        ": 3 points are of other runs: 2 of 'fading' (semlink 0.0.9, commit aaaaaaa), "
+        "1 of a scenario (semlink of an unknown version)"
+    )
+    assert points.strangers(["mine", "a", "b", "c"]) == ""

@@ -142,13 +142,41 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, pack_file):
     with pytest.raises(TrainingError, match="recipe of the run was"):
         train(write_recipe(tmp_path, seed=5), out=tmp_path / "run", data=pack_file)
     save_pack(small_pack(1), tmp_path / "other.npz")
-    with pytest.raises(TrainingError, match="data of the run was"):
+    with pytest.raises(
+        TrainingError, match="other data: . items then, . now, files of the same names with other pixels"
+    ):
         train(write_recipe(tmp_path), out=tmp_path / "run", data=tmp_path / "other.npz")
     state = tmp_path / "run/state.safetensors"
     state.write_bytes(state.read_bytes()[:200])
     with pytest.raises(TrainingError, match="checkpoint is damaged"):
         train(write_recipe(tmp_path), out=tmp_path / "run", data=pack_file)
     train(write_recipe(tmp_path), out=tmp_path / "run", data=pack_file, steps=2, resume=False)
+
+
+def test_the_card_names_the_material_that_was_used(tmp_path):
+    """Not what the recipe would allow: a small picture is left out, and terms of the recipe's folders are no others'."""
+    from PIL import Image
+
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    for number in range(12):
+        side = 8 if number == 4 else 40
+        Image.new("L", (side, side), 20 * number).save(folder / f"{number:02}.png")
+    path = train(write_recipe(tmp_path), out=tmp_path / "run", data=folder, steps=1)
+    told = json.loads(path.with_suffix(".json").read_text())["data"]
+    used = [f"{number:02}.png" for number in range(12) if number not in (4, 9)]
+    assert (told["items"], told["used"], told["held_out"]) == (12, 10, 1)
+    assert (told["files"], told["files_held_out"]) == (used, ["09.png"])
+    assert told["terms"] == "not the recipe's data but another folder, mine; its terms are not known here"
+    (folder / "00.png").rename(folder / "zz.png")
+    with pytest.raises(TrainingError, match="12 items then, 12 now, 1 gone, such as 00.png, 1 new, such as zz.png"):
+        train(write_recipe(tmp_path), out=tmp_path / "run", data=folder, steps=1)
+
+
+def test_of_many_files_a_card_names_the_first():
+    names = tuple(f"{number}.png" for number in range(203)) + ("set.npz:0", "set.npz:1")
+    told = Pack(names, ((1, 1, 1),) * 205, (False,) * 205, np.zeros(205, np.uint8)).told(range(205))
+    assert told["used"] == 205 and told["files"][199:] == ["199.png", "and 4 more"]
 
 
 def test_the_card_tells_right_weights_from_wrong_ones(tmp_path, pack_file):

@@ -42,6 +42,10 @@ def allocate(variances: np.ndarray, counts: np.ndarray, noise_var: float, alloca
     roots_sum, count_sum = np.cumsum((counts * roots)[order]), np.cumsum(counts[order])
     levels = (total + noise_var * count_sum) / roots_sum
     speaking = levels * roots[order] > noise_var
+    if not speaking.any():  # the noise is so strong that rounding hides the signal: the strongest class has it all
+        alone = np.zeros(len(variances))
+        alone[order[0]] = total / counts[order[0]]
+        return alone
     last = int(np.nonzero(speaking)[0][-1])
     return np.maximum(levels[last] * roots - noise_var, 0.0)
 

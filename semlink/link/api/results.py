@@ -51,6 +51,11 @@ class Results:
         return self.run.manifest
 
     @property
+    def doubts(self) -> tuple[str, ...]:
+        """What of the folder's points is not used, or is missing, a line each."""
+        return self.run.doubts
+
+    @property
     def metrics(self) -> tuple[Metric, ...]:
         """The qualities that the points carry."""
         return self.run.metrics

@@ -148,7 +148,9 @@ def merged(runs: Mapping[str, FinishedRun]) -> FinishedRun:
             record = {**point.record, "scheme": scheme} if point.record else point.record
             points.append(FinishedPoint(replace(point.row, scheme=scheme), record))
             told += point.record.get("metrics", ())
-    return FinishedRun(Path("."), tuple(points), metrics_of([point.row for point in points], told))
+    doubts = tuple(line for run in runs.values() for line in run.doubts)
+    metrics = metrics_of([point.row for point in points], told)
+    return FinishedRun(Path("."), tuple(points), metrics, doubts=doubts)
 
 
 def folder_names(directories: Iterable[str | Path]) -> list[str]:

@@ -14,8 +14,9 @@ from semlink.errors import ResultsError, ScenarioError
 from semlink.files import Json, json_in, reason_of
 from semlink.link.metrics.registry import METRICS, Metric, generic
 from semlink.link.results.folder import Results
+from semlink.link.results.points import Points
 from semlink.link.results.record_shape import checked_manifest
-from semlink.link.results.rows import DECIMALS, SIGNIFICANT, Row, from_json, read_folder, value
+from semlink.link.results.rows import CURVES, DECIMALS, SIGNIFICANT, Row, from_json, read_folder, value
 
 __all__ = ["FinishedPoint", "FinishedRun", "metrics_of", "read_run"]
 
@@ -38,12 +39,17 @@ class FinishedPoint:
 
 @dataclass(frozen=True, slots=True)
 class FinishedRun:
-    """What a results folder holds, points in the order of `curves.csv`."""
+    """What a results folder holds, points in the order of `curves.csv`.
+
+    Attributes:
+        doubts: what of its points is not used, or is missing, a line each.
+    """
 
     folder: Path
     points: tuple[FinishedPoint, ...]
     metrics: tuple[Metric, ...]
     manifest: Json = field(default_factory=dict)
+    doubts: tuple[str, ...] = ()
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -74,11 +80,30 @@ def read_run(directory: str | Path) -> FinishedRun:
         ResultsError: there is no such folder, it holds no results, or a point of it is damaged.
     """
     folder = Path(directory)
-    rows, manifest = read_folder(folder), _manifest(folder)
-    records = _by_place(_records(Results(folder), manifest.get("keys")))
+    rows, manifest, store = read_folder(folder), _manifest(folder), Results(folder).points
+    twice = store.contradictions()
+    records = _by_place(_records(store, manifest.get("keys"), twice))
     points = tuple(FinishedPoint(row, _record_of(row, records.get(_place(row), ()))) for row in rows)
     told = [entry for point in points for entry in point.record.get("metrics", ())]
-    return FinishedRun(folder, points, metrics_of(rows, told), manifest)
+    return FinishedRun(folder, points, metrics_of(rows, told), manifest, tuple(_doubts(store, manifest, points, twice)))
+
+
+def _doubts(
+    store: Points, manifest: Json, points: Sequence[FinishedPoint], twice: Mapping[str, Sequence[Json]]
+) -> Iterator[str]:
+    """What of a folder's points is not used, or is missing."""
+    again = "semlink run looks at them again"
+    keys = manifest.get("keys")
+    strangers = "" if keys is None else store.strangers(keys)
+    if strangers:
+        yield f"{strangers}; they are not in {CURVES}, and not used; {again}"
+    if twice:
+        yield f"{store.told_twice(twice)}; what {CURVES} has is used; {again}"
+    lacking = [point.row for point in points if point.row.psnr_db is not None and not point.record]
+    if lacking and store.keys():
+        place = ", ".join(filter(None, _place(lacking[0])))
+        plural = "row has" if len(lacking) == 1 else "rows have"
+        yield f"{store.folder}: {len(lacking)} {plural} no point of those numbers here, such as {place}; {again}"
 
 
 def metrics_of(rows: Iterable[Row], told: Iterable[Json] = ()) -> tuple[Metric, ...]:
@@ -122,11 +147,14 @@ def _manifest(folder: Path) -> Json:
         raise ResultsError(f"{path}: cannot be read ({reason_of(fault)}); run again to have it written anew") from fault
 
 
-def _records(store: Results, keys: Iterable[str] | None) -> Iterator[tuple[Row, Json]]:
+def _records(
+    store: Points, keys: Iterable[str] | None, twice: Mapping[str, Sequence[Json]]
+) -> Iterator[tuple[Row, Json]]:
     """Records with their rows: those of the run where its manifest names them, else all."""
-    for record in store.points.records(store.keys() if keys is None else keys):
-        if record is not None:
-            yield from_json(record["row"]), record
+    named = list(store.keys() if keys is None else keys)
+    for key, record in zip(named, store.records(named), strict=True):
+        for one in twice.get(key, () if record is None else (record,)):
+            yield from_json(one["row"]), one
 
 
 Place = tuple[str, ...]

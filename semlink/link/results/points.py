@@ -7,7 +7,8 @@
 Every file is written whole or not at all, and a pack before what it holds is
 removed, so a killed process loses nothing and several may run side by side.
 Folders are merged by copying their `points` together: there may be any number
-of packs, and the next run makes one of them.
+of packs, and the next run makes one of them. What is not of the run stays and is
+told; of a point that stands there twice with different numbers neither counts.
 """
 
 from __future__ import annotations
@@ -16,9 +17,12 @@ import contextlib
 import gzip
 import hashlib
 import json
+import math
 import os
+import stat
 import zlib
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -26,7 +30,9 @@ from pathlib import Path
 from semlink.errors import ResultsError
 from semlink.files import Json, JsonDict, json_in, reason_of, write_atomic
 from semlink.link.results.record_shape import KEY, checked_record
+from semlink.yaml12.words import shown
 
+ORIGINS_TOLD = 4
 TRIES = 5  # to read packs while another run replaces them
 MOST_BYTES = 1 << 26
 """Of one record; more is none."""
@@ -109,12 +115,67 @@ class Points:
                 said.append(self._moved(path, str(fault.__cause__)))
         for path in self._packs():
             with contextlib.suppress(FileNotFoundError):
-                lines, why = _whole_lines(path, _stamp(path))
-                if why:
-                    if lines:
-                        self._write_pack(lines)
-                    said.append(self._moved(path, why) + f"; {len(lines)} whole points of it are kept")
+                pack = _whole_lines(path, _stamp(path))
+                if pack.why:
+                    if pack.lines:
+                        self._write_pack(pack.lines)
+                    kept = f"{len(pack.lines)} whole points of it are kept"
+                    said.append(f"{self._moved(path, pack.why)}; {kept}")
         return said
+
+    def contradictions(self) -> dict[str, list[JsonDict]]:
+        """The records of every point that stands here several times with different numbers.
+
+        What an earlier version kept is none beside the same point with intervals of today.
+        """
+        texts: dict[str, dict[str, None]] = {}
+        packs = [_whole_lines(path, _stamp(path)) for path in self._packs()]
+        for pack in packs:
+            for key, line in (*pack.lines.items(), *pack.others):
+                texts.setdefault(key, {})[line] = None
+        for path in self._loose():
+            if path.stem in texts:
+                texts[path.stem][json.dumps({"key": path.stem, "record": _record(path)})] = None
+        several = {
+            key: [json.loads(line)["record"] for line in lines] for key, lines in texts.items() if len(lines) > 1
+        }
+        return {key: found for key, records in several.items() if len(found := _different(_newest(records))) > 1}
+
+    def settle(self) -> list[str]:
+        """Set points aside that stand here twice with different numbers: nothing tells which are right.
+
+        Returns:
+            A line that says so, where there are any.
+        """
+        found = self.contradictions()
+        if not found:
+            return []
+        for key, records in found.items():
+            for record in records:
+                write_atomic(self._place_aside(self.path(key)), json.dumps({"key": key, "record": record}).encode())
+            self.path(key).unlink(missing_ok=True)
+        packs = self._packs()
+        target = self._write_pack({key: line for key, line in self._packed().items() if key not in found})
+        for path in {*packs} - {target}:
+            path.unlink(missing_ok=True)
+        return [f"{self.told_twice(found)}; they are set aside in {self.folder / 'damaged'} and computed again"]
+
+    def told_twice(self, found: Mapping[str, Sequence[Json]]) -> str:
+        """That points stand here twice, with one of them."""
+        key, records = next(iter(found.items()))
+        numbers = ", ".join(f"{record['row'].get('psnr_db')} dB by {made_by(record)}" for record in records[:2])
+        plural = "point stands" if len(found) == 1 else "points stand"
+        return f"{self.folder}: {len(found)} {plural} here twice with different numbers, such as {key} ({numbers})"
+
+    def strangers(self, keys: Iterable[str]) -> str:
+        """Which points here are of other runs than that of `keys`, by scenario and version; '' if none is."""
+        others = sorted(set(self.keys()) - set(keys))
+        kinds = Counter(_origin(record) for record in self.records(others) if record is not None)
+        told = [f"{count} of {origin}" for origin, count in kinds.most_common(ORIGINS_TOLD)]
+        rest = sum(kinds.values()) - sum(count for _, count in kinds.most_common(ORIGINS_TOLD))
+        told += [f"{rest} of others"] if rest else []
+        plural = "point is" if sum(kinds.values()) == 1 else "points are"
+        return f"{self.folder}: {sum(kinds.values())} {plural} of other runs: {', '.join(told)}" if told else ""
 
     def reject(self, key: str, why: str) -> str:
         """Set a point aside that is whole, but cannot be that of its key; what is computed then counts before it.
@@ -124,7 +185,11 @@ class Points:
         """
         path = self.path(key)
         if not path.exists():
-            write_atomic(self._place_aside(path), self._packed()[key].encode())
+            packs, lines = self._packs(), dict(self._packed())
+            write_atomic(self._place_aside(path), lines.pop(key).encode())
+            target = self._write_pack(lines)
+            for pack in {*packs} - {target}:
+                pack.unlink(missing_ok=True)
             return f"{self.folder}: packed point {key} ({why}); it is set aside and computed again"
         return self._moved(path, why)
 
@@ -172,27 +237,86 @@ def _stamp(path: Path) -> tuple[int, int]:
 
 
 def _lines(path: Path, stamp: tuple[int, int]) -> Mapping[str, str]:
-    lines, why = _whole_lines(path, stamp)
-    if why:
-        raise ResultsError(f"{path}: damaged ({why}); delete it, or run again to have what is missing computed")
-    return lines
+    pack = _whole_lines(path, stamp)
+    if pack.why:
+        raise ResultsError(f"{path}: damaged ({pack.why}); delete it, or run again to have what is missing computed")
+    return pack.lines
+
+
+@dataclass(frozen=True, slots=True)
+class _Pack:
+    """What a pack holds.
+
+    Attributes:
+        lines: those that are points, by key.
+        others: key and line of points that stand in it more than once, and are not alike.
+        why: what is wrong with the first line that is no point; '' if all are.
+    """
+
+    lines: Mapping[str, str]
+    others: Sequence[tuple[str, str]]
+    why: str
 
 
 @lru_cache(maxsize=8)
-def _whole_lines(path: Path, stamp: tuple[int, int]) -> tuple[Mapping[str, str], str]:
-    """The lines of a pack that are points, by key, and what is wrong with the first that is none; '' if all are."""
-    lines, why = {}, ""
+def _whole_lines(path: Path, stamp: tuple[int, int]) -> _Pack:
+    """What is whole of a pack."""
+    lines: dict[str, str] = {}
+    others, why = [], ""
     try:
         for number, data in enumerate(_unpacked(path), start=1):
             try:
-                lines[_key_of(data)] = data.decode().rstrip("\n")
+                key, line = _key_of(data), data.decode().rstrip("\n")
+                if lines.setdefault(key, line) != line:
+                    others.append((key, line))
             except ValueError as fault:
                 why = why or f"line {number}: {fault}"
     except FileNotFoundError:
         raise
     except (OSError, EOFError, zlib.error, ValueError) as fault:
         why = why or reason_of(fault)
-    return lines, why
+    return _Pack(lines, others, why)
+
+
+def _newest(records: Sequence[JsonDict]) -> list[JsonDict]:
+    """Those whose intervals follow from the trials as the latest version has it."""
+    latest = max(record.get("intervals", 0) for record in records)
+    return [record for record in records if record.get("intervals", 0) == latest]
+
+
+def _different(records: Sequence[JsonDict]) -> list[JsonDict]:
+    """One record of each kind of numbers; machines may differ in the last digits."""
+    found: list[JsonDict] = []
+    for record in records:
+        if not any(_has_the_numbers_of(record["row"], other["row"]) for other in found):
+            found.append(record)
+    return found
+
+
+def _has_the_numbers_of(row: Json, other: Json) -> bool:
+    """Whether all that `row` and `other` measure is the same but for rounding."""
+    return row.keys() == other.keys() and all(_is_near(row[name], other[name]) for name in row if name != "note")
+
+
+def _is_near(a: object, b: object) -> bool:
+    if isinstance(a, int | float) and isinstance(b, int | float):
+        return math.isclose(a, b, rel_tol=1e-4, abs_tol=1e-4)
+    return a == b
+
+
+def _origin(record: Json) -> str:
+    """Scenario and version that a record tells of."""
+    name = record.get("scenario")
+    return f"{'a scenario' if name is None else repr(name)} ({made_by(record)})"
+
+
+def made_by(record: Json) -> str:
+    """The version of semlink that a record tells of."""
+    versions = record.get("versions")
+    versions = versions if isinstance(versions, dict) else {}
+    commit = versions.get("commit")
+    told = f", commit {commit[:7]}" if isinstance(commit, str) and commit else ""
+    return f"semlink {shown(str(versions.get('semlink', 'of an unknown version'))[:40])}{shown(told)}"
 
 
 def _key_of(line: bytes) -> str:
@@ -227,7 +351,8 @@ def _record(path: Path) -> JsonDict:
         ResultsError: it is damaged.
     """
     try:
-        if path.stat().st_size > MOST_BYTES or not path.is_file():
+        state = path.stat()
+        if state.st_size > MOST_BYTES or not stat.S_ISREG(state.st_mode):
             raise ValueError("no file, or a far too large one")
         return checked_record(json_in(path.read_bytes()))
     except FileNotFoundError:

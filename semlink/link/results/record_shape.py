@@ -69,6 +69,7 @@ class _Record(_Part):
     clips: list[_Clip]
     genie: list[str]
     channel: str = ""
+    scenario: Shown | None = None
     metrics: list[_Metric] = []
     frame_kinds: list[str] = []
     group_frames: int = 1

@@ -138,8 +138,10 @@ def plan(
     keys = point_keys(job.scenario, points, clips.digest, job.folder, runner.files, job.error_context)
     alone()
     job.prepare(fresh=fresh)
-    said = job.results.points.set_aside()
+    said = [*job.results.points.set_aside(), *job.results.points.settle()]
     finished = _finished(job, runner, keys, said)
+    strangers = job.results.points.strangers(keys.values())
+    said += [f"{strangers}; they are kept and not used"] if strangers else []
     middle = middle_points(points)
     tasks = [_task(job.scenario, point, key, point in middle) for point, key in keys.items()]
     to_do, doubts = _to_do(job, tasks, finished), (*channel_warnings(runner), *trial_warnings(runner))
@@ -156,7 +158,7 @@ def _finished(job: Job, runner: PointRunner, keys: Mapping[GridPoint, str], said
 
     Points of an earlier version are kept where only their intervals have become others.
     """
-    finished = set()
+    finished, stale = set(), 0
     for (point, key), kept in zip(keys.items(), job.results.points.records(keys.values()), strict=True):
         if kept is None:
             continue
@@ -166,15 +168,21 @@ def _finished(job: Job, runner: PointRunner, keys: Mapping[GridPoint, str], said
         if not is_current(kept):
             found = renewed(kept, runner, point)
             if found is None:
+                stale += 1
                 continue
             job.results.write(key, found)
         finished.add(key)
+    if stale:
+        plural = "point is" if stale == 1 else "points are"
+        said.append(f"{job.results.points.folder}: {stale} {plural} of an earlier version and computed again")
     return finished
 
 
 def _is_of(record: Json, scenario: Scenario, point: GridPoint) -> bool:
     row, name = record["row"], scheme_name(scenario.schemes[point.scheme])
     place = [None if row.get(n) is None else float(row[n]) for n in ("snr_db", "budget", "rate")]
+    if row.get("seed") not in (None, scenario.seed):
+        return False
     return str(row["scheme"]).split() == name.split() and place == [point.snr_db, point.budget, point.rate]
 
 

@@ -122,6 +122,7 @@ def record_of(
         "clips": record_clips,
         **described(metrics),
         "genie": list(genie),
+        "scenario": scenario.name,
         "versions": {"semlink": __version__, "commit": commit()},
         "revisions": revisions(specs_of(scenario, point)),
     }

@@ -163,7 +163,7 @@ class WheelSpec(SourceSpec):
     """A turning wheel of colours, 64 x 64 pixels; the planes R, G, B of a frame stand one above the other."""
 
     kind: Literal["wheel"]
-    slices: int = Field(12, ge=4, le=4096, description="slices of equal angle")
+    slices: int = Field(12, ge=4, le=512, description="slices of equal angle")
     degrees: float = Field(1.0, ge=-360, le=360, description="turn from frame to frame")
     frames: Count = Field(64, description="frames in the clip")
 

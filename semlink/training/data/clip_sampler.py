@@ -45,6 +45,9 @@ class ClipSampler:
     def __init__(self, pack: Pack, settings: ClipSettings, seed: int) -> None:
         self.pack, self.settings, self.seed = pack, settings, seed
         items = pack.items()
+        self.drawn_from = [
+            n for n, item in enumerate(items) if self._fits(item, 1 if len(item) == 1 else settings.frames)
+        ]
         self.videos = [item for item in items if self._fits(item, settings.frames)]
         self.stills = [item[0] for item in items if item.shape[0] == 1 and self._fits(item, 1)]
         if not self.videos and not self.stills:

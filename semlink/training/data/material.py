@@ -10,6 +10,7 @@ from semlink.errors import SourceError
 from semlink.sensing.sources.files.image_stack import is_stack
 from semlink.training.data.pack import Pack, load_pack, pack_folders
 
+NOT_THE_RECIPES = "not the recipe's data but another folder, {}; its terms are not known here"
 HOLD_OUT_EVERY = 10  # of a plain folder, this item in turn is kept for validation
 
 
@@ -39,7 +40,7 @@ def find_material(spec: DataSpec, root: str | Path | None = None) -> Pack:
     if all(map(_is_there, train)):
         held_out = [root / name for name in spec.validation if _is_there(root / name)]
         return pack_folders(train, held_out, terms=spec.terms, max_side=spec.max_side)
-    pack = pack_folders([root], terms=spec.terms, max_side=spec.max_side)
+    pack = pack_folders([root], terms=NOT_THE_RECIPES.format(root.resolve().name), max_side=spec.max_side)
     held = tuple(number % HOLD_OUT_EVERY == HOLD_OUT_EVERY - 1 for number in range(len(pack.names)))
     return replace(pack, held_out=held)
 

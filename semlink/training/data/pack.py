@@ -9,10 +9,12 @@ formats; training reads numpy. Beside folders, stacks of small pictures in an
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -22,6 +24,10 @@ from semlink.sensing.sources.files.container import open_container
 from semlink.sensing.sources.files.image_stack import is_stack, read_stack
 from semlink.training.data.jpeg_frames import pixels_of
 
+FILES_TOLD = 200
+"""In a card, which has a digest of all names."""
+_STACKED = re.compile(r"(?<=\.npz):\d+$")
+"""Which picture of a stack a name means."""
 VIDEO_SUFFIXES = frozenset({".mkv", ".mp4", ".avi", ".mov", ".webm", ".y4m"})
 STILL_SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff"})
 
@@ -42,6 +48,26 @@ class Pack:
         parts = np.split(self.pixels, ends)
         rows = zip(parts, self.shapes, self.held_out)
         return tuple(part.reshape(shape) for part, shape, held in rows if held == held_out)
+
+    def told(self, drawn_from: Sequence[int]) -> dict[str, Any]:
+        """What a card says of the material: how much of it, which of it was drawn from, what was held out, the terms.
+
+        Args:
+            drawn_from: which of the training items, counted without those held out.
+        """
+        train = [name for name, held in zip(self.names, self.held_out) if not held]
+        held_out = [name for name, held in zip(self.names, self.held_out) if held]
+        used = [train[number] for number in drawn_from]
+        return {
+            "sha256": self.digest,
+            "items": len(self.names),
+            "used": len(used),
+            "held_out": len(held_out),
+            "files": _listed(used),
+            "files_held_out": _listed(held_out),
+            "names_sha256": sha256(json.dumps([used, held_out]).encode()).hexdigest(),
+            "terms": self.terms,
+        }
 
     @property
     def digest(self) -> str:
@@ -160,6 +186,13 @@ def _halved(pixels: np.ndarray) -> np.ndarray:
 
 def _suffixes() -> str:
     return ", ".join(sorted(VIDEO_SUFFIXES | STILL_SUFFIXES))
+
+
+def _listed(names: Sequence[str]) -> list[str]:
+    """Names of files, each once; of many the first."""
+    files = list(dict.fromkeys(_STACKED.sub("", name) for name in names))
+    more = len(files) - FILES_TOLD
+    return files if more <= 0 else [*files[:FILES_TOLD], f"and {more} more"]
 
 
 def _shape(sizes: Iterable[int]) -> tuple[int, int, int]:

@@ -61,6 +61,8 @@ class PictureSampler:
     def __init__(self, pack: Pack, settings: PictureSettings, side: int, seed: int) -> None:
         self.settings, self.seed, self.pack, self.side = settings, seed, pack, side
         items = pack.items()
+        whole = range(settings.count)
+        self.drawn_from = [n for n, i in enumerate(items) if min(i.shape[1:]) >= side] if settings.patches else [*whole]
         self.pixels = _cut(items, settings, side, seed) if settings.patches else _whole(items, settings, side)
         self._order = lru_cache(2)(self._order_of)
 

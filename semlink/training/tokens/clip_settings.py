@@ -53,11 +53,19 @@ def usable(pack: Pack, settings: TokenClipSettings, crop: int) -> list[np.ndarra
         TrainingError: there are none.
     """
     items = pack.items()
-    large = [item for item in items if min(item.shape[1:]) >= crop]
-    fitting = [item for item in large if item.shape[0] == 1 or item.shape[0] >= settings.frames]
+    fitting = [items[number] for number in usable_numbers(pack, settings, crop)]
     if not fitting:
         raise TrainingError(
             f"data: none of {len(items)} items is large enough; allowed: clips of {settings.frames} frames "
             f"or stills, at least {crop} pixels high and wide"
         )
     return fitting
+
+
+def usable_numbers(pack: Pack, settings: TokenClipSettings, crop: int) -> list[int]:
+    """Which of the training items are large and long enough."""
+    return [
+        number
+        for number, item in enumerate(pack.items())
+        if min(item.shape[1:]) >= crop and (item.shape[0] == 1 or item.shape[0] >= settings.frames)
+    ]

@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from semlink.training.data.clip_sampler import validation_clips
 from semlink.training.data.moving_photographs import moving_photographs
 from semlink.training.data.pack import Pack
-from semlink.training.tokens.clip_settings import TokenClipSettings, generator, stride, usable
+from semlink.training.tokens.clip_settings import TokenClipSettings, generator, stride, usable, usable_numbers
 from semlink.training.tokens.pooled_clips import PooledClips
 
 
@@ -26,6 +26,7 @@ class TokenClips:
     def __init__(self, pack: Pack, settings: TokenClipSettings, crop: int, seed: int) -> None:
         self.pack, self.settings, self.crop, self.seed = pack, settings, crop, seed
         items = usable(pack, settings, crop)
+        self.drawn_from = usable_numbers(pack, settings, crop)
         self.videos = [item for item in items if item.shape[0] > 1]
         self.stills = [item[0] for item in items if item.shape[0] == 1]
         self.pool: dict[int, tuple[int, np.ndarray]] = {}

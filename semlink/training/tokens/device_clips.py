@@ -18,7 +18,7 @@ import torch
 from semlink.training.data.clip_sampler import validation_clips
 from semlink.training.data.moving_photographs import MotionSettings
 from semlink.training.data.pack import Pack
-from semlink.training.tokens.clip_settings import TokenClipSettings, generator, stride, usable
+from semlink.training.tokens.clip_settings import TokenClipSettings, generator, stride, usable, usable_numbers
 
 SHARP = 1.25  # pixels of a picture to one of a clip from which a pixel is the mean of four looks
 
@@ -65,6 +65,7 @@ class DeviceClips:
     def __init__(self, pack: Pack, settings: TokenClipSettings, crop: int, seed: int, device: torch.device) -> None:
         self.pack, self.settings, self.crop, self.seed, self.device = pack, settings, crop, seed, device
         items = usable(pack, settings, crop)
+        self.drawn_from = usable_numbers(pack, settings, crop)
         self.shapes = [item.shape for item in items]
         starts = np.cumsum([0, *(item.size for item in items)])[:-1]
         self.videos = [n for n, shape in enumerate(self.shapes) if shape[0] >= settings.frames]

@@ -31,6 +31,7 @@ class PooledClips:
         self.settings, self.crop, self.seed, self.device = settings, crop, seed, device
         margin = min(settings.margin, _largest(pack, crop) - crop)
         self.source = DeviceClips(pack, settings, crop + margin, seed, device)
+        self.drawn_from = self.source.drawn_from
         sheets = max(1, LARGER * settings.pool // SHEET)
         side = crop + margin
         self.pool = torch.empty(sheets, SHEET, settings.frames, side, side, dtype=torch.uint8, device=device)

@@ -154,7 +154,7 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path, pack_file):
 
 
 def test_the_card_names_the_material_that_was_used(tmp_path):
-    """Not what the recipe would allow: a small picture is left out, and terms of the recipe's folders are no others'."""
+    """Not what the recipe would allow: a small picture is left out, and terms of its folders are no others'."""
     from PIL import Image
 
     folder = tmp_path / "mine"

@@ -85,8 +85,10 @@ class Task(Protocol):
 class Sampler(Protocol):
     """Draws what a step is trained on; a batch depends on (seed, step) alone."""
 
-    drawn_from: Sequence[int]
-    """Which of the pack's training items are large and long enough, and so really used."""
+    @property
+    def drawn_from(self) -> Sequence[int]:
+        """Which of the pack's training items are large and long enough, and so really used."""
+        ...
 
     def batch(self, step: int, size: int) -> Any:
         """Batch number `step`: a tensor, or something else with the method `to(device)`."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import glob
 import json
 import os
 import platform
 import re
+import stat
 import time
 import zlib
 from collections.abc import Mapping
@@ -36,6 +38,21 @@ SURELY_DEAD_S = 3600.0
 
 
 _PART = re.compile(r"(\.np[yz])\[[^\]]*\]$")
+
+
+def as_file(path: str | os.PathLike[str]) -> Path:
+    """A path that leads to a file, for what reads it: a pipe would be waited for, and a device need not end.
+
+    Raises:
+        OSError: nothing is there, or something else.
+    """
+    try:
+        mode = Path(path).stat().st_mode
+    except ValueError as fault:  # NUL
+        raise OSError(errno.EINVAL, f"no name of a file: {fault}") from fault
+    if not stat.S_ISREG(mode):
+        raise OSError(errno.EINVAL, f"is a {'folder' if stat.S_ISDIR(mode) else 'device or pipe'}; need a file")
+    return Path(path)
 
 
 def found_from(folder: Path | None, path: str) -> str:
@@ -154,6 +171,12 @@ def _is_alive(process: int) -> bool:
 @cache
 def _machine() -> str:
     return f"{zlib.crc32(platform.node().encode()):08x}"
+
+
+def told_of_file(fault: OSError) -> str:
+    """A file, and what the system says went wrong with it; of a long name the beginning."""
+    name = os.fsdecode(fault.filename) if isinstance(fault.filename, str | bytes) else str(fault.filename)
+    return f"{name if len(name) <= LONGEST else f'{name[:LONGEST]}...'}: {reason_of(fault)}"
 
 
 def reason_of(error: Exception) -> str:

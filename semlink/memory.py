@@ -10,7 +10,10 @@ from pathlib import Path
 
 from semlink.errors import MemoryShort
 
-__all__ = ["refuse_beyond_memory", "said", "spare_bytes"]
+__all__ = ["LIBRARIES_BYTES", "refuse_beyond_memory", "said", "said_bytes", "spare_bytes"]
+
+LIBRARIES_BYTES = 4_000_000_000
+"""Addresses that torch and the other libraries take in a process; a tenth of it is memory in use."""
 
 GROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 """Files below /sys/fs/cgroup with the limit of a container and what is used of it."""
@@ -33,7 +36,7 @@ def refuse_beyond_memory(what: str, needed: int) -> None:
     spare = spare_bytes()
     if spare is not None and needed > spare:
         raise MemoryShort(
-            f"{what} take{'' if what.endswith('s') else 's'} {_amount(needed)}; {_amount(spare)} are free"
+            f"{what} take{'' if what.endswith('s') else 's'} {said_bytes(needed)}; {said_bytes(spare)} are free"
         )
 
 
@@ -57,11 +60,11 @@ def said(what: str) -> Iterator[None]:
 def _line(what: str, fault: Exception) -> str:
     asked = " ".join(str(fault).rpartition("DefaultCPUAllocator: ")[2].split()) or "out of memory"
     spare = spare_bytes()
-    left = "" if spare is None else f", {_amount(spare)} are free"
+    left = "" if spare is None else f", {said_bytes(spare)} are free"
     return f"{what}: memory is short: {asked.partition('. Error code')[0]}{left}; fewer --workers or smaller clips help"
 
 
-def _amount(count: int) -> str:
+def said_bytes(count: int) -> str:
     return f"{count / 1e9:,.1f} GB" if count >= 1e8 else f"{count / 1e6:.1f} MB"
 
 

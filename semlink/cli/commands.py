@@ -214,6 +214,13 @@ def main() -> None:
     except SemlinkError as fault:
         sys.stderr.write("".join(f"semlink: {shown(line)}\n" for line in str(fault).splitlines()))
         sys.exit(2)
+    except OSError as fault:
+        if fault.filename is None:
+            raise  # of standard output, which the entry tells of
+        from semlink.files import told_of_file
+
+        sys.stderr.write(f"semlink: {told_of_file(fault)}\n")
+        sys.exit(2)
     except UsageFault as fault:
         command = getattr(getattr(fault, "ctx", None), "command_path", "semlink")
         reason = fault.format_message().removesuffix(".")  # type: ignore[attr-defined]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import sys
 from contextlib import suppress
 
@@ -14,21 +15,53 @@ SILENT = (errno.ENOSPC, errno.EPIPE, errno.EBADF, errno.EIO)
 """Why standard output may take nothing more."""
 
 
+_UNMAPPED = re.compile(r"(\S+\.so\S*): (?:failed to map segment|cannot allocate memory|cannot map)", re.IGNORECASE)
+"""How the system says that a library does not fit into memory any more."""
+
+
 def main() -> None:
     """Run the command that `sys.argv` says."""
     with stoppable():
         _speak_anyway()
-        from semlink.cli import commands
-
         try:
+            _refuse_nowhere()
             try:
+                from semlink.cli import commands
+
                 commands.main()
             finally:
                 sys.stdout.flush()
-        except OSError as fault:
-            if fault.filename is not None or fault.errno not in SILENT:
+        except ImportError as fault:
+            if (library := _UNMAPPED.search(str(fault))) is None:
                 raise
+            _say_short(library[1])
+        except MemoryError:
+            _say_short("a library")
+        except OSError as fault:
+            if fault.errno not in SILENT:
+                _say((fault.strerror or str(fault)).lower())
+                sys.exit(2)
             _be_silent(fault)
+
+
+def _refuse_nowhere() -> None:
+    """Without a folder to be in, libraries are not found and nothing relative means anything."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        _say("the folder that you are in is gone; change to another")
+        sys.exit(2)
+
+
+def _say_short(what: str) -> None:
+    """Memory does not even suffice to begin. Exit code 2."""
+    from semlink.memory import LIBRARIES_BYTES, said_bytes, spare_bytes
+
+    spare = spare_bytes()
+    free = "" if spare is None else f"; {said_bytes(spare)} are free"
+    needed = f"all libraries together take {said_bytes(LIBRARIES_BYTES)} of addresses in each process (ulimit -v)"
+    _say(f"memory is short: {what} cannot be loaded{free}, and {needed}")
+    sys.exit(2)
 
 
 def _speak_anyway() -> None:
@@ -43,8 +76,12 @@ def _speak_anyway() -> None:
 
 def _be_silent(fault: OSError) -> None:
     """Standard output took not all that was said; what was kept in files is kept. Exit code 2."""
-    with suppress(OSError):
-        sys.stderr.write(f"semlink: standard output: {(fault.strerror or str(fault)).lower()}; files are kept\n")
-        sys.stderr.flush()
+    _say(f"standard output: {(fault.strerror or str(fault)).lower()}; files are kept")
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to say goes nowhere
     sys.exit(2)
+
+
+def _say(what: str) -> None:
+    with suppress(OSError):
+        sys.stderr.write(f"semlink: {what}\n")
+        sys.stderr.flush()

@@ -116,7 +116,7 @@ class LatentCodecSpec(CodecSpec):
     rank: Rank | None = Field(
         None, description="of a clip's codes; default: the best of several; `rates` are ranks and go before it"
     )
-    epochs: Annotated[int, Field(ge=1)] = Field(2000, description="of the transmitter's fit, at most")
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = Field(2000, description="of the transmitter's fit, at most")
     step: float = Field(1 / 32, ge=1 / 4096, le=1, description="of the quantiser, for `rates`")
     planes: Planes = Field(1, description="of a frame, stacked as rows: 1 gray, 3 for R, G and B")
 

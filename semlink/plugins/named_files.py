@@ -6,6 +6,7 @@ import ast
 import hashlib
 import os
 import re
+import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
@@ -35,6 +36,8 @@ def content_digest(path: Path) -> str:
         parts = [(str(file.relative_to(path)), content_digest(file)) for file in _inside(path)]
         return hashlib.sha256(repr(parts).encode()).hexdigest()
     state = path.stat()
+    if not stat.S_ISREG(state.st_mode):  # a pipe or a device is not read to its end
+        return hashlib.sha256(repr((stat.S_IFMT(state.st_mode), state.st_rdev)).encode()).hexdigest()
     key = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     if key not in _KEPT:
         found = _digest(path)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from semlink.errors import ModelError
-from semlink.files import PACKED_SUFFIX, PLAIN_SUFFIX, json_in, reason_of
+from semlink.files import PACKED_SUFFIX, PLAIN_SUFFIX, as_file, json_in, reason_of
 from semlink.weights.card_shape import checked_card
 from semlink.weights.retired import why_retired
 
@@ -78,7 +78,7 @@ def read_card(path: Path) -> dict[str, Any]:
     try:
         if place.is_file() and place.stat().st_size > MOST_BYTES:
             raise ValueError(f"above {MOST_BYTES} bytes")
-        return checked_card(json_in(place.read_bytes()), str(place))
+        return checked_card(json_in(as_file(place).read_bytes()), str(place))
     except (OSError, ValueError) as why:
         what = f"{place}: no readable model card ({reason_of(why)}); weights without a card are not used"
         raise ModelError(what) from why

@@ -19,7 +19,7 @@ from hashlib import sha256
 from pathlib import Path
 
 from semlink.errors import ModelError
-from semlink.files import PACKED_SUFFIX, json_in
+from semlink.files import PACKED_SUFFIX, as_file, json_in, reason_of
 
 MAGIC = b"semlink1"
 SIZES = {"I8": 1, "U8": 1, "BOOL": 1, "F16": 2, "BF16": 2, "I16": 2, "F32": 4, "I32": 4, "F64": 8, "I64": 8}
@@ -71,9 +71,9 @@ def plain_bytes(path: Path) -> bytes:
         ModelError: not readable, or packed and damaged.
     """
     try:
-        held = path.read_bytes()
+        held = as_file(path).read_bytes()
     except OSError as why:
-        raise ModelError(f"{path}: cannot be read ({why})") from why
+        raise ModelError(f"{path}: cannot be read ({reason_of(why)})") from why
     if path.suffix != PACKED_SUFFIX:
         return held
     try:

@@ -27,7 +27,7 @@ from semlink.codecs.entropy.leb128 import read_leb128, to_leb128
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.video.luma import placed, to_luma8
 from semlink.errors import Infeasible, ModelError, ScenarioError
-from semlink.files import reason_of
+from semlink.files import as_file, reason_of
 from semlink.payload import FrameShape, Packet
 from semlink.weights.remembered import remembered
 
@@ -171,7 +171,7 @@ def load_model(name: str, quality: int, checkpoint: str | None) -> Any:
 def _state(path: Path) -> Mapping[str, torch.Tensor]:
     """The state dict of a file, or of the training checkpoint in it."""
     try:
-        loaded = torch.load(path, map_location="cpu", weights_only=True)
+        loaded = torch.load(as_file(path), map_location="cpu", weights_only=True)
     except (OSError, EOFError, RuntimeError, ValueError, KeyError, UnpicklingError) as why:
         raise ModelError(f"{path}: cannot be read as a checkpoint ({reason_of(why).partition(chr(10))[0]})") from why
     if not isinstance(loaded, Mapping):

@@ -20,7 +20,7 @@ from pathlib import Path
 
 from semlink import __version__
 from semlink.errors import ResultsError
-from semlink.files import Json, JsonDict, drop_spares, json_in, write_atomic
+from semlink.files import Json, JsonDict, as_file, drop_spares, json_in, write_atomic
 from semlink.link.results.lock import unwritable
 from semlink.link.results.points import Points
 from semlink.link.results.rows import CURVES, Row, from_json, write_csv
@@ -162,7 +162,7 @@ class Results:
     def _of_the_last_work(self) -> JsonDict:
         """What the manifest here has of the run that computed something."""
         try:
-            before = json_in((self.folder / "manifest.json").read_bytes())
+            before = json_in(as_file(self.folder / "manifest.json").read_bytes())
             return {name: before[name] for name in ("version", "commit", "packages", "device", "workers", "wall_s")}
         except (OSError, ValueError, KeyError, TypeError):
             return {}

@@ -19,7 +19,7 @@ from typing import Literal
 
 import numpy as np
 
-from semlink.files import JsonDict, drop_spares, json_in, write_atomic
+from semlink.files import JsonDict, as_file, drop_spares, json_in, write_atomic
 from semlink.link.results.folder import Results
 from semlink.link.results.record_shape import checked_manifest
 from semlink.sensing.sources.files.arrays import read_arrays
@@ -212,7 +212,7 @@ def shown_points(folder: Path, which: Literal["points", "middle"]) -> list[Shown
     Nothing where the folder keeps no pictures.
     """
     try:
-        keys = checked_manifest(json_in((folder / "manifest.json").read_bytes()))[KEYS[which]] or ()
+        keys = checked_manifest(json_in(as_file(folder / "manifest.json").read_bytes()))[KEYS[which]] or ()
     except (OSError, ValueError, KeyError):
         return []
     records = Results(folder).points.records(keys)

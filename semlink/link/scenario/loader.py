@@ -15,7 +15,7 @@ import yaml
 from pydantic import ValidationError
 
 from semlink.errors import ScenarioError, SemlinkError, placed
-from semlink.files import JsonDict
+from semlink.files import JsonDict, told_of_file
 from semlink.link.scenario.diagnostics import Loc, ScenarioText, explain, locate
 from semlink.link.scenario.scenario import Scenario
 from semlink.yaml12.read import read_mapping, read_value
@@ -47,11 +47,15 @@ class Origin:
 
     @contextmanager
     def error_context(self, *loc: int | str) -> Iterator[None]:
-        """Put the place of `loc` in front of any error meant for the user."""
+        """Put the place of `loc` in front of any error meant for the user, and of what a named file does wrong."""
         try:
             yield
         except SemlinkError as fault:
             raise placed(fault, self.place(loc)) from fault
+        except OSError as fault:
+            if fault.filename is None:
+                raise
+            raise placed(ScenarioError(told_of_file(fault)), self.place(loc)) from fault
 
     def place(self, loc: Loc) -> str:
         """`file:line` of a location, or the file alone where it can no longer be read."""

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from semlink.errors import InterfaceError, SourceError
+from semlink.files import as_file
 from semlink.payload import FrameShape
 from semlink.sensing.programmable.exposure import counts_on_offer
 from semlink.sensing.sources.files.arrays import read_array
@@ -53,7 +54,7 @@ def load_map(path: str | Path, frames: FrameShape) -> torch.Tensor:
     """
     path = Path(path)
     try:
-        table = read_array(path) if path.suffix == ".npy" else np.loadtxt(path, ndmin=2)
+        table = read_array(path) if path.suffix == ".npy" else np.loadtxt(as_file(path), ndmin=2)
     except (OSError, ValueError, OverflowError) as why:
         raise SourceError(f"{path}: not a ratio map ({why}); allowed: .npy or rows of counts") from why
     if table.ndim != 2 or not np.array_equal(table, np.round(table)):

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from semlink.errors import SourceError, TrainingError
+from semlink.files import as_file
 from semlink.sensing.sources.files.arrays import read_arrays
 from semlink.sensing.sources.files.container import open_container
 from semlink.sensing.sources.files.image_stack import is_stack, read_stack
@@ -171,7 +172,7 @@ def _read_still(path: Path) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with Image.open(as_file(path)) as image:
             return np.asarray(image.convert("L"))[None]
     except OSError as why:
         raise SourceError(f"{path}: cannot be read as a picture ({why})") from why

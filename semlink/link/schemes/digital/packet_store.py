@@ -22,7 +22,7 @@ from pathlib import Path
 from semlink.blocks import PacketStore
 from semlink.caching import digest_of
 from semlink.errors import Infeasible
-from semlink.files import JsonDict, json_in, reason_of, write_atomic
+from semlink.files import JsonDict, as_file, json_in, reason_of, write_atomic
 from semlink.payload import Packet
 from semlink.plugins.contents import chosen, contents, specs_inside
 from semlink.plugins.specs import PluginSpec
@@ -93,7 +93,7 @@ def _made(make: Callable[[], Sequence[Packet]]) -> dict:
 def _read(path: Path, key: str) -> JsonDict | None:
     """What is kept at `key`; None where nothing is, or something damaged, which is set aside."""
     try:
-        known = json_in(path.read_bytes())
+        known = json_in(as_file(path).read_bytes())
         if not isinstance(known, dict) or known.pop("sha256", None) != _digest(known) or known.get("key") != key:
             raise ValueError("not what was written under this key")
     except FileNotFoundError:

@@ -16,6 +16,8 @@ from typing import IO
 import numpy as np
 from numpy.lib import format as npy
 
+from semlink.files import as_file
+
 __all__ = ["read_array", "read_arrays"]
 
 MOST_BYTES = 1 << 34
@@ -33,7 +35,7 @@ def read_arrays(path: Path, *names: str) -> Mapping[str, np.ndarray]:
         ValueError: it is no .npz, is cut off or damaged, holds objects, or claims what it does not hold.
     """
     try:
-        with zipfile.ZipFile(path) as file:
+        with zipfile.ZipFile(as_file(path)) as file:
             room = path.stat().st_size
             found = {i.filename.removesuffix(".npy"): i for i in file.infolist() if i.filename.endswith(".npy")}
             wanted = {name: info for name, info in found.items() if not names or name in names}
@@ -57,7 +59,7 @@ def read_array(path: Path) -> np.ndarray:
         OSError, ValueError: as of `read_arrays`.
     """
     try:
-        with path.open("rb") as held:
+        with as_file(path).open("rb") as held:
             _check_header(held, path.stat().st_size, "the array")
         return np.load(path, allow_pickle=False)
     except (EOFError, MemoryError) as why:

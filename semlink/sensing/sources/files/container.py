@@ -13,6 +13,7 @@ from pathlib import Path
 import av
 
 from semlink.errors import SourceError
+from semlink.files import as_file
 
 __all__ = ["open_container"]
 
@@ -35,7 +36,7 @@ def open_container(path: Path) -> av.container.InputContainer:
         SourceError: a playlist.
         OSError, av.FFmpegError: FFmpeg cannot read it.
     """
-    with path.open("rb") as file:
+    with as_file(path).open("rb") as file:
         if path.suffix.lower() in LISTS or _LIST.match(file.read(LOOKED_AT).removeprefix(b"\xef\xbb\xbf")):
             raise _is_a_list(path)
     container = av.open(str(path.absolute()), options=FILES_ONLY)  # an absolute path is never a protocol's name

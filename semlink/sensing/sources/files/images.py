@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from semlink.errors import SourceError
+from semlink.files import as_file
 from semlink.sensing.sources.luma_range import Coded
 
 # What Pillow raises on files that are damaged or no pictures at all.
@@ -64,7 +65,7 @@ def open_images(where: Path, paths: Sequence[Path], *, colour: bool = False) -> 
         SourceError: the first picture cannot be read.
     """
     try:
-        with Image.open(paths[0]) as picture:
+        with Image.open(as_file(paths[0])) as picture:
             width, height = picture.size
             if picture.getexif().get(_ORIENTATION, 1) in _SIDEWAYS:
                 width, height = height, width
@@ -96,7 +97,7 @@ def gray_picture(path: Path) -> np.ndarray:
         SourceError: it cannot be read.
     """
     try:
-        with Image.open(path) as picture:
+        with Image.open(as_file(path)) as picture:
             upright = _upright(picture)
             if upright.mode not in _PEAKS:
                 return gray_of_rgb(np.asarray(upright.convert("RGB")), peak=255)
@@ -114,7 +115,7 @@ def colour_picture(path: Path) -> np.ndarray:
         SourceError: it cannot be read.
     """
     try:
-        with Image.open(path) as picture:
+        with Image.open(as_file(path)) as picture:
             if picture.mode in _PEAKS:
                 return np.repeat(gray_picture(path)[None], 3, axis=0)
             return planes_of_rgb(np.asarray(_upright(picture).convert("RGB")))

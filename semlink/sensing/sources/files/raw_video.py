@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from semlink.errors import SourceError
+from semlink.files import as_file
 from semlink.sensing.sources.luma_range import Coded
 
 # Chroma samples of a frame, as parts of (height, width) that each of two planes covers; None for none.
@@ -45,7 +46,7 @@ class RawVideo:
         rows, columns = self.size
         step = bytes_per_frame(self.pixel_format, self.size)
         try:
-            with self.where.open("rb") as file:
+            with as_file(self.where).open("rb") as file:
                 for number in wanted:
                     file.seek(number * step)
                     luma = np.frombuffer(file.read(rows * columns * kind.itemsize), dtype=kind)
@@ -72,7 +73,7 @@ def open_raw(path: Path, pixel_format: str | None, size: tuple[int, int] | None)
     if pixel_format not in PIXEL_FORMATS:
         raise SourceError(f"source pixel_format: got {pixel_format!r}, allowed: {', '.join(PIXEL_FORMATS)}")
     try:
-        num_bytes = path.stat().st_size
+        num_bytes = as_file(path).stat().st_size
     except OSError as error:
         raise SourceError(f"{path}: cannot be read: {error.strerror}") from None
     step = bytes_per_frame(pixel_format, size)

@@ -11,11 +11,17 @@ from functools import cache
 
 import numpy as np
 import pytest
+import torch
 from receivers import CHEAP, SCHEMES, Receiver, check, damage_by, receiver
 
 from semlink.codecs.analogue.chunk_map import read_map, write_map
 from semlink.codecs.analogue.softcast import SoftCast
 from semlink.codecs.entropy.binary_arithmetic import BitReader, BitWriter
+from semlink.link.schemes.camera import Camera
+from semlink.link.schemes.measurements.scheme import ProjectionsView
+from semlink.payload import Frames, FrameShape
+from semlink.sensing.block_cs.multi_hypothesis import MultiHypothesisReconstructor
+from semlink.sensing.block_cs.sampler import BlockSampler
 
 CASES = int(os.environ.get("FUZZ_CASES", "200"))
 SEED = int(os.environ.get("FUZZ_SEED", "0"))
@@ -75,3 +81,15 @@ def test_no_map_of_a_large_clip_takes_long():
         began = time.process_time()
         codec.decode(bytes([data[0] | 0xE0]) + data, np.zeros(2000), np.full(2000, 0.1), (16, 256, 256), noise_var=0.1)
         assert time.process_time() - began < PATIENCE_S
+
+
+@pytest.mark.parametrize("read", [3e19, -3e19, np.inf, np.nan])
+def test_readings_that_no_scene_gives_become_frames(read):
+    """Their squares are beyond float32, and a reconstruction by least squares made them NaN."""
+    sampler = BlockSampler(0.1, 0.5, 8, None, 0)
+    view = ProjectionsView(Camera(sampler, MultiHypothesisReconstructor(sampler)))
+    shape = FrameShape(4, 32, 32)
+    places = len(view.arrangement(shape).order)
+    values = np.where(np.random.default_rng(1).random(places) < 0.5, read, 0.1).astype(np.float32)
+    frames = view.restored(Frames(torch.from_numpy(values)[None, None, None]), shape)
+    check(frames.pixels[0].numpy(), (4, 32, 32))

@@ -27,6 +27,8 @@ from semlink.seeds import Seeds
 __all__ = ["Arrangement", "ProjectionsView", "arranged"]
 
 GRAY = 0.45
+MOST_READ = 1e6
+"""What no scene reads: more is damage that no checksum saw, and its square would be beyond float32."""
 RECONSTRUCTIONS_KEPT = 16
 _MOST_IN_A_PIECE = 64
 
@@ -55,7 +57,8 @@ class Arrangement:
     def unpacked(self, values: Frames, shape: FrameShape) -> Projections:
         """Readings from flat values."""
         flat = np.empty(len(self.order), np.float32)
-        flat[self.order] = values.pixels.numpy().ravel() + self.gray
+        possible = np.clip(np.nan_to_num(values.pixels.numpy().ravel()), -MOST_READ, MOST_READ)
+        flat[self.order] = possible + self.gray
         parts = torch.from_numpy(flat).split([rows * places for rows, places in self.sizes])
         return Projections(tuple(part.view(1, *size) for part, size in zip(parts, self.sizes)), shape)
 

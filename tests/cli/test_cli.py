@@ -317,7 +317,8 @@ def wait_for_points(folder: Path, count: int) -> None:
         time.sleep(0.01)
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
+# One worker works in the process itself, whose end at Ctrl-C test_stopping.py has at every moment.
+@pytest.mark.parametrize("workers", [pytest.param("1", marks=pytest.mark.slow), "2"])
 def test_an_interrupted_run_says_so_and_is_taken_up(tmp_path, workers):
     file = scenario(tmp_path, text=SLOW)
     process = start(tmp_path, "--workers", workers)

@@ -35,13 +35,19 @@ with stoppable():
 
 
 def started(code: str, handler=signal.default_int_handler, folder=None) -> subprocess.Popen:
+    """Python that hears all signals, also where these tests run behind `nohup`."""
+
+    def hearing() -> None:
+        signal.signal(signal.SIGINT, handler)
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
     process = subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=folder,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, handler),
+        preexec_fn=hearing,
     )
     assert process.stdout.readline() == "ready\n"
     return process

@@ -78,6 +78,7 @@ def test_what_was_written_is_read(weights, entropy):
     assert np.array_equal(found, np.where(known, bits, 0))
 
 
+@pytest.mark.slow  # every run holds a receiver of its own process against this one; see test_boundary_ends.py
 def test_the_receiver_is_in_another_process(weights, tmp_path):
     codec, clip = DeltaSigmaCodec(weights), scene()
     packets = codec.encode_at(clip, 8)

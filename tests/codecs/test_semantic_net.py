@@ -212,6 +212,7 @@ def small_pack_file(folder):
     return path
 
 
+@pytest.mark.slow  # test_semantic_policy_training.py has it where the best is known
 def test_the_policy_alone_learns_where_levels_pay():
     """From the rewards of all levels, with encoder and decoder at rest; uneven scenes get uneven rates."""
     made = task(allocation="learned", learns="policy", policy="exact", prices=[0.03, 0.03], policy_rate=1e-3)

@@ -224,6 +224,7 @@ def chosen_digest() -> str:
     return hashlib.sha256(own.places.tobytes()).hexdigest()
 
 
+@pytest.mark.slow  # test_tokens_contexts.py has it of what decides
 def test_other_threads_and_instructions_choose_the_same_latents():
     """OpenBLAS is told to use code for a processor of 2004, and two threads."""
     root, tests = Path(__file__).parents[2], Path(__file__).parent

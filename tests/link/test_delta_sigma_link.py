@@ -128,6 +128,7 @@ def test_the_interleaver_is_a_permutation_that_length_gives():
     assert np.abs(np.diff(interleaver(ROOT, 1000))).mean() > 100
 
 
+@pytest.mark.slow  # every run holds a receiver of its own process against this one; see test_boundary_ends.py
 def test_the_receiver_needs_nothing_of_the_transmitter(weights, tmp_path):
     entry = {"name": "x", "kind": "delta-sigma-direct", "weights": weights}
     link = link_of(weights)

@@ -151,6 +151,7 @@ def coding_of_three():
     return Three()
 
 
+@pytest.mark.slow  # every run holds a receiver of its own process against this one; see test_boundary_ends.py
 def test_a_receiver_elsewhere_delivers_the_same(tmp_path, weights):
     entry = scheme(weights, analogue_share=0.1)
     link, clip = link_of(tmp_path, entry), moving()

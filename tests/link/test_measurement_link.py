@@ -352,7 +352,10 @@ def test_a_budget_below_the_smallest_stream_says_why(tmp_path):
         send(link_of(tmp_path, entry(ANALOGUE)), clip, snr_db=-5.0, budget=60)
 
 
-@pytest.mark.parametrize("transmission", [LDPC, ANALOGUE], ids=["digital", "analogue"])
+@pytest.mark.parametrize(
+    "transmission",
+    [pytest.param(LDPC, id="digital"), pytest.param(ANALOGUE, id="analogue", marks=pytest.mark.slow)],
+)
 def test_another_process_receives_the_same_frames_from_what_arrived(tmp_path, transmission):
     scheme = entry(transmission)
     link, clip = link_of(tmp_path, scheme), moving()

@@ -24,9 +24,10 @@ def drawn(folder: Path) -> bytes:
     return (folder / "frames.png").read_bytes()
 
 
-def test_nothing_is_sent_to_be_drawn_and_any_number_of_workers_draws_the_same(tmp_path, monkeypatch):
+def test_one_and_two_workers_give_the_same_table_and_pictures_for_which_nothing_is_sent(tmp_path, monkeypatch):
     run(job(tmp_path, "one"))
     run(job(tmp_path, "two"), workers=2)
+    assert (tmp_path / "one/curves.csv").read_bytes() == (tmp_path / "two/curves.csv").read_bytes()
     monkeypatch.setattr(transmit, "arrived", lambda *args: pytest.fail("sent again"))
     assert drawn(tmp_path / "one") == drawn(tmp_path / "two")
     assert len(list((tmp_path / "one/pictures").glob("*.npz"))) == 2

@@ -299,6 +299,7 @@ def test_a_burst_knows_its_length():
     assert Burst(Received(torch.zeros(1, 7, dtype=torch.complex64), torch.ones(1, 7)), BurstContext()).symbols == 7
 
 
+@pytest.mark.slow  # test_pictures.py has it of schemes that send once
 def test_one_and_two_workers_hear_the_same(tmp_path):
     codec = {"kind": f"{toys.__file__}:Thumbnails", "gop": 2}
     ldpc = {"kind": "ldpc", "block_bits": 512}

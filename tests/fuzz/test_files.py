@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import os
 import random
 import shutil
 from pathlib import Path
@@ -104,6 +105,8 @@ def damaged(data: bytes, rng: random.Random) -> bytes:
     return bytes(out)
 
 
+SEED = os.environ.get("FUZZ_SEED", "1")
+"""Another one, other cases in the slow tests."""
 FILES = ("curves.csv", "manifest.json", "points/0001.json", "points/packed-x.jsonl.gz")
 
 
@@ -139,7 +142,7 @@ def test_damaged_files_are_read_or_refused(folder, tmp_path):
 @pytest.mark.slow
 def test_many_damaged_files_are_read_or_refused(folder, tmp_path):
     for n in range(1500):
-        meet_damage(folder, tmp_path / "x", f"1-{n}")
+        meet_damage(folder, tmp_path / "x", f"{SEED}-{n}")
 
 
 PACKETS = (Packet(0, b"\x00\x01abc"), Packet(3, b""))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import random
 from pathlib import Path
 
@@ -42,6 +43,8 @@ METHODS = {
 }
 QUICK = ("source", "channel")
 """Of which no receiver works in a process of its own."""
+SEED = os.environ.get("FUZZ_SEED", "1")
+"""Another one, other cases in the slow tests."""
 NUMBER = itertools.count()
 
 
@@ -90,4 +93,4 @@ def test_odd_classes_are_refused_in_a_line(tmp_path):
 @pytest.mark.slow
 def test_many_odd_classes_are_refused_in_a_line(tmp_path):
     for n in range(400):
-        meet(tmp_path, f"1-{n}")
+        meet(tmp_path, f"{SEED}-{n}")

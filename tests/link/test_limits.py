@@ -52,6 +52,8 @@ def refused(folder, text: str, says: str, *changes: str) -> None:
         "source.frames=100000000000000000000000000",
         "source.size=[64,1000000000]",
         "source.motion_px=[0,1e308]",
+        "source={kind: wheel, slices: 4096}",
+        'source={kind: video, path: "a\\tb"}',
         "source.motion_px=[0,.inf]",
         "source.objects=[0,1000000000]",
         "trials.max=1000000000",

@@ -6,12 +6,17 @@ import gzip
 import json
 import shutil
 import threading
+from dataclasses import replace
 
 import pytest
+import toys
 from hypothesis import given, settings, strategies as st
+from small_runs import job
 
 from semlink.errors import ResultsError
+from semlink.link.results.finished import read_run
 from semlink.link.results.points import Points
+from semlink.link.sweep.run import run
 
 
 def record(scheme: str, **row) -> dict:
@@ -193,3 +198,27 @@ def test_points_of_others_are_told_by_scenario_and_version(tmp_path):
         "1 of a scenario (semlink of an unknown version)"
     )
     assert points.strangers(["mine", "a", "b", "c"]) == ""
+
+
+def test_a_run_and_a_reader_tell_of_points_that_were_copied_in(tmp_path):
+    """Those of another scenario stay and count nowhere; one with another's numbers under its key is computed again."""
+    small = {"sweep": {"snr_db": [5], "budget": [0.08]}, "trials": {"min": 1, "max": 1}}
+    schemes = [{"name": "direct", "kind": f"{toys.__file__}:Direct"}]
+    ours, other = (job(tmp_path, name, schemes=schemes, **small) for name in ("ours", "other"))
+    other = replace(other, scenario=other.scenario.model_copy(update={"name": "other", "seed": 7}))
+    before = run(ours).rows
+    run(other)
+    for path in (other.out / "points").glob("packed-*"):
+        shutil.copy(path, ours.out / "points")
+    (doubt,) = read_run(ours.out).doubts
+    assert "1 point is of other runs: 1 of 'other' (semlink" in doubt and "not used" in doubt
+    said = []
+    assert run(ours, warn=said.append).rows == before
+    (line,) = said
+    assert "1 of 'other'" in line and line.endswith("they are kept and not used")
+    (key,) = json.loads((ours.out / "manifest.json").read_text())["keys"]
+    strange = ours.results.read(next(iter(set(ours.results.keys()) - {key})))
+    ours.results.write(key, strange)
+    assert any("twice with different numbers" in doubt for doubt in read_run(ours.out).doubts)
+    said.clear()
+    assert run(ours, warn=said.append).rows == before and "twice with different numbers" in said[0]

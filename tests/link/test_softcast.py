@@ -432,3 +432,9 @@ def test_linear_transmission_as_measured_elsewhere(clip_name, uses, expected_db)
     blocks = Sent(10.0, uses, clip=clip, transform="klt", chunk=(1, 32, 32), power="fourth-root").psnr_db
     frames = Sent(10.0, uses, clip=clip).psnr_db
     assert expected_db - 0.3 < blocks < expected_db + 1.2 and frames > blocks + 0.8
+
+
+def test_in_noise_that_hides_all_the_strongest_class_has_the_power():
+    """Where rounding leaves nothing of the signal beside the noise, as at -200 dB."""
+    powers = allocate(np.array([1.0, 4.0, 2.0]), np.array([4.0, 2.0, 3.0]), 1e20, "optimal")
+    np.testing.assert_array_equal(powers, [0, 4.5, 0])

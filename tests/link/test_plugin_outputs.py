@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from fractions import Fraction
 
+import numpy as np
 import pytest
+import torch
 from small_runs import job
 
 import semlink
-from semlink.errors import InterfaceError, ScenarioError
+from semlink.errors import InterfaceError, ScenarioError, SourceError
 from semlink.link.schemes.digital.bound import _exact
 from semlink.link.schemes.digital.packets import check_blocks
+from semlink.link.sweep.clips import check_clip
 from semlink.link.sweep.run import run
 from semlink.plugins.files import load_class
 
@@ -78,3 +81,9 @@ def test_a_metric_that_is_not_there_names_the_functions_that_are(tmp_path):
     (tmp_path / "mine.py").write_text("def p90(reference, received):\n    return 1.0\n")
     with pytest.raises(semlink.errors.UnknownBlock, match="has no 'p9'; it defines p90"):
         load_class("mine.py:p9", "metric", folder=tmp_path)
+
+
+def test_a_clip_of_complex_numbers_is_refused_not_cut_to_its_real_part():
+    for clip in (np.zeros((1, 4, 4), complex), torch.zeros((1, 4, 4), dtype=torch.complex64)):
+        with pytest.raises(SourceError, match="source mine: gave complex numbers; need float32"):
+            check_clip(clip, "mine")

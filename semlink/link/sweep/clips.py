@@ -206,7 +206,9 @@ def check_clip(clip: np.typing.ArrayLike, kind: str) -> np.ndarray:
     Raises:
         SourceError: it is something else, or leaves [0, 1].
     """
-    clip = np.ascontiguousarray(clip, np.float32)
+    if np.iscomplexobj(given := np.asarray(clip)):
+        raise SourceError(f"source {kind}: gave complex numbers; need float32 in [0, 1]")
+    clip = np.ascontiguousarray(given, np.float32)
     if clip.ndim != 3 or 0 in clip.shape:
         raise SourceError(f"source {kind}: gave a clip of shape {clip.shape}; need (t, h, w)")
     if not np.isfinite(clip).all() or clip.min() < 0 or clip.max() > 1:

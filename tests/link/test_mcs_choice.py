@@ -269,3 +269,22 @@ def test_below_an_analogue_layer_no_fixed_coding_is_better(share):
     exact = {name: alone.exact_db(name) for name in CODINGS}
     assert exact[chosen] > max(exact.values()) - 0.1
     assert exact[choice(Link(snr_db, fades=False))] < GONE_DB + 1, "chosen for the layer's absence it would be lost"
+
+
+def test_a_calibration_says_what_it_is_at(tmp_path):
+    scenario = {
+        "name": "said",
+        "source": {"kind": "scenes", "clips": 1, "frames": 2, "size": [64, 64]},
+        "channel": {"kind": "rayleigh", "coherence": 100},
+        "waveform": {"kind": "single-carrier", "coherence": 100, "pilot_spacing": 50, "pilot_block": 2},
+        "sweep": {"snr_db": [15], "budget": [0.1]},
+        "schemes": [
+            {"name": "a", "kind": "digital", "codec": {"kind": "h264"}, "coding": {"kind": "ldpc", "mcs": "best"}}
+        ],
+        "metrics": ["psnr"],
+        "trials": {"min": 1, "max": 1},
+    }
+    told: list[str] = []
+    semlink.run(scenario, tmp_path / "out", progress=lambda name, done, total: told.append(name))
+    said = {part.split(", ")[-1] for part in told}
+    assert {"choosing: draw 4 of the channel", "choosing: damaging clips", "choosing: transmission 1"} <= said

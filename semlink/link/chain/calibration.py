@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from zlib import crc32
 
@@ -55,6 +55,7 @@ class LinkCalibration:
     Deliveries depend on the air alone (`where`), not on what is sent over it:
     `known` keeps them for all schemes, and what clips are worth for each (`whose`);
     `sent` keeps coded clips, which are damaged in many ways, and `draws` those of the channel, for all points.
+    `doing` hears in a few words what it is at.
     """
 
     link: Link
@@ -66,6 +67,7 @@ class LinkCalibration:
     whose: int | None = None
     sent: Memo[torch.Tensor] = field(default_factory=lambda: Memo(SENT_KEPT), repr=False)
     draws: SharedDraws = field(default_factory=SharedDraws, repr=False)
+    doing: Callable[[str], None] = field(default=lambda said: None, repr=False)
 
     def quality(self, agreement: Agreement, delivery: float | None = None) -> float:
         """Mean PSNR in dB over a few clips and trials; -inf if infeasible.
@@ -94,6 +96,7 @@ class LinkCalibration:
 
     def _heard(self, clip: Frames, agreement: Agreement, number: int, trial: int) -> tuple[float, bool]:
         """PSNR in dB of one reception, and whether any block of it was lost."""
+        self.doing(f"trying: clip {number}, trial {trial}")
         with told_at(f"calibration, clip {number}, trial {trial}"):
             outcome = run_clip(self.link, clip, agreement, Seeds(self.root, (number,), trial))
         return psnr_db(clip.pixels[0].numpy(), outcome.frames.pixels[0].numpy()), bool(outcome.lost)
@@ -142,6 +145,7 @@ class LinkCalibration:
 
     def noise(self, uses: int, draws: range) -> np.ndarray:
         """What the receiver states in draws of these numbers, which are those of clips: float32 (draw, uses)."""
+        self.doing(f"choosing: draw {draws.start} of the channel")
         seeds = Seeds(self.root, tuple(draws), FIRST_NOISE)
         return self.draws.received(self.link, uses, self.snr_db, seeds).noise_var.detach().cpu().numpy()
 
@@ -153,6 +157,7 @@ class LinkCalibration:
 
     def _damaged(self, agreement: Agreement, lost: Sequence[tuple[float, float]]) -> float:
         clips = self.clips[:CLIPS_DAMAGED]
+        self.doing("choosing: damaging clips")
         try:
             return float(np.mean([self._left(clip, agreement, number, lost) for number, clip in enumerate(clips)]))
         except Infeasible:
@@ -192,6 +197,7 @@ class LinkCalibration:
     def _delivery(self, coding: CodingBase, uses: int, transmissions: int) -> float:
         lost = 0
         for sent in range(1, transmissions + 1):
+            self.doing(f"choosing: transmission {sent}")
             lost += not self._arrives(coding, uses, Seeds(self.root, (0,), 1000 + sent))
             if lost == ENOUGH_LOST:
                 return 1 - lost / sent

@@ -68,8 +68,9 @@ class Sent:
 class PointRunner:
     """What computes points in one process: clips, links, and what it remembers of them.
 
-    `tell` hears how much of a long fit is done, and how much there is. `secret` draws the trials in which the boundary
-    is put to the proof: no number depends on them, and a scheme that knew them would behave in them.
+    `tell` hears how much of a long fit is done, and how much there is; `doing`, what a calibration is at. `secret`
+    draws the trials in which the boundary is put to the proof: no number depends on them, and a scheme that knew them
+    would behave in them.
     """
 
     scenario: Scenario
@@ -78,6 +79,7 @@ class PointRunner:
     folder: Path | None
     metrics: tuple[Metric, ...]
     tell: Callable[[int, int], None] | None = None
+    doing: Callable[[str], None] = field(default=lambda said: None, repr=False)
     channels: dict[int, ChannelBase] = field(default_factory=dict)
     waveforms: dict[int, WaveformBase] = field(default_factory=dict)
     links: dict[tuple[int, int | None], Link] = field(default_factory=dict)
@@ -236,7 +238,7 @@ class PointRunner:
         snr_db = float("nan") if point.snr_db is None else point.snr_db
         root, ends = calibration_root(self.scenario.seed), ((point.channel,), point.scheme)
         shared = self.deliveries, *ends, self.tried, self.draws
-        calibration = LinkCalibration(link, self.clips.tried, root, snr_db, *shared)
+        calibration = LinkCalibration(link, self.clips.tried, root, snr_db, *shared, doing=self.doing)
         question = Question(shape, link.point(snr_db, budget, point.rate))
         made = settled(link, question, calibration)
         return (replace(made, choice_bits=0.0) if self.clips.calibration else made), budget

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from semlink.link.sweep.plan import Plan
 from semlink.link.sweep.workers.crew import finished_by_workers
@@ -37,14 +38,20 @@ def work_on(plan: Plan, workers: int, tell: Progress) -> None:
 def _here(plan: Plan, tell: Progress) -> None:
     with one_thread():
         for done, task in enumerate(plan.tasks, start=1):
-            runner = replace(plan.runner, tell=_within(tell, task.name, done - 1, len(plan.tasks)))
+            doing = partial(_within, tell, task.name, done - 1, len(plan.tasks))
+            runner = replace(plan.runner, tell=partial(_part_of, doing), doing=doing)
             work(plan.job, runner, task)
             tell(task.name, done, len(plan.tasks))
 
 
-def _within(tell: Progress, name: str, done: int, total: int) -> Callable[[int, int], None]:
-    """What a long fit tells of itself, as progress of the run."""
-    return lambda part, whole: tell(f"{name}, {part} of {whole}", done, total)
+def _within(tell: Progress, name: str, done: int, total: int, said: str) -> None:
+    """What a calibration tells of itself, as progress of the run."""
+    tell(f"{name}, {said}", done, total)
+
+
+def _part_of(doing: Callable[[str], None], part: int, whole: int) -> None:
+    """What a long fit tells of itself."""
+    doing(f"{part} of {whole}")
 
 
 def _in_processes(plan: Plan, workers: int, tell: Progress) -> None:

@@ -243,8 +243,11 @@ def _marks(block: Found) -> list[Any]:
 def shipped(interface: str) -> list[Found]:
     """What `semlink list` shows for an interface."""
     kinds = [kind for spec in CATALOGUE[interface] for kind in kinds_of(spec)]
-    published = [Found(interface, "task-aware", PUBLISHED_CODEC)] if interface == "codec" else []
-    return published + [
+    others = {
+        "codec": [Found(interface, "task-aware", PUBLISHED_CODEC)],
+        "reconstruction": [Found(interface, "deep", "deep-tokens", {"weights": "sensor_decoder_tokens"})],
+    }
+    return others.get(interface, []) + [
         Found(interface, kind, kind, OPTIONS.get(kind, GENERATOR.get(interface, {}) if kind == "gmlr" else {}))
         for kind in kinds
     ]

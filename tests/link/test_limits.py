@@ -177,6 +177,19 @@ def test_clips_beyond_the_memory_are_refused_before_the_first_is_made(tmp_path, 
     refused(tmp_path, SENDING, "100,000 clips of 16,384 pixels take 6.6 GB; 10.0 MB are free", "source.clips=100000")
 
 
+def test_the_first_clip_tells_what_all_take_where_no_size_is_said(tmp_path, monkeypatch):
+    """Pictures without `size`: 40 clips of a megapixel, of which the first is looked at."""
+    monkeypatch.setattr(memory, "spare_bytes", lambda: 100_000_000)
+    (tmp_path / "large.py").write_text(
+        "import numpy as np\n\n\nclass Large:\n    made = 0\n\n    def __len__(self):\n        return 40\n\n"
+        "    def name(self, index):\n        return str(index)\n\n"
+        "    def clip(self, index):\n        assert index == 0\n"
+        "        return np.zeros((1, 1024, 1024), np.float32)\n"
+    )
+    says = "40 clips of 1,048,576 pixels take"
+    refused(tmp_path, SENDING, says, "source={kind: large.py:Large}")
+
+
 def test_clips_beyond_the_disk_are_refused_where_workers_share_them(tmp_path, monkeypatch):
     from small_runs import job
 

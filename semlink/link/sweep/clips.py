@@ -116,6 +116,8 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
     names, motion, pixels, shapes = [], [], [], []
     for index in range(len(source)):
         clip = check_clip(source.clip(index), scenario.source.kind)
+        if index == 0 and scenario.source.all_pixels is None:
+            _refuse_too_many((len(source), clip.size), file)
         names.append(shown(str(source.name(index))))
         motion.append(motion_class(clip))
         shapes.append(clip.shape)
@@ -135,7 +137,7 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
 
 
 def _refuse_too_many(told: tuple[int, int] | None, file: Path | None) -> None:
-    """Refuse clips that take more room than there is, before the first is made.
+    """Refuse clips that take more room than there is, before the first is made or, where it tells their size, kept.
 
     Args:
         told: clips, and pixels of each; None where a source does not know beforehand.

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 B = TypeVar("B", covariant=True)
 
 
+class BrokenRule(ValueError):
+    """What breaks a rule of several parts; `below` leads from where the rule stands to the part that does."""
+
+    def __init__(self, words: str, *below: int | str) -> None:
+        super().__init__(words)
+        self.below = below
+
+
 @dataclass(frozen=True, slots=True)
 class BuildContext:
     """What a block may have to know when it is built, beside its own options.

@@ -18,6 +18,8 @@ from semlink.training.data.clip_sampler import ClipSettings
 from semlink.training.data.material import DataSpec
 from semlink.yaml12.compose import lines_of
 from semlink.yaml12.read import read_mapping
+from semlink.yaml12.scalars import shortened
+from semlink.yaml12.words import shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,7 @@ class _Place:
         parts = self.key.split(".")
         around = (".".join(parts[:number]) for number in range(len(parts), 0, -1))
         line = next((self.lines[key] for key in around if key in self.lines), 1)
-        return ScenarioError(f"{self.path}:{line}: {f'{self.key}: ' if self.key else ''}{what}")
+        return ScenarioError(f"{self.path}:{line}: {f'{shown(shortened(self.key))}: ' if self.key else ''}{what}")
 
 
 class _Section(dict):
@@ -186,13 +188,16 @@ def _value(hint: Any, value: Any, place: _Place) -> Any:
     if isinstance(hint, type) and is_dataclass(hint):
         return _build(hint, value, place)
     if hint is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError:
+            raise place.error(f"got {shortened(repr(value))}, allowed: a number") from None
     if isinstance(hint, type) and (not isinstance(value, hint) or (hint is int and isinstance(value, bool))):
-        raise place.error(f"got {value!r}, allowed: {_WORDS.get(hint, hint.__name__)}")
+        raise place.error(f"got {shortened(repr(value))}, allowed: {_WORDS.get(hint, hint.__name__)}")
     return value
 
 
 def _mapping(values: Any, place: _Place) -> Mapping[str, Any]:
     if not isinstance(values, Mapping):
-        raise place.error(f"got {values!r}, allowed: a mapping")
+        raise place.error(f"got {shortened(repr(values))}, allowed: a mapping")
     return values

@@ -316,6 +316,10 @@ def test_a_broken_picture_is_none(tmp_path):
         Picture((0, 1), 1, frames.astype(float), frames),
         Picture((0, 1), 1, frames, frames[:, :2]),
         Picture((0, 1), 1, frames, frames, planes=3),
+        Picture((0, 1), 1, np.array(5), frames),
+        Picture((0, 1), 1, frames[0], frames[0]),
+        Picture((0, 1), 1, frames, frames, planes=0),
+        Picture((0, 1), 1, frames, frames, mean_count=10**400),
     ):
         pictures.write("a", strange)
         assert pictures.read("a") is None

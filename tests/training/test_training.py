@@ -228,6 +228,8 @@ def test_starting_from_other_weights_copies_what_fits(tmp_path, pack_file):
         ({"profiles": {"cpu": {"batch": 2}}}, r"profiles\.cpu: the key 'steps' is missing"),
         ({"profiles": {"cpu": {"steps": 2, "batch": True}}}, r"batch: got True, allowed: a whole number"),
         ({"task": "guess"}, r"task: got 'guess', allowed: \["),
+        ({"optimiser": {"learning_rate": 10**400}}, r"learning_rate: got 10{56}\.\.\., allowed: a number$"),
+        ({"clips": "x" * 5000}, r"clips: got 'x{56}\.\.\., allowed: a mapping$"),
         ({"options": {"losss": "mse"}}, r"tiny\.yaml:\d+: options\.losss: unknown key; did you mean 'loss'"),
         ({"options": {"loss": "ssim"}}, r"got 'ssim', allowed: 'mse' or 'rmse'"),
     ],

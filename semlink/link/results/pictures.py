@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import io
 import json
-import math
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +24,8 @@ from semlink.link.results.record_shape import checked_manifest
 from semlink.sensing.sources.files.arrays import read_arrays
 
 FORMAT = 1
+MOST_READINGS = 1e9
+"""Readings a pixel that a map may claim."""
 KEYS = {"points": "keys", "middle": "shown"}
 """Where `manifest.json` names points."""
 SKIPPED = "skipped"
@@ -160,9 +161,10 @@ def _drawable(picture: Picture) -> Picture:
     fits &= (
         len({held.shape for held in frames}) <= 1 and picture.planes in (1, 3) and (not frames or len(frames[0]) > 0)
     )
-    fits &= all(isinstance(n, int) for n in (*picture.numbers, picture.middle)) and math.isfinite(picture.mean_count)
+    fits &= all(isinstance(n, int) for n in (*picture.numbers, picture.middle))
+    fits &= isinstance(picture.mean_count, float | int) and abs(picture.mean_count) < MOST_READINGS
     fits &= picture.middle in (picture.numbers or (picture.middle,))
-    fits &= all(held.shape[1] % picture.planes == 0 and 0 not in held.shape for held in frames)
+    fits = fits and all(held.shape[1] % picture.planes == 0 and 0 not in held.shape for held in frames)
     fits &= picture.counts is None or picture.counts.ndim == 2 and picture.counts.dtype.kind in "iu"
     for found in picture.rate_maps:
         maps = (found.uses, found.texture, found.error)

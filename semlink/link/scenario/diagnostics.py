@@ -15,7 +15,9 @@ from pydantic_core import ErrorDetails
 
 from semlink.files import Json
 from semlink.plugins.entry_points import INTERFACES, offered
+from semlink.spec import BrokenRule
 from semlink.yaml12.scalars import shortened
+from semlink.yaml12.words import shown
 
 Loc = tuple[int | str, ...]
 PATTERNS = {
@@ -31,6 +33,7 @@ WORDS = (
     ("a valid list", "a list"),
     ("a valid tuple", "a list"),
     ("a valid dictionary", "a mapping"),
+    ("a valid dictionary or object to extract fields from", "a mapping"),
 )
 """How the checker calls what is allowed, and how a scenario does."""
 BOUNDS = {
@@ -64,13 +67,19 @@ def explain(text: ScenarioText, fault: ValidationError) -> Iterable[str]:
             continue  # said once, where it is misspelt
         if error["type"] == "too_short" and any(e["loc"][:-1] == error["loc"] for e in errors):
             continue  # the entries are there, and each is said to be wrong
-        place, dotted = locate(text, error["loc"], names_key=error["type"] in ("missing", "extra_forbidden"))
-        lines.setdefault(f"{place}: {shortened(dotted) or 'scenario'}: ", []).append(error)
+        place, dotted = locate(text, _loc(error), names_key=error["type"] in ("missing", "extra_forbidden"))
+        lines.setdefault(f"{place}: {shown(shortened(dotted)) or 'scenario'}: ", []).append(error)
     for where, faults in lines.items():
         yield from (where + words for words in _together(faults))
     if len(found) > len(errors):
         place, _ = locate(text, found[MOST_TOLD]["loc"], names_key=False)
         yield f"{place}: and {len(found) - len(errors)} more mistakes"
+
+
+def _loc(error: ErrorDetails) -> Loc:
+    """Where a mistake stands: a rule of several parts says which of them breaks it."""
+    fault = error.get("ctx", {}).get("error")
+    return (*error["loc"], *fault.below) if isinstance(fault, BrokenRule) else error["loc"]
 
 
 def _together(faults: Sequence[ErrorDetails]) -> Iterable[str]:
@@ -149,8 +158,9 @@ def say(error: ErrorDetails) -> str:
     if kind == "union_tag_not_found":
         return "needs a `kind`" if isinstance(got, dict) else f"got {_shown(got)}, expected a mapping with a `kind`"
     if kind == "literal_error":
-        allowed = context["expected"].replace("'", "").replace(" or ", ", ").split(", ")
-        return f"got {_shown(got)}, expected one of {context['expected']}" + _hint(str(got), allowed)
+        return _none_of(context["expected"], got)
+    if kind == "invalid_key":
+        return "is a number as a key; allowed here: words"
     if kind in ("value_error", "assertion_error"):
         return str(context.get("error", error["msg"]))
     if kind in ("tuple_type", "list_type"):
@@ -164,6 +174,16 @@ def say(error: ErrorDetails) -> str:
     if "should be " in error["msg"]:
         return f"got {_shown(got)}, expected {_wanted(error)}"
     return f"{error['msg']}, got {_shown(got)}"
+
+
+def _none_of(expected: str, got: object) -> str:
+    """That a value is none of some words; a near one is proposed where it is a word."""
+    allowed = expected.replace("'", "").replace(" or ", ", ").split(", ")
+    if not isinstance(got, str):
+        return f"got {_shown(got)}, expected one of {expected}"
+    if got in allowed:
+        return f"got the text {_shown(got)}, expected one of {expected}"
+    return f"got {_shown(got)}, expected one of {expected}{_hint(got, allowed)}"
 
 
 def _shown(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
 
@@ -25,8 +24,9 @@ from semlink.phy.specs.waveforms import AnyWaveform
 from semlink.plugins.entry_points import offered
 from semlink.plugins.specs import SchemePlugin
 from semlink.sensing.specs.sources import AnySource
-from semlink.spec import Spec
+from semlink.spec import BrokenRule, Spec
 from semlink.yaml12.rules import Rule, either, for_each, given, inside, is_one_of, matches, ruled
+from semlink.yaml12.scalars import shortened
 
 
 def _name_metrics(schema: Rule) -> None:
@@ -141,9 +141,9 @@ class Scenario(Spec):
     @classmethod
     def _unique(cls, schemes: list[AnyScheme]) -> list[AnyScheme]:
         names = [scheme_name(scheme) for scheme in schemes]
-        twice = sorted(name for name, times in Counter(names).items() if times > 1)
-        if twice:
-            raise ValueError(f"two schemes are called {twice[0]!r}; names must differ")
+        for at, name in enumerate(names):
+            if name in names[:at]:
+                raise BrokenRule(f"two schemes are called {shortened(name)!r}; names must differ", at)
         return schemes
 
     @model_validator(mode="after")
@@ -157,27 +157,30 @@ class Scenario(Spec):
     @model_validator(mode="after")
     def _table_names_schemes(self) -> Scenario:
         names = [scheme_name(scheme) for scheme in self.schemes]
-        for where, asked in (
-            (("oracle", self.table.oracle), ("published", [p.scheme for p in self.table.published]))
-            if self.table
-            else ()
-        ):
-            for name in asked:
-                if name not in names:
-                    raise ValueError(f"table.{where} names {name!r}; allowed: {names}")
+        table = self.table or TableSpec()
+        asked: list[tuple[str, tuple[int | str, ...]]] = [
+            *((name, ("table", "oracle", at)) for at, name in enumerate(table.oracle)),
+            *((row.scheme, ("table", "published", at, "scheme")) for at, row in enumerate(table.published)),
+        ]
+        for name, below in asked:
+            if name not in names:
+                allowed = ", ".join(repr(shortened(known)) for known in names)
+                raise BrokenRule(f"no scheme is called {shortened(name)!r}; allowed: {allowed}", *below)
         return self
 
     @model_validator(mode="after")
     def _has_operating_points(self) -> Scenario:
-        for scheme in self.schemes:
+        for at, scheme in enumerate(self.schemes):
             if not scheme.sends or (isinstance(scheme, SchemePlugin) and not self.channel and self.sweep is None):
                 continue  # what a user's scheme does shows when it is built
+            name = shortened(scheme_name(scheme))
             if not self.channel:
-                raise ValueError(f"scheme {scheme_name(scheme)!r} sends symbols, and no channel is given")
+                raise BrokenRule(f"scheme {name!r} sends symbols, and no channel is given", "schemes", at)
             if self.sweep is None:
-                raise ValueError(f"scheme {scheme_name(scheme)!r} sends symbols, and no sweep.snr_db is given")
+                raise BrokenRule(f"scheme {name!r} sends symbols, and no sweep.snr_db is given", "schemes", at)
             if self.sweep.budget is None and rates_of(scheme) is None:
-                raise ValueError(f"scheme {scheme_name(scheme)!r} has no rates and sweep.budget is not given; set one")
+                words = f"scheme {name!r} has no rates and sweep.budget is not given; set one"
+                raise BrokenRule(words, "schemes", at)
         return self
 
 

@@ -13,6 +13,7 @@ from semlink.blocks import CodingBase, RateBoundBase
 from semlink.plugins.specs import CodingPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 from semlink.yaml12.rules import either, given, is_one_of, no, only_where, ruled, where
+from semlink.yaml12.scalars import shortened
 
 if TYPE_CHECKING:
     from semlink.phy.coding.link_adaptation import Adaptive, Harq
@@ -33,7 +34,7 @@ def _ratio(value: Any) -> Any:
         return value
     text = value.replace(" ", "")
     if not re.fullmatch(RATIO, text) or re.search("/0+$", text):
-        raise ValueError(f"got {value!r}; need a number such as 0.5 or 2/3")
+        raise ValueError(f"got {shortened(repr(value))}; need a number such as 0.5 or 2/3")
     return float(Fraction(text))
 
 

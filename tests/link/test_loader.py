@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+import semlink
 from semlink.errors import ScenarioError
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.scenario.schema import json_schema
@@ -184,3 +185,11 @@ def test_the_schema_knows_every_kind():
     text = str(json_schema())
     for kind in ("h264", "ldpc", "finite-blocklength", "scenes", "awgn", "digital"):
         assert f"'{kind}'" in text
+
+
+def test_a_metric_that_leads_nowhere_is_named_where_it_stands(tmp_path):
+    path = write(tmp_path, GOOD.replace("seed: 3", "seed: 3\nmetrics: ['json:x']"))
+    with pytest.raises(ScenarioError) as fault:
+        semlink.run(path, tmp_path / "out")
+    assert str(fault.value).startswith(f"{path}:3: metric: 'json' is a module of Python itself")
+    assert not (tmp_path / "out").exists()

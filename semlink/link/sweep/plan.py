@@ -132,7 +132,8 @@ def plan(
     """
     with job.error_context("source"), memory.said("clips"):
         clips = load_clips(job.scenario, job.folder, clip_file)
-    runner, points = job.runner(clips), grid(job.scenario)
+    with job.error_context("metrics"):
+        runner, points = job.runner(clips), grid(job.scenario)
     with one_thread():  # networks are small, and threads wait for one another beside a busy neighbour
         check_blocks(runner, points, job.error_context)
     keys = point_keys(job.scenario, points, clips.digest, job.folder, runner.files, job.error_context)

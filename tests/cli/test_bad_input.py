@@ -125,7 +125,7 @@ def test_it_is_good_as_it_stands(place):
         ("[12]", "1:30", "bad.yaml:4: sweep.snr_db: got '1:30', expected a number"),
         ("[0.2]", "lots", "bad.yaml:4: sweep.budget: got 'lots', expected a number"),
         ("max: 2", "max: 1", "bad.yaml:5: trials: trials.max is 1, below trials.min 2"),
-        ("name: video", "name: direct", "bad.yaml:6: schemes: two schemes are called 'direct'; names must differ"),
+        ("name: video", "name: direct", "bad.yaml:8: schemes.1: two schemes are called 'direct'; names must differ"),
         ("kind: uncoded", "kind: ldpc, mcs: best, rate: 0.5", "bad.yaml:11: schemes.1.coding: mcs already says"),
         ("kind: h264", "kind: h265, slices: 4", "bad.yaml:10: schemes.1.codec.slices: got 4, expected one of 1"),
         ("kind: h264", "kind: h264, tune: vq", "bad.yaml:10: schemes.1.codec.tune: got 'vq', expected one of 'film'"),
@@ -135,7 +135,7 @@ def test_it_is_good_as_it_stands(place):
             "channel: {kind: tdl}\nwaveform: {kind: single-carrier}",
             "bad.yaml:4: waveform: Tdl has echoes up to",
         ),
-        (", budget: [0.2]", "", "bad.yaml:1: scenario: scheme 'direct' has no rates and sweep.budget is not given"),
+        (", budget: [0.2]", "", "bad.yaml:7: schemes.0: scheme 'direct' has no rates and sweep.budget is not given"),
         ("name: bad", "name: [bad", "bad.yaml:2: not valid YAML: did not find expected ',' or ']'"),
         ("name: bad", "name: b\0d", "bad.yaml:1: not valid YAML: character '\\x00'"),
         # sources

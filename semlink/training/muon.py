@@ -83,3 +83,17 @@ def _by_shape(weights: Iterable[nn.Parameter]) -> dict[torch.Size, list[nn.Param
         if weight.grad is not None:
             found.setdefault(weight.shape, []).append(weight)
     return found
+
+
+def adam_and_muon(model: nn.Module, learning_rate: float, decay: float, muon: float) -> list[torch.optim.Optimizer]:
+    """AdamW, without decay for parameters of one dimension; where `muon` is set, Muon at so many times the rate for
+    wide kernels.
+    """
+    wide = [p for p in model.parameters() if muon and p.dim() == 4 and p.shape[-1] > 1]
+    rest = [p for p in model.parameters() if not (muon and p.dim() == 4 and p.shape[-1] > 1)]
+    groups = [
+        {"params": [p for p in rest if p.dim() > 1], "weight_decay": decay},
+        {"params": [p for p in rest if p.dim() <= 1], "weight_decay": 0.0},
+    ]
+    adam = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
+    return [adam, Muon(wide, muon * learning_rate, weight_decay=decay)] if wide else [adam]

@@ -36,15 +36,12 @@ def information_table(bits_per_symbol: int) -> np.ndarray:
 def grid_index(noise_var: np.ndarray) -> np.ndarray:
     """Where in the tables symbols of gain 1 with these noise variances stand: int32 of the same shape."""
     with np.errstate(divide="ignore"):
-        snr_db = -10 * np.log10(noise_var)
-    place = (np.clip(snr_db, LOWEST_DB, HIGHEST_DB) - LOWEST_DB) / STEP_DB
-    return (place + 0.5).astype(np.int32)
+        return _place(-10 * np.log10(noise_var))
 
 
 def information(snr_db: np.ndarray, bits_per_symbol: int) -> np.ndarray:
     """Bits that a symbol tells at SNRs in dB of any shape."""
-    place = (np.clip(snr_db, LOWEST_DB, HIGHEST_DB) - LOWEST_DB) / STEP_DB
-    return information_table(bits_per_symbol)[(place + 0.5).astype(np.int32)]
+    return information_table(bits_per_symbol)[_place(snr_db)]
 
 
 def effective_snr_db(bits: np.ndarray, bits_per_symbol: int) -> np.ndarray:
@@ -58,6 +55,11 @@ def _way_back(bits_per_symbol: int) -> tuple[np.ndarray, np.ndarray]:
     table = information_table(bits_per_symbol).astype(float)
     rising = np.flatnonzero(np.diff(table, prepend=-1.0) > 0)
     return table[rising], _grid_db()[rising]
+
+
+def _place(snr_db: np.ndarray) -> np.ndarray:
+    place = (np.clip(snr_db, LOWEST_DB, HIGHEST_DB) - LOWEST_DB) / STEP_DB
+    return (place + 0.5).astype(np.int32)
 
 
 def _grid_db() -> np.ndarray:

@@ -23,7 +23,7 @@ from semlink.sensing.programmable.tokens.network import DecoderSizes, TokenDecod
 from semlink.sensing.programmable.tokens.readings import brightness
 from semlink.training.data.darkness import Darkness
 from semlink.training.data.stationary import stationary_moments
-from semlink.training.muon import Muon
+from semlink.training.muon import adam_and_muon
 from semlink.training.recipe import build_options
 from semlink.training.tasks.ratio_map_draws import MapDraws
 from semlink.training.tokens.clip_settings import TokenClipSettings
@@ -123,15 +123,7 @@ class SensorTokenTask:
         model.begin(*stationary_moments(clips, WINDOW))
 
     def optimisers(self, model: Any, learning_rate: float) -> list[torch.optim.Optimizer]:
-        decay, muon = self.options.weight_decay, self.options.muon
-        wide = [p for p in model.parameters() if muon and p.dim() == 4 and p.shape[-1] > 1]
-        rest = [p for p in model.parameters() if not (muon and p.dim() == 4 and p.shape[-1] > 1)]
-        groups = [
-            {"params": [p for p in rest if p.dim() > 1], "weight_decay": decay},
-            {"params": [p for p in rest if p.dim() <= 1], "weight_decay": 0.0},
-        ]
-        adam = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
-        return [adam, Muon(wide, muon * learning_rate, weight_decay=decay)] if wide else [adam]
+        return adam_and_muon(model, learning_rate, self.options.weight_decay, self.options.muon)
 
     def loss(self, model: Any, clips, step, rng):
         clips = self.options.darkness.cast(clips, rng)

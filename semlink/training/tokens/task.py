@@ -19,7 +19,7 @@ from torch import nn
 from semlink.codecs.tokens.contexts import TURNS
 from semlink.codecs.tokens.networks import KNOB_STEPS, Refinement, TokenCodecNet, TokenSizes, probe
 from semlink.errors import ScenarioError
-from semlink.training.muon import Muon
+from semlink.training.muon import adam_and_muon
 from semlink.training.recipe import build_options
 from semlink.training.tasks.sensed_clips import SensedClips
 from semlink.training.tokens.clip_settings import TokenClipSettings
@@ -99,15 +99,7 @@ class TokenCompressionTask:
         model.begin(linear_code(((x.cpu(), v.cpu()) for x, v in seen), self.sizes.latents))
 
     def optimisers(self, model: Any, learning_rate: float) -> list[torch.optim.Optimizer]:
-        decay, muon = self.options.weight_decay, self.options.muon
-        wide = [p for p in model.parameters() if muon and p.dim() == 4 and p.shape[-1] > 1]
-        rest = [p for p in model.parameters() if not (muon and p.dim() == 4 and p.shape[-1] > 1)]
-        groups = [
-            {"params": [p for p in rest if p.dim() > 1], "weight_decay": decay},
-            {"params": [p for p in rest if p.dim() <= 1], "weight_decay": 0.0},
-        ]
-        adam = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.98), fused=True)
-        return [adam, Muon(wide, muon * learning_rate, weight_decay=decay)] if wide else [adam]
+        return adam_and_muon(model, learning_rate, self.options.weight_decay, self.options.muon)
 
     def loss(self, model: Any, clips, step, rng):
         knob = (torch.randint(0, KNOB_STEPS, (len(clips),), generator=rng) / KNOB_STEPS).to(clips.device)

@@ -28,6 +28,8 @@ HOPELESS = 0.97
 """Share of lost blocks above which a coding is chosen only where there is no other."""
 SURE = 1e-6
 """Share of lost blocks below which it does not count."""
+SLOTS = 256
+"""Places of a transmission with a chance of their own, the same for all codings."""
 NONE: Mapping[str, float] = MappingProxyType({})
 GUESSES_DB = (-1.0, -0.5, 0.0, 0.5, 1.0)
 """How far curves that were not measured may be off, all alike."""
@@ -65,6 +67,16 @@ class Contender:
     @property
     def num_blocks(self) -> int:
         return len(self.edges) - 1
+
+    @property
+    def middles(self) -> np.ndarray:
+        """Where its blocks lie, as shares of the transmission (block,)."""
+        return (self.edges[1:] + self.edges[:-1]) / 2 / self.uses
+
+    @property
+    def slots(self) -> np.ndarray:
+        """Whose chance each block has (block,)."""
+        return np.minimum((self.middles * SLOTS).astype(int), SLOTS - 1)
 
     def losses(self, fades: Fades, offset_db: float = 0.0) -> np.ndarray:
         """The chance of each block to be lost in each draw: (draw, block)."""

@@ -17,8 +17,6 @@ from semlink.link.chain.choice.damage import Node, Worth, damages
 from semlink.link.chain.choice.evidence import Evidence
 from semlink.phy.error_curves.fades import Fades
 
-SLOTS = 256
-"""Places of a transmission with a chance of their own."""
 NEVER = 1e-7
 
 
@@ -116,8 +114,7 @@ def ways_to_lose(contender: Contender, losses: np.ndarray, node: Node, chance: n
     none = kept.prod(axis=1)
     alone = none[:, None] * (1 - kept) / kept
     several = np.clip(1 - none - alone.sum(axis=1), 0, 1)
-    middles = (contender.edges[1:] + contender.edges[:-1]) / 2 / contender.uses
-    drawn = chance[:, np.minimum((middles * SLOTS).astype(int), SLOTS - 1)] < losses
+    middles, drawn = contender.middles, chance[:, contender.slots] < losses
     few = drawn.sum(axis=1) < 2
     if losses.shape[1] > 1 and few.any():
         likeliest = np.argpartition(losses[few], -2, axis=1)[:, -2:]

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 
 from semlink.blocks import CodingBase
-from semlink.link.chain.choice.contenders import NONE, Contender, contenders, is_hopeless, worth_trying
+from semlink.link.chain.choice.contenders import NONE, SLOTS, Contender, contenders, is_hopeless, worth_trying
 from semlink.link.chain.choice.damage import Worth
 from semlink.link.chain.choice.evidence import Evidence
-from semlink.link.chain.choice.expected_quality import SLOTS, expected_db
+from semlink.link.chain.choice.expected_quality import expected_db
 from semlink.link.chain.choice.real_deliveries import really_tried
 from semlink.link.chain.choice.receivers_word import arriving_whole, is_believable, offset_db
 from semlink.payload import Agreement

@@ -15,15 +15,13 @@ from functools import lru_cache
 import numpy as np
 
 from semlink.feedback import Repeats
-from semlink.link.chain.choice.contenders import Contender
+from semlink.link.chain.choice.contenders import SLOTS, Contender
 from semlink.phy.error_curves.fades import Fades
 from semlink.phy.error_curves.information import effective_snr_db, information
 from semlink.seeds import Seeds
 
 LUCK = 40129
 """Root of the chance with which blocks fail in the model."""
-SLOTS = 256
-"""Places of a transmission with a luck of their own, the same for all codings."""
 
 
 STILL = 1024
@@ -52,7 +50,7 @@ class Repeated(Contender):
     def _played(self, fades: Fades, offset_db: float, ways: int) -> np.ndarray:
         """Whether each block is lost in the end, 0 or 1, (way, block)."""
         sizes = np.diff(self.edges)
-        luck = _luck(ways)[:, self._slots()]
+        luck = _luck(ways)[:, self.slots]
         begins = np.broadcast_to(self.edges[:-1], (ways, self.num_blocks))
         heard = np.zeros((ways, self.num_blocks))
         lost, failed = np.ones_like(heard, bool), np.ones_like(heard, bool)
@@ -81,10 +79,6 @@ class Repeated(Contender):
         if self.repeats.adds_bits:
             return effective_snr_db(amount, self.coding.bits_per_symbol)
         return 10 * np.log10(np.maximum(amount, 1e-9))
-
-    def _slots(self) -> np.ndarray:
-        middles = (self.edges[1:] + self.edges[:-1]) / 2 / self.uses
-        return np.minimum((middles * SLOTS).astype(int), SLOTS - 1)
 
 
 def repeated(contender: Contender, repeats: Repeats) -> Repeated:

@@ -85,9 +85,12 @@ def print_comparison(folder: Path, reference: str | None, metric: str) -> None:
 
 
 @plugins_refused()
-def write_report(folders: Sequence[Path], out: Path | None, reference: str | None, metric: str) -> None:
+def write_report(
+    folders: Sequence[Path], out: Path | None, reference: str | None, metric: str | None, *, video: bool, force: bool
+) -> None:
     """`semlink report`: one page for one folder, or for several together."""
-    _list([_read(*folders).report(out, reference=reference, metric=metric)], indent="")
+    page = _read(*folders).report(out, reference=reference, metric=metric, video=video, force=force)
+    _list([page], indent="")
 
 
 def _read(*folders: Path) -> Any:

@@ -129,13 +129,15 @@ def compare(
 def report(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="results folders")],
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="the page [report.html in the folder]")] = None,
-    reference: Annotated[str | None, typer.Option(metavar="NAME", help="also compare with this scheme")] = None,
-    metric: Metric = "psnr",
+    reference: Annotated[str | None, typer.Option(metavar="NAME", help="the scheme to compare with first")] = None,
+    metric: Annotated[str | None, typer.Option(help="the quality to show first, by name or column [psnr]")] = None,
+    no_video: Annotated[bool, typer.Option("--no-video", help="leave clips out, for a small file")] = False,
+    force: Annotated[bool, typer.Option("--force", help="write over a file that is there")] = False,
 ) -> None:
-    """One HTML page with table and figures."""
+    """One HTML page to look at, send and print: curves, comparison, clips, tables and what made them."""
     from semlink.cli.actions import write_report
 
-    write_report(folders, out, reference, metric)
+    write_report(folders, out, reference, metric, video=not no_video, force=force)
 
 
 @app.command("check-channel", epilog=example("semlink check-channel rician --set k_db=6 --set coherence=64"))

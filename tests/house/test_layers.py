@@ -61,6 +61,7 @@ ORDER = {
         "scenario",
         "sweep | report",
         "plots",
+        "page",
         "api",
     ),
     "semlink.link.schemes": (

@@ -34,12 +34,14 @@ class Results:
     Attributes:
         folder: where `curves.csv` and the points are.
         manifest: scenario, version, commit, packages, wall time.
+        sources: name and content of each folder, where several are overlaid.
     """
 
     folder: Path
     run: FinishedRun = field(repr=False)
     origin: Scenario | None = field(default=None, repr=False)
     plugins: bool = field(default=False, repr=False)
+    sources: tuple[tuple[str, FinishedRun], ...] = field(default=(), repr=False)
     _senders: dict[str, Sender] = field(default_factory=dict, repr=False, compare=False)
 
     def __str__(self) -> str:
@@ -150,21 +152,30 @@ class Results:
         table = [] if spec is None else write_table(self.run.records, TableSpec.model_validate(spec), self.folder)
         return [*table, *write_correlations(shown_points(self.folder, "middle"), self.folder / "rate_maps.csv")]
 
-    def report(self, path: str | Path | None = None, *, reference: str | None = None, metric: str = "psnr") -> Path:
-        """Write one HTML page with the table, the figures and what made them; it needs no other file.
+    def report(
+        self,
+        path: str | Path | None = None,
+        *,
+        reference: str | None = None,
+        metric: str | None = None,
+        video: bool = True,
+        force: bool = False,
+    ) -> Path:
+        """Write one HTML page with curves, comparison, tables and what made them; it needs no other file.
 
         Args:
-            path: `report.html` in the folder by default.
-            reference: also compare with this scheme.
-            metric: of the figures and the comparison.
+            path: `report.html` in the folder by default, or in the working directory for several.
+            reference: the scheme that others are compared with first.
+            metric: of the curves and the comparison at first; PSNR where it is there.
+            video: False leaves clips out, for a small file.
+            force: write over a file that is there; in the default place a page of semlink is replaced anyway.
         Raises:
-            ScenarioError: no such reference or metric.
-            ResultsError: the file cannot be written.
+            ScenarioError: no such reference or metric, or no scheme sent anything.
+            ResultsError: a file is there already, or it cannot be written.
         """
-        from semlink.link.api.page import write_page
+        from semlink.link.api.report import written
 
-        comparison = None if reference is None else self.compare(reference, metric)
-        return write_page(self.run, Path(path or self.folder / "report.html"), self.run.metric(metric), comparison)
+        return written(self.run, self.sources, path, reference=reference, metric=metric, video=video, force=force)
 
     def frames(
         self,
@@ -218,7 +229,8 @@ def results(folder: str | Path, *more: str | Path, scenario: Scenario | None = N
     if not more:
         return Results(Path(folder), read_run(folder), scenario, plugins)
     folders = [folder, *more]
-    return Results(Path("."), merged(dict(zip(folder_names(folders), map(read_run, folders)))), scenario, plugins)
+    sources = tuple(zip(folder_names(folders), map(read_run, folders)))
+    return Results(Path("."), merged(dict(sources)), scenario, plugins, sources)
 
 
 def _framed(records: list[JsonDict], pandas: bool | None) -> Any:

@@ -26,7 +26,7 @@ from semlink.link.results.finished import FinishedRun
 from semlink.link.results.labels import schemes_of
 from semlink.link.results.rows import Row, by_cost, value
 
-__all__ = ["Comparison", "CurveGap", "PointGap", "compare"]
+__all__ = ["Comparison", "CurveGap", "PointGap", "check_reference", "compare"]
 
 MOTIONS = ("slow", "medium", "fast")
 LEAST_CLIPS = 3
@@ -100,7 +100,7 @@ def compare(run: FinishedRun, reference: str, metric: str = "psnr") -> Compariso
         ScenarioError: no such reference or metric, or nothing to compare it with.
     """
     folder = run.folder
-    _check_reference(run.rows, reference, folder)
+    check_reference(run.rows, reference, folder)
     judged = run.metric(metric)
     cost, rows = next(kind for kind in by_cost(run.rows) if reference in schemes_of(kind[1]))
     others = [name for name in schemes_of(run.rows) if name not in schemes_of(rows)]
@@ -131,7 +131,12 @@ def compare(run: FinishedRun, reference: str, metric: str = "psnr") -> Compariso
     return Comparison(reference, judged, cost, tuple(curves), tuple(points), tuple(notes))
 
 
-def _check_reference(rows: Sequence[Row], reference: str, folder: Path) -> None:
+def check_reference(rows: Sequence[Row], reference: str, folder: Path) -> None:
+    """Refuse a reference that is no scheme of the rows, or the only one.
+
+    Raises:
+        ScenarioError: it is; names the schemes.
+    """
     names = schemes_of(rows)
     if reference not in names:
         near = difflib.get_close_matches(reference, names, 1, 0.4) or [

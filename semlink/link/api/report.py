@@ -1,0 +1,41 @@
+"""The page of a run or of several: what is asked for, looked up and written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from semlink.link.compare.compare import check_reference
+from semlink.link.page.page import check_place, write_page
+from semlink.link.page.parts import PageOptions, named_runs
+from semlink.link.results.finished import FinishedRun
+
+__all__ = ["written"]
+
+PAGE = "report.html"
+
+
+def written(
+    run: FinishedRun,
+    sources: Sequence[tuple[str, FinishedRun]],
+    path: str | Path | None,
+    *,
+    reference: str | None,
+    metric: str | None,
+    video: bool,
+    force: bool,
+) -> Path:
+    """See `Results.report`.
+
+    Args:
+        run: all folders as one.
+        sources: each folder with its name; empty for one alone.
+    """
+    if reference is not None:
+        check_reference(run.rows, reference, run.folder)
+    judged = run.metric("psnr" if metric is None else metric)
+    place = Path(path) if path is not None else run.folder / PAGE
+    if not force:
+        check_place(place, replaces_ours=path is None)
+    named = named_runs(sources or ((run.folder.resolve().name, run),))
+    return write_page(named, place, PageOptions(judged, reference, video))

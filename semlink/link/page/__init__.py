@@ -1,0 +1,1 @@
+"""One HTML page for finished runs: a section a file, everything inside, nothing fetched."""

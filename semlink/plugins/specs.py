@@ -158,6 +158,16 @@ class ChannelPlugin(PluginSpec):
     interface: ClassVar[str] = "channel"
     is_foreign: ClassVar[bool] = True
 
+    name: Shown = Field("", description="as it stands in tables and plots; default: the kind with its options")
+
+    def name_is_option(self, context: BuildContext = NOTHING_KNOWN) -> bool:
+        """Whether numbers may depend on `name`: where the constructor takes one."""
+        return bool(self.name) and "name" in _parameters(self._class(context))
+
+    def _options_for(self, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
+        given = self.name and "name" in parameters
+        return self.options() | ({"name": self.name} if given else {})
+
     def default_waveform(self) -> None:
         """Not known before it is built."""
 

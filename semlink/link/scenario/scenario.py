@@ -146,6 +146,22 @@ class Scenario(Spec):
                 raise BrokenRule(f"two schemes are called {shortened(name)!r}; names must differ", at)
         return schemes
 
+    @field_validator("channel")
+    @classmethod
+    def _told_apart(cls, channels: list[AnyChannel]) -> list[AnyChannel]:
+        """Channels with a name of their own differ from all others, in name and in more than that."""
+        bare = [channel.model_copy(update={"name": ""}) for channel in channels]
+        for at, channel in enumerate(channels):
+            for before in range(at):
+                if channel == channels[before]:
+                    continue
+                if channel.name and channel.name == channels[before].name:
+                    raise BrokenRule(f"two channels are called {shortened(channel.name)!r}; names must differ", at)
+                if bare[at] == bare[before]:
+                    words = f"the same as channel {before + 1} but for its name; leave one of them out"
+                    raise BrokenRule(words, at)
+        return channels
+
     @model_validator(mode="after")
     def _waveform_suits(self) -> Scenario:
         for channel in self.channel:

@@ -84,8 +84,10 @@ def _channels(scenario: Scenario) -> Iterator[int]:
 
 
 def channel_name(spec: ChannelSpec | ChannelPlugin) -> str:
-    """A channel as it stands in tables: its kind and what was set, such as `rayleigh(coherence=64)`."""
-    options = {k: v for k, v in spec.model_dump(exclude_unset=True).items() if k != "kind"}
+    """A channel as it stands in tables: its name, or its kind and what was set, such as `rayleigh(coherence=64)`."""
+    if spec.name:
+        return spec.name
+    options = {k: v for k, v in spec.model_dump(exclude_unset=True).items() if k not in ("kind", "name")}
     inner = ", ".join(f"{k}={v}" for k, v in options.items())
     kind = spec.kind.rsplit("/", 1)[-1]
     return f"{kind}({inner})" if inner else kind

@@ -150,8 +150,17 @@ def plan(
 
 
 def _task(scenario: Scenario, point: GridPoint, key: str, is_shown: bool) -> Task:
-    channel = "" if point.channel is None else channel_name(scenario.channel[point.channel])
-    return Task(key, point, point_name(scenario, point), channel, is_shown)
+    return Task(key, point, point_name(scenario, point), _channel_of(scenario, point), is_shown)
+
+
+def _channel_of(scenario: Scenario, point: GridPoint) -> str:
+    """The channel in words, '' without one."""
+    return "" if point.channel is None else channel_name(scenario.channel[point.channel])
+
+
+def _on_channel(record: Json, channel: str) -> Json:
+    """The record under the name that its channel has now."""
+    return {**record, "channel": channel, "row": {**record["row"], "channel": channel}}
 
 
 def _finished(job: Job, runner: PointRunner, keys: Mapping[GridPoint, str], said: list[str]) -> set[str]:
@@ -171,7 +180,11 @@ def _finished(job: Job, runner: PointRunner, keys: Mapping[GridPoint, str], said
             if found is None:
                 stale += 1
                 continue
-            job.results.write(key, found)
+            kept = found
+            job.results.write(key, kept)
+        channel = _channel_of(job.scenario, point)
+        if str(kept["row"].get("channel") or "").split() != channel.split():
+            job.results.write(key, _on_channel(kept, channel))
         finished.add(key)
     if stale:
         plural = "point is" if stale == 1 else "points are"

@@ -20,8 +20,10 @@ from semlink.files import JsonDict
 from semlink.link.metrics.registry import metric_key
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.sweep.grid import GridPoint
+from semlink.phy.specs.channels import ChannelSpec
 from semlink.plugins.contents import chosen, contents, specs_inside
-from semlink.spec import Spec
+from semlink.plugins.specs import ChannelPlugin
+from semlink.spec import BuildContext, Spec
 
 SHARED_REVISION = 1
 """Raised by whoever changes numbers of all points: the chain, the metrics, the streams of chance, the stop rule."""
@@ -82,11 +84,17 @@ def _rests_on(
         "format": [FORMAT, SHARED_REVISION],
         "scenario": chosen(scenario, without=NOT_OF_A_POINT),
         "scheme": chosen(used["scheme"], without={"rates"}),
-        "channel": chosen(used["channel"]) if "channel" in used else None,
+        "channel": None if point.channel is None else _of_channel(scenario.channel[point.channel], folder),
         "metrics": [metric_key(name, folder) for name in scenario.metrics],
         **contents(used, folder, declared),
         "revisions": {place: number for place, number in revisions(used).items() if number != 1},
     }
+
+
+def _of_channel(spec: ChannelSpec | ChannelPlugin, folder: Path | None) -> JsonDict:
+    """The options of a channel; its name is for readers, unless a user's constructor takes one."""
+    is_option = spec.name_is_option(BuildContext(folder=folder))
+    return chosen(spec, without=() if is_option else {"name"})
 
 
 def _digest(shared: JsonDict, source_digest: str, point: GridPoint) -> str:

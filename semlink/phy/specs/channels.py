@@ -21,6 +21,7 @@ from semlink.phy.specs.waveforms import (
 )
 from semlink.plugins.specs import ChannelPlugin, WaveformPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+from semlink.yaml12.fields import Shown
 from semlink.yaml12.rules import either, given, is_one_of, no, ruled
 
 Probability = Annotated[float, Field(ge=0, le=1)]
@@ -29,8 +30,18 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 class ChannelSpec(Spec):
     """What the specs of all channels offer."""
 
-    kind: str
     is_foreign: ClassVar[bool] = False  # its block is written by the user, and only that can say which pilots it needs
+
+    kind: str
+    name: Shown = Field("", description="as it stands in tables and plots; default: the kind with its options")
+
+    def numbers(self) -> dict[str, Any]:
+        """What its block is made from."""
+        return self.model_dump(exclude={"kind", "name"})
+
+    def name_is_option(self, context: BuildContext = NOTHING_KNOWN) -> bool:
+        """Whether numbers may depend on `name`: never, it is for readers."""
+        return False
 
     def default_waveform(self) -> SingleCarrierSpec | OfdmSpec | None:
         """The pilots that it needs where a scenario names no waveform, None where symbols arrive as they are."""
@@ -91,7 +102,7 @@ class RayleighSpec(_FadingSpec):
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.fading import Rayleigh
 
-        return Rayleigh(**self.model_dump(exclude={"kind"}))
+        return Rayleigh(**self.numbers())
 
 
 class RicianSpec(_FadingSpec):
@@ -114,7 +125,7 @@ class RicianSpec(_FadingSpec):
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.fading import Rician
 
-        return Rician(**self.model_dump(exclude={"kind"}))
+        return Rician(**self.numbers())
 
 
 class ErasureSpec(ChannelSpec):
@@ -146,7 +157,7 @@ class GilbertElliottSpec(ChannelSpec):
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.erasures import GilbertElliott
 
-        return GilbertElliott(**self.model_dump(exclude={"kind"}))
+        return GilbertElliott(**self.numbers())
 
 
 class InterferenceSpec(ChannelSpec):
@@ -162,7 +173,7 @@ class InterferenceSpec(ChannelSpec):
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.interference import Interference
 
-        return Interference(**self.model_dump(exclude={"kind"}))
+        return Interference(**self.numbers())
 
 
 class PhaseNoiseSpec(ChannelSpec):
@@ -207,7 +218,7 @@ class MultipathSpec(ChannelSpec):
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ChannelBase:
         from semlink.phy.channels.multipath_38901 import Cdl, Tdl
 
-        return {"tdl": Tdl, "cdl": Cdl}[self.kind](**self.model_dump(exclude={"kind"}))
+        return {"tdl": Tdl, "cdl": Cdl}[self.kind](**self.numbers())
 
 
 class TensorFlowSpec(ChannelSpec):
@@ -234,7 +245,7 @@ class TensorFlowSpec(ChannelSpec):
             raise ValueError("needs TensorFlow, which is not installed: pip install 'semlink[tensorflow]'")
         place, colon, name = self.target.rpartition(":")
         target = f"{context.found(place) if place.endswith('.py') else place}{colon}{name}"
-        return TensorFlowChannel(**self.model_dump(exclude={"kind", "target"}), target=target)
+        return TensorFlowChannel(**(self.numbers() | {"target": target}))
 
 
 CHANNELS = (

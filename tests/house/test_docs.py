@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import re
 import shlex
+import subprocess
 import sys
 from configparser import ConfigParser
 from importlib import import_module
@@ -21,14 +22,12 @@ from semlink.cli.commands import app
 from semlink.link.results.rows import COLUMNS
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.scenario.scenario import Scenario, Sweep, Trials
-from semlink.link.scenario.schema import CATALOGUE
 from semlink.sensing.sources.synthetic.scenes import SceneSource
-from semlink.spec import kinds_of
 from semlink.training.queue import load_queue
 from semlink.training.recipe import load_recipe
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")])
 SCENARIOS = sorted((ROOT / "scenarios").glob("*.yaml"))
 FENCED = re.compile(r"^```(\w+)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 INLINE = re.compile(r"`((?:source|channel|waveform|codec|coding|sensor|reconstruction|harq): \{.*?\})`")
@@ -213,13 +212,13 @@ def test_python_in_the_docs_runs(page, text, tmp_path, monkeypatch):
 
 def test_the_page_on_python_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):
     """As a notebook written from the page alone: its blocks in order, in one namespace."""
-    blocks = [p.values[1] for p in fenced("python") if p.values[0].stem == "api"]
+    blocks = [p.values[1] for p in fenced("python") if p.values[0] == ROOT / "docs/how_to/python.md"]
     monkeypatch.chdir(tmp_path)
     notebook = ModuleType("notebook")
     monkeypatch.setitem(sys.modules, "notebook", notebook)
     here = vars(notebook)
     for number, text in enumerate(blocks):
-        exec(compile(text, f"api.md, block {number}", "exec"), here)
+        exec(compile(text, f"python.md, block {number}", "exec"), here)
     said = capsys.readouterr().out
     assert "SoftCast" in said and "less that of H.264, QPSK 1/2" in said and "did you mean 'softcast'" in said
     assert (tmp_path / "report.html").stat().st_size > 50_000 and (tmp_path / "figures/ssim_vs_cost.svg").exists()
@@ -232,7 +231,7 @@ def test_every_public_name_and_plot_is_explained():
     from semlink.link.metrics.registry import METRICS
     from semlink.link.plots.registry import PLOTS
 
-    text = explained("api.md")
+    text = explained("how_to/python.md")
     everywhere = "".join(page.read_text() for page in PAGES)
     words = {"`semlink." + name for name in ("load", "run", "results", "air", "ModuleScheme", "Metric", "errors")}
     assert not [word for word in words if word not in text]
@@ -240,7 +239,7 @@ def test_every_public_name_and_plot_is_explained():
     assert not [plot.name for plot in PLOTS if f"`{plot.name}`" not in text]
     methods = [name for name, found in vars(semlink.Results).items() if callable(found) and not name.startswith("_")]
     assert not [name for name in methods if not re.search(rf"\b{name}\b", text)]
-    assert not [metric.name for metric in METRICS if f"`{metric.name}`" not in explained("scenarios.md")]
+    assert not [metric.name for metric in METRICS if f"`{metric.name}`" not in explained("reference/scenarios.md")]
 
 
 def test_the_help_of_plot_names_every_kind():
@@ -248,6 +247,19 @@ def test_the_help_of_plot_names_every_kind():
     from semlink.link.plots.registry import PLOTS
 
     assert sorted(re.findall(r"\b(?!or\b)\w+", KINDS)) == sorted(plot.name for plot in PLOTS)
+
+
+def test_blocks_of_code_are_of_a_language_that_is_tested():
+    found = {page: set(re.findall(r"^``` ?(\w*)$", page.read_text(), re.MULTILINE)) for page in PAGES}
+    assert not {page.name: extra for page, langs in found.items() if (extra := langs - {"", "yaml", "python", "sh"})}
+    for page in PAGES:
+        assert not [head for head, _ in re.findall(r"^```(.*?)\n(.*?)^```$", page.read_text(), re.S | re.M) if not head]
+
+
+@pytest.mark.parametrize("page, text", fenced("sh"))
+def test_shell_in_the_docs_is_shell(page, text):
+    done = subprocess.run(["bash", "-n"], input=text, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize("page, text", fenced("python"))
@@ -303,32 +315,11 @@ def explained(page: str) -> str:
 
 @pytest.mark.parametrize("model", [Scenario, Sweep, Trials], ids=lambda model: model.__name__)
 def test_every_key_of_a_scenario_is_explained(model):
-    assert not [name for name in model.model_fields if f"| `{name}` |" not in explained("scenarios.md")]
-
-
-PAGE_OF = {
-    "source": "sources.md",
-    "sensor": "sensor.md",
-    "reconstruction": "sensor.md",
-    "channel": "channels.md",
-    "waveform": "channels.md",
-    "codec": "scenarios.md",
-    "coding": "scenarios.md",
-    "scheme": "scenarios.md",
-}
-
-
-@pytest.mark.parametrize("joint", ["source", "channel", "waveform", "codec", "coding", "scheme"])
-def test_every_block_and_option_is_explained(joint):
-    text = explained(PAGE_OF[joint])
-    for spec in CATALOGUE[joint]:
-        options = [name for name in spec.model_fields if name != "kind"]
-        unknown = [word for word in (*kinds_of(spec), *options) if not re.search(rf"\b{re.escape(word)}\b", text)]
-        assert not unknown, f"{spec.__name__}: {', '.join(unknown)} not in docs/{PAGE_OF[joint]}"
+    assert not [name for name in model.model_fields if f"| `{name}` |" not in explained("reference/scenarios.md")]
 
 
 def test_every_column_is_explained():
-    text = explained("results.md")
+    text = explained("reference/results.md")
     assert not [name for name in COLUMNS if f"`{name}`" not in text]
 
 
@@ -336,7 +327,7 @@ def test_every_dependency_has_its_reason():
     setup = ConfigParser()
     setup.read(ROOT / "setup.cfg")
     needed = [re.split(r"[<>=]", line)[0] for line in setup["options"]["install_requires"].split()]
-    table = re.findall(r"^\| ([^|]+) \|", explained("architecture.md"), re.MULTILINE)
+    table = re.findall(r"^\| ([^|]+) \|", explained("explanation/architecture.md"), re.MULTILINE)
     named = {name.strip() for row in table for name in row.split(",")}
     assert not [name for name in needed if name not in named]
     assert not [n for n in setup["options.extras_require"] if n not in ("test", "lint") and f"extra `{n}`" not in named]

@@ -85,7 +85,7 @@ def picture(iq, shape):
 
 
 class TwoBursts:
-    """The scheme of docs/feedback.md: the same symbols again if they came through a weak channel."""
+    """The scheme of docs/how_to/feedback.md: the same symbols again if they came through a weak channel."""
 
     def agree(self, frames, point, rehearsal):
         return Agreement(frames, point, {"bursts": 2})

@@ -1,0 +1,53 @@
+"""Makes the notebooks from their sources: `python notebooks/make.py [NAME...]`.
+
+A source is Python with `# %%` between cells and `# %% [markdown]` before text, as editors show it: differences can be
+read, and what formats and checks Python formats and checks it. A notebook is the same cells with their outputs, which
+the documentation shows. Needs `pip install '.[notebook]'`.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from percent import cells_of
+
+HERE = Path(__file__).resolve().parent
+SOURCES = sorted(HERE.glob("[0-9]*.py"))
+
+
+def executed(source: Path, seconds: int = 3600) -> Any:
+    """The notebook of a source, run from the top in a fresh folder that has `results/` beside it.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell fails.
+    """
+    made = {"markdown": nbformat.v4.new_markdown_cell, "code": nbformat.v4.new_code_cell}
+    cells = [made[kind](text, id=f"cell-{number}") for number, (kind, text) in enumerate(cells_of(source.read_text()))]
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / HERE.name
+        place.mkdir()
+        (Path(folder) / "results").symlink_to(HERE.parent / "results")
+        shutil.copy(source, place)
+        NotebookClient(notebook, timeout=seconds, resources={"metadata": {"path": str(place)}}).execute()
+    for cell in cells:
+        cell.metadata.clear()  # when each cell was run
+    notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    return notebook
+
+
+def main(names: list[str]) -> None:
+    for source in SOURCES:
+        if not names or source.stem in names:
+            nbformat.write(executed(source), source.with_suffix(".ipynb"))
+            sys.stdout.write(f"{source.with_suffix('.ipynb')}\n")
+
+
+if __name__ == "__main__":
+    main([Path(name).stem for name in sys.argv[1:]])

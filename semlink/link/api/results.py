@@ -72,7 +72,7 @@ class Results:
         show(results_table(self.run.rows, self.run.metrics))
 
     def table(self, pandas: bool | None = None) -> Any:
-        """The rows of `curves.csv`, with the columns of `docs/reference/results.md`; None where there is nothing to say.
+        """The rows of `curves.csv`, whose columns `docs/reference/results.md` explains; None for nothing to say.
 
         Args:
             pandas: True for a DataFrame, False for a list of dicts, None for

@@ -12,7 +12,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy as np
 from semlink.errors import ScenarioError
 from semlink.link.compare.bd_rate import Average, bd_quality, bd_rate
 from semlink.link.compare.curve_noise import noise_halfwidth
+from semlink.link.compare.gaps import Comparison, CurveGap, PointGap, TurnedRound
 from semlink.link.compare.paired import Gap, PointScores, pair, pair_at_cost, scores_of
 from semlink.link.metrics.registry import Metric
 from semlink.link.results.finished import FinishedRun
@@ -40,61 +41,12 @@ EQUAL_SPENDING = 0.03
 """Difference in what is spent of one budget up to which two schemes are compared as they stand."""
 
 
-@dataclass(frozen=True, slots=True)
-class CurveGap:
-    """Bjontegaard's averages of one scheme against the reference at one channel and SNR.
-
-    `quality_ci95` (half width) and `rate_ci95` (low, high, in percent) are
-    95 % intervals over clips by the delete-one jackknife, never narrower than
-    noise; NaN where the records of at least three clips are not at hand.
-    `quality_noise_ci95` and `rate_noise_ci95` are the same over noise, clips
-    held fixed (`noise_halfwidth`). `note` says which cannot be had.
-    """
-
-    scheme: str
-    channel: str
-    snr_db: float | None
-    quality: Average
-    quality_ci95: float
-    rate: Average
-    rate_ci95: tuple[float, float]
-    quality_noise_ci95: float = math.nan
-    rate_noise_ci95: tuple[float, float] = (math.nan, math.nan)
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class PointGap:
-    """The paired difference of one scheme at one operating point; `gap` None with the reason in `note`.
-
-    `by_motion` holds the same over the clips of one motion class only.
-    """
-
-    row: Row
-    cost: float | None
-    reference_cost: float | None
-    gap: Gap | None
-    by_motion: Mapping[str, Gap]
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison:
-    """Every scheme of a results folder against one of them."""
-
-    reference: str
-    metric: Metric
-    cost: str
-    curves: tuple[CurveGap, ...]
-    points: tuple[PointGap, ...]
-    notes: tuple[str, ...] = ()
-
-
-def compare(run: FinishedRun, reference: str, metric: str = "psnr") -> Comparison:
+def compare(run: FinishedRun, reference: str, metric: str = "psnr", before: Sequence[Comparison] = ()) -> Comparison:
     """Compare every scheme of a run with `reference`.
 
     Args:
         metric: by its name or its column.
+        before: comparisons of this run in this metric; what they have between the same two schemes is turned round.
     Raises:
         ResultsError: a damaged record.
         ScenarioError: no such reference or metric, or nothing to compare it with.
@@ -109,7 +61,7 @@ def compare(run: FinishedRun, reference: str, metric: str = "psnr") -> Compariso
             f"{folder}: {reference!r} {COUNTED[cost][0]}; nothing else there does, and {', '.join(map(repr, others))} "
             f"{COUNTED[cost][1]}"
         )
-    scores = scores_of(run, judged, cost)
+    scores, known = scores_of(run, judged, cost), TurnedRound(before, reference)
     curves, points = [], []
     for scheme in schemes_of(rows):
         if scheme == reference:
@@ -117,8 +69,8 @@ def compare(run: FinishedRun, reference: str, metric: str = "psnr") -> Compariso
         for channel, snr_db in dict.fromkeys((r.channel, r.snr_db) for r in rows if r.scheme == scheme):
             ours = _at(rows, scheme, channel, snr_db)
             theirs = _at(rows, reference, channel, snr_db)
-            curves.append(_curve_gap(ours, theirs, scores, judged, cost))
-            points += [_point_gap(row, theirs, scores, cost) for row in ours]
+            curves.append(known.curve(scheme, channel, snr_db) or _curve_gap(ours, theirs, scores, judged, cost))
+            points += [known.point(row) or _point_gap(row, theirs, scores, cost) for row in ours]
     notes = (
         [f"not compared, since what they cost is counted otherwise: {', '.join(map(repr, others))}"] if others else []
     )

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 
 import numpy as np
 
@@ -68,7 +69,8 @@ class Gap:
 
     `clips_ci95` says how far the mean would move with other clips (t over
     clips, and never less than noise), `trials_ci95` how far with other noise on
-    these clips (`intervals.halfwidth`, losses never seen among it).
+    these clips (`intervals.halfwidth`, losses never seen among it). `by_clip`
+    has each clip's own mean difference.
     """
 
     mean: float
@@ -77,6 +79,7 @@ class Gap:
     clips: int
     trials: int
     note: str = ""
+    by_clip: Mapping[str, float] = field(default_factory=lambda: MappingProxyType({}))
 
 
 def scores_of(run: FinishedRun, metric: Metric, cost: str) -> dict[tuple, PointScores]:
@@ -125,7 +128,8 @@ def gap(
     noise = halfwidth(draws_of(test, shared, metric) - draws_of(reference, shared, metric), error)
     content = t_halfwidth(per_clip)
     over_clips = content if math.isnan(noise) else max(content, noise)
-    return Gap(float(np.mean(per_clip)), over_clips, noise, len(counts), shared, _missing(len(counts), shared))
+    by_clip = dict(zip((clip.name for clip in test), per_clip))
+    return Gap(float(np.mean(per_clip)), over_clips, noise, len(counts), shared, _missing(len(counts), shared), by_clip)
 
 
 def _missing(clips: int, trials: int) -> str:

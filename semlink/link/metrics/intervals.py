@@ -50,7 +50,7 @@ def halfwidth(draws: Draws, error: float = ERROR) -> float:
         return float("nan")
     pool = _Pool(draws)
     least = _spread(draws, error)
-    return _least(lambda half: pool.miss(half) <= error, least, max(least, pool.reach))
+    return _least(lambda half: pool.misses_less(half, error), least, max(least, pool.reach))
 
 
 def halfwidth_without_loss(damage: float, transmissions: int, error: float = ERROR) -> float:
@@ -65,7 +65,7 @@ def is_within(draws: Draws, half: float, error: float = ERROR) -> bool:
     """Whether `halfwidth` is at most `half`; False for one trial."""
     if len(draws.values) < 2:
         return False
-    return _spread(draws, error) <= half and _Pool(draws).miss(half) <= error
+    return _spread(draws, error) <= half and _Pool(draws).misses_less(half, error)
 
 
 def share_interval(lost: np.ndarray, of: np.ndarray, error: float = ERROR) -> tuple[float, float]:
@@ -111,11 +111,14 @@ class _Pool:
         """No mean is further away."""
         return max(self.mean - self.worst, self.best - self.mean)
 
-    def miss(self, half: float) -> float:
-        """The probability that the true mean is further off than `half`."""
+    def misses_less(self, half: float, error: float) -> bool:
+        """Whether the true mean is further off than `half` with at most the probability `error`."""
         below = np.append(self.values, self.worst) - (self.mean - half)
+        too_low = chance_below_zero(below, self.counts)
+        if too_low > error:
+            return False
         above = self.mean + half - np.append(self.values, self.best)
-        return chance_below_zero(below, self.counts) + chance_below_zero(above, self.counts)
+        return too_low + chance_below_zero(above, self.counts) <= error
 
 
 def _pooled(draws: Draws) -> np.ndarray:

@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from semlink import __version__
 from semlink.errors import ResultsError
 from semlink.files import Json, reason_of, write_atomic
+from semlink.link.metrics.registry import Metric
+from semlink.link.page.cautions import cautions
+from semlink.link.page.compared import compared
 from semlink.link.page.embed import HERE, asset, has_asset, plotly, script_data
+from semlink.link.page.groups import groups_of
 from semlink.link.page.parts import NamedRun, PageOptions, Section
+from semlink.link.page.points import OVER_CLIPS, metrics_on, points_of
 from semlink.link.page.schemes import looks
 from semlink.link.page.sections.registry import SECTIONS
+from semlink.link.page.summary import summary
+from semlink.link.results.labels import COST_NAMES, SNR_NAME
 
 __all__ = ["GENERATOR", "check_place", "page", "write_page"]
 
 GENERATOR = '<meta name="generator" content="semlink'
 """What tells a page of ours from any other file."""
+SHARED = ("common.js", "chart.js", "panels.js")
+"""Scripts that sections build on."""
+STYLES = ("page.css", "print.css")
 LOOKED_AT = 2000
 """Bytes at the beginning of a file among which the mark of ours stands."""
 
@@ -57,18 +68,23 @@ def page(runs: Sequence[NamedRun], options: PageOptions) -> str:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
+    options = replace(options, compared=compared(runs, options.metric, options.reference))
     found = [made for section in SECTIONS if (made := section(runs, options)) is not None]
     templates = Environment(
-        loader=FileSystemLoader(HERE / "templates"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
-    scripts = [asset(f"{part.name}.js") for part in found if has_asset(f"{part.name}.js")]
+    scripts = [*SHARED, *(f"{part.name}.js" for part in found if has_asset(f"{part.name}.js")), "start.js"]
     return templates.get_template("page.html").render(
-        head=_head(runs),
+        head=_head(runs, options),
         version=__version__,
-        style=Markup(asset("page.css")),
+        styles=[Markup(asset(name)) for name in STYLES],
         data=[(name, Markup(script_data(data))) for name, data in _data(runs, options, found)],
         plotly=Markup(plotly()),
-        scripts=[Markup(script) for script in (asset("common.js"), *scripts)],
+        scripts=[Markup(asset(name)) for name in scripts],
         parts=[
             (part, Markup(templates.get_template(f"{part.name}.html").render(dict(part.context) | {"part": part})))
             for part in found
@@ -76,29 +92,67 @@ def page(runs: Sequence[NamedRun], options: PageOptions) -> str:
     )
 
 
-def _head(runs: Sequence[NamedRun]) -> Json:
-    """Title and description."""
+def _head(runs: Sequence[NamedRun], options: PageOptions) -> Json:
+    """What it is, who wins, what to beware of."""
     scenarios = [run.run.manifest.get("scenario") or {} for run in runs]
     names = [str(scenario.get("name") or run.name) for run, scenario in zip(runs, scenarios)]
     return {
-        "title": ", ".join(names),
+        "title": ", ".join(dict.fromkeys(names)),
         "words": [str(scenario["description"]) for scenario in scenarios if scenario.get("description")],
+        "made_of": [(run.name, _made_of(run)) for run in runs],
+        "summary": [line for each in options.compared for line in summary(each.run, options.metric, each.by_reference)],
+        "cautions": cautions(runs),
+        "alone": len(runs) == 1,
     }
 
 
+def _made_of(run: NamedRun) -> str:
+    """Clips, trials, channels and SNRs of a folder in a line."""
+    rows, manifest = run.run.rows, run.run.manifest
+    clips, trials = ([n for row in rows if (n := found(row))] for found in (lambda r: r.clips, lambda r: r.trials))
+    parts = [_counted(len(rows), "operating point"), _counted(len({row.scheme for row in rows}), "scheme")]
+    parts += [_counted(max(clips), "clip")] if clips else []
+    parts += (
+        [
+            f"{_counted(max(trials), 'trial')} a clip"
+            if min(trials) == max(trials)
+            else f"{min(trials)} to {max(trials)} trials a clip"
+        ]
+        if trials
+        else []
+    )
+    parts += [f"semlink {manifest['version']}"] if manifest.get("version") else []
+    parts += [f"commit {str(manifest['commit'])[:10]}"] if manifest.get("commit") else []
+    return ", ".join(parts)
+
+
+def _counted(number: int, what: str) -> str:
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def _data(runs: Sequence[NamedRun], options: PageOptions, found: Sequence[Section]) -> list[tuple[str, Json]]:
-    """What scripts read: schemes and points of the whole page, then each section's own."""
-    points = [
-        {
-            "key": key,
-            "scheme": run.scheme(point.row.scheme),
-            "channel": point.row.channel,
-            "snr_db": point.row.snr_db,
-            "budget": point.row.budget,
-            "rate": point.row.rate,
-        }
-        for run in runs
-        for key, point in run.points()
-    ]
-    whole = {"schemes": looks(runs), "points": points, "metric": options.metric.column}
+    """What scripts read: schemes, metrics and points of the whole page, then each section's own."""
+    groups = groups_of(runs)
+    whole = {
+        "schemes": looks(runs),
+        "points": points_of(runs),
+        "metrics": [_described(metric) for metric in metrics_on(runs)],
+        "metric": options.metric.column,
+        "snr": SNR_NAME,
+        "costs": COST_NAMES,
+        "groups": [", ".join(r.name for r, g in zip(runs, groups) if g == n) for n in range(max(groups) + 1)],
+    }
     return [("page", whole), *((part.name, part.data) for part in found if part.data is not None)]
+
+
+def _described(metric: Metric) -> Json:
+    return {
+        "column": metric.column,
+        "label": metric.label,
+        "title": metric.title,
+        "unit": metric.unit,
+        "decimals": metric.decimals,
+        "over_noise": metric.interval,
+        "over_clips": metric.column.removesuffix("_db") + OVER_CLIPS,
+        "higher_is_better": metric.higher_is_better,
+    }

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from semlink.files import Json
 from semlink.link.metrics.registry import Metric
 from semlink.link.results.finished import FinishedPoint, FinishedRun
+
+if TYPE_CHECKING:
+    from semlink.link.page.compared import Compared
 
 __all__ = ["NamedRun", "PageOptions", "Section", "named_runs"]
 
@@ -45,11 +49,13 @@ class PageOptions:
         metric: shown first.
         reference: the scheme, as the page calls it, that others are compared with first; None leaves the choice.
         video: False leaves clips out.
+        compared: what was compared, for each group of folders with the same clips.
     """
 
     metric: Metric
     reference: str | None = None
     video: bool = True
+    compared: Sequence[Compared] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from semlink.link.page.parts import NamedRun, PageOptions, Section
-from semlink.link.page.sections import again
+from semlink.link.page.sections import again, comparison, curves, ledger, table
 
 __all__ = ["SECTIONS"]
 
-SECTIONS: tuple[Callable[[Sequence[NamedRun], PageOptions], Section | None], ...] = (again.section,)
+SECTIONS: tuple[Callable[[Sequence[NamedRun], PageOptions], Section | None], ...] = (
+    curves.section,
+    comparison.section,
+    ledger.section,
+    table.section,
+    again.section,
+)

@@ -11,13 +11,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from terminal import semlink as run_command
 
 import semlink
 from semlink.caching import digest_of
 from semlink.errors import Infeasible, ResultsError
+from semlink.link.results.checked.records import CHECKSUM, checked_record
 from semlink.link.results.folder import Results
 from semlink.link.results.pictures import Picture, Pictures
-from semlink.link.results.record_shape import checked_record
 from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.payload import Packet
 
@@ -66,8 +67,21 @@ def change(part: str, **new):
     return changed
 
 
+def drop(part: str, name: str):
+    def dropped(record: dict) -> str:
+        del record[part][name]
+        return json.dumps(record)
+
+    return dropped
+
+
 def without(name: str):
     return lambda record: json.dumps({key: value for key, value in record.items() if key != name})
+
+
+def unsealed(changed):
+    """The same in a record as it was kept before records had checksums."""
+    return lambda record: changed({name: part for name, part in record.items() if name != CHECKSUM})
 
 
 BROKEN = {
@@ -98,11 +112,23 @@ BROKEN = {
 }
 
 
+CHANGED_BY_HAND = {
+    "side_info": change("row", side_info=1e30),
+    "channel uses": change("row", channel_uses=9.0),
+    "no outage": drop("row", "outage"),
+    "no channel": drop("row", "channel"),
+    "PSNR of the row": change("row", psnr_db=29.0),
+    "PSNR of a clip": change("clips.0", psnr_db=[29.0, 29.0]),
+}
+BROKEN |= CHANGED_BY_HAND
+
+
+@pytest.mark.parametrize("kept", [lambda changed: changed, unsealed], ids=["with checksum", "without"])
 @pytest.mark.parametrize("damage", BROKEN.values(), ids=BROKEN)
-def test_a_broken_point_is_set_aside_and_said(copy, damage):
+def test_a_broken_point_is_set_aside_and_said(copy, damage, kept):
     points = Results(copy).points
     first, second = points.keys()
-    points.path(first).write_text(damage(json.loads(points.path(first).read_text())))
+    points.path(first).write_text(kept(damage)(json.loads(points.path(first).read_text())))
     with pytest.raises(ResultsError, match=rf"{first}\.json: damaged record of a point \(.*run again") as caught:
         points.read(first)
     (said,) = points.set_aside()
@@ -115,6 +141,9 @@ SEEN_BY_A_RUN = {
     "cut off": BROKEN["cut off"],
     "another scheme": change("row", scheme="other"),
     "another SNR": change("row", snr_db=77.0),
+    "another SNR, unsealed": unsealed(change("row", snr_db=77.0)),
+    "an interval by hand": change("row", psnr_ci95=0.001),
+    "side information by hand, unsealed": unsealed(change("row", side_info=1e30)),
 }
 
 
@@ -130,6 +159,43 @@ def test_a_run_computes_a_broken_point_again(ran, copy, damage):
     assert (copy / "points" / "damaged" / first.name).read_text() == broken
     assert (copy / "curves.csv").read_bytes() == (ran / "curves.csv").read_bytes()
     assert again.manifest["warnings"] == [], "what was set aside says nothing of the numbers"
+
+
+@pytest.mark.parametrize("damage", [CHANGED_BY_HAND["side_info"], unsealed(CHANGED_BY_HAND["side_info"])])
+def test_nobody_uses_a_packed_point_that_was_changed_by_hand(ran, tmp_path, damage):
+    shutil.copytree(ran, tmp_path / "out")
+    (pack,) = (tmp_path / "out" / "points").glob("*.gz")
+    first, second = map(json.loads, gzip.decompress(pack.read_bytes()).splitlines())
+    first["record"] = json.loads(damage(first["record"]))
+    pack.write_bytes(gzip.compress("".join(f"{json.dumps(line)}\n" for line in (first, second)).encode()))
+    for arguments in (["compare", "--reference", "soft"], ["plot"], ["report"]):
+        done = run_command(arguments[0], "out", *arguments[1:], folder=tmp_path)
+        assert done.code == 2 and f"{pack.name}: damaged" in done.err and len(done.err.splitlines()) == 1
+    with pytest.raises(ResultsError, match=pack.name):
+        semlink.results(tmp_path / "out")
+    said: list[str] = []
+    again = semlink.run(semlink.load(SCENARIO), tmp_path / "out", warn=said.append)
+    assert again.manifest["points_computed_in_this_run"] == 1 and len(said) == 1
+    assert (tmp_path / "out" / "points" / "damaged" / pack.name).exists()
+    assert (tmp_path / "out" / "curves.csv").read_bytes() == (ran / "curves.csv").read_bytes()
+
+
+def test_points_of_before_are_kept_without_being_computed_again(ran, copy):
+    for path in (copy / "points").glob("*.json"):
+        path.write_text(unsealed(json.dumps)(json.loads(path.read_text())))
+    said: list[str] = []
+    again = semlink.run(semlink.load(SCENARIO), copy, warn=said.append)
+    assert said == [] and again.manifest["points_computed_in_this_run"] == 0
+    (pack,) = (copy / "points").iterdir()
+    assert pack.read_bytes() == next((ran / "points").iterdir()).read_bytes(), "packed with their checksums"
+
+
+def test_the_record_of_another_key_is_none(copy):
+    points = Results(copy).points
+    first, second = points.keys()
+    shutil.copy(points.path(first), points.path(second))
+    (said,) = points.set_aside()
+    assert second in said and "checksum" in said
 
 
 def test_what_is_no_file_is_set_aside_too(ran, copy):
@@ -181,7 +247,8 @@ def _readable(data: bytes) -> bytes:
 
 def test_every_record_that_a_run_writes_is_one(ran):
     points, keys = Results(ran).points, Results(ran).keys()
-    assert keys and all(checked_record(record) for record in points.records(keys))
+    assert keys and all(map(checked_record, keys, points.records(keys)))
+    assert all(CHECKSUM in record for record in points.records(keys))
 
 
 # --- curves.csv and the manifest

@@ -197,7 +197,8 @@ def test_clips_beyond_the_reference_are_left_out_and_counted(tmp_path):
     make(tmp_path, [replace(REF, noise_db=0.0), Law("own", noise_db=0.0, own_rates=(0.01,))])
     record = next(p for p in (tmp_path / "points").iterdir() if '"own"' in p.read_text())
     content = json.loads(record.read_text())
-    content["clips"][0]["channel_uses"] = [1.0] * 8
+    uses = content["row"]["channel_uses"]
+    content["clips"][0]["channel_uses"], content["clips"][1]["channel_uses"] = [1.0] * 8, [2 * uses - 1.0] * 8
     record.write_text(json.dumps(content))
     (point,) = compare(read_run(tmp_path), "reference").points
     assert point.gap.clips == 5 and point.note == "1 of 6 clips outside the curve"

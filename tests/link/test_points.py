@@ -14,15 +14,19 @@ from hypothesis import given, settings, strategies as st
 from small_runs import job
 
 from semlink.errors import ResultsError
+from semlink.ledger import PURPOSES
+from semlink.link.results.checked.records import CHECKSUM, sealed
 from semlink.link.results.finished import read_run
 from semlink.link.results.points import Points
+from semlink.link.results.rows import Row, to_json
 from semlink.link.sweep.run import run
 
 
 def record(scheme: str, **row) -> dict:
     """The record of a point that could not be sent."""
     place = {"scheme": scheme, "snr_db": 1.0, "budget": 0.1, "rate": None, "bound": False}
-    return {**place, "row": place | row, "clips": [], "genie": []}
+    found = Row(**place, **{"clips": 1, "note": "infeasible", **row})
+    return {**place, "row": to_json(found), "clips": [], "genie": []}
 
 
 RECORDS = {f"key{n}": record(f"s{n}", note=f"{0.1 * n}") for n in range(6)}
@@ -36,8 +40,11 @@ def filled(folder, keys=RECORDS) -> Points:
 
 
 def held(points: Points) -> dict:
+    """The records without their checksums, which every one has that was written or packed."""
     keys = points.keys()
-    return {key: points.read(key) for key in keys}
+    kept = {key: points.read(key) for key in keys}
+    assert all(kept[key] == sealed(key, kept[key]) for key in keys)
+    return {key: {name: part for name, part in kept[key].items() if name != CHECKSUM} for key in keys}
 
 
 def test_packed_and_loose_points_read_alike(tmp_path):
@@ -70,7 +77,7 @@ def test_a_point_computed_again_wins_over_the_packed_one(tmp_path):
     points = filled(tmp_path)
     points.pack()
     points.write("key1", record("other"))
-    assert points.read("key1") == record("other")
+    assert held(points)["key1"] == record("other")
     points.pack()
     assert held(points) == RECORDS | {"key1": record("other")} and len(list(tmp_path.iterdir())) == 1
 
@@ -146,7 +153,8 @@ def test_runs_side_by_side_lose_nothing(tmp_path):
 
 def numbered(key: str, psnr_db: float, **more) -> dict:
     """A point that counts: one clip, one trial."""
-    made = record("s", psnr_db=psnr_db, trials=1, channel_uses=4.0)
+    costs = {"channel_uses": 4.0, "channel_uses_per_pixel": 0.1, **dict.fromkeys(PURPOSES, 0.0), "payload": 4.0}
+    made = record("s", psnr_db=psnr_db, trials=1, **costs)
     clip = {"name": "c", "motion": "m", "psnr_db": [psnr_db], "channel_uses": [4.0], "psnr_by_frame": [psnr_db]}
     return {**made, "clips": [clip], "intervals": 2, "versions": {"semlink": "0.0.9", "commit": "a" * 40}, **more}
 

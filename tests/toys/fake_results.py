@@ -80,7 +80,9 @@ def _point(law: Law, snr_db: float, cost: float, place: int, trials: int, channe
         )
     mean = {name: float(np.mean([c[name] for c in clips])) for name in ("psnr_db", "ssim")}
     half = 0.0 if law.bound else 2.0 * law.noise_db / math.sqrt(count * len(MOTIONS))
+    others = dict.fromkeys(("crc", "pilot", "header", "side_info", "retransmission"), 0.0)
     row = Row(
+        **others,
         **head,
         **key,
         **mean,
@@ -91,7 +93,6 @@ def _point(law: Law, snr_db: float, cost: float, place: int, trials: int, channe
         parity=spent * PIXELS / 3,
         psnr_ci95=half,
         ssim_ci95=half / 100,
-        bler=lost,
         trials=count,
     )
     return row, clips

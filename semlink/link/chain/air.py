@@ -103,7 +103,14 @@ def copied(received: Received) -> Received:
 
 
 def as_delivered(made: Frames | Delivered) -> Delivered:
-    """A receiver's output with its counts of blocks, none where it gave frames alone; nobody else holds its pixels."""
+    """A receiver's output with its counts of blocks, none where it gave frames alone; nobody else holds its pixels.
+
+    Raises:
+        InterfaceError: pixels that are no tensor, or more blocks lost than there were.
+    """
     delivered = made if isinstance(made, Delivered) else Delivered(made)
     check_tensor(delivered.frames.pixels, "the receiver's pixels")
-    return Delivered(Frames(delivered.frames.pixels.detach().clone()), int(delivered.blocks), int(delivered.lost))
+    blocks, lost = int(delivered.blocks), int(delivered.lost)
+    if not 0 <= lost <= blocks:
+        raise InterfaceError(f"the receiver lost {lost} of {blocks} blocks; need 0 to {max(blocks, 0)}")
+    return Delivered(Frames(delivered.frames.pixels.detach().clone()), blocks, lost)

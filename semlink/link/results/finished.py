@@ -13,9 +13,9 @@ from pathlib import Path
 from semlink.errors import ResultsError, ScenarioError
 from semlink.files import Json, json_in, reason_of
 from semlink.link.metrics.registry import METRICS, Metric, generic
+from semlink.link.results.checked.records import checked_manifest
 from semlink.link.results.folder import Results
 from semlink.link.results.points import Points
-from semlink.link.results.record_shape import checked_manifest
 from semlink.link.results.rows import CURVES, DECIMALS, SIGNIFICANT, Row, from_json, read_folder, value
 
 __all__ = ["FinishedPoint", "FinishedRun", "metrics_of", "read_run"]

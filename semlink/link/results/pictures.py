@@ -19,8 +19,8 @@ from typing import Literal
 import numpy as np
 
 from semlink.files import JsonDict, as_file, drop_spares, json_in, write_atomic
+from semlink.link.results.checked.records import checked_manifest
 from semlink.link.results.folder import Results
-from semlink.link.results.record_shape import checked_manifest
 from semlink.sensing.sources.files.arrays import read_arrays
 
 FORMAT = 1

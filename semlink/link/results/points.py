@@ -4,6 +4,7 @@
     points/packed-<digest>.jsonl.gz   many: a line {"key": ..., "record": ...} for each, in order of keys
     points/damaged/                   what is no point and was set aside
 
+A record carries a checksum, so that one that was changed afterwards does not count.
 Every file is written whole or not at all, and a pack before what it holds is
 removed, so a killed process loses nothing and several may run side by side.
 Folders are merged by copying their `points` together: there may be any number
@@ -29,7 +30,8 @@ from pathlib import Path
 
 from semlink.errors import ResultsError
 from semlink.files import Json, JsonDict, json_in, reason_of, write_atomic
-from semlink.link.results.record_shape import KEY, checked_record
+from semlink.link.results.checked.records import CHECKSUM, checked_record, sealed
+from semlink.link.results.checked.shapes import KEY
 from semlink.yaml12.words import shown
 
 ORIGINS_TOLD = 4
@@ -64,12 +66,12 @@ class Points:
         return None if line is None else json.loads(line)["record"]
 
     def write(self, key: str, record: Json) -> None:
-        """Keep a finished point.
+        """Keep a finished point, with a checksum.
 
         Raises:
             ResultsError: the disk does not take it.
         """
-        write_atomic(self.path(key), (json.dumps(record, indent=1) + "\n").encode())
+        write_atomic(self.path(key), (json.dumps(sealed(key, record), indent=1) + "\n").encode())
 
     def pack(self) -> None:
         """Bring all finished points into one file; damaged ones stay where they are.
@@ -211,7 +213,7 @@ class Points:
         return place
 
     def _write_pack(self, lines: Mapping[str, str]) -> Path:
-        text = "".join(f"{lines[key]}\n" for key in sorted(lines)).encode()
+        text = "".join(f"{_sealed_line(key, lines[key])}\n" for key in sorted(lines)).encode()
         target = self.folder / f"packed-{hashlib.sha256(text).hexdigest()[:12]}.jsonl.gz"
         write_atomic(target, gzip.compress(text, mtime=0))
         return target
@@ -328,8 +330,15 @@ def _key_of(line: bytes) -> str:
     found = json_in(line)
     if not isinstance(found, dict) or not isinstance(found.get("key"), str) or not KEY.fullmatch(found["key"]):
         raise ValueError("no key of a point")
-    checked_record(found.get("record"))
+    checked_record(found["key"], found.get("record"))
     return found["key"]
+
+
+def _sealed_line(key: str, line: str) -> str:
+    """A line of a pack with the checksum that those of earlier versions lack."""
+    if f'"{CHECKSUM}": "' in line:
+        return line
+    return json.dumps({"key": key, "record": sealed(key, json.loads(line)["record"])})
 
 
 def _unpacked(path: Path) -> Iterator[bytes]:
@@ -354,7 +363,7 @@ def _record(path: Path) -> JsonDict:
         state = path.stat()
         if state.st_size > MOST_BYTES or not stat.S_ISREG(state.st_mode):
             raise ValueError("no file, or a far too large one")
-        return checked_record(json_in(path.read_bytes()))
+        return checked_record(path.stem, json_in(path.read_bytes()))
     except FileNotFoundError:
         raise
     except (OSError, ValueError) as fault:

@@ -1,0 +1,1 @@
+"""What is read from a results folder is looked at before anything relies on it."""

@@ -134,12 +134,14 @@ class Received:
 class Delivered:
     """What a receiver made of it: the frames, and how many of its blocks failed.
 
-    Schemes without blocks return `Frames` instead.
+    Schemes without blocks return `Frames` instead. `failed` may say which blocks failed, numbered from 0 in the
+    order in which they were first sent; pictures show it.
     """
 
     frames: Frames
     blocks: int = 0
     lost: int = 0
+    failed: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -71,4 +71,5 @@ from semlink.blocks.sensing import (
     SensorBase as SensorBase,
 )
 from semlink.blocks.source import Source as Source, SourceBase as SourceBase
+from semlink.blocks.symbol_part import SymbolPart as SymbolPart
 from semlink.blocks.waveform import Waveform as Waveform, WaveformBase as WaveformBase

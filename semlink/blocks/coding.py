@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from semlink.blocks.block import NamedBlock
 from semlink.blocks.channel import ChannelBase
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.payload import Received, Symbols
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 class Coding(Protocol):
@@ -64,6 +67,17 @@ class CodingBase(NamedBlock, Coding):
         """
         sizes = self.block_sizes(uses)
         return [uses * size / sum(sizes) for size in sizes]
+
+    def soft_bits(self, iq: np.ndarray, noise_var: np.ndarray) -> np.ndarray | None:
+        """LLRs of the coded bits, positive for 0: complex64 (n,) to float32 (n * bits_per_symbol,); for pictures.
+
+        None where it decodes without any.
+        """
+        return None
+
+    def constellation(self) -> np.ndarray | None:
+        """The points that its symbols are taken from, for pictures; None where they are no fixed set."""
+        return None
 
     def known_curve(self, symbols: int) -> tuple[float, float] | None:
         """How blocks of `symbols` channel uses fare in white noise, where that is known without measuring it.

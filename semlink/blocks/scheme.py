@@ -22,6 +22,7 @@ from semlink.blocks.block import NamedBlock, Progress
 from semlink.blocks.channel import ChannelBase
 from semlink.blocks.coding import CodingBase
 from semlink.blocks.sensing import ReconstructionBase, SensorBase
+from semlink.blocks.symbol_part import SymbolPart
 from semlink.errors import InterfaceError
 from semlink.feedback import Burst, BurstContext, Feedback, Repeats, SentBurst
 from semlink.flow import Flow
@@ -221,6 +222,14 @@ class OneWayBase(SchemeBase, OneWay):
 
     __slots__ = ()
 
+    def symbol_parts(self, sent: Received, agreement: Agreement) -> Sequence[SymbolPart]:
+        """What the symbols of a transmission carry, in their order; nothing where nobody says. For pictures.
+
+        Args:
+            sent: the symbols as they were sent, without noise.
+        """
+        return ()
+
 
 class InteractiveBase(SchemeBase, Interactive):
     """Base of schemes that listen."""
@@ -230,6 +239,10 @@ class InteractiveBase(SchemeBase, Interactive):
     def symbols_ahead(self, agreement: Agreement, past: Sequence[SentBurst], opening: BurstContext) -> int:
         """Symbols of the next burst whose SNR it is told in `BurstContext.snr_ahead_db`, which counts as genie."""
         return 0
+
+    def burst_parts(self, past: Sequence[SentBurst], agreement: Agreement) -> Sequence[Sequence[SymbolPart]]:
+        """What the symbols of each burst carry, as `symbol_parts` of a scheme that sends once. For pictures."""
+        return ()
 
     def first_alone(self, frames: FrameShape, point: Point) -> OneWayBase | None:
         """The scheme with its first burst alone, under agreements of a coding's name: `Terms(coding=...)`.

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from semlink.blocks.block import NamedBlock
 from semlink.blocks.channel import ChannelBase
 from semlink.flow import Flow
 from semlink.payload import ChannelOutput, Received, Symbols
+
+if TYPE_CHECKING:
+    import torch
 
 
 class Waveform(Protocol):
@@ -62,3 +65,10 @@ class WaveformBase(NamedBlock, Waveform):
     def caveat(self, channel: ChannelBase) -> str:
         """What its receiver takes wrongly or does not know on this channel, for the row's note; '' for nothing."""
         return ""
+
+    def true_gain(self, heard: ChannelOutput) -> torch.Tensor | None:
+        """The channel's complex gain on each data symbol (clip, n), for pictures: no receiver is told.
+
+        None where the channel names none.
+        """
+        return None

@@ -23,6 +23,8 @@ from semlink.blocks import CodingBase, RateBoundBase
 from semlink.codecs.packetization import framed_size
 from semlink.flow import Flow
 from semlink.ledger import PURPOSES, Charge
+from semlink.link.results.folder import Results
+from semlink.link.results.media.reception import LOST, Reception, Receptions
 from semlink.payload import ChannelOutput, Frames, Received, Symbols
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.channels.output import check_channel_output
@@ -289,11 +291,27 @@ def test_a_scheme_gives_the_same_row_again_and_pays_for_it(scheme, tmp_path):
     scenario = scheme.scenario(tmp_path)
     rows = rows_of(scenario, tmp_path)
     assert rows_of(scenario, tmp_path, "--fresh") == rows
-    for row in rows:
+    out = tmp_path / "results/own"
+    keys = Results(out).keys()
+    receptions = [Receptions(out).read(key) for key in keys]
+    for row, reception in zip(rows, receptions, strict=True):
         assert float(row["psnr_db"]) > 10
+        assert (reception is None) == (not row["channel_uses"] or row["bound"] == "yes")
+        if reception is not None:
+            check_reception(reception, float(row["snr_db"]))
         if row["channel_uses"]:
             charged = sum(float(row[purpose]) for purpose in PURPOSES)
             assert charged == pytest.approx(float(row["channel_uses"]), abs=1e-3)
             assert charged <= float(row["budget"]) * FRAMES * 64 * 64
         else:
             assert float(row["measurements_per_pixel"]) > 0
+
+
+def check_reception(found: Reception, snr_db: float) -> None:
+    """What is kept of a reception over white noise: all symbols are there, blocks in their places."""
+    assert found.symbols == sum(scatter.symbols for scatter in found.scatters)
+    assert found.measured_db == pytest.approx(snr_db, abs=1.5) and found.asked_db == snr_db
+    assert (found.blocks[:, 1] <= found.symbols + 1e-3).all() and (np.diff(found.blocks[:, 0]) >= 0).all()
+    assert (found.fates == LOST).sum() == found.lost and len(found.blocks) >= min(found.told, 1)
+    if found.llrs is not None:
+        assert found.llrs.bits > 100 and found.llrs.wrong < 0.2

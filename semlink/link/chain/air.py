@@ -106,11 +106,16 @@ def as_delivered(made: Frames | Delivered) -> Delivered:
     """A receiver's output with its counts of blocks, none where it gave frames alone; nobody else holds its pixels.
 
     Raises:
-        InterfaceError: pixels that are no tensor, or more blocks lost than there were.
+        InterfaceError: pixels that are no tensor, more blocks lost than there were, or others said to have failed.
     """
     delivered = made if isinstance(made, Delivered) else Delivered(made)
     check_tensor(delivered.frames.pixels, "the receiver's pixels")
-    blocks, lost = int(delivered.blocks), int(delivered.lost)
+    blocks, lost, failed = int(delivered.blocks), int(delivered.lost), tuple(int(n) for n in delivered.failed)
     if not 0 <= lost <= blocks:
         raise InterfaceError(f"the receiver lost {lost} of {blocks} blocks; need 0 to {max(blocks, 0)}")
-    return Delivered(Frames(delivered.frames.pixels.detach().clone()), blocks, lost)
+    if failed and (len(set(failed)) != lost or len(failed) != lost or not all(0 <= n < blocks for n in failed)):
+        raise InterfaceError(
+            f"Delivered.failed: got {len(failed)} numbers of blocks, such as {failed[0]}; "
+            f"need each of the {lost} lost ones once, from 0 to {blocks - 1}, or nothing"
+        )
+    return Delivered(Frames(delivered.frames.pixels.detach().clone()), blocks, lost, failed)

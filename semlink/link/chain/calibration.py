@@ -17,6 +17,7 @@ from semlink.link.chain.choice.mcs_search import best_choice
 from semlink.link.chain.choice.repeats import best_by_model, best_by_trials
 from semlink.link.chain.draws import SharedDraws
 from semlink.link.chain.link import Link
+from semlink.link.chain.transmission import FAINT
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.payload import Agreement, Frames, Received, Terms
@@ -36,8 +37,6 @@ FIRST_NOISE = 20000
 """Number of the trial in whose streams the first draw of the channel is taken."""
 CLIPS_DAMAGED = 8
 SENT_KEPT = 6 * CLIPS_DAMAGED
-FAINT = 1e-4
-"""Noise variance of what arrives without noise."""
 ENOUGH_LOST = 6
 """Transmissions that must fail before their share counts as known."""
 

@@ -22,6 +22,7 @@ from semlink.ledger import ledger_of
 from semlink.link.chain.air import made_of, said_by
 from semlink.link.chain.boundary.audit import audit_interactive, decoy_for, environment_kept
 from semlink.link.chain.referee import check_antenna, check_frames, check_plain
+from semlink.link.chain.transmission import Observe, OnAir, Transmission
 from semlink.payload import Agreement, ChannelOutput, Frames, Received, Symbols, copy_of, part_of
 from semlink.phy.channels.output import check_channel_output
 from semlink.phy.effective_snr import whole_db
@@ -92,6 +93,14 @@ class Air:
             received = part_of(waveform.demodulate(heard.after(old), self.snr_db), 0, _length(flow))
         return replace(self, data=data, samples=samples, heard=heard), received
 
+    def burst(self, flow: Flow[Symbols], received: Received, before: Air) -> OnAir:
+        """The last burst, for an observer."""
+        if self.heard is None or self.heard is before.heard:
+            return OnAir(flow, None, received)
+        if self.link.waveform.continues:
+            return OnAir(flow, self.heard, received, _length(before.data))
+        return OnAir(flow, self.heard.after(_length(before.samples)), received)
+
 
 def run_bursts(
     link: Link,
@@ -102,6 +111,7 @@ def run_bursts(
     budget: int | None = None,
     audit: bool = False,
     decoy: Frames | None = None,
+    observe: Observe | None = None,
 ) -> Outcome:
     """Send one clip with a feedback scheme; arguments and errors as `chain.run_clip`."""
     from semlink.link.chain.link import Outcome
@@ -111,6 +121,7 @@ def run_bursts(
     air = Air(link, agreement.point.snr_db, seeds, silence, silence)
     past: list[SentBurst] = []
     bursts: list[Burst] = []
+    on_air: list[OnAir] = []
     scheme, receiver = link.transmitter, link.receiver
     assert is_interactive(scheme) and is_interactive(receiver)
     while True:
@@ -123,7 +134,10 @@ def run_bursts(
         if len(past) == MOST_BURSTS:
             raise InterfaceError(f"{scheme.name} wants more than {MOST_BURSTS} bursts for one clip")
         _refuse_endless_silence(scheme, past, flow)
+        before = air
         air, received = air.carry(flow, budget)
+        if observe is not None:
+            on_air.append(air.burst(flow, received, before))
         bursts.append(Burst(_marked(received, opening), opening))
         past.append(SentBurst(_length(flow), opening, said_by(receiver, bursts, agreement)))
     delivered = made_of(receiver, bursts, agreement)
@@ -131,6 +145,8 @@ def run_bursts(
     ledger, said = air.samples.ledger, tuple(p.feedback for p in past)
     if audit:
         audit_interactive(link, decoy_for(clip, decoy), bursts, said, agreed, seeds, delivered)
+    if observe is not None:
+        observe(Transmission(clip, agreement, seeds, tuple(on_air), tuple(past), delivered, ledger))
     genie = sorted({name for burst in bursts for name in burst.received.genie})
     return Outcome(delivered.frames, ledger, delivered.blocks, delivered.lost, tuple(genie), said)
 

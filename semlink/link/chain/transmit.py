@@ -19,6 +19,7 @@ from semlink.link.chain.boundary.foresight import audit_foresight
 from semlink.link.chain.interactive import run_bursts
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.referee import check_frames, check_plain
+from semlink.link.chain.transmission import Observe, OnAir, Transmission
 from semlink.payload import Agreement, Frames, copy_of
 from semlink.plain_data import from_bytes, to_bytes
 from semlink.seeds import Seeds
@@ -33,6 +34,7 @@ def run_clip(
     budget: int | None = None,
     audit: bool = False,
     decoy: Frames | None = None,
+    observe: Observe | None = None,
 ) -> Outcome:
     """Send one clip over the link.
 
@@ -41,6 +43,7 @@ def run_clip(
         budget: channel uses that may reach the antenna, pilots included.
         audit: also prove that the receiver depends on nothing but what it received.
         decoy: the clip that is sent for that; default: the negative, mirrored.
+        observe: is told what happened, once it is over; not of bounds, nor where nothing is sent.
     Raises:
         LedgerMismatch, BudgetExceeded: the antenna and the ledger disagree.
         ChannelFault: the channel's output cannot be true.
@@ -52,12 +55,18 @@ def run_clip(
     if is_bound(scheme):
         return Outcome(*scheme.ideal(copy_of(clip), agreement, link.channel, seeds))
     if is_interactive(scheme):
-        return run_bursts(link, clip, agreement, seeds, budget=budget, audit=audit, decoy=decoy)
-    return _send_once(link, clip, agreement, seeds, budget, decoy_for(clip, decoy) if audit else None)
+        return run_bursts(link, clip, agreement, seeds, budget=budget, audit=audit, decoy=decoy, observe=observe)
+    return _send_once(link, clip, agreement, seeds, budget, decoy_for(clip, decoy) if audit else None, observe)
 
 
 def _send_once(
-    link: Link, clip: Frames, agreement: Agreement, seeds: Seeds, budget: int | None, decoy: Frames | None
+    link: Link,
+    clip: Frames,
+    agreement: Agreement,
+    seeds: Seeds,
+    budget: int | None,
+    decoy: Frames | None,
+    observe: Observe | None,
 ) -> Outcome:
     """The way of most schemes: symbols, channel, frames."""
     transmitter, receiver = link.transmitter, link.receiver
@@ -73,6 +82,9 @@ def _send_once(
         audit_one_way(link, decoy, arrival.heard, flow.payload.iq.shape[1], agreed, seeds, delivered)
         if link.fresh.is_foreign:
             audit_foresight(link, flow, clip, agreement, seeds, delivered)
+    if observe is not None:
+        burst = OnAir(flow, arrival.heard, arrival.received)
+        observe(Transmission(clip, agreement, seeds, (burst,), (), delivered, arrival.air.ledger))
     return Outcome(
         delivered.frames, arrival.air.ledger, delivered.blocks, delivered.lost, tuple(arrival.received.genie)
     )

@@ -19,6 +19,7 @@ from semlink.blocks import (
     OneWayBase,
     Scheme,
     SchemeBase,
+    SymbolPart,
     is_bound,
     is_interactive,
     is_one_way,
@@ -156,6 +157,9 @@ class BehindSensor(_Behind, OneWayBase):
     def receive(self, received: Received, agreement: Agreement) -> Delivered:
         return self._restored(self._fitted(agreement).receive(received, agreement), agreement.frames)
 
+    def symbol_parts(self, sent: Received, agreement: Agreement) -> Sequence[SymbolPart]:
+        return self._fitted(agreement).symbol_parts(sent, agreement)
+
     def _fitted(self, agreement: Agreement) -> OneWayBase:
         return self.view.fitted(self.inner, agreement.frames)
 
@@ -202,6 +206,9 @@ class InteractiveBehindSensor(_Behind, InteractiveBase):
 
     def repeats(self, point: Point) -> Repeats | None:
         return self.inner.repeats(point)
+
+    def burst_parts(self, past: Sequence[SentBurst], agreement: Agreement) -> Sequence[Sequence[SymbolPart]]:
+        return self._fitted(agreement).burst_parts(past, agreement)
 
     def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
         return self._fitted(agreement).listen(bursts, agreement)

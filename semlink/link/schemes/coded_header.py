@@ -22,7 +22,7 @@ from math import log2
 
 import numpy as np
 
-from semlink.blocks import Calibration
+from semlink.blocks import Calibration, SymbolPart
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger, rebook_payload
@@ -106,6 +106,10 @@ class CodedHeader:
     def blocks(self, num_bytes: int, snr_db: float) -> int:
         """Transport blocks of a header of `num_bytes`."""
         return len(self.coding(num_bytes, snr_db).block_sizes(self.uses(num_bytes, snr_db)))
+
+    def symbol_part(self, name: str, num_bytes: int, snr_db: float, first: int = 0) -> SymbolPart:
+        """What the symbols of a header of `num_bytes` carry; its blocks are numbered from `first` on."""
+        return SymbolPart.coded(name, self.coding(num_bytes, snr_db), self.uses(num_bytes, snr_db), first)
 
     def most_bytes(self, uses: int, snr_db: float) -> int:
         """The longest header that takes at most `uses` channel uses.

@@ -11,6 +11,7 @@ from pathlib import Path
 from semlink import memory
 from semlink.files import Json, drop_spares
 from semlink.link.results.folder import Results
+from semlink.link.results.media.reception import Reception, Receptions
 from semlink.link.results.pictures import Picture, Pictures
 from semlink.link.scenario.loader import Origin
 from semlink.link.scenario.scenario import Scenario, scheme_name
@@ -78,13 +79,15 @@ class Job:
         for folder in (self.cache, *self.cache.glob("*")):
             drop_spares(folder, is_ours=True)
 
-    def keep(self, key: str, record: Json | None, picture: Picture) -> None:
-        """Keep a point, its picture first, so that a kept point always has it; None where its record is kept already.
+    def keep(self, key: str, record: Json | None, picture: Picture, reception: Reception | None = None) -> None:
+        """Keep a point, what is looked at first, so that a kept point has it; None where its record is kept already.
 
         Raises:
             ResultsError: the disk does not take it.
         """
         self.pictures.write(key, picture)
+        if reception is not None:
+            Receptions(self.out).write(key, reception)
         if record is not None:
             self.results.write(key, record)
 

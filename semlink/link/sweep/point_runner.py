@@ -21,9 +21,12 @@ from semlink.link.chain.boundary.settle import Question, Settled, settled
 from semlink.link.chain.calibration import SENT_KEPT, LinkCalibration, calibration_root
 from semlink.link.chain.draws import SharedDraws
 from semlink.link.chain.link import Link, Outcome
+from semlink.link.chain.reception import reception_of
+from semlink.link.chain.transmission import Observe, Transmission
 from semlink.link.chain.transmit import run_clip, sense_clips
 from semlink.link.metrics.registry import PSNR, Metric, extremes_of
 from semlink.link.results.clip_trial import ClipTrial
+from semlink.link.results.media.reception import Reception
 from semlink.link.results.pictures import Picture
 from semlink.link.results.qualities import Doubt, scored
 from semlink.link.scenario.build import build_waveform, join
@@ -44,17 +47,19 @@ SCORES_KEPT = 4096
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A point computed: its record, and what pictures show of it."""
+    """A point computed: its record, what pictures show of it, and how its first clip was received."""
 
     record: JsonDict
     picture: Picture
+    reception: Reception | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
     """All trials of a point: for each its clips' values; the genie's words; the first clip in the first trial.
 
-    `doubt` is what intervals of these trials stand for, `notes` what is missing in them.
+    `doubt` is what intervals of these trials stand for, `notes` what is missing in them; `reception` is that of the
+    first clip in the first trial, None where nothing met the air.
     """
 
     trials: list[Sequence[ClipTrial]]
@@ -62,6 +67,7 @@ class Sent:
     first: Outcome
     doubt: Doubt
     notes: Sequence[str]
+    reception: Reception | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +177,7 @@ class PointRunner:
         note = "; ".join(part for part in [*notes, *sent.notes] if part)
         genie, doubt = sorted(sent.genie), sent.doubt
         record = record_of(*about, sent.trials, genie=genie, sensed=sensed, note=note, settled=made, doubt=doubt)
-        return Finished(record, self._shown(task, agreed, sent.first))
+        return Finished(record, self._shown(task, agreed, sent.first), sent.reception)
 
     def _sent(self, link: Link, agreed: Agreement, budget: int | None) -> Sent:
         """Trials until the stop rule is met; one where all would be the same.
@@ -181,10 +187,15 @@ class PointRunner:
         """
         genie: set[str] = set()
         first: list[Outcome] = []
+        kept: list[Reception] = []
+
+        def watch(seen: Transmission) -> None:
+            kept.append(reception_of(link, seen, self.clips.names[0]))
 
         def one_trial(trial: int) -> list[ClipTrial]:
             scores = []
-            for number, outcome in enumerate(self.trial(link, agreed, budget, trial, audited)):
+            observe = None if trial else watch
+            for number, outcome in enumerate(self.trial(link, agreed, budget, trial, audited, observe)):
                 if trial == number == 0:
                     first.append(outcome)
                 genie.update(outcome.genie)
@@ -196,11 +207,12 @@ class PointRunner:
         rule = StopRule(1, 1, 1.0) if certain else stop_rule(self.scenario)
         audited = partial(self._is_audited, to_bytes(agreed), rule.min)
         trials = repeat(one_trial, rule)
+        reception = kept[0] if kept else None
         if certain:
-            return Sent(trials, genie, first[0], Doubt(is_certain=True), ())
+            return Sent(trials, genie, first[0], Doubt(is_certain=True), (), reception)
         doubt = Doubt(rule.error(len(trials)))
         notes = interval_notes(rule, len(trials), doubt, is_met=rule.is_met(trials))
-        return Sent(trials, genie, first[0], doubt, notes)
+        return Sent(trials, genie, first[0], doubt, notes, reception)
 
     def picture(self, task: Task) -> Picture:
         """What a point shows whose record is kept and whose picture is not: the first clip is sent once more."""
@@ -256,11 +268,13 @@ class PointRunner:
         budget: int | None,
         trial: int,
         is_audited: Callable[[int, int], bool] = lambda clip, trial: False,
+        observe: Observe | None = None,
     ) -> Iterator[Outcome]:
         """Every clip sent once, in their order.
 
         Args:
             is_audited: whether the boundary is put to the proof at a clip in a trial.
+            observe: is told what happened to the first clip.
         Raises:
             Infeasible: a clip finds no room.
         """
@@ -277,7 +291,16 @@ class PointRunner:
             name = self.clips.names[number]
             try:
                 with told_at(f"{name}, trial {trial}"):
-                    outcome = run_clip(link, clip, agreed, seeds[number], budget=budget, audit=proof, decoy=other)
+                    outcome = run_clip(
+                        link,
+                        clip,
+                        agreed,
+                        seeds[number],
+                        budget=budget,
+                        audit=proof,
+                        decoy=other,
+                        observe=None if number else observe,
+                    )
             except Infeasible as reason:
                 raise Infeasible(f"{name}: {reason}") from reason
             yield outcome

@@ -24,7 +24,7 @@ from semlink.ledger import Charge
 from semlink.payload import Received, Symbols
 from semlink.phy.coding.crc import attach_crc, check_crc, crc_length
 from semlink.phy.coding.scrambling import gold_sequence, scrambling_state
-from semlink.phy.qam import Demapper, demap, map_bits
+from semlink.phy.qam import Demapper, constellation, demap, map_bits
 
 MIN_ROOM_BYTES = 4
 
@@ -134,6 +134,10 @@ class BlockCoding(CodingBase):
     def soft_bits(self, iq: np.ndarray, noise_var: np.ndarray | float) -> np.ndarray:
         """LLRs of the coded bits, positive for 0: complex64 (..., n) to float32 (..., n * bits_per_symbol)."""
         return demap(iq, noise_var, self.bits_per_symbol, demapper=self.demapper)
+
+    def constellation(self) -> np.ndarray:
+        """Those of square QAM."""
+        return constellation(self.bits_per_symbol)
 
     def receive(self, received: Received) -> tuple[bytes | None, ...]:
         """The blocks that passed their CRC, None for the others."""

@@ -148,6 +148,13 @@ class Ofdm(WaveformBase):
         genie = {"csi": gain[:, is_data]} if self.estimator == "genie" else {}
         return Received(symbols[:, is_data], left[:, is_data], genie)
 
+    def true_gain(self, heard: ChannelOutput) -> torch.Tensor | None:
+        """Of the channel on each resource element with data; filling may follow."""
+        if heard.gain is None and not isinstance(heard, Echoes):
+            return None
+        gain = self._true_gain(heard)
+        return gain[:, ~self._layout.is_pilot(gain.shape[1])]
+
     def check_channel(self, channel: ChannelBase) -> None:
         """Refuse a channel of another bandwidth, whose last path outlasts the cyclic prefix, or too little told of.
 

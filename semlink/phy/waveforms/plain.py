@@ -55,6 +55,10 @@ class Plain(WaveformBase):
         """What the antenna heard, with its noise variance; infinite where erased."""
         return Received(heard.iq, noise_per_symbol(heard, snr_db))
 
+    def true_gain(self, heard: ChannelOutput) -> torch.Tensor | None:
+        """That of the channel."""
+        return heard.gain
+
 
 def refuse_echoes(waveform: WaveformBase, channel: ChannelBase) -> None:
     """Refuse a channel with echoes, for a waveform without a cyclic prefix.

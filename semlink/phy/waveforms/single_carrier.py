@@ -155,6 +155,10 @@ class SingleCarrier(WaveformBase):
         symbols, left = equalise(iq[:, ~is_pilot], estimate, noise_var[:, ~is_pilot], error, self.equalizer)
         return Received(symbols, left, {"csi": estimate} if self.estimator == "genie" else {})
 
+    def true_gain(self, heard: ChannelOutput) -> torch.Tensor | None:
+        """That of the channel where no pilots are."""
+        return None if heard.gain is None else heard.gain[:, ~self._is_pilot(heard.gain.shape[1])]
+
     @property
     def _is_designed(self) -> bool:
         return not (self.coherence is None and self.doppler is None and self.linewidth is None)

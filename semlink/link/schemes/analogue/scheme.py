@@ -10,12 +10,13 @@ nothing to decode by: mid-gray frames.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 
-from semlink.blocks import Calibration, OneWayBase
+from semlink.blocks import Calibration, OneWayBase, SymbolPart
 from semlink.caching import Memo, digest_of
 from semlink.codecs.analogue.softcast import LEAST_SIDE_BYTES, SoftCast
 from semlink.codecs.projections.softcast import ProjectionSoftCast
@@ -139,8 +140,13 @@ class SoftCastScheme(OneWayBase):
             numbers, noise_var = as_numbers(analogue)
             pixels = self.codec.decode(side, numbers, noise_var, size, noise_var=noise_var_from_snr(snr_db))
         if pixels is None:
-            return Delivered(as_frames(self.codec.nothing(size)), blocks=1, lost=1)
+            return Delivered(as_frames(self.codec.nothing(size)), blocks=1, lost=1, failed=(0,))
         return Delivered(as_frames(pixels), blocks=1)
+
+    def symbol_parts(self, sent: Received, agreement: Agreement[SoftCastTerms]) -> Sequence[SymbolPart]:
+        head = agreement.terms.path.symbol_part("header", agreement.terms.side_bytes, agreement.point.snr_db)
+        whole = replace(head, blocks=(head.symbols,), numbers=(0,))  # lost or there as a whole
+        return whole, SymbolPart("analogue", sent.iq.shape[1] - head.symbols)
 
     def _side_bytes(self, path: CodedHeader, uses: int, snr_db: float) -> int:
         """What `metadata` of the channel uses carries, more of them where that is very little."""

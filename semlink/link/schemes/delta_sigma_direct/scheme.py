@@ -10,13 +10,15 @@ Source: [sun2020framediff]; direct transmission is this project's.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from functools import partial
 
 import numpy as np
 import torch
 
-from semlink.blocks import Calibration, OneWayBase
+from semlink.blocks import Calibration, OneWayBase, SymbolPart
 from semlink.caching import Memo, digest_of
 from semlink.codecs.delta_sigma.binary_maps import LoadedDeltaSigma, load_delta_sigma
 from semlink.codecs.delta_sigma.codec import check_channels
@@ -37,7 +39,7 @@ from semlink.payload import (
     as_frames,
     only_clip,
 )
-from semlink.phy.qam import demap, map_bits
+from semlink.phy.qam import constellation, demap, map_bits
 from semlink.seeds import Seeds
 
 __all__ = ["DeltaSigmaDirect"]
@@ -140,6 +142,10 @@ class DeltaSigmaDirect(OneWayBase):
         bits = np.zeros(where.shape, np.float32)
         bits[where] = arrived
         return Delivered(as_frames(model.frames(bits, counts, agreement.frames)))
+
+    def symbol_parts(self, sent: Received, agreement: Agreement[ChannelCounts]) -> Sequence[SymbolPart]:
+        order = self.bits_per_symbol
+        return (SymbolPart("bits", sent.iq.shape[1], partial(demap, bits_per_symbol=order), constellation(order)),)
 
     def _richer(self, model: LoadedDeltaSigma, frames: FrameShape, k: int, uses: int) -> int:
         """Parts that can have one channel more."""

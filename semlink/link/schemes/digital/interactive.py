@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from semlink.blocks import Calibration, CodecBase, InteractiveBase, OneWayBase, PacketStore
+from semlink.blocks import Calibration, CodecBase, InteractiveBase, OneWayBase, PacketStore, SymbolPart
 from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
 from semlink.errors import Infeasible, InterfaceError
@@ -25,7 +25,7 @@ from semlink.link.schemes.digital.mcs_ladder import threshold_ladder
 from semlink.link.schemes.digital.packets import coded, split_header
 from semlink.link.schemes.digital.scheme import DigitalScheme
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Packet, Point, Symbols, as_frames, only_clip
-from semlink.phy.coding.harq import SoftBlocks, combined, nothing_heard, repeat
+from semlink.phy.coding.harq import SoftBlocks, combined, nothing_heard, repeat, symbols_of
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.effective_snr import whole_db
 from semlink.seeds import Seeds
@@ -120,9 +120,37 @@ class InteractiveScheme(InteractiveBase):
         pieces: list[np.ndarray] = []
         for number, soft in enumerate(groups):
             pieces.append(self._shown(join(soft.data), self.rules.shape_of(number, agreement.frames), pieces))
-        total = sum(len(soft.data) for soft in groups)
-        lost = sum(len(soft.missing) if join(soft.data) else len(soft.data) for soft in groups)
-        return Delivered(as_frames(np.concatenate(pieces)), total, lost)
+        failed: list[int] = []
+        total = 0
+        for soft in groups:
+            gone = soft.missing if join(soft.data) else range(len(soft.data))
+            failed += [total + number for number in gone]
+            total += len(soft.data)
+        return Delivered(as_frames(np.concatenate(pieces)), total, len(failed), tuple(failed))
+
+    def burst_parts(self, past: Sequence[SentBurst], agreement: Agreement) -> Sequence[Sequence[SymbolPart]]:
+        """Blocks of each burst; those that are sent again keep their numbers."""
+        parts: list[Sequence[SymbolPart]] = []
+        first = after = 0
+        for number, burst in enumerate(past):
+            turn = self._turn(agreement, past[:number], burst.opening)
+            if turn is None:
+                break
+            if not turn.blocks:
+                first, after = after, after + len(turn.coding.block_sizes(burst.symbols))
+                parts.append([SymbolPart.coded("blocks", turn.coding, burst.symbols, first)])
+                continue
+            sizes = symbols_of(turn.coding, turn.first)
+            repeated = SymbolPart(
+                "blocks sent again",
+                burst.symbols,
+                turn.coding.soft_bits,
+                turn.coding.constellation(),
+                tuple(sizes[n] for n in turn.blocks),
+                tuple(first + n for n in turn.blocks),
+            )
+            parts.append([repeated])
+        return parts
 
     def _turn(self, agreement: Agreement, past: Sequence[SentBurst], opening: BurstContext) -> BurstPlan | None:
         return self.rules.turn(agreement, past, opening, self.codings)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
 import numpy as np
 
-from semlink.blocks import Calibration, CodecBase, CodingBase, OneWayBase, PacketStore
+from semlink.blocks import Calibration, CodecBase, CodingBase, OneWayBase, PacketStore, SymbolPart
 from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
 from semlink.flow import Flow
@@ -69,7 +69,10 @@ class DigitalScheme(OneWayBase):
             digest_of(*[p.data for p in arrived], [p.time for p in arrived], agreement.frames),
             lambda: self.codec.decode(arrived, agreement.frames),
         )
-        return Delivered(as_frames(frames), len(blocks), sum(block is None for block in blocks))
+        return counted(as_frames(frames), blocks)
+
+    def symbol_parts(self, sent: Received, agreement: Agreement) -> Sequence[SymbolPart]:
+        return (SymbolPart.coded("blocks", self.coding(agreement), sent.iq.shape[1]),)
 
     def coding(self, agreement: Agreement) -> CodingBase:
         """The one that was agreed on."""
@@ -125,3 +128,9 @@ def heard(received: Received, coding: CodingBase) -> tuple[bytes | None, ...]:
     blocks = coding.receive(received)
     check_blocks(blocks, coding.block_sizes(received.iq.shape[1]), coding.name)
     return blocks
+
+
+def counted(frames: Frames, blocks: Sequence[bytes | None]) -> Delivered:
+    """Frames with what became of the transport blocks."""
+    failed = tuple(number for number, block in enumerate(blocks) if block is None)
+    return Delivered(frames, len(blocks), len(failed), failed)

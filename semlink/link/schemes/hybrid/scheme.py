@@ -24,12 +24,12 @@ from fractions import Fraction
 import numpy as np
 import torch
 
-from semlink.blocks import Calibration, CodingBase, OneWayBase, Refinable
+from semlink.blocks import Calibration, CodingBase, OneWayBase, Refinable, SymbolPart
 from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import join
 from semlink.flow import Flow
 from semlink.ledger import Charge, Ledger
-from semlink.link.schemes.digital.scheme import DigitalScheme, chosen, heard, sent
+from semlink.link.schemes.digital.scheme import DigitalScheme, chosen, counted, heard, sent
 from semlink.link.schemes.interleaver import interleaver
 from semlink.link.schemes.symbol_pairs import as_numbers, as_symbols
 from semlink.payload import (
@@ -46,7 +46,7 @@ from semlink.payload import (
     only_clip,
 )
 from semlink.phy.error_curves.measured import expected
-from semlink.phy.superposition import analogue_part, digital_part, superposed
+from semlink.phy.superposition import analogue_part, digital_part, noise_below, superposed
 from semlink.seeds import Seeds
 from semlink.units import from_db
 
@@ -116,7 +116,18 @@ class HybridScheme(OneWayBase):
         numbers, noise_var = np.zeros(2 * uses), np.full(2 * uses, np.inf)
         if share:
             numbers, noise_var = as_numbers(_analogue(received, blocks, coding, share))
-        return Delivered(as_frames(base.frames(numbers, noise_var)), len(blocks), sum(b is None for b in blocks))
+        return counted(as_frames(base.frames(numbers, noise_var)), blocks)
+
+    def symbol_parts(self, sent: Received, agreement: Agreement[HybridTerms]) -> Sequence[SymbolPart]:
+        """The digital layer as its demapper sees it: the analogue one is noise."""
+        share, coding, uses = agreement.terms.share, self.digital.coding(agreement), sent.iq.shape[1]
+        part = SymbolPart.coded("blocks under an analogue layer", coding, uses)
+        points = None if part.points is None else part.points * np.float32((1 - share) ** 0.5)
+
+        def soft_bits(iq: np.ndarray, noise_var: np.ndarray) -> np.ndarray | None:
+            return coding.soft_bits(iq / np.float32((1 - share) ** 0.5), noise_below(noise_var, share))
+
+        return (replace(part, soft_bits=soft_bits, points=points),)
 
     def _refinable(self, packets: tuple[Packet, ...], shape: FrameShape, uses: int) -> Refinable:
         """What packets leave for `uses` symbols, worked out once for all trials that meet the same ones."""

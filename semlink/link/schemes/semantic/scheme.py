@@ -14,6 +14,7 @@ Source: [zhang2024crl, Sec. III-B], after [bourtsoulatze2019]; header, planes an
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
@@ -29,6 +30,7 @@ from semlink.blocks import (
     Scheme,
     SchemeBase,
     SensorBase,
+    SymbolPart,
 )
 from semlink.codecs.semantic.interface import Arrival, Levels, SemanticCodecLike, View
 from semlink.codecs.semantic.level_map import pack_levels, packed_bytes, unpack_levels
@@ -277,7 +279,16 @@ class SemanticScheme(SemanticBase, OneWayBase):
         """Frames from what arrived; a lost header or map leaves the lowest level, or nothing, to decode."""
         layout, start, blocks, lost = self._read_side(received, agreement)
         frames = self._decode(part_of(received, start, received.iq.shape[1]), layout, agreement)
-        return Delivered(frames, blocks, lost)
+        return Delivered(frames, blocks, lost, tuple(range(blocks - lost, blocks)))
+
+    def symbol_parts(self, sent: Received, agreement: Agreement[SemanticTerms]) -> Sequence[SymbolPart]:
+        side, map_side, snr_db = self._side(agreement), self._map_side(agreement), agreement.point.snr_db
+        parts = [side.symbol_part("header", HEADER_BYTES, snr_db)]
+        head = side.receive(sent, HEADER_BYTES, snr_db) or bytes(HEADER_BYTES)
+        if map_bytes := int.from_bytes(head, "big") & ((1 << MAP_BITS) - 1):
+            parts.append(map_side.symbol_part("rate map", map_bytes, snr_db, len(parts[0].blocks)))
+        left = sent.iq.shape[1] - sum(part.symbols for part in parts)
+        return *parts, SymbolPart("analogue", left)
 
     def _read_side(self, received: Received, agreement: Agreement[SemanticTerms]) -> tuple[Layout, int, int, int]:
         """The layout, where the symbols begin, blocks of side information, and how many were lost."""

@@ -32,7 +32,7 @@ def work(job: Job, runner: PointRunner, task: Task) -> None:
         job.keep(task.key, None, runner.picture(task))
         return
     finished = runner.run(task)
-    job.keep(task.key, finished.record, finished.picture)
+    job.keep(task.key, finished.record, finished.picture, finished.reception)
 
 
 def serve(line: Connection, job: Job, clips: Clips, environment: dict[str, str]) -> None:

@@ -1,0 +1,1 @@
+"""What a run keeps to be looked at, beside the numbers."""

@@ -21,6 +21,7 @@ _UNMAPPED = re.compile(r"(\S+\.so\S*): (?:failed to map segment|cannot allocate 
 
 def main() -> None:
     """Run the command that `sys.argv` says."""
+    _occupy()
     with stoppable():
         _speak_anyway()
         try:
@@ -64,11 +65,25 @@ def _say_short(what: str) -> None:
     sys.exit(2)
 
 
+def _occupy() -> None:
+    """Put nothing in the place of standard streams that are closed, which the next file would take."""
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            taken = os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.set_inheritable(taken, True)
+
+
 def _speak_anyway() -> None:
-    """Text reaches terminals that cannot show all of it, and a stream that is closed takes it without a word."""
-    for name in ("stdout", "stderr"):
+    """Text reaches terminals that cannot show all of it; a closed standard output fails as a full one does.
+
+    A closed standard error takes all without a word.
+    """
+    for name, mode in (("stdout", os.O_RDONLY), ("stderr", os.O_WRONLY)):
         if vars(sys)[name] is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as the process is
+            taken = os.open(os.devnull, mode)
+            setattr(sys, name, open(taken, "w", encoding="utf-8"))  # noqa: SIM115 - for as long as the process is
         stream = vars(sys)[name]
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
@@ -76,8 +91,9 @@ def _speak_anyway() -> None:
 
 def _be_silent(fault: OSError) -> None:
     """Standard output took not all that was said; what was kept in files is kept. Exit code 2."""
-    _say(f"standard output: {(fault.strerror or str(fault)).lower()}; files are kept")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left to say goes nowhere
+    why = "closed" if fault.errno == errno.EBADF else (fault.strerror or str(fault)).lower()
+    _say(f"standard output: {why}; files are kept")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left to say goes nowhere
     sys.exit(2)
 
 

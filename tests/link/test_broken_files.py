@@ -209,6 +209,29 @@ def test_what_is_no_file_is_set_aside_too(ran, copy):
     assert len(said) == 2 and (copy / "curves.csv").read_bytes() == (ran / "curves.csv").read_bytes()
 
 
+NO_FILES = {
+    "dangling": lambda path: path.symlink_to("nowhere"),
+    "circle": lambda path: path.symlink_to(path.name),
+    "folder": Path.mkdir,
+    "fifo": os.mkfifo,
+}
+
+
+@pytest.mark.parametrize("name", ["46e6.json", "packed-0.jsonl.gz"])
+@pytest.mark.parametrize("make", NO_FILES.values(), ids=NO_FILES)
+def test_what_is_no_file_is_set_aside_beside_whole_points(copy, name, make):
+    points = Results(copy).points
+    points.pack()
+    before = points.keys()
+    make(points.folder / name)
+    with pytest.raises(ResultsError, match=name):
+        list(points.records(["46e6"]))
+    (said,) = points.set_aside()
+    assert name in said and "set aside" in said and "\n" not in said
+    assert points.keys() == before and points.set_aside() == []
+    assert os.path.lexists(points.folder / "damaged" / name)
+
+
 PACKS = {
     "trash": lambda data, lines: b"xyz",
     "cut off": lambda data, lines: data[:-30],

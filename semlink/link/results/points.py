@@ -114,7 +114,7 @@ class Points:
             except FileNotFoundError:
                 continue
             except ResultsError as fault:
-                said.append(self._moved(path, str(fault.__cause__)))
+                said.append(self._moved(path, reason_of(fault.__cause__ or fault)))
         for path in self._packs():
             with contextlib.suppress(FileNotFoundError):
                 pack = _whole_lines(path, _stamp(path))
@@ -233,8 +233,15 @@ class Points:
 
 
 def _stamp(path: Path) -> tuple[int, int]:
-    """Changes with the file."""
-    state = path.stat()
+    """Changes with the file; of a link that leads nowhere its own.
+
+    Raises:
+        FileNotFoundError: there is none.
+    """
+    try:
+        state = path.stat()
+    except OSError:
+        state = path.lstat()
     return state.st_mtime_ns, state.st_size
 
 
@@ -343,7 +350,7 @@ def _sealed_line(key: str, line: str) -> str:
 
 def _unpacked(path: Path) -> Iterator[bytes]:
     """The lines of a compressed file, one after the other, so that none takes more memory than a record may."""
-    if not path.is_file() and path.exists():
+    if not path.is_file() and (path.exists() or path.is_symlink()):
         raise ValueError("not a file")
     with gzip.open(path) as file:
         while line := file.readline(MOST_BYTES):
@@ -364,8 +371,10 @@ def _record(path: Path) -> JsonDict:
         if state.st_size > MOST_BYTES or not stat.S_ISREG(state.st_mode):
             raise ValueError("no file, or a far too large one")
         return checked_record(path.stem, json_in(path.read_bytes()))
-    except FileNotFoundError:
-        raise
+    except FileNotFoundError as missing:
+        if not path.is_symlink():
+            raise
+        raise ResultsError(f"{path}: a link that leads nowhere; delete it, or run again") from missing
     except (OSError, ValueError) as fault:
         what = f"{path}: damaged record of a point ({reason_of(fault)})"
         raise ResultsError(f"{what}; delete it, or run again to have it computed") from fault

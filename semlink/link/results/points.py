@@ -114,7 +114,8 @@ class Points:
             except FileNotFoundError:
                 continue
             except ResultsError as fault:
-                said.append(self._moved(path, reason_of(fault.__cause__ or fault)))
+                cause = fault.__cause__
+                said.append(self._moved(path, reason_of(cause if isinstance(cause, Exception) else fault)))
         for path in self._packs():
             with contextlib.suppress(FileNotFoundError):
                 pack = _whole_lines(path, _stamp(path))

@@ -53,9 +53,3 @@ def _output(output: dict[str, Any], name: str, pictures: dict[str, bytes]) -> It
 
 def _printed(text: str) -> str:
     return f"```{{ .text .no-copy }}\n{text.rstrip()}\n```"
-
-
-def titles() -> list[tuple[str, Path]]:
-    """What each notebook is called, for the navigation."""
-    cells = ((json.loads(path.read_text())["cells"][0]["source"], path) for path in NOTEBOOKS)
-    return [("".join(source).splitlines()[0].removeprefix("# "), path) for source, path in cells]

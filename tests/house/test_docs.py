@@ -197,17 +197,31 @@ def test_a_fading_channel_that_states_its_coherence_gets_pilots_unasked(tmp_path
     assert float(row["psnr_db"]) > 22
 
 
-@pytest.mark.parametrize("page, text", [p for p in fenced("python") if p.values[0].stem in ("sources", "channels")])
+RUN_ELSEWHERE = {"README": "below", "CONTRIBUTING": "test_contributing.py", "python": "below, from top to bottom"}
+SMALLER = {"clips/*.mkv": "clips/*.png", "(256, 256)": "(64, 64)", "my/clips": "clips", "minutes=60": "steps=2"}
+
+
+def runnable() -> list:
+    found = [p for p in fenced("python") if p.values[0].stem not in RUN_ELSEWHERE]
+    slow = [pytest.mark.slow]
+    return [pytest.param(*p.values, id=p.id, marks=slow if p.values[0].stem == "training" else []) for p in found]
+
+
+@pytest.mark.parametrize("page, text", runnable())
 def test_python_in_the_docs_runs(page, text, tmp_path, monkeypatch):
+    """As it stands, with fewer pixels and steps; `clips` is a folder of pictures, `pixels` a clip as it says."""
+    import torch
     from PIL import Image
 
     clip = SceneSource(clips=1, frames=160, size=(64, 64)).clip(0)
     (tmp_path / "clips").mkdir()
     for number, frame in enumerate(clip):
         Image.fromarray((frame * 255).astype("uint8")).save(tmp_path / "clips" / f"{number}.png")
-    text = text.replace("clips/*.mkv", "clips/*.png").replace("(256, 256)", "(64, 64)")
+    (tmp_path / "scenarios").symlink_to(ROOT / "scenarios")
+    for whole, part in SMALLER.items():
+        text = text.replace(whole, part)
     monkeypatch.chdir(tmp_path)
-    exec(compile(text, str(page), "exec"), {})
+    exec(compile(text, str(page), "exec"), {"pixels": torch.from_numpy(clip[None, :16])})
 
 
 def test_the_page_on_python_runs_from_top_to_bottom(tmp_path, monkeypatch, capsys):

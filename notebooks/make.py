@@ -1,5 +1,7 @@
 """Makes the notebooks from their sources: `python notebooks/make.py [NAME...]`.
 
+Without names those are run whose code has changed, and words are taken over; with names these are.
+
 A source is Python with `# %%` between cells and `# %% [markdown]` before text, as editors show it: differences can be
 read, and what formats and checks Python formats and checks it. A notebook is the same cells with their outputs, which
 the documentation shows. Needs `pip install '.[notebook]'`.
@@ -42,9 +44,24 @@ def executed(source: Path, seconds: int = 3600) -> Any:
     return notebook
 
 
+def reworded(source: Path) -> bool:
+    """Takes over the words of a source whose code is that of its notebook; False where something must be run."""
+    path = source.with_suffix(".ipynb")
+    if not path.exists():
+        return False
+    notebook, cells = nbformat.read(path, as_version=4), cells_of(source.read_text())
+    kept = [(cell.cell_type, cell.source if cell.cell_type == "code" else "") for cell in notebook.cells]
+    if kept != [(kind, text if kind == "code" else "") for kind, text in cells]:
+        return False
+    for cell, (_, text) in zip(notebook.cells, cells):
+        cell.source = text
+    nbformat.write(notebook, path)
+    return True
+
+
 def main(names: list[str]) -> None:
     for source in SOURCES:
-        if not names or source.stem in names:
+        if source.stem in names or (not names and not reworded(source)):
             nbformat.write(executed(source), source.with_suffix(".ipynb"))
             sys.stdout.write(f"{source.with_suffix('.ipynb')}\n")
 

@@ -46,5 +46,7 @@ def linked(files: Files) -> list[str]:
 
 
 def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str:
-    """Links that hold in the repository become links that hold in the site."""
+    """Links that hold in the repository become links that hold in the site; lone pages have no list beside them."""
+    if page.parent is None:
+        page.meta["hide"] = ["navigation"]
     return relinked(markdown, source_of(page.file.src_uri), page.file.src_uri)

@@ -9,6 +9,8 @@ the documentation shows. Needs `pip install '.[notebook]'`.
 
 from __future__ import annotations
 
+import base64
+import io
 import shutil
 import sys
 import tempfile
@@ -18,6 +20,7 @@ from typing import Any
 import nbformat
 from nbclient import NotebookClient
 from percent import cells_of
+from PIL import Image
 
 HERE = Path(__file__).resolve().parent
 SOURCES = sorted(HERE.glob("[0-9]*.py"))
@@ -40,8 +43,20 @@ def executed(source: Path, seconds: int = 3600) -> Any:
         NotebookClient(notebook, timeout=seconds, resources={"metadata": {"path": str(place)}}).execute()
     for cell in cells:
         cell.metadata.clear()  # when each cell was run
+        for output in cell.get("outputs", ()):
+            shrink(output)
     notebook.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     return notebook
+
+
+def shrink(output: Any) -> None:
+    """Figures in 128 colours take a third of the room."""
+    shown = output.get("data", {})
+    if "image/png" in shown:
+        stored = io.BytesIO()
+        picture = Image.open(io.BytesIO(base64.b64decode(shown["image/png"])))
+        picture.convert("RGB").quantize(128).save(stored, "PNG", optimize=True)
+        shown["image/png"] = base64.b64encode(stored.getvalue()).decode()
 
 
 def reworded(source: Path) -> bool:

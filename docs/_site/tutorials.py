@@ -19,8 +19,9 @@ def files() -> dict[str, str | bytes]:
         cells = json.loads(path.read_text())["cells"]
         pictures: dict[str, bytes] = {}
         parts = [part for number, cell in enumerate(cells) for part in _cell(cell, f"{path.stem}_{number}", pictures)]
-        parts.append(f"[This notebook](../../notebooks/{path.name}), to run it yourself.")
+        parts.append(f"[This notebook]({path.name}), to run it yourself: `pip install '.[notebook]'`.")
         made[f"tutorials/{path.stem}.md"] = "\n\n".join(parts) + "\n"
+        made[f"tutorials/{path.name}"] = path.read_bytes()
         made |= {f"tutorials/{name}": stored for name, stored in pictures.items()}
     return made
 

@@ -66,10 +66,13 @@ def _progress(name: str) -> Iterator[Any]:
 
 
 @plugins_refused()
-def draw(folders: Sequence[Path], out: Path | None, metric: str, kinds: Sequence[str]) -> None:
-    """`semlink plot`: figures of one folder, or of several over each other."""
+def draw(folders: Sequence[Path], out: Path | None, metric: str, kinds: Sequence[str], **choice: Any) -> None:
+    """`semlink plot`: figures of one folder, or of several over each other; `choice` as `Results.draw` has it."""
     done = _read(*folders)
-    _list(done.draw(metric, kinds, out or (None if len(folders) == 1 else Path("."))), indent="")
+    caption: list[str] = []
+    _list(done.draw(metric, kinds, out, say=caption.append, **choice), indent="")
+    if caption:
+        sys.stdout.write("For the caption:\n" + "".join(f"  {line}\n" for line in caption))
 
 
 @plugins_refused()

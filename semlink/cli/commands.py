@@ -30,7 +30,7 @@ Overrides = Annotated[
 ]
 NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="refuse what names code, such as file.py:Class")]
 Metric = Annotated[str, typer.Option(help="psnr, ssim or another quality of the results, by name or column")]
-KINDS = "cost, snr, time, frames, ratio_maps, rate_maps, strip, manifold or fit_loss"
+KINDS = "cost, snr, difference, time, frames, ratio_maps, rate_maps, strip, manifold or fit_loss"
 """What `semlink.link.plots.registry` offers; written out so that --help imports nothing heavy."""
 
 
@@ -100,17 +100,52 @@ def schema() -> None:
     typer.echo(json.dumps(json_schema(), indent=1))
 
 
-@app.command(epilog=example("semlink plot results/cliff results/codecs --kind cost --out figures"))
+@app.command(epilog=example("semlink plot results/fig13 --style ieee --format pdf --width 3.5in --out figures"))
 def plot(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="results folders")],
-    out: Annotated[Path | None, typer.Option(metavar="DIR", help="where figures go [the folder itself]")] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="where figures go [the folder itself; needed for several]")
+    ] = None,
     kind: Annotated[list[str] | None, typer.Option(metavar="KIND", help=f"{KINDS} [all]")] = None,
-    metric: Metric = "psnr",
+    metric: Annotated[str, typer.Option(help="psnr, ssim or another quality, by name or column, or bler")] = "psnr",
+    style: Annotated[str, typer.Option(help="plain, ieee or slides")] = "plain",
+    format_: Annotated[
+        list[str] | None,
+        typer.Option("--format", metavar="FORMAT", help="png, svg, pdf or pgf [png, and svg of curves]"),
+    ] = None,
+    width: Annotated[str | None, typer.Option(metavar="LENGTH", help="of a figure: 3.5in, 88mm, 8.8cm, 252pt")] = None,
+    schemes: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="only this; patterns such as 'H.264*'; give it again for more"),
+    ] = None,
+    channel: Annotated[list[str] | None, typer.Option(metavar="NAME", help="only this, or a pattern")] = None,
+    snr: Annotated[list[str] | None, typer.Option(metavar="DB", help="only these, such as 6,9,12")] = None,
+    budget: Annotated[list[str] | None, typer.Option(metavar="USES", help="only these, channel uses per pixel")] = None,
+    reference: Annotated[str | None, typer.Option(metavar="NAME", help="also draw differences to this scheme")] = None,
+    clip: Annotated[str | None, typer.Option(metavar="NAME", help="of frames: this clip")] = None,
+    point: Annotated[str | None, typer.Option(metavar="PLACE", help="of frames: such as snr=9,budget=0.024")] = None,
+    at: Annotated[str | None, typer.Option(metavar="X,Y", help="of frames: the pixel to enlarge around")] = None,
 ) -> None:
-    """Draw figures again; several folders are overlaid."""
+    """Draw figures again, for a paper too; several folders are overlaid."""
     from semlink.cli.actions import draw
 
-    draw(folders, out, metric, kind or [])
+    draw(
+        folders,
+        out,
+        metric,
+        kind or [],
+        style=style,
+        formats=format_ or [],
+        width=width,
+        schemes=schemes or [],
+        channel=channel or [],
+        snr=snr or [],
+        budget=budget or [],
+        reference=reference,
+        clip=clip,
+        point=point,
+        at=at,
+    )
 
 
 @app.command(epilog=example('semlink compare results/codecs --reference "H.264"'))

@@ -112,6 +112,6 @@ def test_the_plot_of_the_page_is_one_line_more(tmp_path, monkeypatch):
     plot = eval(line, {"Plot": registry.Plot, **names})
     rows_of(around("metrics: [psnr]"), tmp_path)
     monkeypatch.setattr(registry, "PLOTS", (*registry.PLOTS, plot))
-    files = registry.draw(read_run(tmp_path / "results/own"))
+    files = [path for drawn in registry.draw(read_run(tmp_path / "results/own")) for path in drawn.files]
     assert tmp_path / "results/own/quality_by_clip.png" in files
     assert files[-1].read_bytes().startswith(b"\x89PNG")

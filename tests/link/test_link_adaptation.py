@@ -10,6 +10,7 @@ import pytest
 import torch
 import toys
 from scipy import integrate
+from sheets import view
 from small_runs import job, records as points_of
 
 from semlink.blocks import ChannelBase
@@ -19,7 +20,10 @@ from semlink.feedback import SNR_BITS
 from semlink.link.chain.calibration import LinkCalibration
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
-from semlink.link.plots.over_time import time_sheet
+from semlink.link.metrics.registry import PSNR
+from semlink.link.plots.curves.over_time import time_sheet
+from semlink.link.plots.curves.quantity import quantity_of
+from semlink.link.plots.curves.scene import scene
 from semlink.link.results.finished import read_run
 from semlink.link.results.rows import Row, from_json, to_json, write_csv
 from semlink.link.scenario.build import build_link
@@ -299,14 +303,14 @@ def test_quality_over_time_is_drawn_where_there_are_groups(tmp_path):
     for number, record in enumerate([*records, time_record("old", 2.0, 4, 50.0)]):
         (tmp_path / "points" / f"{number}.json").write_text(json.dumps(record))
     write_csv([from_json(record["row"]) for record in records], tmp_path / "curves.csv")
-    sheet = time_sheet(read_run(tmp_path))
+    sheet = time_sheet(scene(read_run(tmp_path), quantity_of(PSNR), view()))
     assert [panel.title[-6:] for panel in sheet.panels] == [", mean", "ission"]
     for panel, level in zip(sheet.panels, (23.0, 17.0)):
         assert [curve.label for curve in panel.curves] == ["a", "b"]
         assert all(curve.y == (level,) * 8 and curve.x == tuple(range(8)) for curve in panel.curves)
     for path in (tmp_path / "points").iterdir():
         path.write_text(path.read_text().replace('"group_frames": 4', '"group_frames": 8'))
-    assert time_sheet(read_run(tmp_path)) is None
+    assert time_sheet(scene(read_run(tmp_path), quantity_of(PSNR), view())) is None
     (tmp_path / "points" / "0.json").write_text("{")
     with pytest.raises(ResultsError, match="damaged record"):
         read_run(tmp_path)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from fake_results import Law, make
+from sheets import costs
 from terminal import TOY, semlink as command
 
 import semlink
@@ -17,7 +18,7 @@ from semlink.link.compare.compare import compare
 from semlink.link.metrics.draws import drawn
 from semlink.link.metrics.intervals import halfwidth
 from semlink.link.metrics.registry import METRICS, Metric, metric_key, metrics_named
-from semlink.link.plots.curves import cost_sheets, quality_range
+from semlink.link.plots.curves.model import quality_range
 from semlink.link.results.finished import FinishedPoint, FinishedRun, read_run
 from semlink.link.results.rows import COLUMNS
 
@@ -96,8 +97,8 @@ def test_commands_take_it_by_name(ran, tmp_path):
     assert "Negative differences" in said.out and "difference_mae" in (ran.folder / "compare.csv").read_text()
     wrong = command("compare", ran.folder, "--reference", "coded", "--metric", "maee", folder=tmp_path)
     assert wrong.code == 2 and "metric 'maee' is in no row; the results have psnr, sharpness, mae" in wrong.err
-    notes = cost_sheets(ran.run.rows, ran.run.metric("mae"))[0].notes
-    assert "Lower is better." in notes and "Lower is better." not in cost_sheets(ran.run.rows)[0].notes
+    notes = costs(ran.run, ran.run.metric("mae"))[0].notes
+    assert "Lower is better." in notes and "Lower is better." not in costs(ran.run)[0].notes
 
 
 def with_error(run: FinishedRun) -> FinishedRun:
@@ -130,12 +131,12 @@ def test_an_error_compares_as_the_quality_it_mirrors(tmp_path):
 def test_wide_bands_do_not_flatten_the_curves(tmp_path):
     narrow = make(tmp_path, [Law("a")])
     wide = [replace(row, psnr_ci95=90.0) for row in narrow]
-    assert quality_range(cost_sheets(narrow)[0].panels) is None
-    low, high = quality_range(cost_sheets(wide)[0].panels)
+    assert quality_range(costs(narrow)[0]) is None
+    low, high = quality_range(costs(wide)[0])
     qualities = [row.psnr_db for row in wide]
     span = max(qualities) - min(qualities)
     assert (low, high) == pytest.approx((min(qualities) - span / 2, max(qualities) + span / 2))
-    assert any("cut off" in note for note in cost_sheets(wide)[0].notes)
+    assert any("cut off" in note for note in costs(wide)[0].notes)
 
 
 def test_every_metric_of_ours_is_scored_and_has_a_name_of_its_own():

@@ -10,8 +10,8 @@ import pytest
 from small_runs import job
 
 from semlink.link.chain import transmit
-from semlink.link.plots.frames import outputs_figure
-from semlink.link.plots.style import save
+from semlink.link.plots.files import save
+from semlink.link.plots.pictures.frames import outputs_figure
 from semlink.link.results.pictures import Picture, Pictures, RateMap, in_8_bits, shown_points
 from semlink.link.sweep.grid import grid, middle_points
 from semlink.link.sweep.point_runner import PointRunner

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import spearmanr
 
-from semlink.link.plots.latent_manifold import Manifold, loss_figure, losses, manifold_figure, manifolds
-from semlink.link.plots.style import rendered
+from semlink.link.plots.files import rendered
+from semlink.link.plots.pictures.latent_manifold import Manifold, loss_figure, losses, manifold_figure, manifolds
 
 LINE = np.stack([np.linspace(1, -1, 12), np.zeros(12)], 1)
 

@@ -9,8 +9,8 @@ import pytest
 import yaml
 from small_runs import records
 
-from semlink.link.plots.frames import as_picture
-from semlink.link.plots.skipped_frames import strip_figure
+from semlink.link.plots.pictures.frames import as_picture
+from semlink.link.plots.pictures.skipped_frames import strip_figure
 from semlink.link.results.pictures import gap, in_8_bits, shown_points
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.sweep.plan import Job
@@ -72,12 +72,12 @@ def test_frames_are_shown_in_colour(tmp_path):
     """A red picture is red on the page: every dot of it, enlarged, and nothing else is."""
     from PIL import Image
 
-    from semlink.link.plots.frame_panels import frames_figure
-    from semlink.link.plots.style import save
+    from semlink.link.plots.files import save
+    from semlink.link.plots.pictures.frame_panels import Cell, frames_figure
 
     red = np.zeros((32, 32, 3))
     red[..., 0] = 1
-    save(frames_figure([("source", red, ""), ("gray", np.full((32, 32), 0.5), "")]), tmp_path / "f.png")
+    save(frames_figure([Cell("source", red, ""), Cell("gray", np.full((32, 32), 0.5), "")]), tmp_path / "f.png")
     page = np.asarray(Image.open(tmp_path / "f.png").convert("RGB"))
     dots = (page == [255, 0, 0]).all(2).sum()
     assert dots >= 0.9 * 256 * 256 and ((page == [128, 128, 128]).all(2)).sum() >= 0.9 * 256 * 256

@@ -243,7 +243,7 @@ def test_a_scenario_runs_and_says_what_it_measured(tmp_path, weights):
 
 
 def test_rate_maps_are_drawn_with_their_correlations(tmp_path, weights):
-    from semlink.link.plots.rate_maps import rate_map_figure, write_correlations
+    from semlink.link.plots.pictures.rate_maps import rate_map_figure, write_correlations
     from semlink.link.results.pictures import shown_points
 
     path = tmp_path / "s.yaml"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +12,12 @@ import numpy as np
 from semlink.errors import ScenarioError
 from semlink.files import Json, JsonDict
 from semlink.link.api.records import clip_columns, clips_of, per_trial, rows_as_records
-from semlink.link.metrics.registry import Metric
+from semlink.link.metrics.registry import PSNR, Metric
+from semlink.link.plots.choice import Choice, Names, Numbers, View
+from semlink.link.plots.curves.quantity import judged
+from semlink.link.plots.files import check_format
 from semlink.link.plots.registry import draw, folder_names, merged, plot_named
+from semlink.link.plots.style import look_named
 from semlink.link.report.results_table import as_text, results_table, show
 from semlink.link.results.finished import FinishedRun, read_run
 
@@ -116,26 +120,100 @@ class Results:
 
         return compared(self.run, reference, metric)
 
-    def plot(self, kind: str = "cost", metric: str = "psnr") -> Figure:
+    def plot(
+        self,
+        kind: str = "cost",
+        metric: str = "psnr",
+        *,
+        style: str = "plain",
+        width: str | None = None,
+        schemes: Names = (),
+        channel: Names = (),
+        snr: Numbers = (),
+        budget: Numbers = (),
+        reference: str | None = None,
+        clip: str | None = None,
+        point: str | None = None,
+        at: str | Sequence[int] | None = None,
+    ) -> Figure:
         """A figure: `cost`, `snr`, `time` or another kind that `semlink plot --help` lists.
 
+        Args:
+            metric: by its name or column; `bler` for the block error rate.
+            style: `plain`, `ieee` or `slides`.
+            width: of the figure, such as `3.5in` or `88mm`.
+            schemes, channel: names or patterns (`H.264*`), one or several; everything by default.
+            snr, budget: numbers in dB and in channel uses per pixel, one or several.
+            reference: the scheme that `difference` takes off all others.
+            clip, point, at: of `frames`: the clip, `snr=9,budget=0.024`, and the pixel (x, y) to enlarge.
         Raises:
-            ScenarioError: no such kind or metric, or nothing of the kind to show.
+            ScenarioError: no such kind, metric or choice, or nothing of the kind to show.
         """
+        choice = Choice.of(
+            schemes=schemes,
+            channel=channel,
+            snr=snr,
+            budget=budget,
+            reference=reference,
+            clip=clip,
+            point=point,
+            at=at,
+            kinds=[kind],
+        )
         plot = plot_named(kind)
-        figures = list(plot.figures(self.run, self.run.metric(metric)))
+        figures = list(plot.figures(self.run, View(judged(self.run, metric), look_named(style, width), choice)))
         if not figures:
             raise ScenarioError(f"plot {kind}: these results have nothing to show ({plot.shows})")
         return figures[0][1]
 
-    def draw(self, metric: str = "psnr", kinds: Sequence[str] = (), out: str | Path | None = None) -> list[Path]:
-        """Write figures, all kinds by default, into the folder or into `out`.
+    def draw(
+        self,
+        metric: str = "psnr",
+        kinds: Sequence[str] = (),
+        out: str | Path | None = None,
+        *,
+        formats: Sequence[str] = (),
+        style: str = "plain",
+        width: str | None = None,
+        schemes: Names = (),
+        channel: Names = (),
+        snr: Numbers = (),
+        budget: Numbers = (),
+        reference: str | None = None,
+        clip: str | None = None,
+        point: str | None = None,
+        at: str | Sequence[int] | None = None,
+        say: Callable[[str], None] | None = None,
+    ) -> list[Path]:
+        """Write figures, all kinds by default, into the folder or into `out`, which several folders need.
 
+        Args:
+            formats: `png`, `svg`, `pdf` or `pgf`; PNG, and of curves SVG, by default.
+            say: called with each line that belongs into the caption of a figure without notes, such as one for a paper.
+            style, width, schemes, channel, snr, budget, reference, clip, point, at: as in `plot`.
         Raises:
-            ScenarioError: no such kind or metric.
+            ScenarioError: no such kind, metric, format or choice.
             ResultsError: the folder cannot be written.
         """
-        return draw(self.run, out or self.folder, metric, kinds)
+        choice = Choice.of(
+            schemes=schemes,
+            channel=channel,
+            snr=snr,
+            budget=budget,
+            reference=reference,
+            clip=clip,
+            point=point,
+            at=at,
+            kinds=kinds,
+        )
+        look, kept = look_named(style, width), [check_format(name) for name in formats]
+        view = View(judged(self.run, metric) if self.run.metrics else PSNR, look, choice)
+        figures = draw(self.run, out, view, kept)
+        if say is not None:
+            for figure in figures:
+                for line in figure.caption:
+                    say(f"{figure.files[0].stem}: {line}")
+        return [path for figure in figures for path in figure.files]
 
     def write_tables(self) -> list[Path]:
         """Write `table.csv` and `.md` where the scenario asks for a table, `rate_maps.csv` where rate is allocated.
@@ -143,7 +221,7 @@ class Results:
         Returns:
             The files written.
         """
-        from semlink.link.plots.rate_maps import write_correlations
+        from semlink.link.plots.pictures.rate_maps import write_correlations
         from semlink.link.report.clip_table import write_table
         from semlink.link.results.pictures import shown_points
         from semlink.link.scenario.published_table import TableSpec

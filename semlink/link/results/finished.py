@@ -15,6 +15,7 @@ from semlink.files import Json, json_in, reason_of
 from semlink.link.metrics.registry import METRICS, Metric, generic
 from semlink.link.results.checked.records import checked_manifest
 from semlink.link.results.folder import Results
+from semlink.link.results.labels import bound_words
 from semlink.link.results.points import Points
 from semlink.link.results.rows import CURVES, DECIMALS, SIGNIFICANT, Row, from_json, read_folder, value
 
@@ -26,10 +27,19 @@ SAME = ("seed", "trials", "channel_uses", "measurements_per_pixel", "psnr_db", "
 
 @dataclass(frozen=True, slots=True)
 class FinishedPoint:
-    """One row, with the record of its clips; the record is empty where the folder has none."""
+    """One row, with the record of its clips; the record is empty where the folder has none.
+
+    `origin` names its folder where several are merged, whose name then stands before that of the scheme.
+    """
 
     row: Row
     record: Json = field(default_factory=dict)
+    origin: str = ""
+
+    @property
+    def scheme(self) -> str:
+        """The scheme as its own folder calls it."""
+        return self.row.scheme.removeprefix(f"{self.origin}: ") if self.origin else self.row.scheme
 
     @property
     def clips(self) -> Sequence[Json]:
@@ -43,6 +53,7 @@ class FinishedRun:
 
     Attributes:
         doubts: what of its points is not used, or is missing, a line each.
+        bounds: by the scheme, what a bound is one on (`labels.bound_words`).
     """
 
     folder: Path
@@ -50,6 +61,7 @@ class FinishedRun:
     metrics: tuple[Metric, ...]
     manifest: Json = field(default_factory=dict)
     doubts: tuple[str, ...] = ()
+    bounds: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> tuple[Row, ...]:
@@ -85,7 +97,8 @@ def read_run(directory: str | Path) -> FinishedRun:
     records = _by_place(_records(store, manifest.get("keys"), twice))
     points = tuple(FinishedPoint(row, _record_of(row, records.get(_place(row), ()))) for row in rows)
     told = [entry for point in points for entry in point.record.get("metrics", ())]
-    return FinishedRun(folder, points, metrics_of(rows, told), manifest, tuple(_doubts(store, manifest, points, twice)))
+    doubts = tuple(_doubts(store, manifest, points, twice))
+    return FinishedRun(folder, points, metrics_of(rows, told), manifest, doubts, bound_words(manifest))
 
 
 def _doubts(

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 
+from semlink.files import Json
 from semlink.link.results.rows import Row
+from semlink.phy.specs.channels import CHANNELS
+from semlink.phy.specs.codings import CODINGS
+from semlink.spec import kinds_of
 
 COST_NAMES = {
     "channel_uses_per_pixel": "channel uses per pixel",
@@ -18,3 +23,37 @@ SNR_NAME = "E\N{LATIN SUBSCRIPT SMALL LETTER S}/N\N{SUBSCRIPT ZERO}"
 def schemes_of(rows: Iterable[Row]) -> tuple[str, ...]:
     """Names of the schemes in the order of the file."""
     return tuple(dict.fromkeys(r.scheme for r in rows))
+
+
+def bound_words(manifest: Json) -> dict[str, str]:
+    """By the scheme, what a bound is one on: `bound` for the quality itself, another word for something else.
+
+    Schemes whose coding is none of ours are left out.
+    """
+    scenario = manifest.get("scenario") or {}
+    channels = scenario.get("channel") or []
+    kinds = {dict(channel).get("kind") for channel in (channels if isinstance(channels, list) else [channels])}
+    fades = any(spec.fades and kinds & set(kinds_of(spec)) for spec in CHANNELS)
+    found = {}
+    for scheme in scenario.get("schemes") or ():
+        words = [_bound_of(coding, fades=fades) for coding in _codings(scheme)]
+        if any(words):
+            found[str(scheme.get("name") or scheme.get("kind"))] = next(filter(None, words))
+    return found
+
+
+def _codings(tree: object) -> Iterator[Json]:
+    """What stands under `coding` in a scheme, however deep."""
+    if isinstance(tree, Mapping):
+        for key, inner in tree.items():
+            if key == "coding" and isinstance(inner, Mapping):
+                yield inner
+            yield from _codings(inner)
+
+
+def _bound_of(coding: Json, *, fades: bool) -> str:
+    for spec in CODINGS:
+        if coding.get("kind") in kinds_of(spec):
+            with suppress(ValueError):  # as another version wrote it
+                return spec.model_validate(dict(coding)).bound_on(fades=fades)
+    return ""

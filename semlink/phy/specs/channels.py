@@ -31,6 +31,7 @@ class ChannelSpec(Spec):
     """What the specs of all channels offer."""
 
     is_foreign: ClassVar[bool] = False  # its block is written by the user, and only that can say which pilots it needs
+    fades: ClassVar[bool] = False  # its gain changes, so that one rate is not every transmission's
 
     kind: str
     name: Shown = Field("", description="as it stands in tables and plots; default: the kind with its options")
@@ -74,6 +75,7 @@ _ONE_MOVEMENT = no(given("doppler"), is_one_of("coherence", "block"))
 
 
 class _FadingSpec(ChannelSpec):
+    fades: ClassVar[bool] = True
     model_config = ConfigDict(json_schema_extra=ruled(_ONE_MOVEMENT))
 
     coherence: Coherence | None = Field(
@@ -195,6 +197,7 @@ class MultipathSpec(ChannelSpec):
     """3GPP TR 38.901 multipath, tapped delay line or clustered, in the time domain; goes with ofdm."""
 
     revision: ClassVar[int] = 2
+    fades: ClassVar[bool] = True
     kind: Literal["tdl", "cdl"]
     profile: Literal["A", "B", "C", "D", "E"] = Field("C", description="D and E have a line of sight")
     delay_spread_ns: float = Field(100.0, ge=0, le=100_000, description="root mean square")

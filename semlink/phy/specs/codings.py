@@ -68,6 +68,14 @@ class CodingSpec(Spec):
     kind: str
     is_bound: ClassVar[bool] = False  # it promises a rate and sends nothing
 
+    def bound_on(self, *, fades: bool) -> str:
+        """What its curve bounds: `bound` the quality that is drawn, another word something else; '' for no bound.
+
+        Args:
+            fades: whether the channel has a gain that changes.
+        """
+        return "bound" if self.is_bound else ""
+
     @property
     def adapts(self) -> bool:
         """Whether modulation and rate follow a measured SNR."""
@@ -256,6 +264,9 @@ class CapacitySpec(CodingSpec):
             raise ValueError("bitwise needs a modulation whose bits are judged")
         return self
 
+    def bound_on(self, *, fades: bool) -> str:
+        return "bound on the mean rate" if fades else "bound"
+
     def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         judged = "gaussian" if self.modulation is None else "bicm" if self.bitwise else "cm"
         return tuple(f"semlink.phy.capacity:{way}_capacity" for way in ("cm", "bicm") if way != judged)
@@ -285,6 +296,9 @@ class OutageCapacitySpec(CodingSpec):
     kind: Literal["outage-capacity"]
     is_bound: ClassVar[bool] = True
     outage: Annotated[float, Field(gt=0.0, lt=1.0)] = Field(0.1, description="probability that the gain is too weak")
+
+    def bound_on(self, *, fades: bool) -> str:
+        return f"bound in {100 * (1 - self.outage):g} % of fades" if fades else "bound"
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> RateBoundBase:
         from semlink.phy.bounds.rate_bounds import OutageCapacityBound

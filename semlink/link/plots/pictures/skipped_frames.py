@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from semlink.link.plots.frames import as_picture
-from semlink.link.plots.style import new_figure, picture, wrap
+from semlink.link.plots.canvas import new_figure, picture
+from semlink.link.plots.pictures.frames import as_picture
+from semlink.link.plots.style import PLAIN, Look, wrap
 from semlink.link.results.pictures import SKIPPED, Picture, Shown, gap
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Row:
     words: tuple[str, ...]
 
 
-def strip_figure(shown: Sequence[Shown]) -> Figure | None:
+def strip_figure(shown: Sequence[Shown], look: Look = PLAIN) -> Figure | None:
     """The frames around the gap; None where no sensor leaves one out."""
     gaps = [(point, numbers) for point in shown if (numbers := gap(_kinds(point)))]
     gaps = [(point, numbers) for point, numbers in gaps if point.picture.received is not None]
@@ -43,7 +44,7 @@ def strip_figure(shown: Sequence[Shown]) -> Figure | None:
         psnr = (point.clip or {})["psnr_of_first_trial"]
         marks = tuple(f"{psnr[t]:.1f} dB" for t in numbers)
         rows.append(Row(point.scheme, _pictures(point.picture, point.picture.received, numbers), marks))
-    return picture(lambda: _figure(rows))
+    return picture(lambda: _figure(rows, look), look)
 
 
 def _kinds(point: Shown) -> Sequence[str]:
@@ -56,9 +57,9 @@ def _pictures(kept: Picture, frames: np.ndarray | None, numbers: Sequence[int]) 
     return tuple(as_picture(frames[kept.numbers.index(t)], kept.planes) for t in numbers)
 
 
-def _figure(rows: Sequence[Row]) -> Figure:
+def _figure(rows: Sequence[Row], look: Look) -> Figure:
     columns = len(rows[0].pictures)
-    figure = new_figure((1.25 * columns + 1.6, 1.5 * len(rows)), layout="constrained")
+    figure = new_figure(look.size(1.25 * columns + 1.6, 1.5 * len(rows)), layout="constrained")
     axes = figure.subplots(len(rows), columns, squeeze=False)
     for line, row in zip(axes, rows):
         for axis, image, word in zip(line, row.pictures, row.words):

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semlink.link.plots.style import new_figure, picture
+from semlink.link.plots.canvas import new_figure, picture
+from semlink.link.plots.style import PLAIN, Look
 from semlink.link.results.pictures import Shown
 
 if TYPE_CHECKING:
@@ -16,10 +17,10 @@ if TYPE_CHECKING:
 COLUMNS = 4
 
 
-def ratio_map_figure(shown: Sequence[Shown]) -> Figure | None:
+def ratio_map_figure(shown: Sequence[Shown], look: Look = PLAIN) -> Figure | None:
     """The maps that are not the same everywhere; None if there are none."""
     maps = mixed_maps(shown)
-    return picture(lambda: _figure(maps)) if maps else None
+    return picture(lambda: _figure(maps, look), look) if maps else None
 
 
 def mixed_maps(shown: Sequence[Shown]) -> list[tuple[str, np.ndarray]]:
@@ -33,7 +34,7 @@ def mixed_maps(shown: Sequence[Shown]) -> list[tuple[str, np.ndarray]]:
     return list(reversed(maps.items()))
 
 
-def _figure(maps: Sequence[tuple[str, np.ndarray]]) -> Figure:
+def _figure(maps: Sequence[tuple[str, np.ndarray]], look: Look) -> Figure:
     from matplotlib.colors import BoundaryNorm, ListedColormap
 
     offer = [0, 1, 2, 4, 8]
@@ -41,7 +42,7 @@ def _figure(maps: Sequence[tuple[str, np.ndarray]]) -> Figure:
     norm = BoundaryNorm([-0.5, 0.5, 1.5, 3, 6, 12], colours.N)
     rows, columns = -(-len(maps) // COLUMNS), min(len(maps), COLUMNS)
     size = (2.3 * columns + 1.0, 2.6 * rows)
-    figure = new_figure(size, layout="constrained")
+    figure = new_figure(look.size(*size), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     image: Any = None
     for axis in axes.flat:

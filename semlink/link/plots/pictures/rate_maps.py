@@ -18,7 +18,8 @@ import numpy as np
 
 from semlink.files import write_atomic
 from semlink.link.metrics.rank_correlation import rank_correlation
-from semlink.link.plots.style import new_figure, picture
+from semlink.link.plots.canvas import new_figure, picture
+from semlink.link.plots.style import PLAIN, Look
 from semlink.link.results.pictures import RateMap, Shown
 from semlink.link.results.texts import to_cell
 
@@ -44,10 +45,10 @@ class NamedMap:
         return rank_correlation(self.kept.uses, self.kept.error)
 
 
-def rate_map_figure(shown: Sequence[Shown]) -> Figure | None:
+def rate_map_figure(shown: Sequence[Shown], look: Look = PLAIN) -> Figure | None:
     """The maps of schemes with rate allocation; None where there is none."""
     maps = named_maps(shown)
-    return picture(lambda: _figure(maps)) if maps else None
+    return picture(lambda: _figure(maps, look), look) if maps else None
 
 
 def write_correlations(shown: Sequence[Shown], path: Path) -> list[Path]:
@@ -80,9 +81,9 @@ def _table(maps: Sequence[NamedMap]) -> str:
     return text.getvalue()
 
 
-def _figure(maps: Sequence[NamedMap]) -> Figure:
+def _figure(maps: Sequence[NamedMap], look: Look) -> Figure:
     shown = maps[:MOST_SHOWN]
-    figure = new_figure((7.6, 2.5 * len(shown) + 0.5), layout="constrained")
+    figure = new_figure(look.size(7.6, 2.5 * len(shown) + 0.5), layout="constrained")
     axes = figure.subplots(len(shown), 3, squeeze=False)
     most = max(int(m.kept.uses.max()) for m in shown)
     image: Any = None

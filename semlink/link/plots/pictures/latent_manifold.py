@@ -19,7 +19,8 @@ import numpy as np
 
 from semlink.files import Json
 from semlink.link.metrics.rank_correlation import rank_correlation
-from semlink.link.plots.style import line_style, new_figure, picture, wrap
+from semlink.link.plots.canvas import new_figure, picture
+from semlink.link.plots.style import PLAIN, Look, line_style, wrap
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -45,16 +46,16 @@ class Manifold:
         return abs(rank_correlation(along, np.arange(len(along))))
 
 
-def manifold_figure(records: Iterable[Json]) -> Figure | None:
+def manifold_figure(records: Iterable[Json], look: Look = PLAIN) -> Figure | None:
     """A row for each scheme and a column for each clip, or rows of schemes for one clip; None without codes."""
     found = manifolds(records)
-    return picture(lambda: _planes(found)) if found else None
+    return picture(lambda: _planes(found, look), look) if found else None
 
 
-def loss_figure(records: Iterable[Json]) -> Figure | None:
+def loss_figure(records: Iterable[Json], look: Look = PLAIN) -> Figure | None:
     """The loss over epochs, its geometric mean over clips; None where no reconstruction tells of it."""
     curves = losses(records)
-    return picture(lambda: _curves(curves)) if curves else None
+    return picture(lambda: _curves(curves, look), look) if curves else None
 
 
 def manifolds(records: Iterable[Json]) -> list[Manifold]:
@@ -84,7 +85,7 @@ def _title(record: Json) -> str:
     return record["scheme"] + ("" if record["rate"] is None else f" @ {record['rate']:g}")
 
 
-def _planes(found: Sequence[Manifold]) -> Figure:
+def _planes(found: Sequence[Manifold], look: Look) -> Figure:
     from matplotlib.ticker import MaxNLocator
 
     schemes = list(dict.fromkeys(m.scheme for m in found))
@@ -93,7 +94,7 @@ def _planes(found: Sequence[Manifold]) -> Figure:
     columns = len(clips) if len(clips) > 1 else min(len(schemes), MOST_COLUMNS)
     shown = shown[: MOST_ROWS * columns]
     rows = -(-len(shown) // columns)
-    figure = new_figure((2.5 * columns + 1.1, 2.5 * rows + 0.3), layout="constrained")
+    figure = new_figure(look.size(2.5 * columns + 1.1, 2.5 * rows + 0.3), layout="constrained")
     axes = figure.subplots(rows, columns, squeeze=False)
     frames = max(len(m.plane) for m in shown)
     dots: Any = None
@@ -122,8 +123,8 @@ def _square(axis: Axes, plane: np.ndarray) -> None:
     axis.locator_params(nbins=4)
 
 
-def _curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]]) -> Figure:
-    figure = new_figure((7.2, 4.0), layout="constrained")
+def _curves(curves: Mapping[str, tuple[np.ndarray, np.ndarray]], look: Look) -> Figure:
+    figure = new_figure(look.size(7.2, 4.0), layout="constrained")
     axis = figure.subplots()
     for order, (name, (epochs, values)) in enumerate(curves.items()):
         axis.loglog(epochs, values, label=wrap(name, 46), **line_style(order) | {"marker": ""})

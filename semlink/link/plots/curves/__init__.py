@@ -1,0 +1,1 @@
+"""What figures of numbers show: rows sorted into curves and panels, before anything is drawn."""

@@ -1,0 +1,1 @@
+"""Curves and panels laid out as figures."""

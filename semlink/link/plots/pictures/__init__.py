@@ -1,0 +1,1 @@
+"""Figures of frames, maps and codes that a run kept."""

@@ -86,7 +86,7 @@ class Spec(PlainValues):
             `weights` need not be named.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
     revision: ClassVar[int] = 1
     names_files: ClassVar[tuple[str, ...]] = ()
 
@@ -122,7 +122,7 @@ def kinds_of(spec: type[Spec]) -> tuple[str, ...]:
 
 
 Rank = Annotated[int, Field(ge=1)]
-OwnRate = Annotated[float, Field(allow_inf_nan=False, ge=-1e6, le=1e6)]
+OwnRate = Annotated[float, Field(ge=-1e6, le=1e6)]
 """One of a scheme's own operating points, a finite number."""
 
 

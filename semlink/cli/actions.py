@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shlex
 import sys
 import time
 from collections.abc import Iterator, Sequence
@@ -36,6 +37,7 @@ def run_scenario(
     plural = "" if computed == 1 else "s"
     sys.stdout.write(f"{computed} point{plural} computed, {points - computed} reused, {seconds:.1f} s\n")
     _list(files)
+    sys.stdout.write(f"report: semlink report {shlex.quote(str(done.folder))}\n")
 
 
 def _warn(line: str) -> None:
@@ -123,7 +125,7 @@ def check_channel(kind: str, options: Sequence[str], seed: int, *, plugins: bool
 
     tree: dict[str, Any] = {"kind": kind}
     for option in options:
-        apply_override(tree, option)
+        apply_override(tree, option, "k_db=6, an option of the channel")
     with plugins_refused(not plugins):
         text, passed = examined(tree, " ".join([kind, *options]), seed)
     sys.stdout.write(text.rstrip() + "\n")

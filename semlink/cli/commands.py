@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from semlink import __version__
+from semlink.cli import completion
 from semlink.cli.stopping import interrupted, patient
 from semlink.errors import ScenarioError, SemlinkError
 from semlink.yaml12.words import shown
@@ -18,7 +19,6 @@ UsageFault: type[Exception] = typer.BadParameter.__mro__[1]
 """A wrong option or argument; typer brings its own class or click's."""
 
 app = typer.Typer(
-    add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
@@ -82,7 +82,10 @@ def show(file: Scenario, set_: Overrides = None, no_plugins: NoPlugins = False) 
 
 @app.command("list", epilog=example("semlink list channel"))
 def list_(
-    interface: Annotated[str | None, typer.Argument(metavar="[INTERFACE]", help="only this, such as channel")] = None,
+    interface: Annotated[
+        str | None,
+        typer.Argument(metavar="[INTERFACE]", help="only this, such as channel", autocompletion=completion.interfaces),
+    ] = None,
 ) -> None:
     """List every block and plug-in with its options."""
     from semlink.cli.block_list import describe
@@ -106,7 +109,9 @@ def plot(
     out: Annotated[
         Path | None, typer.Option(metavar="DIR", help="where figures go [the folder itself; needed for several]")
     ] = None,
-    kind: Annotated[list[str] | None, typer.Option(metavar="KIND", help=f"{KINDS} [all]")] = None,
+    kind: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help=f"{KINDS} [all]", autocompletion=completion.plots)
+    ] = None,
     metric: Annotated[str, typer.Option(help="psnr, ssim or another quality, by name or column, or bler")] = "psnr",
     style: Annotated[str, typer.Option(help="plain, ieee or slides")] = "plain",
     format_: Annotated[
@@ -116,7 +121,11 @@ def plot(
     width: Annotated[str | None, typer.Option(metavar="LENGTH", help="of a figure: 3.5in, 88mm, 8.8cm, 252pt")] = None,
     schemes: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="only this; patterns such as 'H.264*'; give it again for more"),
+        typer.Option(
+            metavar="NAME",
+            help="only this; patterns such as 'H.264*'; give it again for more",
+            autocompletion=completion.schemes,
+        ),
     ] = None,
     channel: Annotated[list[str] | None, typer.Option(metavar="NAME", help="only this, or a pattern")] = None,
     snr: Annotated[list[str] | None, typer.Option(metavar="DB", help="only these, such as 6,9,12")] = None,
@@ -151,7 +160,10 @@ def plot(
 @app.command(epilog=example('semlink compare results/codecs --reference "H.264"'))
 def compare(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="results folder")],
-    reference: Annotated[str | None, typer.Option(metavar="NAME", help="the scheme to compare with; needed")] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="the scheme to compare with; needed", autocompletion=completion.schemes),
+    ] = None,
     metric: Metric = "psnr",
 ) -> None:
     """BD-PSNR, BD-rate and paired differences against one scheme."""
@@ -164,7 +176,10 @@ def compare(
 def report(
     folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="results folders")],
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="the page [report.html in the folder]")] = None,
-    reference: Annotated[str | None, typer.Option(metavar="NAME", help="the scheme to compare with first")] = None,
+    reference: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="the scheme to compare with first", autocompletion=completion.schemes),
+    ] = None,
     metric: Annotated[str | None, typer.Option(help="the quality to show first, by name or column [psnr]")] = None,
     no_video: Annotated[bool, typer.Option("--no-video", help="leave clips out, for a small file")] = False,
     force: Annotated[bool, typer.Option("--force", help="write over a file that is there")] = False,
@@ -177,7 +192,12 @@ def report(
 
 @app.command("check-channel", epilog=example("semlink check-channel rician --set k_db=6 --set coherence=64"))
 def check_channel(
-    spec: Annotated[str, typer.Argument(metavar="SPEC", help="a kind, module:Class or path/to/file.py:Class")],
+    spec: Annotated[
+        str,
+        typer.Argument(
+            metavar="SPEC", help="a kind, module:Class or path/to/file.py:Class", autocompletion=completion.channels
+        ),
+    ],
     set_: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="an option of it")] = None,
     seed: Annotated[int, typer.Option(min=0, help="root of all chance")] = 1,
     no_plugins: NoPlugins = False,
@@ -189,15 +209,47 @@ def check_channel(
         raise typer.Exit(1)
 
 
-@app.command(epilog=example("semlink new channel rain_fade.py"))
+@app.command(epilog=example("semlink new channel rain_fade.py; semlink new scenario first --channel rayleigh"))
 def new(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="what to make, such as channel, codec or scheme")],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="where it goes; rain_fade.py will hold RainFade")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND", help="scenario, or a block, such as channel", autocompletion=completion.new_kinds
+        ),
+    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="rain_fade.py will hold RainFade; a scenario: its name")],
+    channel: Annotated[
+        str | None,
+        typer.Option(metavar="KIND", help="scenario: its channel [awgn]", autocompletion=completion.channels),
+    ] = None,
+    codec: Annotated[
+        str | None, typer.Option(metavar="KIND", help="scenario: its codec [h264]", autocompletion=completion.codecs)
+    ] = None,
 ) -> None:
-    """Write a working skeleton of a block."""
+    """Write a working skeleton of a block, or a commented scenario."""
+    if kind == "scenario":
+        from semlink.cli.new_scenario import write_scenario
+
+        typer.echo(write_scenario(str(file), channel or "awgn", codec or "h264"), nl=False)
+        return
     from semlink.cli.new import write_skeleton
 
+    if channel or codec:
+        raise ScenarioError(f"new {kind}: --channel and --codec are for `semlink new scenario NAME`")
     typer.echo(write_skeleton(kind, file), nl=False)
+
+
+@app.command(epilog=example("semlink doctor --json > doctor.json"))
+def doctor(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
+    """Look at what runs rest on here: versions, processor, memory, disk. Exit code 1 if a run would not work."""
+    import json
+
+    from semlink.cli import doctor as look
+
+    told = look.findings()
+    typer.echo(json.dumps(look.as_json(told), indent=1) + "\n" if as_json else look.as_lines(told), nl=False)
+    if not look.works(told):
+        raise typer.Exit(1)
 
 
 @app.command(epilog=example("semlink train scenarios/train/sensor.yaml --profile cpu --out runs/sensor"))

@@ -19,7 +19,7 @@ from typing import Any
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 
-__all__ = ["compiled"]
+__all__ = ["cache_folder", "compiled"]
 
 
 def compiled(**options: Any) -> Callable[[Callable], Any]:
@@ -31,6 +31,11 @@ def compiled(**options: Any) -> Callable[[Callable], Any]:
         return kernel
 
     return made
+
+
+def cache_folder(kernel: Any) -> Path | None:
+    """Where the machine code of a compiled loop is kept; None: nowhere."""
+    return Path(kernel._cache.cache_path) if isinstance(kernel._cache, _Kept) else None
 
 
 def _cache_of(function: Callable) -> _Kept | NullCache:

@@ -14,7 +14,7 @@ from typing import Any
 from semlink.blocks.block import spelled
 from semlink.errors import PluginFault, SemlinkError, raised, traced
 from semlink.plugins.interfaces import OLD_NAMES, Kind, check_methods, check_names, kind_for
-from semlink.plugins.returned import checked
+from semlink.plugins.returned import checked, stated
 
 __all__ = ["adapted", "named_fault"]
 
@@ -29,13 +29,18 @@ def adapted(interface: str, block: Any, where: str = "") -> Any:
     Raises:
         InterfaceError: a method is missing, misspelt, or cannot be called as it will be.
     """
-    kind = kind_for(interface, block)
-    if not where and isinstance(block, kind.base):
-        return block
-    where = where or f"{interface} {type(block).__name__}"
-    check_names(interface, kind, block, where)
-    check_methods(kind, block, where)
-    return _wrapped(interface, block, where)
+    named = where or f"{interface} {type(block).__name__}"
+    try:
+        kind = kind_for(interface, block)
+        if not where and isinstance(block, kind.base):
+            return block
+        check_names(interface, kind, block, named)
+        check_methods(kind, block, named)
+        return _wrapped(interface, block, named)
+    except SemlinkError:
+        raise
+    except (Exception, SystemExit) as fault:  # of a property, which runs where it is only looked at
+        raise named_fault(named, "an attribute", fault) from fault
 
 
 def named_fault(where: str, method: str, fault: BaseException) -> PluginFault:
@@ -95,10 +100,16 @@ def _forward(kind: Kind, name: str) -> Any:
     """A descriptor that reads `name` of the user's object; its methods come back guarded."""
 
     def read(self: Any) -> Any:
-        found = (
-            getattr(self._block, name, None) if hasattr(self._block, name) else getattr(self._block, OLD_NAMES[name])
-        )
-        return _guarded(self, kind, name, found) if callable(found) else found
+        try:
+            known = name if hasattr(self._block, name) else OLD_NAMES[name]
+            found = getattr(self._block, known, None)
+        except SemlinkError:
+            raise
+        except (Exception, SystemExit) as fault:
+            raise named_fault(self._where, name, fault) from fault
+        if callable(found):
+            return _guarded(self, kind, name, found)
+        return stated(self._where, kind.base, name, found)
 
     return property(read)
 

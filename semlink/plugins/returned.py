@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from numbers import Real
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,7 @@ from semlink.payload import (
     Restored,
     Symbols,
 )
+from semlink.yaml12.scalars import shortened
 
 Given = tuple[Any, ...]
 ROUNDING = 1e-3
@@ -42,13 +45,39 @@ def checked(where: str, base: type, method: str, result: Any, given: Given) -> A
     Raises:
         PluginFault: it is not.
     """
-    check = CHECKS.get((base, method))
+    check = CHECKS.get((base, method)) or _plain_check(base, method)
     if check is None:
         return result
     try:
         return check(result, given)
     except Wrong as wrong:
         raise PluginFault(f"{where}: {method} returned {wrong}") from None
+
+
+def stated(where: str, base: type, attribute: str, value: Any) -> Any:
+    """`value` of an attribute, if it is what the base's annotation says.
+
+    Raises:
+        PluginFault: it is not.
+    """
+    check = _plain_check(base, attribute)
+    try:
+        return value if check is None else check(value, ())
+    except Wrong as wrong:
+        raise PluginFault(f"{where}: {attribute} is {wrong}") from None
+
+
+@cache
+def _plain_check(base: type, name: str) -> Check | None:
+    """What an annotation of plain values asks of an attribute or of what a method returns; None where it is no such."""
+    for owner in base.__mro__:
+        if name in vars(owner).get("__annotations__", {}):
+            return PLAIN.get(owner.__annotations__[name])
+        found = vars(owner).get(name)
+        if found is not None:
+            method = found.fget if isinstance(found, property) else found
+            return PLAIN.get(str(getattr(method, "__annotations__", {}).get("return")))
+    return None
 
 
 def _of_type(result: Any, *allowed: type) -> Any:
@@ -60,6 +89,26 @@ def _of_type(result: Any, *allowed: type) -> Any:
 def _name(result: Any) -> str:
     shape = getattr(result, "shape", None)
     return f"{type(result).__name__}{f' of shape {tuple(shape)}' if isinstance(shape, tuple) else ''}"
+
+
+def _array(result: Any) -> np.ndarray:
+    """What a method gave as an array of real numbers."""
+    try:
+        found = np.asarray(result)
+    except Exception:  # noqa: BLE001 - of the user's own type
+        raise Wrong(f"{_name(result)}, which is no array; need float32") from None
+    if found.dtype.kind == "c":
+        raise Wrong("complex numbers; need float32 in [0, 1]")
+    if found.dtype.kind not in "buif":
+        raise Wrong(f"{_name(result)}, which holds no numbers; need float32")
+    return found
+
+
+def _clip(result: Any, given: Given) -> np.ndarray:
+    pixels = _array(result)
+    if pixels.ndim != 3 or 0 in pixels.shape:
+        raise Wrong(f"a clip of shape {pixels.shape}; need (t, h, w)")
+    return pixels
 
 
 def _tensor(value: Any, what: str, ndim: int) -> Any:
@@ -120,9 +169,10 @@ def _packets(result: Any, given: Given) -> tuple[Packet, ...]:
 
 def _pixels(result: Any, given: Given) -> np.ndarray:
     shape = given[1]
-    if np.shape(result) != (shape.t, shape.h, shape.w):
+    pixels = _array(result)
+    if pixels.shape != (shape.t, shape.h, shape.w):
         raise Wrong(f"{_name(result)}; need an array of shape ({shape.t}, {shape.h}, {shape.w})")
-    pixels = np.asarray(result, np.float32)
+    pixels = pixels.astype(np.float32, copy=False)
     _check_range(float(pixels.min()), float(pixels.max()))
     return pixels
 
@@ -175,11 +225,104 @@ def _ideal(result: Any, given: Given) -> Any:
 
 
 def _number(result: Any, given: Given) -> Any:
-    return _of_type(result, Real)
+    is_huge = isinstance(_of_type(result, Real), Integral) and abs(int(result)) > sys.float_info.max
+    if isinstance(result, bool) or is_huge or not math.isfinite(result):
+        raise Wrong(f"{_what(result)}; need a finite number")
+    return result
 
 
+def _whole(result: Any, given: Given) -> Any:
+    if isinstance(result, bool) or not isinstance(result, Integral) or abs(int(result)) > sys.maxsize:
+        raise Wrong(f"{_what(result)}; need a whole number")
+    return result
+
+
+def _count(result: Any, given: Given) -> int:
+    if _whole(result, given) < 0:
+        raise Wrong(f"{result}; need 0 or more")
+    return int(result)
+
+
+def _what(result: Any) -> str:
+    """A number or a text as it is, of anything else its type."""
+    plain = isinstance(result, float | str) or (isinstance(result, int) and abs(result) <= sys.maxsize)
+    return shortened(repr(result)) if plain else _name(result)
+
+
+def _unsaid_or(check: Check) -> Check:
+    return lambda result, given: None if result is None else check(result, given)
+
+
+def _each(check: Check, *kinds: type) -> Check:
+    """A list, all of which the check takes."""
+
+    def both(result: Any, given: Given) -> Any:
+        for part in _of_type(result, *kinds):
+            check(part, given)
+        return result
+
+    return both
+
+
+def _texts_by_name(result: Any, given: Given) -> Any:
+    for name, text in _of_type(result, Mapping).items():
+        _text(name, given), _text(text, given)
+    return result
+
+
+def _text(result: Any, given: Given) -> Any:
+    return _of_type(result, str)
+
+
+def _yes_or_no(result: Any, given: Given) -> Any:
+    return _of_type(result, bool, np.bool_)
+
+
+def _law(*words: str, **tuples: int) -> Check:
+    """A word, or a word with so many numbers."""
+
+    def check(result: Any, given: Given) -> Any:
+        if isinstance(result, str) and result in words:
+            return result
+        word = result[0] if isinstance(result, tuple) and result else None
+        if isinstance(word, str) and tuples.get(word) == len(result) - 1:
+            for part in result[1:]:
+                _number(part, given)
+            return result
+        forms = (f"({word!r}{', a number' * count})" for word, count in tuples.items())
+        raise Wrong(f"{_what(result)}; need {', '.join([*map(repr, words), *forms])}")
+
+    return check
+
+
+def _coherence(result: Any, given: Given) -> Any:
+    if isinstance(result, str) and result in ("symbol", "block"):
+        return result
+    if isinstance(result, bool) or not isinstance(result, Integral) or not 0 < int(result) <= sys.maxsize:
+        raise Wrong(f"{_what(result)}; need 'symbol', 'block' or a whole number of symbols")
+    return result
+
+
+PLAIN: dict[str, Check] = {
+    "bool": _yes_or_no,
+    "bool | None": _unsaid_or(_yes_or_no),
+    "int": _whole,
+    "int | None": _unsaid_or(_whole),
+    "float": _number,
+    "float | None": _unsaid_or(_number),
+    "str": _text,
+    "Sequence[str]": _each(_text, list, tuple),
+    "Sequence[float]": _each(_number, list, tuple, np.ndarray),
+    "Mapping[str, str]": _texts_by_name,
+    "GainLaw | None": _unsaid_or(_law("constant", "rayleigh", rician=1)),
+    "NoiseLaw": _law("gaussian", "other", impulsive=2),
+    "Coherence | None": _unsaid_or(_coherence),
+}
+"""What may stand behind the annotations of bases, as they are written there."""
 CHECKS: dict[tuple[type, str], Check] = {
-    (blocks.SourceBase, "name"): lambda result, given: _of_type(result, str),
+    (blocks.SourceBase, "__len__"): _count,
+    (blocks.SourceBase, "name"): _text,
+    (blocks.SourceBase, "clip"): _clip,
     (blocks.SensorBase, "measure"): _readings,
     (blocks.SensorBase, "measurements_per_pixel"): _number,
     (blocks.ReconstructionBase, "reconstruct"): lambda result, given: _frames(result, given[0].frames),

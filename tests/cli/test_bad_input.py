@@ -344,3 +344,8 @@ def test_frames_of_a_size_that_the_codec_pads_come_back_in_their_own(place):
         rows = list(csv.DictReader(file))
     assert [row["scheme"] for row in rows] == ["h264", "h265", "av1"]
     assert all(float(row["psnr_db"]) > 25 and row["bler"] == "0" for row in rows)
+
+
+def test_an_option_of_a_channel_is_asked_for_in_its_own_words(tmp_path):
+    done = semlink("check-channel", "awgn", "--set", "x", folder=tmp_path)
+    assert done.code == 2 and "such as k_db=6, an option of the channel" in done.err and "sweep" not in done.err

@@ -118,6 +118,8 @@ class Draw:
             del given["clips"]
         if self.calm or rng.random() < 0.9:
             made |= given
+        if "size" not in made:  # slow pictures of full size move far, and are long work by right
+            made.pop("frames_per_second", None)
         return made
 
     def block(self, interface: str) -> dict[str, Any]:
@@ -137,6 +139,8 @@ class Draw:
             made["weights"] = rng.choice(WEIGHTS[kind])
         if kind == "programmable" and not {"mean_count", "mean_ratio"} & set(made):
             made["mean_count"] = rng.choice((1, 2, 2.5))
+        if kind == "gmlr" and self.calm:
+            made["epochs"] = 5
         if kind == "hybrid":
             made |= {"codec": {"kind": "task-aware", "weights": "compr_tokens"}}
         sensor = made.get("sensor")

@@ -18,7 +18,7 @@ from semlink.link.metrics.draws import Draws
 from semlink.link.metrics.intervals import is_within
 from semlink.link.metrics.registry import PSNR, extremes_of
 from semlink.link.scenario.loader import load_scenario
-from semlink.link.sweep.grid import grid
+from semlink.link.sweep.grid import doubled, grid
 from semlink.link.sweep.run import run
 from semlink.link.sweep.trials import StopRule
 
@@ -72,6 +72,11 @@ def test_values_that_stand_twice_are_one_point(tmp_path):
     made = job(tmp_path, sweep=sweep, channel=[{"kind": "awgn"}, {"kind": "awgn"}])
     points = [(p.scheme, p.channel, p.snr_db, p.budget) for p in grid(made.scenario)]
     assert points == [(s, 0, snr, b) for s in (0, 1) for snr in (8, 5, 0) for b in (0.08, 0.04)]
+    assert doubled(made.scenario) == [
+        f"{value} stands there more than once and is computed once"
+        for value in ("sweep.snr_db: 8", "sweep.snr_db: 5", "sweep.snr_db: 0", "sweep.budget: 0.08", "channel: awgn")
+    ]
+    assert doubled(job(tmp_path).scenario) == []
     report = run(job(tmp_path, sweep={"snr_db": [8, 8.0], "budget": [0.08, 8e-2]}, channel=[{"kind": "awgn"}] * 2))
     assert report.points == report.computed == 2 == len(rows(tmp_path / "out"))
 

@@ -183,7 +183,7 @@ def _none_of(expected: str, got: object) -> str:
         return f"got {_shown(got)}, expected one of {expected}"
     if got in allowed:
         return f"got the text {_shown(got)}, expected one of {expected}"
-    return f"got {_shown(got)}, expected one of {expected}{_hint(got, allowed)}"
+    return f"got {_shown(got)}, expected one of {expected}{hint(got, allowed)}"
 
 
 def _shown(value: object) -> str:
@@ -198,7 +198,7 @@ def _shown(value: object) -> str:
 def _unknown_key(loc: Loc) -> str:
     """What it may have meant: a key like it, one of another kind, or any that is allowed."""
     key, allowed = str(loc[-1]), _neighbours(loc)
-    if near := _hint(key, allowed):
+    if near := hint(key, allowed):
         return f"unknown key{near}"
     kind = str(loc[-2]) if len(loc) > 1 else ""
     if elsewhere := _kinds_with(key, kind):
@@ -229,7 +229,7 @@ def _unknown_kind(context: Json, got: object) -> str:
     kinds += [k for interface in INTERFACES for k in offered(interface) if context["tag"] == k]
     return (
         f"unknown kind {_shown(context['tag'])}, expected one of {', '.join(kinds)}, or module:Class or file.py:Class"
-        + _hint(context["tag"], kinds)
+        + hint(context["tag"], kinds)
     )
 
 
@@ -237,7 +237,8 @@ def _is_stray(error: ErrorDetails) -> bool:
     return bool(error["type"] == "extra_forbidden")
 
 
-def _hint(word: str, allowed: Iterable[str]) -> str:
+def hint(word: str, allowed: Iterable[str]) -> str:
+    """What a wrong word may have meant, to be put behind an error; '' if nothing is like it."""
     near = _nearest(word, allowed)
     return f"; did you mean {near!r}?" if near else ""
 

@@ -79,16 +79,18 @@ def read_yaml(path: Path) -> tuple[JsonDict, yaml.Node]:
     return read_mapping(path, "a mapping of keys such as name, source, channel, sweep, schemes")
 
 
-def apply_override(tree: JsonDict, override: str) -> None:
+def apply_override(tree: JsonDict, override: str, such_as: str = "sweep.snr_db=[4,8]") -> None:
     """Set one value in the tree: `sweep.snr_db=[4, 8]`, `schemes.0.codec.preset=slow`.
 
+    Args:
+        such_as: what an error gives as an example.
     Raises:
         ScenarioError: no `=`, or a path that leads nowhere.
     """
     key, equals, text = override.partition("=")
     said = f"--set {shortened(override if override.isprintable() else ascii(override))}"
     if not equals or not key:
-        raise ScenarioError(f"{said}: expected key=value, such as sweep.snr_db=[4,8]")
+        raise ScenarioError(f"{said}: expected key=value, such as {such_as}")
     set_value(tree, key, read_value(text, said), said)
 
 

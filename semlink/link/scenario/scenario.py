@@ -28,6 +28,9 @@ from semlink.spec import BrokenRule, Spec
 from semlink.yaml12.rules import Rule, either, for_each, given, inside, is_one_of, matches, ruled
 from semlink.yaml12.scalars import shortened
 
+NAMES = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
+"""Of scenarios, which name folders."""
+
 
 def _name_metrics(schema: Rule) -> None:
     schema["anyOf"] = [{"enum": [*(metric.name for metric in METRICS), *offered("metric")]}, {"pattern": ":"}]
@@ -40,8 +43,8 @@ def _as_list(value: object) -> object:
     return value if isinstance(value, list | tuple) else [value]
 
 
-Decibels = Annotated[float, Field(allow_inf_nan=False, ge=-200, le=200)]
-Share = Annotated[float, Field(allow_inf_nan=False, gt=0, le=1000)]
+Decibels = Annotated[float, Field(ge=-200, le=200)]
+Share = Annotated[float, Field(gt=0, le=1000)]
 Count = Annotated[int, Field(gt=0, le=100_000)]
 
 
@@ -102,7 +105,7 @@ class Scenario(Spec):
     model_config = ConfigDict(json_schema_extra=ruled(*_operating_points()))
 
     prose: ClassVar[tuple[str, ...]] = ("description",)
-    name: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the results folder")
+    name: str = Field(pattern=NAMES, description="names the results folder")
     description: str = Field("", description="what it shows")
     seed: int = Field(1, ge=0, description="root of all chance")
     source: AnySource = Field(description="where clips come from")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
-from pydantic_core.core_schema import FloatSchema, TaggedUnionSchema
+from pydantic_core.core_schema import DictSchema, FloatSchema, IntSchema, ModelSchema, StringSchema, TaggedUnionSchema
 
 from semlink.codecs.specs import CODECS
 from semlink.files import JsonDict
@@ -20,6 +21,8 @@ from semlink.phy.specs.waveforms import WAVEFORMS
 from semlink.sensing.specs.registry import RECONSTRUCTIONS, SENSORS
 from semlink.sensing.specs.sources import SOURCES
 from semlink.spec import Spec, kinds_of
+from semlink.yaml12.fields import MOST_WHOLE, PlainValues
+from semlink.yaml12.words import STRANGE
 
 CATALOGUE: dict[str, tuple[type[Spec], ...]] = {
     "source": SOURCES,
@@ -41,9 +44,32 @@ class _ForFiles(GenerateJsonSchema):
         return {"type": "object", "required": ["kind"], **super().tagged_union_schema(schema)}
 
     def float_schema(self, schema: FloatSchema) -> JsonSchemaValue:
-        """A number; what is not one (nan) is below every limit and above it, so it meets all of them."""
-        finite = {} if schema.get("allow_inf_nan", True) else {"not": {"minimum": 1, "maximum": 0}}
-        return super().float_schema(schema) | finite
+        """A finite number; what is not one (nan) is below every limit and above it, so it meets all of them."""
+        most = sys.float_info.max
+        beyond = [{"minimum": 1, "maximum": 0}, {"exclusiveMinimum": most}, {"exclusiveMaximum": -most}]
+        return super().float_schema(schema) | {"not": {"anyOf": beyond}}
+
+    def int_schema(self, schema: IntSchema) -> JsonSchemaValue:
+        """A whole number that a file can hold."""
+        beyond = [{"exclusiveMinimum": MOST_WHOLE}, {"exclusiveMaximum": -MOST_WHOLE}]
+        return super().int_schema(schema) | {"not": {"anyOf": beyond}}
+
+    def str_schema(self, schema: StringSchema) -> JsonSchemaValue:
+        """A text that can be shown."""
+        return super().str_schema(schema) | {"not": {"pattern": STRANGE}}
+
+    def dict_schema(self, schema: DictSchema) -> JsonSchemaValue:
+        """Options of a user's own: their names are his."""
+        made = super().dict_schema(schema)
+        made.pop("propertyNames", None)
+        return made
+
+    def model_schema(self, schema: ModelSchema) -> JsonSchemaValue:
+        """A model; the text of some options may have lines."""
+        made, model = super().model_schema(schema), schema["cls"]
+        for name in model.prose if issubclass(model, PlainValues) else ():
+            made["properties"][name].pop("not", None)
+        return made
 
 
 def json_schema() -> JsonDict:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from semlink.link.scenario.scenario import Scenario, rates_of, scheme_name
 from semlink.phy.specs.channels import ChannelSpec
@@ -46,6 +47,24 @@ class Task:
 def grid(scenario: Scenario) -> tuple[GridPoint, ...]:
     """All points in the order of `curves.csv`: scheme, channel, SNR, budget or rate. A value given twice is one."""
     return tuple(dict.fromkeys(_points(scenario)))
+
+
+def doubled(scenario: Scenario) -> list[str]:
+    """What stands twice and is one point, a line for each value."""
+    sweep = scenario.sweep
+    lists: dict[str, Sequence[float]] = {
+        "sweep.snr_db": () if sweep is None else sweep.snr_db,
+        "sweep.budget": () if sweep is None else sweep.budget or (),
+        **{f"schemes.{n}.rates": rates_of(scheme) or () for n, scheme in enumerate(scenario.schemes)},
+    }
+    said = [(where, f"{value:g}") for where, values in lists.items() for value in _again(values)]
+    said += [("channel", channel_name(channel)) for channel in _again(scenario.channel)]
+    return [f"{where}: {value} stands there more than once and is computed once" for where, value in said]
+
+
+def _again(values: Sequence[Any]) -> list[Any]:
+    """The values of which an equal one stands before, each once."""
+    return [value for at, value in enumerate(values) if values[:at].count(value) == 1]
 
 
 def middle_points(points: Sequence[GridPoint]) -> tuple[GridPoint, ...]:

@@ -18,6 +18,7 @@ from semlink.link.metrics.registry import metrics_named
 from semlink.link.results.lock import alone_in
 from semlink.link.results.rows import Row
 from semlink.link.sweep.clips import Clips, clip_file
+from semlink.link.sweep.grid import doubled
 from semlink.link.sweep.plan import Job, Plan, plan
 from semlink.link.sweep.workers.work import Progress, work_on
 
@@ -133,4 +134,4 @@ def _warnings(made: Plan) -> list[str]:
     shape = made.runner.clips.frames[0].shape
     metrics = metrics_named(made.job.scenario.metrics, made.job.folder)
     said = [metric.caution(shape.h, shape.w) for metric in metrics if metric.caution]
-    return [*made.runner.clips.cautions, *filter(None, said), *made.warnings]
+    return [*made.runner.clips.cautions, *filter(None, said), *doubled(made.job.scenario), *made.warnings]

@@ -24,22 +24,33 @@ DEMAPPER = "likelihoods of all symbols, or of the nearest ones only, which costs
 BITS_PER_SYMBOL = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8}
 
 
-RATIO = r"[0-9]{1,9}(\.[0-9]{1,20})?|\.[0-9]{1,20}|[0-9]{1,9}/[0-9]{1,9}"
-"""A code rate as text, without blanks."""
+def _below_one(digits: int) -> str:
+    """A regular expression for `n / d`, both of at most so many digits, where 0 < n < d.
+
+    As many digits in both: they are alike up to one that is smaller in n, and the rest of both is as long.
+    """
+    shorter = "|".join(rf"[1-9]\d{{0,{m - 1}}} */ *[1-9]\d{{{m}}}" for m in range(1, digits))
+    smaller = "|".join(
+        rf"{a}\d{{{m}}} */ *\1[{a + 1}-9]\d{{{m}}}".replace(r"\d{0}", "") for m in range(digits) for a in range(9)
+    )
+    return rf"{shorter}|(?!0)(\d{{0,{digits - 1}}})(?:{smaller})"
+
+
+RATE = rf"^ *(?:{_below_one(5)}|0?\.\d{{0,7}}[1-9]\d{{0,7}}) *$".replace(r"\d", "[0-9]")
+"""A code rate as text, between 0 and 1."""
 
 
 def _ratio(value: Any) -> Any:
     """Accept '2/3' beside 0.667."""
     if not isinstance(value, str):
         return value
-    text = value.replace(" ", "")
-    if not re.fullmatch(RATIO, text) or re.search("/0+$", text):
-        raise ValueError(f"got {shortened(repr(value))}; need a number such as 0.5 or 2/3")
-    return float(Fraction(text))
+    if "\n" in value or not re.match(RATE, value):
+        raise ValueError(f"got {shortened(repr(value))}; need a number between 0 and 1, such as 0.5 or 2/3")
+    return float(Fraction(value.replace(" ", "")))
 
 
 _Share = Annotated[float, Field(gt=0.0, lt=1.0)]
-_Written = Annotated[str, Field(pattern=f"^ *({RATIO.replace('/', ' */ *')}) *$")]
+_Written = Annotated[str, Field(pattern=RATE)]
 CodeRate = Annotated[float, BeforeValidator(_ratio, json_schema_input_type=_Share | _Written), Field(gt=0.0, lt=1.0)]
 
 

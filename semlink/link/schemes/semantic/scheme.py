@@ -112,6 +112,7 @@ class SemanticBase(SchemeBase):
         return Camera(self.sensor, self.reconstructor)
 
     def check(self, frames: FrameShape, rate: float | None) -> None:
+        self._counts(frames)
         camera = self.camera_at(rate)
         if self.codec.gives_frames:
             camera.cost(frames)
@@ -169,8 +170,8 @@ class SemanticBase(SchemeBase):
     def _map_side(self, agreement: Agreement[SemanticTerms]) -> CodedHeader:
         return self.map_side or self._side(agreement)
 
-    def _counts(self, agreement: Agreement[SemanticTerms]) -> torch.Tensor:
-        counts = self.sensor.counts(agreement.frames)
+    def _counts(self, frames: FrameShape) -> torch.Tensor:
+        counts = self.sensor.counts(frames)
         if counts is None:
             raise InterfaceError(
                 f"scheme semantic: sensor {self.sensor.name} has no counts(shape), the agreed ratio map"
@@ -237,7 +238,7 @@ class SemanticBase(SchemeBase):
         return budget - header - (self._map_side(agreement).uses(map_bytes, snr_db) if map_bytes else 0)
 
     def _decode(self, received: Received, layout: Layout, agreement: Agreement[SemanticTerms]) -> Frames:
-        counts, power = self._counts(agreement), layout.scale**2
+        counts, power = self._counts(agreement.frames), layout.scale**2
         symbols, noise_var = from_planes(received, layout.pairs, self.codec.most_pairs)
         arrived = Arrival(
             symbols * layout.scale, noise_var * power, layout.pairs, power, agreement.point.snr_db, counts

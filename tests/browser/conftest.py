@@ -26,14 +26,14 @@ class Browser:
         self.driver.set_window_size(width, height)
         self.driver.get_log("browser"), self.driver.get_log("performance")
         self.driver.get(page.resolve().as_uri())
-        self.wait("document.readyState === 'complete'")
+        self.wait("document.documentElement.dataset.ready === 'yes'")
         return self
 
     def run(self, script: str, *arguments: Any) -> Any:
         """What a script in the page returns."""
         return self.driver.execute_script(script, *arguments)
 
-    def wait(self, condition: str, seconds: float = 10.0) -> None:
+    def wait(self, condition: str, seconds: float = 60.0) -> None:
         """Until an expression in the page is true."""
         from selenium.webdriver.support.ui import WebDriverWait
 
@@ -43,6 +43,21 @@ class Browser:
         """Make the system's colours dark or light."""
         wanted = {"name": "prefers-color-scheme", "value": "dark" if on else "light"}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [wanted]})
+
+    def keys(self, *keys: str) -> None:
+        """Type into what has the focus."""
+        from selenium.webdriver import ActionChains
+
+        ActionChains(self.driver).send_keys(*keys).perform()
+
+    def texts(self, selector: str) -> list[str]:
+        """What stands in the elements of a selector."""
+        return self.run("return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)", selector)
+
+    def seconds_of_work(self) -> float:
+        """Processor time of the page's own thread since it was opened, however busy the machine is."""
+        found = self.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        return next(metric["value"] for metric in found if metric["name"] == "TaskDuration")
 
     def complaints(self) -> list[str]:
         """What stood in the console since the page was opened."""
@@ -69,6 +84,7 @@ def chromium() -> Iterator[Browser]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    found.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
     try:
         yield Browser(found)
     finally:

@@ -43,7 +43,12 @@ const semlink = (() => {
     made.append(...children.filter((child) => child !== null && child !== undefined));
     return made;
   };
-  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+  const styles = new Map(); // asked for thousands of times, and each question would have the page laid out anew
+  const css = (name) => {
+    const key = `${name} ${isDark()}`;
+    if (!styles.has(key)) styles.set(key, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
+    return styles.get(key);
+  };
   const onDark = { "#000000": "#e8e8e8", "#0072B2": "#4aa8e0", "#009E73": "#2cc295" };
   const isDark = () => dark.matches && !printing;
   const colour = (scheme) => (isDark() && onDark[scheme.colour]) || scheme.colour;

@@ -3,6 +3,7 @@
 (() => {
   const { element, panels, say } = semlink;
   const { references, metric: column, clips, motions } = semlink.data("comparison");
+  if (!references.length) return;
   const metric = semlink.metric(column);
   const place = document.getElementById("gap-panels");
   const chooser = document.getElementById("reference");

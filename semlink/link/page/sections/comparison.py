@@ -15,8 +15,8 @@ __all__ = ["section"]
 
 
 def section(runs: Sequence[NamedRun], options: PageOptions) -> Section | None:
-    """None where nothing can be compared."""
-    groups = [group for group in options.compared if group.by_reference]
+    """None where nothing can be compared; without data where that would take long and nobody asked for it."""
+    groups = [group for group in options.compared if group.by_reference or len(group.left_out) > 1]
     if not groups:
         return None
     keys = {(run.scheme(p.row.scheme), *p.row.point): key for run in runs for key, p in run.points()}
@@ -29,7 +29,13 @@ def section(runs: Sequence[NamedRun], options: PageOptions) -> Section | None:
         "motions": [motion for motion in MOTIONS if motion in clips.values()],
     }
     notes = list(dict.fromkeys(note for g in groups for made in g.by_reference.values() for note in made.notes))
-    words = {"metric": options.metric, "notes": notes, "left_out": left_out, "several": len(groups) > 1}
+    words = {
+        "metric": options.metric,
+        "notes": notes,
+        "left_out": left_out,
+        "is_empty": not data["references"],
+        "points": sum(len(group.run.rows) for group in groups),
+    }
     return Section("comparison", "Is one better, and how sure is that?", data, words)
 
 

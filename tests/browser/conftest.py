@@ -25,6 +25,8 @@ class Browser:
         """Load a page from the disk and wait for its scripts."""
         self.driver.set_window_size(width, height)
         self.driver.get_log("browser"), self.driver.get_log("performance")
+        self.driver.execute_cdp_cmd("Performance.disable", {})
+        self.driver.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
         self.driver.get(page.resolve().as_uri())
         self.wait("document.documentElement.dataset.ready === 'yes'")
         return self
@@ -57,6 +59,7 @@ class Browser:
     def seconds_of_work(self) -> float:
         """Processor time of the page's own thread since it was opened, however busy the machine is."""
         found = self.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
+        print("METRICS", {m["name"]: round(m["value"], 2) for m in found if "Duration" in m["name"]})
         return next(metric["value"] for metric in found if metric["name"] == "TaskDuration")
 
     def complaints(self) -> list[str]:
@@ -84,7 +87,6 @@ def chromium() -> Iterator[Browser]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
     found = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
-    found.execute_cdp_cmd("Performance.enable", {"timeDomain": "threadTicks"})
     try:
         yield Browser(found)
     finally:

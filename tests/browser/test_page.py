@@ -79,7 +79,7 @@ def test_the_page_stands_alone_and_shows_what_the_table_holds(chromium, quicksta
     assert len(chromium.texts("#all-points tbody tr")) == len(rows)
     assert any("surely above" in text for text in chromium.texts("#summary p"))
     made = chromium.texts("#again pre")
-    assert any("semlink run quickstart.yaml" in text for text in made) and any("@" in text for text in made)
+    assert any("quickstart_again.yaml" in text for text in made) and any("@" in text for text in made)
 
 
 def test_schemes_are_switched_everywhere(chromium, quickstart):

@@ -26,9 +26,9 @@
     const size = semlink.isPrinting() ? { width: semlink.PAPER, autosize: false } : { width: undefined, autosize: true };
     place.setAttribute("aria-label", words);
     semlink.chart(place, traces, {
-      barmode: "stack", bargap: 0.3, height: 74 + 25 * Math.max(shown.length, 1), ...size,
-      margin: { l: 20, r: 12, t: 6, b: 44 },
-      xaxis: { title: { text: share.checked ? "share of the channel uses [%]" : "channel uses a clip" }, rangemode: "tozero" },
+      barmode: "stack", bargap: 0.3, height: 96 + 25 * Math.max(shown.length, 1), ...size,
+      margin: { l: 20, r: 12, t: 28, b: 44 },
+      xaxis: { title: { text: share.checked ? "share of the channel uses [%]" : "channel uses a clip" }, rangemode: "tozero", tickformat: share.checked ? "" : "," },
       yaxis: { autorange: "reversed", tickvals: rows, ticktext: names.map((name, n) => (n === chosen ? `<b>${semlink.plotText(name)}</b>` : semlink.plotText(name))), ticks: "", showgrid: false },
     });
     return shown;

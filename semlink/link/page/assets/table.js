@@ -9,7 +9,7 @@
   const points = semlink.points();
   const some = (name) => points.some((point) => point[name] !== undefined && point[name] !== null && point[name] !== "");
   const plain = (name, digits = 4) => ({ value: (point) => point[name], cell: (point) => say.number(point[name], digits) });
-  const columns = [
+  const every = [
     { head: "scheme", text: true, value: (point) => point.scheme, cell: (point) => point.scheme + (point.genie ? ` (genie: ${point.genie})` : "") + (point.bound ? " (bound)" : "") },
     some("channel") && { head: "channel", text: true, value: (point) => point.channel, cell: (point) => point.channel },
     some("snr_db") && { head: "SNR [dB]", ...plain("snr_db") },
@@ -27,6 +27,11 @@
     some("trials") && { head: "trials", ...plain("trials") },
     some("note") && { head: "note", text: true, words: true, value: (point) => point.note || "", cell: (point) => point.note || "" },
   ].filter(Boolean);
+  /* What is the same in every row is said once. */
+  const CONSTANT = ["channel", "SNR [dB]", "readings/pixel", "trials", "BLER"];
+  const same = every.filter((column) => points.length > 1 && CONSTANT.includes(column.head) && new Set(points.map(column.cell)).size === 1);
+  const columns = every.filter((column) => !same.includes(column));
+  document.getElementById("same").textContent = same.length ? `In every row: ${same.map((column) => `${column.head} ${column.cell(points[0])}`).join(", ")}.` : "";
   let by = null;
   let down = false;
   let most = FIRST;

@@ -35,12 +35,13 @@ def _told(run: NamedRun) -> JsonDict:
     scenario: Json = manifest.get("scenario") or {}
     name = str(scenario.get("name") or run.name)
     bib, why_not = _citations(scenario)
+    file = f"{_file_name(name)}_again.yaml"
     return {
         "id": f"again-{run.place}",
         "name": run.name,
         "scenario": write_yaml(dict(scenario), width=100) if scenario else "",
-        "file": f"{_file_name(name)}.yaml",
-        "commands": _commands(run, name, str(manifest.get("commit") or "")),
+        "file": file,
+        "commands": _commands(run, file, str(manifest.get("commit") or "")),
         "beside": _beside(run),
         "facts": list(_facts(run)),
         "packages": dict(manifest.get("packages") or {}),
@@ -55,19 +56,22 @@ def _file_name(name: str) -> str:
     return re.sub(r"[^\w.-]+", "_", name)[:100] or "scenario"
 
 
-def _commands(run: NamedRun, name: str, commit: str) -> list[str]:
-    """What is typed, from the top of the repository or beside the scenario."""
+def _commands(run: NamedRun, file: str, commit: str) -> list[str]:
+    """What is typed where the page was made."""
     folder = run.run.folder
-    shown = folder if not folder.is_absolute() else Path(folder.name)
+    shown = Path(folder.name) if folder.is_absolute() else folder
     checkout = [f"git checkout {commit.removesuffix('+')}"] if re.fullmatch(r"[0-9a-f]{7,64}\+?", commit) else []
-    file = f"{_file_name(name)}.yaml"
-    return [*checkout, f"semlink run {shlex.quote(file)} --out {shlex.quote(os.fspath(shown))}"]
+    place = file if folder.is_absolute() else os.path.normpath(os.path.join(_beside(run), file))
+    return [*checkout, f"semlink run {shlex.quote(place)} --out {shlex.quote(os.fspath(shown))}"]
 
 
 def _beside(run: NamedRun) -> str:
-    """Where the scenario's paths count from."""
-    folder = run.run.manifest.get("scenario_folder")
-    return os.path.normpath(os.path.join(run.run.folder, str(folder))) if folder else ""
+    """Where the scenario's paths count from; no absolute path, which would tell of the machine."""
+    inside = run.run.manifest.get("scenario_folder")
+    if not inside or os.path.isabs(str(inside)):
+        return ""
+    folder = run.run.folder
+    return str(inside) if folder.is_absolute() else os.path.normpath(os.path.join(folder, str(inside)))
 
 
 def _facts(run: NamedRun) -> Iterator[tuple[str, str]]:

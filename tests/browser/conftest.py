@@ -59,7 +59,6 @@ class Browser:
     def seconds_of_work(self) -> float:
         """Processor time of the page's own thread since it was opened, however busy the machine is."""
         found = self.driver.execute_cdp_cmd("Performance.getMetrics", {})["metrics"]
-        print("METRICS", {m["name"]: round(m["value"], 2) for m in found if "Duration" in m["name"]})
         return next(metric["value"] for metric in found if metric["name"] == "TaskDuration")
 
     def complaints(self) -> list[str]:

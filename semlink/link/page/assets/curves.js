@@ -156,6 +156,8 @@
     const lines = [];
     if (left) lines.push(`${left} more panel${left === 1 ? " is" : "s are"} not drawn; choose a channel, an SNR or a budget above.`);
     const cut = isCut(shown) ? ", cut off where they leave the axis" : "";
+    const [one, all, what] = state.axis === "snr" ? [state.budget, panels.budgets, "budgets"] : [state.snr_db, panels.snrs, "SNRs"];
+    if (one !== null && all.length > 1) lines.push(`One of ${all.length} ${what} is drawn; the others, or all, are chosen above.`);
     if (state.noise) lines.push(`Bars with ends: 95 % interval of the mean over noise, clips held fixed${cut}.`);
     if (state.clips) lines.push("Light bars: 95 % interval of the mean over clips. It is wide where clips differ; whether one scheme is better is in the paired differences below.");
     if (points.some((point) => point.bound)) lines.push("Dashed with hollow markers: an idealised bound that no receiver reaches.");

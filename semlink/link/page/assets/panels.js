@@ -12,6 +12,7 @@
 semlink.panels = (() => {
   const MOST = 12;
   const FEW = 6;
+  const AT_ONCE = 400; // points that are drawn unasked
   const { element } = semlink;
   const points = semlink.points();
   const distinct = (values) => [...new Set(values.filter((value) => value !== null && value !== undefined && value !== ""))];
@@ -31,13 +32,14 @@ semlink.panels = (() => {
   const overSnr = longest((p) => JSON.stringify([p.scheme, p.channel, p.budget, p.budget === null ? p.rate : null]), (p) => p.snr_db);
   const axes = [...(points.some((point) => point.cost !== undefined || point.budget !== null) ? ["cost"] : []), ...(snrs.length > 1 ? ["snr"] : [])];
   const middle = (values) => values[Math.floor(values.length / 2)];
+  const isMuch = (values) => values.length > 1 && (values.length * Math.max(channels.length, 1) > FEW || points.length > AT_ONCE);
   const told = [];
   const state = {
     axis: axes.includes("snr") && overSnr > overCost ? "snr" : axes[0] || "cost",
     metric: semlink.firstMetric,
     channel: null,
-    snr_db: snrs.length * Math.max(channels.length, 1) > FEW ? middle(snrs) : null,
-    budget: budgets.length * Math.max(channels.length, 1) > FEW ? middle(budgets) : null,
+    snr_db: isMuch(snrs) ? middle(snrs) : null,
+    budget: isMuch(budgets) ? middle(budgets) : null,
     log: null,
     noise: true,
     clips: semlink.schemes().length <= 3,

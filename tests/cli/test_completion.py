@@ -38,7 +38,7 @@ def test_names_of_schemes_are_those_of_the_folder(tmp_path):
 
 
 def asked(shell: str, line: str) -> str:
-    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split())), "_TYPER_COMPLETE_ARGS": line}
+    words = {"COMP_WORDS": line, "COMP_CWORD": str(len(line.split()) - 1), "_TYPER_COMPLETE_ARGS": line}
     env = os.environ | {"_SEMLINK_COMPLETE": f"complete_{shell}", "_TYPER_COMPLETE_FISH_ACTION": "get-args"} | words
     done = subprocess.run([sys.executable, "-m", "semlink.cli"], env=env, capture_output=True, text=True, check=False)
     return done.stdout

@@ -21,7 +21,9 @@ from semlink.link.page.embed import HERE, asset, script_data
 from semlink.link.page.groups import groups_of
 from semlink.link.page.parts import named_runs
 from semlink.link.page.points import points_of
+from semlink.link.page.schemes import looks
 from semlink.link.page.summary import summary
+from semlink.link.plots.style import COLOURS
 from semlink.link.results.finished import FinishedRun, read_run
 from semlink.link.results.rows import Row, write_csv
 
@@ -177,3 +179,13 @@ def test_a_row_that_only_senses_has_no_point_over_snr(tmp_path):
     run = read_run(without_points(tmp_path / "run", A_ROW, sensed))
     one, two = points_of(named_runs([("run", run)]))
     assert one["cost"] == 0.01 and "senses" not in one and two["senses"] and two["cost"] == 2.0
+
+
+def test_schemes_look_as_in_figures_and_bounds_say_what_they_are_on():
+    found = {look["name"]: look for look in looks(named_runs([("fading", read_run(RESULTS / "fading"))]))}
+    assert [look["colour"] for look in found.values()][:7] == list(COLOURS) and len(found) == 9
+    outage = found["10 % outage capacity"]
+    assert outage["bound"] == "bound in 90 % of fades" and outage["dash"] == "dot" and "open" in outage["symbol"]
+    assert found["adaptive, SNR known ahead"]["genie"] == "snr_ahead" and found["QPSK 1/2"]["bound"] == ""
+    pairs = {(look["colour"], look["symbol"], look["dash"]) for look in found.values()}
+    assert len(pairs) == len(found)

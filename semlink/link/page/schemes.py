@@ -26,7 +26,9 @@ SYMBOLS = {
     "*": "star",
 }
 """By marker of the figures, that of the page."""
-DASHES = ("solid", "dashdot", "dot")
+BOUND = "bound"
+"""On the quality that is drawn; other words say what else it is a bound on."""
+DASHES = ("solid", "dashdot", "longdashdot")
 
 
 def names_of(runs: Sequence[NamedRun]) -> tuple[str, ...]:
@@ -35,19 +37,19 @@ def names_of(runs: Sequence[NamedRun]) -> tuple[str, ...]:
 
 
 def looks(runs: Sequence[NamedRun]) -> list[JsonDict]:
-    """Name, colour, marker and line of each scheme; bounds dashed with hollow markers, a genie's line wide."""
+    """Name, colour, marker and line of each scheme; bounds dashed, or dotted, with hollow markers."""
     found: list[JsonDict] = []
     for run in runs:
         for name in schemes_of(run.run.rows):
             mine = [row for row in run.run.rows if row.scheme == name]
-            order, bound = len(found), any(row.bound for row in mine)
+            order, bound = len(found), run.run.bounds.get(name, BOUND) if any(row.bound for row in mine) else ""
             found.append(
                 {
                     "name": run.scheme(name),
                     "run": run.place,
                     "colour": COLOURS[order % len(COLOURS)],
                     "symbol": SYMBOLS[MARKERS[order % len(MARKERS)]] + ("-open" if bound else ""),
-                    "dash": "dash" if bound else DASHES[(order // len(COLOURS)) % 3],
+                    "dash": DASHES[(order // len(COLOURS)) % 3] if not bound else "dash" if bound == BOUND else "dot",
                     "bound": bound,
                     "genie": next((row.genie for row in mine if row.genie), ""),
                 }

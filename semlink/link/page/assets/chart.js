@@ -113,7 +113,10 @@ semlink.say = (() => {
     if (point.outage !== undefined) tell("outage", number(point.outage, 2));
     if (point.trials !== undefined) tell("trials", `${point.trials} of each of ${point.clips} clip${point.clips === 1 ? "" : "s"}`);
     tell("genie", point.genie);
-    if (point.bound) tell("bound", "idealised, no receiver reaches it");
+    if (point.bound) {
+      const { bound } = semlink.scheme(point.scheme);
+      tell("bound", bound === "bound" ? "idealised, no receiver reaches it" : `${bound}, none on ${metric.title}`);
+    }
     if (isSent(point)) tell("note", point.note);
     return told;
   };

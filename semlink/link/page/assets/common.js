@@ -3,6 +3,7 @@
 
    semlink.data(name)            what Python gave the section of that name, null without
    semlink.schemes()             [{name, run, colour, symbol, dash, bound, genie, on}] in the order of the page
+                                 `bound` is "", "bound", or says on what else it is one
    semlink.scheme(name)          one of them
    semlink.onSchemes(callback)   called after schemes were switched on or off
    semlink.points()              [{key, scheme, channel, snr_db, budget, rate, cost, ledger, psnr_db, bler, note, ...}]
@@ -101,7 +102,7 @@ const semlink = (() => {
 
 /* A scheme's line and marker, as charts draw them. */
 semlink.swatch = (() => {
-  const DASHES = { solid: "", dash: "5 3", dashdot: "6 2 1.5 2", dot: "1.5 2.5" };
+  const DASHES = { solid: "", dash: "5 3", dashdot: "6 2 1.5 2", longdashdot: "9 2 2 2", dot: "1.5 2.5" };
   const star = (corners, inner, turn) =>
     Array.from({ length: corners * 2 }, (_, n) => {
       const angle = (Math.PI * n) / corners - Math.PI / 2 + turn;
@@ -161,7 +162,7 @@ semlink.swatch = (() => {
   for (const scheme of semlink.schemes()) {
     const box = element("input", { type: "checkbox", checked: true });
     const picture = element("span", {});
-    const tags = [scheme.bound ? "bound" : "", scheme.genie ? `genie: ${scheme.genie}` : ""].filter(Boolean);
+    const tags = [scheme.bound, scheme.genie ? `genie: ${scheme.genie}` : ""].filter(Boolean);
     box.addEventListener("change", () => semlink.show([scheme.name], box.checked));
     chips.set(scheme.name, { box, picture });
     const name = element("bdi", { className: "name", title: scheme.name }, scheme.name);

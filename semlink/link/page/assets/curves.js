@@ -160,7 +160,9 @@
     if (one !== null && all.length > 1) lines.push(`One of ${all.length} ${what} is drawn; the others, or all, are chosen above.`);
     if (state.noise) lines.push(`Bars with ends: 95 % interval of the mean over noise, clips held fixed${cut}.`);
     if (state.clips) lines.push("Light bars: 95 % interval of the mean over clips. It is wide where clips differ; whether one scheme is better is in the paired differences below.");
-    if (points.some((point) => point.bound)) lines.push("Dashed with hollow markers: an idealised bound that no receiver reaches.");
+    const drawn = semlink.schemes().filter(({ name }) => points.some((point) => point.scheme === name));
+    if (drawn.some(({ bound }) => bound === "bound")) lines.push("Dashed with hollow markers: an idealised bound that no receiver reaches.");
+    for (const { name, bound } of drawn) if (bound && bound !== "bound") lines.push(`Dotted with hollow markers: ${name}, a ${bound}, none on the ${metric().title} that is drawn.`);
     if (points.some((point) => point.genie)) lines.push("Wide lines: a receiver that is told what no receiver could know (genie).");
     if (points.some((point) => (point.lossless || []).includes(state.metric))) lines.push("Arrows at the head: without any error.");
     if (state.axis === "snr" && points.some((point) => point.budget !== null && point.budget !== undefined)) lines.push("Over SNR, schemes are held to one budget; what each point really costs is under the pointer.");

@@ -288,7 +288,7 @@ def test_compare_and_plot_name_what_there_is(place):
     line = refused(semlink("compare", "results/bad", "--reference", "dircet", folder=place))
     assert line == "semlink: results/bad: no scheme 'dircet'; did you mean 'direct'? schemes: 'direct', 'video'"
     line = refused(semlink("plot", "results/bad", "--metric", "vmaf", folder=place))
-    assert line == "semlink: metric 'vmaf' is in no row; the results have psnr, ssim"
+    assert line == "semlink: metric 'vmaf' is in no row; the results have psnr, ssim, and bler"
     assert not (place / "results/bad/compare.csv").exists()
 
 

@@ -83,7 +83,7 @@ def test_a_run_leaves_what_it_lists(toy):
     assert done.code == 0 and done.err == ""
     assert f"{POINTS} points computed, 0 reused" in done.out
     out = folder / "results" / "toy"
-    names = ["curves.csv", "psnr_vs_cost.png", "psnr_vs_cost.svg", "psnr_vs_snr.png", "psnr_vs_snr.svg", "frames.png"]
+    names = ["curves.csv", "psnr_vs_snr.png", "psnr_vs_snr.svg", "frames.png"]
     assert listed(done, folder) == [out / name for name in names]
     for name in names[1:]:
         assert (out / name).read_bytes().startswith(PNG if name.endswith("png") else SVG)
@@ -225,16 +225,16 @@ def test_schema_is_json_that_knows_the_kinds(tmp_path):
 
 def test_plot_draws_again_and_overlays(toy, tmp_path):
     folder, _ = toy
-    (folder / "results/toy/psnr_vs_cost.png").unlink()
+    (folder / "results/toy/psnr_vs_snr.png").unlink()
     again = semlink("plot", "results/toy", folder=folder)
-    assert again.code == 0 and folder / "results/toy/psnr_vs_cost.png" in listed(again, folder)
+    assert again.code == 0 and folder / "results/toy/psnr_vs_snr.png" in listed(again, folder)
     copy = tmp_path / "other"
     copy.mkdir()
     (copy / "curves.csv").write_bytes((folder / "results/toy/curves.csv").read_bytes())
     both = semlink("plot", folder / "results/toy", copy, "--out", "figures", "--metric", "ssim", folder=tmp_path)
     files = listed(both, tmp_path)
-    assert both.code == 0 and tmp_path / "figures/ssim_vs_cost.svg" in files
-    assert "coded" in (tmp_path / "figures/ssim_vs_cost.svg").read_text()
+    assert both.code == 0 and tmp_path / "figures/ssim_vs_snr.svg" in files
+    assert "coded" in (tmp_path / "figures/ssim_vs_snr.svg").read_text()
 
 
 def test_compare_tells_and_keeps_what_it_found(toy):

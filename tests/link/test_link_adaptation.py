@@ -287,9 +287,9 @@ def test_points_tell_losses_and_quality_over_time(tmp_path):
 
 
 def time_record(scheme: str, snr_db: float, group_frames: int, level: float) -> dict:
-    row = Row(scheme=scheme, channel="rayleigh", snr_db=snr_db, budget=0.1, psnr_db=level + 1)
+    row = Row(scheme, "rayleigh", snr_db, 0.1, psnr_db=level - 4, clips=2, trials=1)
     clips = [
-        {"name": f"c{n}", "motion": "slow", "psnr_db": [level + n], "channel_uses": [1.0]}
+        {"name": f"c{n}", "motion": "slow", "psnr_db": [level - 5 + n], "channel_uses": [0.0]}
         | {"psnr_by_frame": [level + n] * 8, "psnr_of_first_trial": [level - 5 + n] * 8}
         for n in (0, 2)
     ]

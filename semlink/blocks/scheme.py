@@ -27,7 +27,7 @@ from semlink.errors import InterfaceError
 from semlink.feedback import Burst, BurstContext, Feedback, Repeats, SentBurst
 from semlink.flow import Flow
 from semlink.ledger import Ledger
-from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Restored, Symbols
+from semlink.payload import Agreement, Delivered, Frames, FrameShape, Packet, Point, Received, Restored, Symbols
 from semlink.seeds import Seeds
 
 if TYPE_CHECKING:
@@ -215,6 +215,10 @@ class SchemeBase(NamedBlock):
     def uses_of_blocks(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> np.ndarray | None:
         """Channel uses of each block of pixels (rows, columns), for `rate_maps.png`; None where all are alike."""
         return None
+
+    def packets(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Sequence[Packet]:
+        """The packets that it sends of a clip, for `semlink replay`; nothing where it has none or does not say."""
+        return ()
 
 
 class OneWayBase(SchemeBase, OneWay):

@@ -28,6 +28,7 @@ class SymbolPart:
         points: of the constellation, complex64; None as above.
         blocks: symbols of each transport block, in order; they may end between two symbols.
         numbers: of these blocks, as `Delivered.failed` counts them.
+        sizes: bytes of these blocks, where they are told.
     """
 
     name: str
@@ -36,9 +37,11 @@ class SymbolPart:
     points: np.ndarray | None = None
     blocks: Sequence[float] = ()
     numbers: Sequence[int] = ()
+    sizes: Sequence[int] = ()
 
     @classmethod
     def coded(cls, name: str, coding: CodingBase, uses: int, first: int = 0) -> SymbolPart:
         """A transmission of a coding in `uses` symbols, whose blocks are numbered from `first` on."""
-        blocks = coding.block_symbols(uses)
-        return cls(name, uses, coding.soft_bits, coding.constellation(), blocks, range(first, first + len(blocks)))
+        blocks, sizes = coding.block_symbols(uses), coding.block_sizes(uses)
+        numbers = range(first, first + len(blocks))
+        return cls(name, uses, coding.soft_bits, coding.constellation(), blocks, numbers, sizes)

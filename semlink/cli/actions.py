@@ -98,6 +98,16 @@ def write_report(
     _list([page], indent="")
 
 
+def replay(folder: Path, key: str | None, clip: str, trial: int, *, plugins: bool) -> bool:
+    """`semlink replay`: one transmission stage by stage; False if its numbers are not those of the run."""
+    from semlink.link.report.replay import as_text
+
+    done = semlink.results(folder, plugins=plugins)
+    told = done.replay(key, int(clip) if clip.lstrip("-").isdecimal() else clip, trial)
+    sys.stdout.write(as_text(told))
+    return not told.differs
+
+
 def _read(*folders: Path) -> Any:
     """What folders hold; what of it is doubtful is said."""
     done = semlink.results(*folders)

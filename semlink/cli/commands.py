@@ -190,6 +190,24 @@ def report(
     write_report(folders, out, reference, metric, video=not no_video, force=force)
 
 
+@app.command(epilog=example("semlink replay results/cliff --point 3f2a"))
+def replay(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="results folder")],
+    point: Annotated[str | None, typer.Option(metavar="KEY", help="beginning of a point's key [lists them]")] = None,
+    clip: Annotated[str, typer.Option(metavar="N", help="number or name of the clip")] = "0",
+    trial: Annotated[int, typer.Option(metavar="K", min=0, help="number of the trial")] = 0,
+    allow_plugins: Annotated[
+        bool,
+        typer.Option("--allow-plugins", help="run the code that the folder's scenario names: only if you trust it"),
+    ] = False,
+) -> None:
+    """Send one clip of a finished run again: every stage, and what each cost. Exit code 1 if its numbers differ."""
+    from semlink.cli.actions import replay as again
+
+    if not again(folder, point, clip, trial, plugins=allow_plugins):
+        raise typer.Exit(1)
+
+
 @app.command("check-channel", epilog=example("semlink check-channel rician --set k_db=6 --set coherence=64"))
 def check_channel(
     spec: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 
@@ -20,6 +21,7 @@ from semlink.link.chain.link import Link
 from semlink.link.chain.reception import reception_of
 from semlink.link.chain.transmission import Transmission, parts_of
 from semlink.link.chain.transmit import run_clip
+from semlink.link.page.sections.reception import drawn, words_of
 from semlink.link.results.media.reception import ARRIVED, LATER, LOST, UNSAID, Receptions
 from semlink.link.schemes.digital.burst_schedule import Rules
 from semlink.link.schemes.digital.interactive import InteractiveScheme
@@ -280,3 +282,25 @@ def test_a_file_that_does_not_fit_together_counts_as_none(clip, tmp_path, harm):
     assert store.read("k") is None
     store.path("k").write_bytes(b"PK half")
     assert store.read("k") is None
+
+
+# in the page
+
+
+def test_the_page_says_what_one_sees(clip):
+    said = " ".join(words_of(reception_of(*pair(digital(Silenced(0, 900)), clip, 8.0))))
+    assert said.startswith("5,948 data symbols of clip ramp0 in one burst, first trial. SNR asked for 8.0\xa0dB")
+    assert "15\xa0% of the symbols never arrived." in said and "2 of 12 blocks were lost (17\xa0% of the time)." in said
+    said = " ".join(words_of(reception_of(*pair(digital(Awgn()), clip, 8.0))))
+    assert said.endswith("All 12 blocks arrived.")
+
+
+def pair(link: Link, clip: Frames, snr_db: float) -> tuple[Link, Transmission, str]:
+    return link, watched(link, clip, snr_db), "ramp0"
+
+
+def test_many_points_have_fewer_symbols_each_in_the_page(clip):
+    found = reception_of(*pair(digital(Awgn()), clip, 8.0))
+    whole, few = (drawn(found, most) for most in (5000, 150))
+    assert [len(shown["scatters"][0]["wrong"]) for shown in (whole, few)] == [1500, 150]
+    assert len(json.dumps(few)) < 5000

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from semlink.link.api.comparison import Comparison
     from semlink.link.api.sender import Sender
+    from semlink.link.report.replay import Replay
     from semlink.link.scenario.scenario import Scenario
 
 __all__ = ["Results", "results"]
@@ -280,6 +281,19 @@ class Results:
         """
         place = {"scheme": scheme, "channel": channel, "snr_db": snr_db, "budget": budget, "rate": rate}
         return self._sender().frames(place, clip, trial)
+
+    def replay(self, key: str | None = None, clip: int | str = 0, trial: int = 0) -> Replay:
+        """One transmission sent once more, told stage by stage, with what each stage cost; print `as_text` of it.
+
+        Args:
+            key: the beginning of a point's key, as the error lists them.
+        Raises:
+            ScenarioError: no single point, no such clip or trial, or the scenario is not at hand.
+            Infeasible: nothing was sent at this point.
+        """
+        from semlink.link.api.replay import point_named, replayed
+
+        return replayed(self._sender(), point_named(self.run, key), clip, trial)
 
     def source(self, clip: int | str = 0) -> np.ndarray:
         """The frames of a clip before anything happened to them: float32 (t, h, w)."""

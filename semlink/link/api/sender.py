@@ -37,7 +37,7 @@ class Sender:
 
     def source(self, clip: int | str) -> np.ndarray:
         """Frames of a clip as the source has them: float32 (t, h, w)."""
-        return self.runner.clips.frames[self._number(clip)].pixels[0].numpy().copy()
+        return self.runner.clips.frames[self.number(clip)].pixels[0].numpy().copy()
 
     def frames(self, wanted: Json, clip: int | str, trial: int) -> np.ndarray:
         """What arrived of a clip in one trial: float32 (t, h, w).
@@ -46,10 +46,10 @@ class Sender:
             ScenarioError: no single point, or no such clip.
             ResultsError: it is not what the run scored.
         """
-        places = {self._place(point): point for point in grid(self.runner.scenario)}
+        places = {self.place(point): point for point in grid(self.runner.scenario)}
         place = the_one(places, wanted)
-        number = self._number(clip)
-        self._check_trial(place, trial)
+        number = self.number(clip)
+        self.check_trial(place, trial)
         with one_thread():
             pixels = self._sent(places[place], number, trial)
         self._check(place, number, trial, pixels)
@@ -79,19 +79,25 @@ class Sender:
                 "the source, a plug-in or the version of semlink has changed since the run"
             )
 
-    def _check_trial(self, place: Place, trial: int) -> None:
+    def check_trial(self, place: Place, trial: int) -> None:
         """Refuse a trial that the run did not make."""
         made = [p.row.trials for p in self.run.points if place_of(p.row) == place and p.clips]
         trials = made[0] if made else 0
         if not isinstance(trial, int) or not 0 <= trial < (trials or 0):
             raise ScenarioError(f"trial: got {trial!r}; the run has trials 0 to {(trials or 0) - 1} of this point")
 
-    def _place(self, point: GridPoint) -> Place:
+    def place(self, point: GridPoint) -> Place:
+        """Where a point of the grid stands, as rows have it."""
         scenario = self.runner.scenario
         channel = "" if point.channel is None else channel_name(scenario.channel[point.channel])
         return scheme_name(scenario.schemes[point.scheme]), channel, point.snr_db, point.budget, point.rate
 
-    def _number(self, clip: int | str) -> int:
+    def number(self, clip: int | str) -> int:
+        """A clip by its number or its name.
+
+        Raises:
+            ScenarioError: there is no such clip.
+        """
         names = self.runner.clips.names
         if isinstance(clip, str) and clip in names:
             return names.index(clip)

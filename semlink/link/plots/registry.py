@@ -215,7 +215,7 @@ def merged(runs: Mapping[str, FinishedRun]) -> FinishedRun:
         for point in run.points:
             scheme = f"{name}: {point.row.scheme}"
             record = {**point.record, "scheme": scheme} if point.record else point.record
-            points.append(FinishedPoint(replace(point.row, scheme=scheme), record, name))
+            points.append(FinishedPoint(replace(point.row, scheme=scheme), record, origin=name))
             told += point.record.get("metrics", ())
     doubts = tuple(line for run in runs.values() for line in run.doubts)
     metrics = metrics_of([point.row for point in points], told)

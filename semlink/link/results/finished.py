@@ -27,13 +27,14 @@ SAME = ("seed", "trials", "channel_uses", "measurements_per_pixel", "psnr_db", "
 
 @dataclass(frozen=True, slots=True)
 class FinishedPoint:
-    """One row, with the record of its clips; the record is empty where the folder has none.
+    """One row, with the record of its clips and the record's key; both are empty where the folder has none.
 
     `origin` names its folder where several are merged, whose name then stands before that of the scheme.
     """
 
     row: Row
     record: Json = field(default_factory=dict)
+    key: str = ""
     origin: str = ""
 
     @property
@@ -95,7 +96,7 @@ def read_run(directory: str | Path) -> FinishedRun:
     rows, manifest, store = read_folder(folder), _manifest(folder), Results(folder).points
     twice = store.contradictions()
     records = _by_place(_records(store, manifest.get("keys"), twice))
-    points = tuple(FinishedPoint(row, _record_of(row, records.get(_place(row), ()))) for row in rows)
+    points = tuple(FinishedPoint(row, *_record_of(row, records.get(_place(row), ()))) for row in rows)
     told = [entry for point in points for entry in point.record.get("metrics", ())]
     doubts = tuple(_doubts(store, manifest, points, twice))
     return FinishedRun(folder, points, metrics_of(rows, told), manifest, doubts, bound_words(manifest))
@@ -160,25 +161,24 @@ def _manifest(folder: Path) -> Json:
         raise ResultsError(f"{path}: cannot be read ({reason_of(fault)}); run again to have it written anew") from fault
 
 
-def _records(
-    store: Points, keys: Iterable[str] | None, twice: Mapping[str, Sequence[Json]]
-) -> Iterator[tuple[Row, Json]]:
-    """Records with their rows: those of the run where its manifest names them, else all."""
+def _records(store: Points, keys: Iterable[str] | None, twice: Mapping[str, Sequence[Json]]) -> Iterator[Kept]:
+    """Records with their rows and keys: those of the run where its manifest names them, else all."""
     named = list(store.keys() if keys is None else keys)
     for key, record in zip(named, store.records(named), strict=True):
         for one in twice.get(key, () if record is None else (record,)):
-            yield from_json(one["row"]), one
+            yield from_json(one["row"]), one, key
 
 
+Kept = tuple[Row, Json, str]
 Place = tuple[str, ...]
 """Where a row stands on the grid, in the digits of `curves.csv`."""
 
 
-def _by_place(records: Iterable[tuple[Row, Json]]) -> Mapping[Place, Sequence[tuple[Row, Json]]]:
+def _by_place(records: Iterable[Kept]) -> Mapping[Place, Sequence[Kept]]:
     """Records by their place, each place's in their order: a folder may hold those of several runs."""
-    found: dict[Place, list[tuple[Row, Json]]] = {}
-    for row, record in records:
-        found.setdefault(_place(row), []).append((row, record))
+    found: dict[Place, list[Kept]] = {}
+    for kept in records:
+        found.setdefault(_place(kept[0]), []).append(kept)
     return found
 
 
@@ -188,9 +188,9 @@ def _place(row: Row) -> Place:
     return _words(row.scheme), _words(row.channel), *told
 
 
-def _record_of(row: Row, records: Iterable[tuple[Row, Json]]) -> Json:
-    """The record behind a row, {} without one; those of an earlier run are passed over."""
-    return next((record for other, record in records if _is_same(row, other)), {})
+def _record_of(row: Row, records: Iterable[Kept]) -> tuple[Json, str]:
+    """The record behind a row with its key, empty without one; those of an earlier run are passed over."""
+    return next(((record, key) for other, record, key in records if _is_same(row, other)), ({}, ""))
 
 
 def _is_same(row: Row, other: Row) -> bool:

@@ -29,7 +29,7 @@ from semlink.feedback import Burst, BurstContext, Feedback, Repeats, SentBurst
 from semlink.flow import Flow
 from semlink.ledger import Ledger
 from semlink.link.schemes.camera import Camera
-from semlink.payload import Agreement, Delivered, Frames, FrameShape, Point, Received, Symbols
+from semlink.payload import Agreement, Delivered, Frames, FrameShape, Packet, Point, Received, Symbols
 from semlink.seeds import Seeds
 
 __all__ = [
@@ -159,6 +159,9 @@ class BehindSensor(_Behind, OneWayBase):
 
     def symbol_parts(self, sent: Received, agreement: Agreement) -> Sequence[SymbolPart]:
         return self._fitted(agreement).symbol_parts(sent, agreement)
+
+    def packets(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Sequence[Packet]:
+        return self._fitted(agreement).packets(self.view.shown(frames, seeds), agreement, seeds)
 
     def _fitted(self, agreement: Agreement) -> OneWayBase:
         return self.view.fitted(self.inner, agreement.frames)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from semlink.link.page.parts import NamedRun, PageOptions, Section
-from semlink.link.page.sections import again, comparison, curves, ledger, table
+from semlink.link.page.sections import again, comparison, curves, ledger, reception, table
 
 __all__ = ["SECTIONS"]
 
@@ -13,6 +13,7 @@ SECTIONS: tuple[Callable[[Sequence[NamedRun], PageOptions], Section | None], ...
     curves.section,
     comparison.section,
     ledger.section,
+    reception.section,
     table.section,
     again.section,
 )

@@ -20,11 +20,13 @@ import numpy as np
 from semlink.files import JsonDict, json_in, write_atomic
 from semlink.sensing.sources.files.arrays import read_arrays
 
-__all__ = ["ARRIVED", "LATER", "LOST", "UNSAID", "Histogram", "Reception", "Receptions", "Scatter"]
+__all__ = ["ARRIVED", "FATES", "LATER", "LOST", "UNSAID", "Histogram", "Reception", "Receptions", "Scatter"]
 
 FORMAT = 1
 ARRIVED, LATER, LOST, UNSAID = range(4)
 """Fates of a block: it arrived; it failed here, and arrived when it was sent again; it was lost; nobody says."""
+FATES = ("arrived", "failed and arrived when sent again", "lost", "not said")
+"""The same in words."""
 MOST = 100_000
 """Entries of an array that is believed."""
 

@@ -74,6 +74,9 @@ class DigitalScheme(OneWayBase):
     def symbol_parts(self, sent: Received, agreement: Agreement) -> Sequence[SymbolPart]:
         return (SymbolPart.coded("blocks", self.coding(agreement), sent.iq.shape[1]),)
 
+    def packets(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Sequence[Packet]:
+        return self.packed(only_clip(frames), agreement)
+
     def coding(self, agreement: Agreement) -> CodingBase:
         """The one that was agreed on."""
         return self.codings[agreement.terms.coding]

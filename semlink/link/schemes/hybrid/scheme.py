@@ -118,6 +118,9 @@ class HybridScheme(OneWayBase):
             numbers, noise_var = as_numbers(_analogue(received, blocks, coding, share))
         return counted(as_frames(base.frames(numbers, noise_var)), blocks)
 
+    def packets(self, frames: Frames, agreement: Agreement[HybridTerms], seeds: Seeds) -> Sequence[Packet]:
+        return self.digital.packets(frames, agreement, seeds)
+
     def symbol_parts(self, sent: Received, agreement: Agreement[HybridTerms]) -> Sequence[SymbolPart]:
         """The digital layer as its demapper sees it: the analogue one is noise."""
         share, coding, uses = agreement.terms.share, self.digital.coding(agreement), sent.iq.shape[1]

@@ -1,0 +1,135 @@
+"""One transmission of a finished run, repeated and told stage by stage."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+
+from semlink.codecs.packetization import cut, join
+from semlink.errors import ScenarioError
+from semlink.files import Json
+from semlink.link.api.records import PLACE, place_of, the_one
+from semlink.link.api.sender import Sender
+from semlink.link.chain.blame import blamed
+from semlink.link.chain.link import Link, Outcome
+from semlink.link.chain.reception import reception_of
+from semlink.link.chain.transmission import Transmission, parts_of
+from semlink.link.chain.transmit import run_clip
+from semlink.link.metrics.psnr_ssim import psnr_by_frame
+from semlink.link.report.replay import Replay
+from semlink.link.results.clip_trial import ClipTrial
+from semlink.link.results.finished import FinishedPoint, FinishedRun
+from semlink.link.sweep.grid import GridPoint, grid
+from semlink.nn.cpu import one_thread
+from semlink.payload import Packet
+from semlink.seeds import Seeds
+
+__all__ = ["point_named", "replayed"]
+
+SAME = 1e-9
+"""Qualities of the same transmission on the same machine are the same; this much is rounding in the point's file."""
+
+
+def point_named(run: FinishedRun, key: str | None) -> FinishedPoint:
+    """The point whose key begins with `key`.
+
+    Raises:
+        ScenarioError: none, or several; lists what there is.
+    """
+    kept = [point for point in run.points if point.key]
+    found = [point for point in kept if key and point.key.startswith(key)]
+    if len(found) == 1:
+        return found[0]
+    told = [f"  {point.key}  {_place(point)}" for point in found or kept]
+    what = "which point? --point takes" if key is None else f"--point {key!r}: {len(found)} points; it takes"
+    lines = told or ["  (the folder holds no points)"]
+    raise ScenarioError("\n".join([f"{what} the beginning of one of these keys:", *lines]))
+
+
+def replayed(sender: Sender, point: FinishedPoint, clip: int | str = 0, trial: int = 0) -> Replay:
+    """A clip sent once more at a point, with every stage, and with each made ideal.
+
+    Raises:
+        ScenarioError: no such clip or trial, or the point is not of this scenario.
+        Infeasible: nothing was sent at this point.
+    """
+    places = {sender.place(found): found for found in grid(sender.runner.scenario)}
+    number = sender.number(clip)
+    place = the_one(places, dict(zip(PLACE, place_of(point.row))))
+    sender.check_trial(place, trial)
+    with one_thread():
+        return _replayed(sender, point, places[place], number, trial)
+
+
+def _replayed(sender: Sender, point: FinishedPoint, where: GridPoint, number: int, trial: int) -> Replay:
+    runner = sender.runner
+    link = runner.link(where)
+    agreed, budget = runner.agree(link, where)
+    clip, seeds = runner.clips.frames[number], Seeds(runner.scenario.seed, (number,), trial)
+    seen: list[Transmission] = []
+    if link.is_sensing:
+        outcome = list(runner.trial(link, agreed, budget, trial))[number]
+    else:
+        outcome = run_clip(link, clip, agreed, seeds, budget=budget, observe=seen.append)
+    scored = runner.score(number, outcome)
+    watched = seen[0] if seen else None
+    packets, arrived = _packets(link, watched) if watched else ((), ())
+    source = clip.pixels[0].numpy()
+    return Replay(
+        place=_place(point),
+        clip=runner.clips.names[number],
+        trial=trial,
+        differs=_differences(point, scored, outcome, number, trial, {m.name: m.column for m in runner.metrics}),
+        quality={metric.column: scored.metrics[metric.name] for metric in runner.metrics},
+        shape=clip.shape,
+        readings=link.measurements_per_pixel(agreed),
+        packets=packets,
+        arrived=arrived,
+        spent=scored.uses,
+        reception=None if watched is None else reception_of(link, watched, runner.clips.names[number]),
+        by_frame=psnr_by_frame(source, outcome.frames.pixels[0].numpy()),
+        blame=tuple(blamed(link, clip, agreed, seeds, budget, watched)),
+    )
+
+
+def _differences(
+    point: FinishedPoint, scored: ClipTrial, outcome: Outcome, number: int, trial: int, columns: dict[str, str]
+) -> tuple[str, ...] | None:
+    """What is not as the point's record has it; None where that has nothing of this trial."""
+    if number >= len(point.clips) or trial >= len(point.clips[number].get("psnr_db", ())):
+        return None
+    kept: Json = point.clips[number]
+    now = {column: scored.metrics[name] for name, column in columns.items()}
+    now |= {"blocks": outcome.blocks, "lost": outcome.lost, "channel_uses": scored.channel_uses}
+    return tuple(_unlike(kept, now, trial))
+
+
+def _unlike(kept: Json, now: Json, trial: int) -> Iterator[str]:
+    for name, value in now.items():
+        values = kept.get(name)
+        if not values:
+            continue
+        then = values[min(trial, len(values) - 1)]
+        if then is not None and not math.isclose(then, value, rel_tol=SAME, abs_tol=SAME):
+            yield f"{name} is {value:.10g} now, and was {then:.10g}"
+
+
+def _packets(link: Link, seen: Transmission) -> tuple[tuple[Packet, ...], tuple[Packet, ...]]:
+    """What was packed, and what of it could be put together again."""
+    transmitter = link.transmitter
+    packed = tuple(transmitter.packets(seen.clip, seen.agreement, seen.seeds))
+    sizes = [size for parts in parts_of(transmitter, seen) for part in parts for size in part.sizes]
+    if not packed or not sizes or len(seen.delivered.failed) != seen.delivered.lost:
+        return packed, ()
+    failed = set(seen.delivered.failed)
+    blocks = [None if n in failed else block for n, block in enumerate(cut(packed, sizes))]
+    return packed, join(blocks)
+
+
+def _place(point: FinishedPoint) -> str:
+    row = point.row
+    parts = [row.scheme, row.channel]
+    parts += [] if row.snr_db is None else [f"{row.snr_db:g} dB"]
+    parts += [] if row.budget is None else [f"budget {row.budget:g}"]
+    parts += [] if row.rate is None else [f"rate {row.rate:g}"]
+    return ", ".join(part for part in parts if part)

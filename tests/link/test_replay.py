@@ -1,0 +1,105 @@
+"""A transmission sent once more: the run's own numbers, every stage, and what each cost."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+import toys
+from small_runs import job
+
+import semlink
+from semlink.errors import PluginRefused, ScenarioError
+from semlink.link.metrics.psnr_ssim import psnr_db
+from semlink.link.report.replay import as_text
+from semlink.link.sweep.run import run
+
+NOISY = {
+    "name": "noisy sensor",
+    "kind": "digital",
+    "codec": {"kind": f"{toys.__file__}:Thumbnails"},
+    "coding": {"kind": "ldpc", "modulation": "qpsk", "rate": "1/2", "block_bits": 512},
+    "sensor": {"kind": "programmable", "mean_count": 2, "read_noise": 0.1},
+    "reconstruction": {"kind": "initial"},
+}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """At -2 dB every block of the 16-QAM is lost, at 8 dB none."""
+    made = job(tmp_path_factory.mktemp("replay"), sweep={"snr_db": [-2, 8], "budget": [0.08]})
+    run(made)
+    return made.out
+
+
+def replayed(folder, scheme: str, snr_db: float, **which):
+    done = semlink.results(folder, plugins=True)
+    key = next(p.key for p in done.run.points if (p.row.scheme, p.row.snr_db) == (scheme, snr_db))
+    return done.replay(key[:12], **which)
+
+
+def best(replay) -> dict[str, float]:
+    return {ideal.stage: ideal.psnr_db for ideal in replay.blame}
+
+
+def test_without_a_channel_a_clip_has_its_codecs_own_quality(folder):
+    """Both where nothing arrived and where all did; with all blocks there the noise costs nothing."""
+    clip, codec = toys.Ramps().clip(1), toys.Thumbnails()
+    for snr_db, lost in ((-2.0, True), (8.0, False)):
+        replay = replayed(folder, "16-QAM", snr_db, clip=1, trial=1)
+        decoded = codec.decode(replay.packets, replay.shape)
+        assert best(replay)["no channel"] == pytest.approx(psnr_db(clip, decoded), abs=1e-9)
+        assert (replay.quality["psnr_db"] < best(replay)["no channel"] - 3) == lost
+        assert (len(replay.arrived) < len(replay.packets)) == lost == bool(replay.reception.lost)
+        assert best(replay)["no coding and no channel"] == 100
+
+
+def test_it_is_the_transmission_that_was_scored(folder):
+    for trial in (0, 1):
+        replay = replayed(folder, "direct", 8.0, clip="ramp1", trial=trial)
+        scored = semlink.results(folder).per_clip(scheme="direct", snr_db=8.0)
+        assert replay.differs == () and replay.quality["psnr_db"] == scored[1, trial]
+        assert replay.by_frame.shape == (4,) and replay.reception.symbols == 128
+    told = as_text(replay)
+    assert "the same numbers as the run scored: psnr_db" in told and "clip ramp1, trial 1" in told
+
+
+def test_a_record_that_says_something_else_is_told_by_name(folder):
+    done = semlink.results(folder, plugins=True)
+    points = []
+    for point in done.run.points:
+        record = json.loads(json.dumps(dict(point.record)))
+        record["clips"][0]["psnr_db"][0] += 0.25
+        points.append(replace(point, record=record))
+    lied = replace(done, run=replace(done.run, points=tuple(points)))
+    found = lied.replay(points[0].key)
+    assert len(found.differs) == 1 and found.differs[0].startswith("psnr_db is")
+    assert "not what the run scored: psnr_db is" in as_text(found)
+
+
+def test_a_noisy_sensor_is_blamed_for_what_it_costs(tmp_path):
+    made = job(tmp_path, sweep={"snr_db": [8], "budget": [0.3]}, schemes=[NOISY], trials={"min": 1, "max": 1})
+    run(made)
+    replay = replayed(made.out, "noisy sensor", 8.0)
+    found = best(replay)
+    assert replay.readings == 2 and replay.differs == ()
+    assert found["no noise in the sensor"] > replay.quality["psnr_db"] + 0.5
+    assert found["no channel"] == replay.quality["psnr_db"]  # every block arrived
+    assert found["no coding and no channel"] > replay.quality["psnr_db"]
+
+
+def test_points_are_named_by_the_beginning_of_their_keys(folder):
+    done = semlink.results(folder, plugins=True)
+    with pytest.raises(ScenarioError, match=r"which point\? --point takes the beginning.*\n.*16-QAM, awgn, -2 dB"):
+        done.replay()
+    with pytest.raises(ScenarioError, match="--point 'nothing': 0 points"):
+        done.replay("nothing")
+    with pytest.raises(ScenarioError, match="trial: got 9"):
+        done.replay(done.run.points[0].key, trial=9)
+
+
+def test_code_of_the_folder_runs_only_where_it_is_allowed(folder):
+    done = semlink.results(folder)
+    with pytest.raises(PluginRefused, match="names code of a user"):
+        done.replay(done.run.points[0].key)

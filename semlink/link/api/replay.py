@@ -85,7 +85,7 @@ def _replayed(sender: Sender, point: FinishedPoint, where: GridPoint, number: in
         readings=link.measurements_per_pixel(agreed),
         packets=packets,
         arrived=arrived,
-        spent=scored.uses,
+        spent=dict(scored.uses),
         reception=None if watched is None else reception_of(link, watched, runner.clips.names[number]),
         by_frame=psnr_by_frame(source, outcome.frames.pixels[0].numpy()),
         blame=tuple(blamed(link, clip, agreed, seeds, budget, watched)),

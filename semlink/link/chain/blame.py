@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from semlink.blocks import ChannelBase, SymbolPart, is_one_way
+from semlink.blocks.scheme import Camera
 from semlink.errors import SemlinkError
 from semlink.link.chain.air import receive_alone
 from semlink.link.chain.link import Link
@@ -108,9 +109,13 @@ def blamed(
             yield told("all blocks delivered", why, lambda: _all_delivered(link, seen, coded))
     if camera is not None:
         why = "what the reconstruction makes of the readings, which nobody codes or sends"
-        yield told("no coding and no channel", why, lambda: camera.see(copy_of(clip), seeds))
+        yield told("no coding and no channel", why, lambda: _seen_by(camera, clip, seeds))
     elif not link.is_sensing:
         yield Ideal("no coding and no channel", psnr_db(source, source), "the source itself")
+
+
+def _seen_by(camera: Camera, clip: Frames, seeds: Seeds) -> Frames:
+    return camera.reconstructor.reconstruct(camera.sensor.measure(copy_of(clip), seeds))
 
 
 def _what_no_channel_is(link: Link) -> str:

@@ -100,12 +100,20 @@ class DeltaSigmaSpec(CodecSpec):
     entropy: bool = Field(False, description="arithmetic code the maps: shorter, and a wrong bit spoils its packet")
 
     def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
-        return () if self.entropy else ("semlink.codecs.delta_sigma.entropy_coding", "semlink.codecs.entropy")
+        on_tokens = is_of(context.weights(self.weights), "token_delta_sigma")
+        others = () if on_tokens else ("semlink.codecs.delta_sigma.tokens",)
+        if not self.entropy:
+            return (*others, "semlink.codecs.delta_sigma.entropy_coding", "semlink.codecs.entropy")
+        return others
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.delta_sigma.codec import DeltaSigmaCodec
+        from semlink.codecs.delta_sigma.tokens.codec import TokenBitCodec
 
-        return DeltaSigmaCodec(context.weights(self.weights), self.channels, self.entropy)
+        weights = context.weights(self.weights)
+        if self.entropy and is_of(weights, "token_delta_sigma"):
+            return TokenBitCodec(weights, self.channels)
+        return DeltaSigmaCodec(weights, self.channels, self.entropy)
 
 
 class LatentCodecSpec(CodecSpec):

@@ -41,8 +41,9 @@ ORDER = {
     "semlink.codecs": (
         "entropy, rate_search, readings_domain, readings_klt, token_readings",
         "packetization",
-        "analogue | delta_sigma | latent_codec | semantic | task_aware | video",
+        "analogue | latent_codec | semantic | task_aware | video",
         "projections | tokens",
+        "delta_sigma",
         "specs",
     ),
     "semlink.training": (

@@ -51,3 +51,48 @@ def write_delta(folder: Path, *, stirred: float = 0.02, name: str = "tiny_delta"
 def scene(frames: int = 16, h: int = 48, w: int = 64, seed: int = 3) -> np.ndarray:
     """A clip (frames, h, w) of the built-in scenes, moving slowly."""
     return SceneSource(1, frames=frames, size=(h, w), seed=seed, motion_px=(0.0, 0.5)).clip(0)
+
+
+TOKENS = {
+    "group": 2, "channels": 12, "predictor": 16, "predictor_blocks": 1, "encoder": 16, "encoder_blocks": 1,
+    "decoder": 16, "decoder_blocks": 1, "context": 8, "memory": 2,
+}  # fmt: skip
+TOKEN_OPTIONS = {"kept": [2, 12], "levels": [0, 44], "noisy": 0.5}
+
+
+@cache
+def stirred_token_bits(stirred: float = 0.05, **changes):
+    """Networks on tokens with the linear code of drawn blocks, and all that begins at zero stirred."""
+    from semlink.codecs.delta_sigma.tokens.networks import TokenBits, TokenBitSizes
+    from semlink.training.tokens.delta_sigma_start import linear_bits
+
+    torch.manual_seed(1)
+    sizes = TokenBitSizes(**(TOKENS | changes))
+    model = TokenBits(sizes)
+    rng = torch.Generator().manual_seed(1)
+    falling = torch.exp(-torch.arange(sizes.pixels) / 8)
+    turned = torch.linalg.qr(torch.randn(sizes.pixels, sizes.pixels, generator=rng))[0]
+    values = (torch.randn(300, sizes.pixels, generator=rng) * falling) @ turned
+    with torch.no_grad():
+        for part, spread in enumerate((1.0, 0.3)):
+            model.analysis[part], model.synthesis[part] = linear_bits(spread * values, torch.ones(300, 1), 2, sizes)
+        own = model.contexts
+        for weights in (own.leave.weight, own.own, own.recall, model.encode_leave.weight, model.decode_leave.weight):
+            weights.copy_(stirred * torch.randn(weights.shape, generator=rng))
+    return model.requires_grad_(False)
+
+
+def write_token_delta(folder: Path, name: str = "tiny_token_delta", options: dict = TOKEN_OPTIONS) -> str:
+    """A weights file of a stirred codec on tokens, with its card."""
+    path = folder / f"{name}.yaml"
+    path.write_text(
+        yaml.safe_dump(CODEC_RECIPE | {"name": name, "task": "token_delta_sigma", "model": TOKENS, "options": options})
+    )
+    recipe = load_recipe(path)
+    task = build_task(recipe.task, recipe.model, recipe.options)
+    model = stirred_token_bits()
+    weights = folder / f"{name}.safetensors"
+    save_weights(
+        weights, model, task, recipe=recipe, profile=recipe.profile("cpu"), pack=small_pack(), steps=0, last={}
+    )
+    return str(weights)

@@ -8,45 +8,21 @@ kinds of machines by about 1e-3 of full scale, which the codec bears as it bears
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import wraps
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 import torch
 
-from semlink.codecs.delta_sigma.networks import STRIDE, DeltaSigmaNet, DeltaSigmaSize, delta_sigma_probe, keep_channels
-from semlink.errors import InterfaceError
-from semlink.nn.cpu import bf16_pays
+from semlink.codecs.delta_sigma.groups import MapShape, fast, settled, whole_groups
+from semlink.codecs.delta_sigma.networks import DeltaSigmaNet, DeltaSigmaSize, delta_sigma_probe, keep_channels
+from semlink.codecs.delta_sigma.tokens.loaded import TASK, LoadedTokenBits, loaded_token_bits
 from semlink.payload import FrameShape
 from semlink.weights.cards import card_of
 from semlink.weights.remembered import remembered
 from semlink.weights.tensors import load_verified
 
-__all__ = ["LoadedDeltaSigma", "MapShape", "load_delta_sigma"]
-
-
-F = TypeVar("F", bound=Callable[..., Any])
-
-
-def _fast(function: F) -> F:
-    """Without gradients, and in bfloat16 where that pays."""
-
-    @wraps(function)
-    def call(*arguments: Any, **named: Any) -> Any:
-        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16, enabled=bf16_pays()):
-            return function(*arguments, **named)
-
-    return call  # type: ignore[return-value]
-
-
-class MapShape:
-    """Groups, and rows and columns of blocks, that a clip makes."""
-
-    def __init__(self, frames: FrameShape, group: int) -> None:
-        self.groups = -(-frames.t // group)
-        self.rows, self.columns = -(-frames.h // STRIDE), -(-frames.w // STRIDE)
+__all__ = ["Loaded", "LoadedDeltaSigma", "MapShape", "load_delta_sigma"]
 
 
 class LoadedDeltaSigma:
@@ -61,7 +37,7 @@ class LoadedDeltaSigma:
         """The shape of the maps of a clip."""
         return MapShape(frames, self.size.group)
 
-    @_fast
+    @fast
     def bits(self, clip: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Bits of -1 and 1, int8 (groups, K, n, rows, columns), of a clip (t, h, w) in [0, 1].
 
@@ -70,7 +46,7 @@ class LoadedDeltaSigma:
         Raises:
             InterfaceError: not gray frames (t, h, w).
         """
-        groups = self._groups(clip)
+        groups = whole_groups(clip, self.size.group)
         found, last = [], None
         for number, frames in enumerate(groups):
             count = torch.from_numpy(counts[number].astype(np.float32))[None]
@@ -80,10 +56,10 @@ class LoadedDeltaSigma:
             if number + 1 < len(groups):
                 known = keep_channels(bits, count)
                 decoded = self.net.frames(bits, known, context, later=number > 0)
-                last = _settled(decoded[:, -2:])
+                last = settled(decoded[:, -2:])
         return np.stack(found)
 
-    @_fast
+    @fast
     def frames(self, bits: np.ndarray, counts: np.ndarray, shape: FrameShape) -> np.ndarray:
         """Frames (t, h, w), float32 in [0, 1], from what is known of the bits.
 
@@ -97,32 +73,25 @@ class LoadedDeltaSigma:
             heard = torch.from_numpy(bits[number].astype(np.float32))[None]
             context = self.net.context(last, count)
             decoded = self.net.frames(heard, keep_channels(heard, count), context, later=number > 0)
-            decoded = _settled(decoded)
+            decoded = settled(decoded)
             found.append(decoded[0])
             last = decoded[:, -2:]
         return torch.cat(found)[: shape.t, : shape.h, : shape.w].numpy()
 
-    def _groups(self, clip: np.ndarray) -> list[torch.Tensor]:
-        """Whole groups of whole blocks, each (1, n, h', w')."""
-        if clip.ndim != 3 or 0 in clip.shape:
-            raise InterfaceError(f"delta-sigma codec: got a clip of shape {clip.shape}; allowed: gray frames (t, h, w)")
-        n = self.size.group
-        pads = [(0, -size % step) for size, step in zip(clip.shape, (n, STRIDE, STRIDE))]
-        whole = np.pad(np.ascontiguousarray(clip, np.float32), pads, mode="edge")
-        return [torch.from_numpy(whole[start : start + n])[None] for start in range(0, len(whole), n)]
+
+Loaded = LoadedDeltaSigma | LoadedTokenBits
+"""A trained codec of either architecture; both turn clips into maps and back."""
 
 
 @remembered
-def load_delta_sigma(name: str | Path) -> LoadedDeltaSigma:
+def load_delta_sigma(name: str | Path) -> Loaded:
     """The codec of weights `name`, verified and ready for use.
 
     Raises:
         ModelError: missing, damaged, of another kind or architecture, or with a wrong answer to the probe.
     """
-    path, card = card_of(name, "delta_sigma")
+    path, card = card_of(name, "delta_sigma", TASK)
+    if card["task"] == TASK:
+        return loaded_token_bits(path, card, str(name))
     net = load_verified(lambda: DeltaSigmaNet(DeltaSigmaSize(**card["model"])), path, card, delta_sigma_probe)
     return LoadedDeltaSigma(net, card["facts"], str(card["weights_sha256"]))
-
-
-def _settled(frames: torch.Tensor) -> torch.Tensor:
-    return torch.nan_to_num(frames.float()).clamp(0, 1)

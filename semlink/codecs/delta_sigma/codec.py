@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from semlink.blocks import CodecBase
-from semlink.codecs.delta_sigma.binary_maps import LoadedDeltaSigma, MapShape, load_delta_sigma
+from semlink.codecs.delta_sigma.binary_maps import Loaded, MapShape, load_delta_sigma
 from semlink.codecs.delta_sigma.packets import (
     MOST_GROUPS,
     Part,
@@ -27,10 +27,10 @@ from semlink.codecs.delta_sigma.packets import (
     write_packets,
 )
 from semlink.codecs.packetization import framed_size
-from semlink.errors import Infeasible, InterfaceError, ScenarioError
+from semlink.errors import Infeasible, InterfaceError, ModelError, ScenarioError
 from semlink.payload import FrameShape, Packet
 
-__all__ = ["DeltaSigmaCodec", "check_channels"]
+__all__ = ["DeltaSigmaCodec", "check_channels", "check_clip", "largest", "too_small"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,10 @@ class DeltaSigmaCodec(CodecBase):
 
     def __post_init__(self) -> None:
         model = load_delta_sigma(self.weights)
+        if self.entropy and model.chances is None:
+            raise ModelError(
+                f"weights {self.weights!r}: on tokens, coded by TokenBitCodec; allowed here: entropy false"
+            )
         if self.channels is not None:
             check_channels("codec.channels", self.channels, model)
         object.__setattr__(self, "digest", model.digest)
@@ -69,9 +73,9 @@ class DeltaSigmaCodec(CodecBase):
         fewest, most = (self.channels,) * 2 if self.channels is not None else (model.fewest, model.most)
         if self.entropy:
             return self._coded_under(clip, max_bytes, fewest, most)
-        k = _largest(lambda k: self._size(shape, k) <= max_bytes, fewest, most)
+        k = largest(lambda k: self._size(shape, k) <= max_bytes, fewest, most)
         if k is None:
-            raise _too_small(fewest, self._size(shape, fewest), max_bytes)
+            raise too_small(fewest, self._size(shape, fewest), max_bytes)
         parts, channels = self._even(shape, k)
         if k < most:
             channels = _topped_up(parts, channels, max_bytes, self._size_of(shape))
@@ -104,15 +108,9 @@ class DeltaSigmaCodec(CodecBase):
         bits, counts = read_packets(packets, whole, chances=model.chances)
         return model.frames(bits, counts, shape)
 
-    def _measured(self, clip: np.ndarray) -> tuple[LoadedDeltaSigma, MapShape]:
+    def _measured(self, clip: np.ndarray) -> tuple[Loaded, MapShape]:
         model = load_delta_sigma(self.weights)
-        if clip.ndim != 3:
-            raise InterfaceError(f"delta-sigma codec: got a clip of shape {clip.shape}; allowed: gray frames (t, h, w)")
-        shape = model.shape(FrameShape(*clip.shape))
-        if shape.groups > MOST_GROUPS:
-            most = MOST_GROUPS * model.size.group
-            raise InterfaceError(f"delta-sigma codec: got a clip of {len(clip)} frames; allowed: 1 to {most}")
-        return model, shape
+        return model, check_clip(clip, model)
 
     def _even(self, shape: MapShape, k: int) -> tuple[tuple[Part, ...], list[int]]:
         """All parts of a clip and their channels, `k` each; coded maps are not dealt out, so that counts gather."""
@@ -145,13 +143,28 @@ class DeltaSigmaCodec(CodecBase):
             tried[k] = self._packets(clip, shape, *self._even(shape, k))
             return framed_size(tried[k]) <= max_bytes
 
-        k = _largest(fits, fewest, most)
+        k = largest(fits, fewest, most)
         if k is None:
-            raise _too_small(fewest, framed_size(tried[fewest]), max_bytes)
+            raise too_small(fewest, framed_size(tried[fewest]), max_bytes)
         return tried[k]
 
 
-def check_channels(where: str, channels: float, model: LoadedDeltaSigma) -> None:
+def check_clip(clip: np.ndarray, model: Loaded) -> MapShape:
+    """The shape of the maps of `clip`.
+
+    Raises:
+        InterfaceError: not gray frames, or more of them than packets can number.
+    """
+    if clip.ndim != 3:
+        raise InterfaceError(f"delta-sigma codec: got a clip of shape {clip.shape}; allowed: gray frames (t, h, w)")
+    shape = model.shape(FrameShape(*clip.shape))
+    if shape.groups > MOST_GROUPS:
+        most = MOST_GROUPS * model.size.group
+        raise InterfaceError(f"delta-sigma codec: got a clip of {len(clip)} frames; allowed: 1 to {most}")
+    return shape
+
+
+def check_channels(where: str, channels: float, model: Loaded) -> None:
     """Refuse numbers of channels that the model does not know.
 
     Raises:
@@ -163,7 +176,7 @@ def check_channels(where: str, channels: float, model: LoadedDeltaSigma) -> None
         )
 
 
-def _largest(fits: Callable[[int], bool], low: int, high: int) -> int | None:
+def largest(fits: Callable[[int], bool], low: int, high: int) -> int | None:
     """The largest number in low .. high that fits, where all smaller ones fit too; None where none does."""
     if not fits(low):
         return None
@@ -184,10 +197,10 @@ def _topped_up(
     def richer(count: int) -> list[int]:
         return [k + (place < count) for place, k in enumerate(channels)]
 
-    return richer(_largest(lambda count: size(parts, richer(count)) <= max_bytes, 0, len(parts)) or 0)
+    return richer(largest(lambda count: size(parts, richer(count)) <= max_bytes, 0, len(parts)) or 0)
 
 
-def _too_small(fewest: int, needed: int, max_bytes: int) -> Infeasible:
+def too_small(fewest: int, needed: int, max_bytes: int) -> Infeasible:
     return Infeasible(
         f"delta-sigma: even {fewest} channels take {needed} bytes with packet headers, the budget is {max_bytes}; "
         f"raise it to {needed} bytes or send fewer pixels"

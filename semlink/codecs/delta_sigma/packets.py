@@ -25,7 +25,8 @@ HEADER_BYTES = 3
 PACKET_BYTES = 1000
 """Packets of a group are at most about so long, where 64 are enough for that."""
 MOST_GROUPS = 128
-_CODED = 0x80
+CODED = 0x80
+"""Of the byte with the number of a group: the maps are arithmetic coded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,17 +89,17 @@ def write_packets(
             body = np.packbits(ones.ravel()).tobytes()
         else:
             body = pack_maps(ones.astype(np.int64), chances[min(part.group, 1)])
-        told = bytes((k, part.fold << 6 | part.number, part.group | (0 if chances is None else _CODED)))
+        told = bytes((k, part.fold << 6 | part.number, part.group | (0 if chances is None else CODED)))
         packets.append(Packet(part.group * bits.shape[2] % 256, told + body))
     return tuple(packets)
 
 
 def read_packets(
-    packets: Sequence[Packet], shape: tuple[int, int, int, int, int], *, chances: np.ndarray
+    packets: Sequence[Packet], shape: tuple[int, int, int, int, int], *, chances: np.ndarray | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Bits of -1 and 1, 0 where unknown, of `shape` (groups, K, n, rows, columns), and channels known of every block.
 
-    Takes packets of any content; what makes no sense is passed over.
+    Takes packets of any content; what makes no sense is passed over, and what is coded where there are no `chances`.
     """
     groups, most, frames, rows, columns = shape
     bits, counts = np.zeros(shape, np.int8), np.zeros((groups, rows, columns), np.int64)
@@ -106,9 +107,10 @@ def read_packets(
         blocks = bits[part.group, :k, :, part.rows, part.columns]
         here = blocks.shape[1:]
         size = int(np.prod(here))
-        if not size:
+        if not size or (coded and chances is None):
             continue
         if coded:
+            assert chances is not None
             ones = unpack_maps(body, (k, *here), chances[min(part.group, 1)])
         else:
             flat = np.unpackbits(np.frombuffer(body, np.uint8))
@@ -125,6 +127,6 @@ def _sensible(packets: Sequence[Packet], groups: int, most: int) -> Iterator[tup
         if len(packet.data) < HEADER_BYTES:
             continue
         k, place, group = packet.data[:HEADER_BYTES]
-        part = Part(group & ~_CODED, place >> 6, place & 63)
+        part = Part(group & ~CODED, place >> 6, place & 63)
         if 1 <= k <= most and part.group < groups and part.number < 4**part.fold:
-            yield part, k, packet.data[HEADER_BYTES:], bool(group & _CODED)
+            yield part, k, packet.data[HEADER_BYTES:], bool(group & CODED)

@@ -97,10 +97,10 @@ class _IntegerGroup:
 
     def __init__(self, group: GroupContext, name: str, number: Number) -> None:
         self.first, self.last = group.first, group.last
-        enter, middle, leave = (_taps(layer) for layer in (group.enter, group.middle, group.leave))
+        enter, middle, leave = (taps_of(layer) for layer in (group.enter, group.middle, group.leave))
         turns = (group.turn.weight + group.enter.bias).detach().double().numpy()
         turn_bias = np.rint(turns * WEIGHT_ONE * ONE)
-        middle_bias, leave_bias = _bias(group.middle), _bias(group.leave)
+        middle_bias, leave_bias = bias_of(group.middle), bias_of(group.leave)
         prove_exact(enter, np.abs(turn_bias).max(0), SEEN_MOST * ONE, f"{name}.enter")
         prove_exact(middle, np.abs(middle_bias), HIDDEN_MOST * ONE, f"{name}.middle")
         prove_exact(leave, np.abs(leave_bias), HIDDEN_MOST * ONE, f"{name}.leave")
@@ -116,7 +116,9 @@ class _IntegerGroup:
         """What this group sees of a grid where the groups `before` are known."""
         told = np.full((len(before), 1), ONE * knob / KNOB_STEPS, before.dtype)
         seen = np.concatenate((seen_values(before), told), 1)
-        return _View(self, grid, _at(seen, grid, np.arange(len(seen))) @ self.before.reshape(-1, self.before.shape[-1]))
+        return _View(
+            self, grid, surroundings(seen, grid, np.arange(len(seen))) @ self.before.reshape(-1, self.before.shape[-1])
+        )
 
 
 class _View:
@@ -128,12 +130,12 @@ class _View:
     def look(self, turn: int, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Means and log scales (places, channels) as whole numbers."""
         group = self.group
-        hidden = _hidden(self.total + group.turn_bias[turn])
-        middle = _hidden(_at(hidden, self.grid, places) @ group.middle + group.middle_bias)
-        out = _rounded(middle @ group.leave + group.leave_bias, WEIGHT_ONE)
+        hidden = bounded(self.total + group.turn_bias[turn])
+        middle = bounded(surroundings(hidden, self.grid, places) @ group.middle + group.middle_bias)
+        out = rounded(middle @ group.leave + group.leave_bias, WEIGHT_ONE)
         mean, spread = np.split(out, 2, axis=1)
-        mean = _rounded(mean, ONE / MEAN_ONE).clip(-MEAN_REACH, MEAN_REACH)
-        return mean, _rounded(spread, ONE / LOG_SCALE_ONE)
+        mean = rounded(mean, ONE / MEAN_ONE).clip(-MEAN_REACH, MEAN_REACH)
+        return mean, rounded(spread, ONE / LOG_SCALE_ONE)
 
     def learn(self, places: np.ndarray, values: np.ndarray) -> None:
         """Take up the values of a turn: each adds to the sums of its 3x3 surroundings."""
@@ -174,17 +176,17 @@ def prove_exact(taps: np.ndarray, bias: np.ndarray, most: float, name: str) -> N
         )
 
 
-def _taps(layer) -> np.ndarray:
+def taps_of(layer) -> np.ndarray:
     """Weights of a convolution as whole numbers: (places of the window, inputs, outputs)."""
     weight = np.rint(layer.weight.detach().double().numpy() * WEIGHT_ONE)
     return np.ascontiguousarray(weight.transpose(2, 3, 1, 0).reshape(-1, weight.shape[1], weight.shape[0]))
 
 
-def _bias(layer) -> np.ndarray:
+def bias_of(layer) -> np.ndarray:
     return np.rint(layer.bias.detach().double().numpy() * WEIGHT_ONE * ONE)
 
 
-def _at(x: np.ndarray, grid: tuple[int, int], places: np.ndarray) -> np.ndarray:
+def surroundings(x: np.ndarray, grid: tuple[int, int], places: np.ndarray) -> np.ndarray:
     """The 3x3 surroundings of places: (places, 9 inputs)."""
     height, width = grid
     padded = np.zeros((height + 2, width + 2, x.shape[1]), x.dtype)
@@ -194,12 +196,12 @@ def _at(x: np.ndarray, grid: tuple[int, int], places: np.ndarray) -> np.ndarray:
     return np.concatenate(around, 1)
 
 
-def _hidden(total: np.ndarray) -> np.ndarray:
-    rounded = _rounded(total, WEIGHT_ONE)
-    return rounded.clip(0, HIDDEN_MOST * ONE, out=rounded)
+def bounded(total: np.ndarray) -> np.ndarray:
+    whole = rounded(total, WEIGHT_ONE)
+    return whole.clip(0, HIDDEN_MOST * ONE, out=whole)
 
 
-def _rounded(x: np.ndarray, unit: float) -> np.ndarray:
+def rounded(x: np.ndarray, unit: float) -> np.ndarray:
     """x / unit to the nearest whole number; `unit` is a power of two, so nothing is lost before."""
     shifted = x * (1 / unit)
     shifted += 0.5

@@ -20,7 +20,7 @@ import torch
 
 from semlink.blocks import Calibration, OneWayBase, SymbolPart
 from semlink.caching import Memo, digest_of
-from semlink.codecs.delta_sigma.binary_maps import LoadedDeltaSigma, load_delta_sigma
+from semlink.codecs.delta_sigma.binary_maps import Loaded, load_delta_sigma
 from semlink.codecs.delta_sigma.codec import check_channels
 from semlink.codecs.delta_sigma.packets import even_counts, parts_of
 from semlink.errors import Infeasible
@@ -147,7 +147,7 @@ class DeltaSigmaDirect(OneWayBase):
         order = self.bits_per_symbol
         return (SymbolPart("bits", sent.iq.shape[1], partial(demap, bits_per_symbol=order), constellation(order)),)
 
-    def _richer(self, model: LoadedDeltaSigma, frames: FrameShape, k: int, uses: int) -> int:
+    def _richer(self, model: Loaded, frames: FrameShape, k: int, uses: int) -> int:
         """Parts that can have one channel more."""
         shape = model.shape(frames)
         left = uses * self.bits_per_symbol - k * model.size.group * num_blocks(model, frames)
@@ -160,13 +160,13 @@ class DeltaSigmaDirect(OneWayBase):
         return richer
 
 
-def num_blocks(model: LoadedDeltaSigma, frames: FrameShape) -> int:
+def num_blocks(model: Loaded, frames: FrameShape) -> int:
     """Blocks of all groups."""
     shape = model.shape(frames)
     return shape.groups * shape.rows * shape.columns
 
 
-def agreed_counts(model: LoadedDeltaSigma, agreement: Agreement[ChannelCounts]) -> np.ndarray:
+def agreed_counts(model: Loaded, agreement: Agreement[ChannelCounts]) -> np.ndarray:
     """Channels of every block: (groups, rows, columns)."""
     shape, k, richer = model.shape(agreement.frames), agreement.terms.channels, agreement.terms.richer
     parts = parts_of(shape.groups, FINEST_FOLD)
@@ -174,7 +174,7 @@ def agreed_counts(model: LoadedDeltaSigma, agreement: Agreement[ChannelCounts]) 
     return even_counts(parts, channels, shape.groups, shape.rows, shape.columns)
 
 
-def sent_bits(model: LoadedDeltaSigma, counts: np.ndarray) -> np.ndarray:
+def sent_bits(model: Loaded, counts: np.ndarray) -> np.ndarray:
     """Which bits (groups, K, n, rows, columns) are sent."""
     number = np.arange(model.size.channels)[:, None, None, None]
     sent = number < counts[:, None, None]

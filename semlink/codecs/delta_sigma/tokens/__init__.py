@@ -1,0 +1,1 @@
+"""The delta-sigma codec on tokens: one for each block of pixels over a group of frames."""

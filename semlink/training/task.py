@@ -31,7 +31,7 @@ TASKS: Mapping[str, str] = {
     "generator": "semlink.training.tasks.generator:GeneratorTask",
     "token_compression": "semlink.training.tokens.task:TokenCompressionTask",
     "token_reconstruction": "semlink.training.tokens.sensor_task:SensorTokenTask",
-    "token_delta_sigma": "semlink.training.tokens.delta_sigma_task:TokenBitTask",
+    "token_delta_sigma": "semlink.training.tokens.delta_sigma.task:TokenBitTask",
     "token_semantic": "semlink.training.tokens.semantic_task:SemanticTokenTask",
 }
 

@@ -64,7 +64,7 @@ TOKEN_OPTIONS = {"kept": [2, 12], "levels": [0, 44], "noisy": 0.5}
 def stirred_token_bits(stirred: float = 0.05, **changes):
     """Networks on tokens with the linear code of drawn blocks, and all that begins at zero stirred."""
     from semlink.codecs.delta_sigma.tokens.networks import TokenBits, TokenBitSizes
-    from semlink.training.tokens.delta_sigma_start import linear_bits
+    from semlink.training.tokens.delta_sigma.start import linear_bits
 
     torch.manual_seed(1)
     sizes = TokenBitSizes(**(TOKENS | changes))

@@ -90,12 +90,12 @@ class TokenBitCodec(CodecBase):
         """Frames (t, h, w) in [0, 1] from the packets that arrived; never raises on damage."""
         model = self._model()
         maps = model.shape(shape)
-        grid, groups = (maps.rows, maps.columns), [None] * maps.groups
+        grid = maps.rows, maps.columns
         arrived = {packet.data[1] & ~CODED: packet.data for packet in reversed(packets) if _is_ours(packet.data)}
-        last: CodedGroup | None = None
+        groups: list[CodedGroup | None] = []
         for number in range(maps.groups):
-            last = _read(model, arrived.get(number, b""), grid, last) if last or not number else None
-            groups[number] = last  # type: ignore[call-overload]
+            last = groups[-1] if number else None
+            groups.append(_read(model, arrived.get(number, b""), grid, last) if last or not number else None)
         return model.coded_frames(groups, shape, grid)
 
     def _model(self) -> LoadedTokenBits:

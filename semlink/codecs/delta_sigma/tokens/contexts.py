@@ -60,7 +60,7 @@ class BitContexts(nn.Module):
         `bits` and `last` are those of this group and of the last one, 0 where not sent; `facts` (b, h, w, 3) see
         `facts_of`.
         """
-        order = scan_order(*bits.shape[1:3], bits.device)
+        order = scan_order(bits.shape[1], bits.shape[2], bits.device)
         known = (order < turn[:, None, None])[..., None].float()
         x = torch.cat((last, bits * known, known, facts), -1)
         dtype = working_dtype(bits)

@@ -37,7 +37,7 @@ from semlink.training.muon import adam_and_muon
 from semlink.training.recipe import build_options
 from semlink.training.tokens.clip_settings import TokenClipSettings
 from semlink.training.tokens.clips import TokenClips
-from semlink.training.tokens.delta_sigma_start import linear_bits
+from semlink.training.tokens.delta_sigma.start import linear_bits
 
 ERROR_FLOOR = 1e-5
 START_BATCHES, START_BATCH, START_BLOCKS = 10, 8, 12000
@@ -193,7 +193,8 @@ class TokenBitTask:
         noise_db = None
         if noisy < o.noisy:
             coded, noise_db = torch.zeros_like(coded), o.noise_db[0] + (o.noise_db[1] - o.noise_db[0]) * level_db
-        return Sent(*(part.to(clips.device) for part in (level, channels, coded)), noise_db)
+        level, channels, coded = (part.to(clips.device) for part in (level, channels, coded))
+        return Sent(level, channels, coded, noise_db)
 
     def _counts(self, sent: Sent, classes: torch.Tensor, *, later: bool) -> torch.Tensor:
         even = sent.channels[:, None, None].expand_as(classes)
@@ -215,7 +216,7 @@ class TokenBitTask:
         own = (bits * sent).detach()
         last = torch.zeros_like(own) if last is None else last
         logits = model.contexts(own, last, facts_of(classes, counts, later), turn)
-        now = (scan_order(*bits.shape[1:3], bits.device) == turn[:, None, None]).float()
+        now = (scan_order(bits.shape[1], bits.shape[2], bits.device) == turn[:, None, None]).float()
         cost = (surprise(bits, logits) * sent).sum(-1) * now
         return cost.mean((1, 2)) * TURNS, sent.sum(-1).mean((1, 2))
 
@@ -233,8 +234,8 @@ class TokenBitTask:
         """Mean PSNR, and bits a pixel without those of classes."""
         found = []
         for clip in clips.split(1):
-            draw = Sent(*(torch.tensor([x], device=clip.device) for x in (level, channels, not channels)), None)
-            found.append(self._score(model, clip, draw))
+            drawn = [torch.tensor([x], device=clip.device) for x in (level, channels, not channels)]
+            found.append(self._score(model, clip, Sent(drawn[0], drawn[1], drawn[2], None)))
         psnr, bits = zip(*found)
         return sum(psnr) / len(psnr), sum(bits) / len(bits)
 
@@ -256,7 +257,7 @@ class TokenBitTask:
     @staticmethod
     def coded_bits(model, own, last, classes, counts, later: bool) -> float:
         """Of one group, all turns."""
-        total, order = 0.0, scan_order(*own.shape[1:3], own.device)
+        total, order = 0.0, scan_order(own.shape[1], own.shape[2], own.device)
         last = torch.zeros_like(own) if last is None else last
         for turn in range(TURNS):
             logits = model.contexts(

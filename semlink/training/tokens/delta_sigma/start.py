@@ -31,7 +31,8 @@ def linear_bits(
         factor = torch.ones_like(scale) if start < unscaled else scale
         rows, back, told = _run(rest * factor, stop - start, sizes)
         rest = rest - told / factor
-        analysis.append(rows), synthesis.append(back)
+        analysis.append(rows)
+        synthesis.append(back)
     return torch.cat(analysis), torch.cat(synthesis, 1)
 
 

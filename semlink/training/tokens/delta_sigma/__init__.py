@@ -1,0 +1,1 @@
+"""Training the delta-sigma codec on tokens: where it begins, what is minimised."""

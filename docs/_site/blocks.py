@@ -142,12 +142,12 @@ def _tables(kind: str, options: Any, models: Any) -> Iterator[str]:
             continue
         values = allowed(option, models)
         default = f"`{shown(option['default'])}`" if "default" in option else "needed"
-        rows.append((f"`{name}`", unit(kind, name, values), values, default, option.get("description", "")))
+        rows.append((f"`{name}`", option.get("description", ""), values, unit(kind, name, values), default))
         for inside, found in inner(option, models).items():
             title = f"`{name}`" + (f" of kind `{inside}`" if inside else "")
             below += ["", f"{title}:", "", *_tables(kind, found["properties"], models)]
     if rows:
-        yield from table(("option", "unit", "may be", "default", "meaning"), rows)
+        yield from table(("option", "meaning", "may be", "unit", "default"), rows)
         yield from below
     else:
         yield "No options."

@@ -35,14 +35,15 @@ def files() -> dict[str, str | bytes]:
     for heading in dict.fromkeys(found[name] for name in sorted(commands, key=lambda name: place(name, findings))):
         lines += [f"## {heading}", "", f"[What was found](../../results/README.md#{slugify(heading, '-')})", ""]
         for name in (name for name in commands if found[name] == heading):
-            lines += [*_entry(name, commands[name]), ""]
+            title = [] if name == heading else [f"### {name}", ""]
+            lines += [*title, *_entry(name, commands[name]), ""]
             made[f"evidence/pictures/{name}.png"] = picture(RESULTS / name)
             made[f"evidence/tables/{name}.csv"] = (RESULTS / name / "curves.csv").read_bytes()
     return {"evidence/index.md": "\n".join(lines), **made}
 
 
 def place(name: str, findings: str) -> int:
-    """Where the findings tell of a folder: the heading that names it, else the first section that does.
+    """Where the findings tell of a folder: the heading that names it, else its command, else the first mention.
 
     `table_gmlr_*` names all that begin so.
 
@@ -52,6 +53,7 @@ def place(name: str, findings: str) -> int:
     begins = "|".join(name[:end] + r"\*" for end in range(4, len(name) + 1))
     named = rf"(?<!\w)(?:{re.escape(name)}(?!\w)|{begins})"
     found = re.search(rf"^##+ .*?{named}", findings, re.MULTILINE)
+    found = found or re.search(rf"scenarios/{name}\.yaml", findings)
     found = found or re.compile(named).search(findings, findings.index("\n## "))
     if found is None:
         raise ValueError(f"results/README.md says nothing of {name}")
@@ -68,8 +70,7 @@ def _entry(name: str, made: dict) -> Iterator[str]:
     manifest = json.loads((RESULTS / name / "manifest.json").read_text())
     about = manifest["scenario"].get("description") or name
     changes = " ".join(f"--set {shlex.quote(change)}" for change in made["set"])
-    yield f"### {name}"
-    yield from ("", f"{about[0].upper()}{about[1:]}.", "")
+    yield from (f"{about[0].upper()}{about[1:]}.", "")
     yield from ("```sh", f"semlink run {made['file']} {changes}".rstrip(), "```", "")
     yield f"![{about}](pictures/{name}.png){{ loading=lazy }}"
     told = f"{manifest['points']} points, semlink {manifest['version']}, commit {manifest['commit'][:10]}"

@@ -131,7 +131,7 @@ def test_lists_and_tables_stand_apart():
         lines = re.sub(r"^```.*?^```$", "", path.read_text(), flags=re.S | re.M).splitlines()
         for number, (before, line) in enumerate(zip(lines, lines[1:]), 2):
             begins = re.match(r"([-*]|\d+\.) |\|", line)
-            if begins and before.strip() and not re.match(r"\s*([-*]|\d+\.) |\||\s{2,}", before):
+            if begins and before.strip() and not re.match(r"#|\s*([-*]|\d+\.) |\||\s{2,}", before):
                 wrong.append(f"{path.name}:{number}: {line[:60]}")
     assert not wrong, wrong
 

@@ -56,7 +56,7 @@ ORDER = {
     ),
     "semlink.link": (
         "metrics",
-        "citations | results",
+        "citations | films | results",
         "chain | compare",
         "schemes",
         "scenario",

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from semlink import memory
 from semlink.files import Json, drop_spares
+from semlink.link.films.film import Film
+from semlink.link.films.store import Films
 from semlink.link.results.folder import Results
 from semlink.link.results.media.reception import Reception, Receptions
 from semlink.link.results.pictures import Picture, Pictures
@@ -21,6 +23,7 @@ from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_
 from semlink.link.sweep.point_key import point_keys
 from semlink.link.sweep.point_runner import PointRunner
 from semlink.link.sweep.renewal import is_current, renewed
+from semlink.link.sweep.shown import source_shown
 from semlink.nn.cpu import one_thread
 
 FRAMES = "frames.png"
@@ -90,6 +93,18 @@ class Job:
             Receptions(self.out).write(key, reception)
         if record is not None:
             self.results.write(key, record)
+
+    def keep_film(self, key: str, film: Film, clips: Clips) -> None:
+        """Keep a film, and that of its source if it is not there yet.
+
+        Raises:
+            ResultsError: the disk does not take it.
+        """
+        films = Films(self.out)
+        source = None if films.has(film.source) else source_shown(clips)
+        if source is not None:
+            films.write(film.source, source)
+        films.write(key, film)
 
     def error_context(self, *loc: int | str) -> AbstractContextManager[None]:
         """Errors inside are put down to this place of the scenario."""

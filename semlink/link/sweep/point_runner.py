@@ -24,6 +24,7 @@ from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.reception import reception_of
 from semlink.link.chain.transmission import Observe, Transmission
 from semlink.link.chain.transmit import run_clip, sense_clips
+from semlink.link.films.film import Film
 from semlink.link.metrics.registry import PSNR, Metric, extremes_of
 from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.results.media.reception import Reception
@@ -35,7 +36,7 @@ from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.link.sweep.clips import Clips
 from semlink.link.sweep.grid import GridPoint, Task
 from semlink.link.sweep.record import interval_notes, note_of, record_of
-from semlink.link.sweep.shown import picture_of
+from semlink.link.sweep.shown import film_at, picture_of
 from semlink.link.sweep.trials import StopRule, repeat, stop_rule
 from semlink.payload import Agreement
 from semlink.plain_data import to_bytes
@@ -47,11 +48,12 @@ SCORES_KEPT = 4096
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A point computed: its record, what pictures show of it, and how its first clip was received."""
+    """A point computed: its record, what pictures show of it, how its first clip was received, and that in motion."""
 
     record: JsonDict
     picture: Picture
     reception: Reception | None = None
+    film: Film | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +179,9 @@ class PointRunner:
         note = "; ".join(part for part in [*notes, *sent.notes] if part)
         genie, doubt = sorted(sent.genie), sent.doubt
         record = record_of(*about, sent.trials, genie=genie, sensed=sensed, note=note, settled=made, doubt=doubt)
-        return Finished(record, self._shown(task, agreed, sent.first), sent.reception)
+        picture = self._shown(task, agreed, sent.first)
+        film = self._film(task, sent.first, sent.trials[0][0], picture)
+        return Finished(record, picture, sent.reception, film)
 
     def _sent(self, link: Link, agreed: Agreement, budget: int | None) -> Sent:
         """Trials until the stop rule is met; one where all would be the same.
@@ -226,6 +230,10 @@ class PointRunner:
 
     def _shown(self, task: Task, agreed: Agreement | None = None, first: Outcome | None = None) -> Picture:
         return picture_of(self.link(task.point), self.clips, task, self.scenario.seed, agreed, first)
+
+    def _film(self, task: Task, first: Outcome, scored: ClipTrial, picture: Picture) -> Film | None:
+        uses = next((found.uses for found in picture.rate_maps if found.clip == self.clips.names[0]), None)
+        return film_at(self.link(task.point), self.clips, task, first, scored, uses)
 
     def agree(self, link: Link, point: GridPoint) -> tuple[Agreement, int | None]:
         """The agreement at a point, and the antenna's budget in channel uses.

@@ -1,4 +1,4 @@
-"""What a point shows: frames of the first clip, where symbols go, and the sensor's map."""
+"""What a point shows: the first clip, still and in motion, where symbols go, and the sensor's map."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from semlink.blocks.scheme import Camera
 from semlink.errors import Infeasible
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.transmit import run_clip
+from semlink.link.films.film import Film
+from semlink.link.films.make import film_of, source_film
+from semlink.link.films.maps import tile
+from semlink.link.metrics.registry import PSNR
+from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.results.pictures import Picture, RateMap, gap, in_8_bits
 from semlink.link.sweep.clips import Clips
 from semlink.link.sweep.grid import Task
@@ -19,6 +24,7 @@ from semlink.seeds import Seeds
 
 CORNER = 16
 """Pixels a side that are shown of a sensor's map."""
+SHORT = 12
 
 
 def picture_of(
@@ -41,6 +47,47 @@ def picture_of(
         return picture
     received = in_8_bits(first.frames.pixels[0].numpy()[list(numbers)])
     return replace(picture, received=received, rate_maps=tuple(rate_maps(link, clips, seed, agreed)))
+
+
+def film_at(
+    link: Link, clips: Clips, task: Task, first: Outcome, scored: ClipTrial, uses: np.ndarray | None
+) -> Film | None:
+    """The film of a point.
+
+    Args:
+        first, scored: what the first clip became in the first trial, and its qualities.
+        uses: channel uses of its blocks, where they differ.
+    """
+    film = film_of(
+        clips.names[0],
+        clips.frames[0].pixels[0].numpy(),
+        first.frames.pixels[0].numpy(),
+        clips.planes,
+        source=film_of_source(clips),
+        scored_db=scored.metrics[PSNR.name],
+        by_frame=scored.by_frame,
+        measured=task.is_shown,
+    )
+    if film is None:
+        return None
+    counts = _map_of(link.transmitter.camera_at(task.point.rate), clips.frames[0].shape)
+    return replace(
+        film,
+        blocks=first.blocks,
+        lost=first.lost,
+        counts=None if counts is None else tile(counts[: len(counts) // clips.planes]),
+        uses=None if uses is None else uses.astype(np.float32),
+    )
+
+
+def film_of_source(clips: Clips) -> str:
+    """What the film of the first clip itself is called."""
+    return f"source-{clips.digest[:SHORT]}"
+
+
+def source_shown(clips: Clips) -> Film | None:
+    """The first clip before anything happened to it."""
+    return source_film(clips.names[0], clips.frames[0].pixels[0].numpy(), clips.planes)
 
 
 def frames_shown(frames: int, frame_kinds: Sequence[str]) -> tuple[tuple[int, ...], int]:
@@ -87,8 +134,13 @@ def by_block(image: np.ndarray, stride: int) -> np.ndarray:
 
 def _with_map(picture: Picture, camera: Camera | None, shape: FrameShape) -> Picture:
     """`picture` with the sensor's map, if that is not the same everywhere."""
-    agreed = None if camera is None else camera.sensor.counts(shape)
-    if agreed is None or bool(agreed.min() == agreed.max()):
+    counts = _map_of(camera, shape)
+    if counts is None:
         return picture
-    counts = agreed.numpy()
     return replace(picture, counts=counts[:CORNER, :CORNER], mean_count=float(counts.mean()))
+
+
+def _map_of(camera: Camera | None, shape: FrameShape) -> np.ndarray | None:
+    """The sensor's map of readings a pixel (h, w), None where it is the same everywhere."""
+    agreed = None if camera is None else camera.sensor.counts(shape)
+    return None if agreed is None or bool(agreed.min() == agreed.max()) else agreed.numpy()

@@ -32,6 +32,8 @@ def work(job: Job, runner: PointRunner, task: Task) -> None:
         job.keep(task.key, None, runner.picture(task))
         return
     finished = runner.run(task)
+    if finished.film is not None:
+        job.keep_film(task.key, finished.film, runner.clips)
     job.keep(task.key, finished.record, finished.picture, finished.reception)
 
 

@@ -1,0 +1,97 @@
+"""Films: what a run keeps of the first clip at each point, and what it says of it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from small_runs import job
+
+from semlink.link.films.film import ERROR_STEP_DB
+from semlink.link.films.h264 import coded, decoded
+from semlink.link.films.make import film_of
+from semlink.link.films.maps import error_map, tile
+from semlink.link.films.store import Films
+from semlink.link.metrics.psnr_ssim import psnr_by_frame
+from semlink.link.results.folder import Results
+from semlink.link.sweep.run import run
+
+
+def moving(planes: int = 1, rows: int = 40) -> np.ndarray:
+    """A smooth wave that moves, (6, planes x rows, 50)."""
+    t, y, x = np.mgrid[:6, : planes * rows, :50]
+    return (0.5 + 0.4 * np.sin((x + y + 3 * t) / 7)).astype(np.float32)
+
+
+def test_a_copy_is_near_and_each_sample_is_one_frame_of_the_file():
+    frames = np.rint(255 * moving()).astype(np.uint8)
+    made = coded(frames, measured=True)
+    again = decoded(made.mp4, frames.shape)
+    error = np.mean(((again.astype(float) - frames) / 255) ** 2)
+    assert again.shape == frames.shape and made.copy_db > 40
+    assert made.copy_db == pytest.approx(-10 * np.log10(error), abs=0.01)
+    assert len(made.samples) == 6 and made.keys[0] == 0 and made.codec == f"avc1.{made.description[1:4].hex()}"
+    assert all(a + size == b for (a, size), (b, _) in zip(made.samples, made.samples[1:], strict=False))
+    assert coded(frames, measured=False) == replace(made, copy_db=None)  # the same bytes
+
+
+def test_gray_levels_keep_their_full_range():
+    flat = np.repeat(np.linspace(0, 255, 16).astype(np.uint8)[:, None, None], 64, 1).repeat(64, 2)
+    np.testing.assert_allclose(decoded(coded(flat, measured=False).mp4, flat.shape), flat, atol=2)
+
+
+@pytest.mark.parametrize("planes", [1, 3])
+def test_an_error_map_tells_the_squared_error_of_the_frames_as_received(planes):
+    reference = moving(planes)
+    received = reference.copy()
+    received[2, :8, :16] += 0.1
+    levels, block = error_map(reference, received, planes)
+    assert block == 2 and levels.shape == (6, 20, 25) and (levels[2, :4, :8] == levels[2, 0, 0]).all()
+    assert -ERROR_STEP_DB * levels[2, 0, 0] == pytest.approx(10 * np.log10(0.01 / planes), abs=ERROR_STEP_DB / 2)
+    assert (levels[[0, 1, 3, 4, 5]] == 255).all() and (levels[2, 4:] == 255).all()
+
+
+def test_a_map_that_repeats_is_kept_as_its_tile():
+    one = np.arange(12).reshape(3, 4)
+    np.testing.assert_array_equal(tile(np.tile(one, (5, 6))[:-1, :-1]), one)
+    np.testing.assert_array_equal(tile(one), one)
+
+
+def test_a_film_read_is_the_one_written_and_a_broken_one_is_none(tmp_path):
+    clip = moving()
+    film = film_of("a", clip, clip * 0.9, 1, source="source-1", measured=True)
+    film = replace(film, blocks=4, lost=1, counts=np.eye(2, dtype=np.int64), uses=np.ones((2, 3), np.float32))
+    films = Films(tmp_path)
+    films.write("k", film)
+    found = films.read("k")
+    for name in ("errors", "counts", "uses"):
+        np.testing.assert_array_equal(getattr(found, name), getattr(film, name))
+    blank = {"errors": None, "counts": None, "uses": None}
+    assert replace(found, **blank) == replace(film, **blank)
+    np.testing.assert_allclose(found.psnr, psnr_by_frame(clip, clip * 0.9), atol=1e-3)
+    whole = films.path("k").read_bytes()
+    films.path("k").write_bytes(whole[: len(whole) // 2])
+    assert films.read("k") is None and films.read("nothing") is None
+    for wrong in ({"psnr": (1.0,)}, {"lost": -1}, {"block": 7}, {"uses": np.full((1, 1), np.nan)}, {"planes": 7}):
+        films.write("k", replace(film, **wrong))
+        assert films.read("k") is None, wrong
+
+
+def test_a_run_keeps_a_film_of_every_point_with_the_numbers_that_it_scored(tmp_path):
+    made = job(tmp_path)
+    run(made)
+    films, results = Films(made.out), Results(made.out)
+    keys = results.keys()
+    assert len(keys) == 8
+    for key in keys:
+        film, clip = films.read(key), results.read(key)["clips"][0]
+        assert film.clip == clip["name"] and film.psnr_db == pytest.approx(clip["psnr_db"][0], abs=1e-3)
+        assert film.psnr == pytest.approx(clip["psnr_of_first_trial"], abs=1e-2) and film.source.startswith("source-")
+        assert (film.blocks, film.lost) == (clip.get("blocks", [0])[0], clip.get("lost", [0])[0])
+        source = films.read(film.source)
+        assert source.of_source and source.coded.shape == film.coded.shape
+    assert {film.name for film in (made.out / "pictures").glob("*.film")} == {
+        *(f"{key}.film" for key in keys),
+        f"{film.source}.film",
+    }

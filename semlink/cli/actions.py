@@ -90,11 +90,11 @@ def print_comparison(folder: Path, reference: str | None, metric: str) -> None:
 
 
 @plugins_refused()
-def write_report(
-    folders: Sequence[Path], out: Path | None, reference: str | None, metric: str | None, *, video: bool, force: bool
-) -> None:
+def write_report(folders: Sequence[Path], out: Path | None, *, send: bool, **wishes: Any) -> None:
     """`semlink report`: one page for one folder, or for several together."""
-    page = _read(*folders).report(out, reference=reference, metric=metric, video=video, force=force)
+    done = _read(*folders)
+    with _progress("sending again") if send else contextlib.nullcontext() as tell:
+        page = done.report(out, send=send, progress=tell, **wishes)
     _list([page], indent="")
 
 

@@ -182,12 +182,18 @@ def report(
     ] = None,
     metric: Annotated[str | None, typer.Option(help="the quality to show first, by name or column [psnr]")] = None,
     no_video: Annotated[bool, typer.Option("--no-video", help="leave clips out, for a small file")] = False,
+    send: Annotated[bool, typer.Option("--send", help="send the first clip again where no video is kept")] = False,
+    max_mb: Annotated[float, typer.Option(metavar="MB", min=1.0, help="leave out clips beyond this size")] = 25.0,
     force: Annotated[bool, typer.Option("--force", help="write over a file that is there")] = False,
 ) -> None:
     """One HTML page to look at, send and print: curves, comparison, clips, tables and what made them."""
     from semlink.cli.actions import write_report
 
-    write_report(folders, out, reference, metric, video=not no_video, force=force)
+    shown = {"reference": reference, "metric": metric, "video": not no_video, "max_mb": max_mb}
+    try:
+        write_report(folders, out, **shown, send=send, force=force)
+    except KeyboardInterrupt:
+        interrupted("; clips that were sent are kept, run again to continue" if send else "")
 
 
 @app.command(epilog=example("semlink replay results/cliff --point 3f2a"))

@@ -56,7 +56,8 @@ ORDER = {
     ),
     "semlink.link": (
         "metrics",
-        "citations | films | results",
+        "citations | results",
+        "films",
         "chain | compare",
         "schemes",
         "scenario",

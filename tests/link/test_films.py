@@ -8,13 +8,17 @@ import numpy as np
 import pytest
 from small_runs import job
 
+import semlink
 from semlink.link.films.film import ERROR_STEP_DB
 from semlink.link.films.h264 import coded, decoded
 from semlink.link.films.make import film_of
 from semlink.link.films.maps import error_map, tile
+from semlink.link.films.of_run import film_at, key_at
 from semlink.link.films.store import Films
 from semlink.link.metrics.psnr_ssim import psnr_by_frame
+from semlink.link.results.finished import read_run
 from semlink.link.results.folder import Results
+from semlink.link.results.pictures import Pictures
 from semlink.link.sweep.run import run
 
 
@@ -95,3 +99,34 @@ def test_a_run_keeps_a_film_of_every_point_with_the_numbers_that_it_scored(tmp_p
         *(f"{key}.film" for key in keys),
         f"{film.source}.film",
     }
+
+
+def test_clips_sent_again_give_the_films_that_the_run_kept(tmp_path):
+    made = job(tmp_path, sweep={"snr_db": [8], "budget": [0.04]})
+    run(made)
+    films, keys, told = Films(made.out), Results(made.out).keys(), []
+    before = {key: films.read(key) for key in keys}
+    Pictures(made.out).forget()
+    results = semlink.results(made.out, plugins=True)
+    assert "--send" in results.report(tmp_path / "without.html").read_text() and not films.has(keys[0])
+    page = results.report(send=True, progress=lambda *words: told.append(words))
+    assert told[0] == ("loading clips", 0, 2) and told[-1] == ("clips sent", 2, 2) and len(told) == 4
+    for key, film in before.items():
+        again = films.read(key)
+        assert (again.coded.mp4, again.psnr, again.lost) == (film.coded.mp4, film.psnr, film.lost)
+        assert again.scored_db is None and again.coded.copy_db > 35
+    assert 'id="data-video"' in page.read_text()
+    assert 'id="data-video"' not in results.report(tmp_path / "small.html", video=False).read_text()
+    assert "2 more points have a video that is left out" in results.report(tmp_path / "tiny.html", max_mb=1).read_text()
+
+
+def test_a_film_of_other_numbers_is_not_shown(tmp_path):
+    made = job(tmp_path, sweep={"snr_db": [8], "budget": [0.04]})
+    run(made)
+    finished, films = read_run(made.out), Films(made.out)
+    key, film = key_at(finished, 0), film_at(finished, 0)
+    assert film is not None
+    films.write(key, replace(film, psnr_db=film.psnr_db + 0.3))
+    assert film_at(finished, 0) is None
+    films.write(key, replace(film, psnr_db=film.psnr_db + 0.3, scored_db=film.psnr_db))  # sent again, and said so
+    assert film_at(finished, 0) is not None

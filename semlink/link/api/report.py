@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from semlink.link.compare.compare import check_reference
@@ -23,13 +23,16 @@ def written(
     reference: str | None,
     metric: str | None,
     video: bool,
+    max_mb: float,
     force: bool,
+    send: Callable[[FinishedRun], Sequence[str]] | None = None,
 ) -> Path:
     """See `Results.report`.
 
     Args:
         run: all folders as one.
         sources: each folder with its name; empty for one alone.
+        send: sends the clips of a folder that its films lack; gives what could not be kept, a line each.
     """
     if reference is not None:
         check_reference(run.rows, reference, run.folder)
@@ -37,5 +40,6 @@ def written(
     place = Path(path) if path is not None else run.folder / PAGE
     if not force:
         check_place(place, replaces_ours=path is None)
+    unsent = [line for _, each in sources or (("", run),) for line in (send(each) if send else ())]
     named = named_runs(sources or ((run.folder.resolve().name, run),))
-    return write_page(named, place, PageOptions(judged, reference, video))
+    return write_page(named, place, PageOptions(judged, reference, video, max_mb, unsent=unsent))

@@ -21,6 +21,8 @@ from semlink.link.plots.style import look_named
 from semlink.link.report.results_table import as_text, results_table, show
 from semlink.link.results.finished import FinishedRun, read_run
 
+Progress = Callable[[str, int, int], None]
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -238,6 +240,9 @@ class Results:
         reference: str | None = None,
         metric: str | None = None,
         video: bool = True,
+        max_mb: float = 25.0,
+        send: bool = False,
+        progress: Progress | None = None,
         force: bool = False,
     ) -> Path:
         """Write one HTML page with curves, comparison, tables and what made them; it needs no other file.
@@ -247,14 +252,36 @@ class Results:
             reference: the scheme that others are compared with first.
             metric: of the curves and the comparison at first; PSNR where it is there.
             video: False leaves clips out, for a small file.
+            max_mb: clips beyond are left out.
+            send: send the first clip again at points that keep none, with the noise of the run, and keep it.
+            progress: called with a point's name, how many are sent and how many there are to send.
             force: write over a file that is there; in the default place a page of semlink is replaced anyway.
         Raises:
-            ScenarioError: no such reference or metric, or no scheme sent anything.
+            ScenarioError: no such reference or metric, nothing sent at all, or no scenario for `send`.
+            SourceError: the clips of `send` are not there any more.
             ResultsError: a file is there already, or it cannot be written.
         """
         from semlink.link.api.report import written
 
-        return written(self.run, self.sources, path, reference=reference, metric=metric, video=video, force=force)
+        def sent(run: FinishedRun) -> Sequence[str]:
+            from semlink.link.api.resent import keep_films
+            from semlink.link.api.sender import sender_for
+
+            alone = run is self.run
+            found = self._sender if alone else lambda: sender_for(run, None, plugins=self.plugins)
+            return keep_films(run, found, progress)
+
+        return written(
+            self.run,
+            self.sources,
+            path,
+            reference=reference,
+            metric=metric,
+            video=video,
+            max_mb=max_mb,
+            force=force,
+            send=sent if send else None,
+        )
 
     def frames(
         self,

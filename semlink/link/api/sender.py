@@ -55,6 +55,10 @@ class Sender:
         self._check(place, number, trial, pixels)
         return pixels
 
+    def point(self, place: Place) -> GridPoint | None:
+        """The point of the grid at a place, None where the scenario has none there."""
+        return next((point for point in grid(self.runner.scenario) if self._place(point) == place), None)
+
     def _sent(self, point: GridPoint, number: int, trial: int) -> np.ndarray:
         """One clip over the link; clips that are only sensed go together, as in the run."""
         link = self.runner.link(point)

@@ -40,7 +40,7 @@ def coded(frames: np.ndarray, *, measured: bool) -> Coded | None:
         mp4 = _written(pictures)
     except (av.FFmpegError, ValueError):
         return None
-    with av.open(io.BytesIO(mp4)) as file:
+    with av.open(io.BytesIO(mp4), "r") as file:
         stream = file.streams.video[0]
         found = [(p.pos or 0, p.size, p.is_keyframe) for p in file.demux(stream) if p.size]
         description = bytes(stream.codec_context.extradata or b"")
@@ -57,7 +57,7 @@ def coded(frames: np.ndarray, *, measured: bool) -> Coded | None:
 
 def decoded(mp4: bytes, shape: tuple[int, ...]) -> np.ndarray:
     """What a decoder makes of a file: uint8 (t, h, w)."""
-    with av.open(io.BytesIO(mp4)) as file:
+    with av.open(io.BytesIO(mp4), "r") as file:
         pictures = [_luma(frame)[: shape[1], : shape[2]] for frame in file.decode(video=0)]
     return np.stack(pictures)
 

@@ -83,7 +83,8 @@ def _unpacked(kept: Mapping[str, np.ndarray]) -> Film:
         words["copy_db"],
     )
     numbers = {name: words[name] for name in NUMBERS} | {name: tuple(words[name]) for name in LISTS}
-    return checked(Film(coded=coded, **numbers, **{name: kept.get(name) for name in MAPS}))
+    maps = {name: kept.get(name) for name in MAPS}
+    return checked(Film(coded=coded, **(numbers | maps)))
 
 
 def _bytes(found: np.ndarray) -> bytes:

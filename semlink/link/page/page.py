@@ -25,9 +25,9 @@ __all__ = ["GENERATOR", "check_place", "page", "write_page"]
 
 GENERATOR = '<meta name="generator" content="semlink'
 """What tells a page of ours from any other file."""
-SHARED = ("common.js", "chart.js", "panels.js")
+SHARED = ("common.js", "chart.js", "panels.js", "films.js")
 """Scripts that sections build on."""
-STYLES = ("page.css", "print.css")
+STYLES = ("page.css", "video.css", "print.css")
 LOOKED_AT = 2000
 """Bytes at the beginning of a file among which the mark of ours stands."""
 

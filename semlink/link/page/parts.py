@@ -13,7 +13,7 @@ from semlink.link.results.finished import FinishedPoint, FinishedRun
 if TYPE_CHECKING:
     from semlink.link.page.compared import Compared
 
-__all__ = ["NamedRun", "PageOptions", "Section", "named_runs"]
+__all__ = ["MAX_MB", "NamedRun", "PageOptions", "Section", "named_runs"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,10 @@ class NamedRun:
             yield f"{self.place}.{number}", point
 
 
+MAX_MB = 25.0
+"""A page that can be sent by mail."""
+
+
 @dataclass(frozen=True, slots=True)
 class PageOptions:
     """What the caller wishes.
@@ -49,12 +53,16 @@ class PageOptions:
         metric: shown first.
         reference: the scheme, as the page calls it, that others are compared with first; None leaves the choice.
         video: False leaves clips out.
+        max_mb: what the page may take with them; clips beyond are left out, and counted.
+        unsent: what could not be sent again for the page, a line each.
         compared: what was compared, for each group of folders with the same clips.
     """
 
     metric: Metric
     reference: str | None = None
     video: bool = True
+    max_mb: float = MAX_MB
+    unsent: Sequence[str] = ()
     compared: Sequence[Compared] = ()
 
 

@@ -36,7 +36,7 @@ from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.link.sweep.clips import Clips
 from semlink.link.sweep.grid import GridPoint, Task
 from semlink.link.sweep.record import interval_notes, note_of, record_of
-from semlink.link.sweep.shown import film_at, picture_of
+from semlink.link.sweep.shown import film_at, picture_of, source_shown
 from semlink.link.sweep.trials import StopRule, repeat, stop_rule
 from semlink.payload import Agreement
 from semlink.plain_data import to_bytes
@@ -54,6 +54,15 @@ class Finished:
     picture: Picture
     reception: Reception | None = None
     film: Film | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A clip that was sent once more: its film, how it was received, and the film of the source."""
+
+    film: Film | None
+    reception: Reception | None
+    source: Film | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +239,23 @@ class PointRunner:
 
     def _shown(self, task: Task, agreed: Agreement | None = None, first: Outcome | None = None) -> Picture:
         return picture_of(self.link(task.point), self.clips, task, self.scenario.seed, agreed, first)
+
+    def again(self, point: GridPoint) -> Again:
+        """The first clip of the first trial sent once more, with the noise of the run.
+
+        Raises:
+            Infeasible: nothing fits there.
+        """
+        link, seen = self.link(point), list[Transmission]()
+        agreed, budget = self.agree(link, point)
+        first = next(self.trial(link, agreed, budget, 0, observe=seen.append))
+        seeds = Seeds(self.scenario.seed, (0,), 0)
+        uses = link.transmitter.uses_of_blocks(self.clips.frames[0], agreed, seeds)
+        if uses is not None and uses.max() - uses.min() <= 1:  # all alike, but for what does not divide
+            uses = None
+        film = film_at(link, self.clips, Task("", point, "", is_shown=True), first, self.score(0, first), uses)
+        name = self.clips.names[0]
+        return Again(film, reception_of(link, seen[0], name) if seen else None, source_shown(self.clips))
 
     def _film(self, task: Task, first: Outcome, scored: ClipTrial, picture: Picture) -> Film | None:
         uses = next((found.uses for found in picture.rate_maps if found.clip == self.clips.names[0]), None)

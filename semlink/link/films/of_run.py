@@ -36,5 +36,5 @@ def film_at(run: FinishedRun, number: int) -> Film | None:
 
 def scored_db(point: FinishedPoint) -> float | None:
     """PSNR of the first clip in the first trial; None where nothing was sent."""
-    values = point.clips[0].get("psnr_db", ()) if point.clips else ()
-    return float(values[0]) if len(values) else None
+    values = list(point.clips[0].get("psnr_db", ())) if point.clips else []
+    return float(values[0]) if values else None

@@ -48,7 +48,7 @@
     at("symbols-title").textContent = coded ? `Received symbols: ${scatter.name}` : `Received against sent amplitudes: ${scatter.name}`;
     const shown = symbols.length < scatter.of ? `${say.uses(symbols.length)} of ${say.uses(scatter.of)} symbols` : `All ${say.uses(scatter.of)} symbols`;
     const marks = coded ? `, crosses where points are; ${say.uses(wrong)} (marked \u00d7) lie nearest to another point than the one sent.` : "; on the line what arrives is what was sent.";
-    at("outside").textContent = shown + marks + (outside ? ` ${say.uses(outside)} lie outside the picture.` : "");
+    at("outside").textContent = shown + marks + (outside ? ` ${say.uses(outside)} ${coded ? "" : "amplitudes "}lie outside the picture.` : "");
     semlink.chart(place, traces, { ...half(380), margin: { l: 50, r: 10, t: 6, b: 44 },
       xaxis: { ...axis, title: { text: coded ? "in phase" : "sent" }, constrain: "domain" },
       yaxis: { ...axis, title: { text: coded ? "quadrature" : "received" }, scaleanchor: "x", constrain: "domain" } });

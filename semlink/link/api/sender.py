@@ -57,7 +57,7 @@ class Sender:
 
     def point(self, place: Place) -> GridPoint | None:
         """The point of the grid at a place, None where the scenario has none there."""
-        return next((point for point in grid(self.runner.scenario) if self._place(point) == place), None)
+        return next((point for point in grid(self.runner.scenario) if self.place(point) == place), None)
 
     def _sent(self, point: GridPoint, number: int, trial: int) -> np.ndarray:
         """One clip over the link; clips that are only sensed go together, as in the run."""

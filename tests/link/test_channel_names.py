@@ -56,6 +56,19 @@ def test_naming_a_channel_computes_nothing_and_renames_it_everywhere(tmp_path):
     assert found.frames(scheme="direct", channel="in the garage").ndim == 3
 
 
+def test_frames_are_found_by_the_name_in_the_table_whatever_the_scenario_left_out(tmp_path):
+    """The manifest holds every option, the table's name those that were set."""
+    small = {**ONE, "trials": {"min": 2, "max": 2}, "schemes": [{"name": "direct", "kind": f"{toys.__file__}:Direct"}]}
+    tone = {"kind": "interference", "sir_db": 10}
+    channels = [tone, {**tone, "interferer": "burst", "duty": 0.25}]
+    run(job(tmp_path, channel=channels, **small))
+    names = [row["channel"] for row in rows(tmp_path / "out")]
+    assert names == ["interference(sir_db=10.0)", "interference(sir_db=10.0, interferer=burst, duty=0.25)"]
+    found = semlink.results(tmp_path / "out", plugins=True)
+    one, other = (found.frames(channel=name) for name in names)
+    assert one.shape == other.shape and (one != other).any()
+
+
 @pytest.mark.parametrize(
     ("channels", "line"),
     [

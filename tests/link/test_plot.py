@@ -309,14 +309,14 @@ def twelve():
 
 @pytest.mark.parametrize("case", ["one", "two", "six", "twelve", "snr", "rates", "channels"])
 def test_no_text_overlaps_and_nothing_leaves_the_page(tmp_path, case):
-    snrs = (4.0, 6.0, 8.0, 10.0, 12.0, 14.0)
+    many = (4.0, 6.0, 8.0, 10.0, 12.0, 14.0)
     sheets = {
         "one": lambda: costs(make(tmp_path, FOUR))[0],
-        "two": lambda: costs(make(tmp_path, FOUR, snrs=snrs[:2]))[0],
-        "six": lambda: costs(make(tmp_path, FOUR, snrs=snrs, budgets=(0.001, 0.01, 0.1)))[0],
-        "twelve": lambda: costs(make(tmp_path, twelve(), snrs=snrs))[0],
-        "snr": lambda: snrs(make(tmp_path, FOUR, snrs=snrs))[0],
-        "rates": lambda: snrs(make(tmp_path, [replace(BEST, own_rates=BUDGETS)], snrs=snrs))[0],
+        "two": lambda: costs(make(tmp_path, FOUR, snrs=many[:2]))[0],
+        "six": lambda: costs(make(tmp_path, FOUR, snrs=many, budgets=(0.001, 0.01, 0.1)))[0],
+        "twelve": lambda: costs(make(tmp_path, twelve(), snrs=many))[0],
+        "snr": lambda: snrs(make(tmp_path, FOUR, snrs=many))[0],
+        "rates": lambda: snrs(make(tmp_path, [replace(BEST, own_rates=BUDGETS)], snrs=many))[0],
         "channels": lambda: costs(make(tmp_path, [BEST], channel="x") + make(tmp_path, [BEST], channel="y"))[0],
     }
     figure, renderer = drawn(sheets[case]())

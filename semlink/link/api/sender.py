@@ -16,7 +16,7 @@ from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.results.finished import FinishedRun
 from semlink.link.scenario.scenario import Scenario, scheme_name
 from semlink.link.sweep.clips import load_clips
-from semlink.link.sweep.grid import GridPoint, channel_name, grid
+from semlink.link.sweep.grid import GridPoint, channel_name, grid, may_be_called
 from semlink.link.sweep.point_runner import PointRunner
 from semlink.nn.cpu import one_thread
 from semlink.plugins.trust.permission import REFUSED, plugins_refused
@@ -92,9 +92,16 @@ class Sender:
 
     def place(self, point: GridPoint) -> Place:
         """Where a point of the grid stands, as rows have it."""
-        scenario = self.runner.scenario
-        channel = "" if point.channel is None else channel_name(scenario.channel[point.channel])
-        return scheme_name(scenario.schemes[point.scheme]), channel, point.snr_db, point.budget, point.rate
+        scheme = self.runner.scenario.schemes[point.scheme]
+        return scheme_name(scheme), self._channel(point), point.snr_db, point.budget, point.rate
+
+    def _channel(self, point: GridPoint) -> str:
+        """The name of a point's channel in the rows; the manifest holds options that the scenario left out, too."""
+        if point.channel is None:
+            return ""
+        spec = self.runner.scenario.channel[point.channel]
+        name, names = channel_name(spec), dict.fromkeys(p.row.channel for p in self.run.points)
+        return name if name in names else next((one for one in names if may_be_called(spec, one)), name)
 
     def number(self, clip: int | str) -> int:
         """A clip by its number or its name.

@@ -106,10 +106,36 @@ def channel_name(spec: ChannelSpec | ChannelPlugin) -> str:
     """A channel as it stands in tables: its name, or its kind and what was set, such as `rayleigh(coherence=64)`."""
     if spec.name:
         return spec.name
-    options = {k: v for k, v in spec.model_dump(exclude_unset=True).items() if k not in ("kind", "name")}
-    inner = ", ".join(f"{k}={v}" for k, v in options.items())
-    kind = spec.kind.rsplit("/", 1)[-1]
-    return f"{kind}({inner})" if inner else kind
+    inner = ", ".join(_options(spec, exclude_unset=True).values())
+    return f"{_kind(spec)}({inner})" if inner else _kind(spec)
+
+
+def may_be_called(spec: ChannelSpec | ChannelPlugin, name: str) -> bool:
+    """Whether tables may call a channel so: which options were set at their default, only the file that ran tells."""
+    if spec.name:
+        return name == spec.name
+    has_moved = _options(spec, exclude_defaults=True)
+    if not name.startswith(_kind(spec)):
+        return False
+    rest = name.removeprefix(_kind(spec)).removeprefix("(").removesuffix(")")
+    for option, words in _options(spec).items():
+        if rest == words or rest.startswith(f"{words}, "):
+            rest = rest[len(words) + 2 :]
+        elif option in has_moved:
+            return False
+    return not rest
+
+
+def _kind(spec: ChannelSpec | ChannelPlugin) -> str:
+    return spec.kind.rsplit("/", 1)[-1]
+
+
+def _options(
+    spec: ChannelSpec | ChannelPlugin, *, exclude_unset: bool = False, exclude_defaults: bool = False
+) -> dict[str, str]:
+    """What a channel's options stand for in its name, by option."""
+    options = spec.model_dump(exclude={"kind", "name"}, exclude_unset=exclude_unset, exclude_defaults=exclude_defaults)
+    return {option: f"{option}={value}" for option, value in options.items()}
 
 
 def point_name(scenario: Scenario, point: GridPoint) -> str:

@@ -35,7 +35,7 @@ WEIGHTS = {
     "programmable": ("sensor",),
     "task-aware": ("compr_tokens",),
     "semantic": ("semcom_tokens", "semcom_noran_tokens", "jscc_tokens"),
-    "delta-sigma": ("delta_sigma", "delta_sigma_scan"),
+    "delta-sigma": ("delta_sigma", "delta_sigma_scan", "delta_sigma_tokens"),
     "delta-sigma-direct": ("delta_sigma", "delta_sigma_sign"),
     "gmlr": ("gmlr_digits", "random"),
     "hit-vcsnet": ("hit_10",),

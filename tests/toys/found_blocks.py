@@ -244,7 +244,10 @@ def shipped(interface: str) -> list[Found]:
     """What `semlink list` shows for an interface."""
     kinds = [kind for spec in CATALOGUE[interface] for kind in kinds_of(spec)]
     others = {
-        "codec": [Found(interface, "task-aware", PUBLISHED_CODEC)],
+        "codec": [
+            Found(interface, "task-aware", PUBLISHED_CODEC),
+            Found(interface, "delta-sigma", "delta-sigma-tokens", {"weights": "delta_sigma_tokens", "entropy": True}),
+        ],
         "reconstruction": [Found(interface, "deep", "deep-tokens", {"weights": "sensor_decoder_tokens"})],
     }
     return others.get(interface, []) + [

@@ -94,7 +94,7 @@ def test_later_runs_see_what_the_linear_decoder_makes_of_earlier_ones(net):
         sent = torch.full_like(classes, 8)
         left = frames - plain.frames(bits, sent, expected, classes)
         scale = 10 ** (3 / 20 * classes.float())[..., None]
-        wanted = 0.7 * torch.tanh((blocks(left, 8) * scale) @ plain.analysis[part, 8 * N :].T)
+        wanted = 0.7 * torch.tanh((blocks(left, 8) * scale) @ plain.linear(part)[0][8 * N :].T)
         torch.testing.assert_close(codes[..., 8 * N :], wanted, atol=2e-3, rtol=0)
 
 

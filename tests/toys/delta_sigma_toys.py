@@ -75,9 +75,11 @@ def stirred_token_bits(stirred: float = 0.05, **changes):
     values = (torch.randn(300, sizes.pixels, generator=rng) * falling) @ turned
     with torch.no_grad():
         for part, spread in enumerate((1.0, 0.3)):
-            model.analysis[part], model.synthesis[part] = linear_bits(spread * values, torch.ones(300, 1), 2, sizes)
-        own = model.contexts
-        for weights in (own.leave.weight, own.own, own.recall, model.encode_leave.weight, model.decode_leave.weight):
+            found = linear_bits(spread * values, torch.ones(300, 1), 2, sizes)
+            for own, value in zip(model.linear(part), found):
+                own.copy_(value)
+        odds = model.contexts
+        for weights in (odds.leave.weight, odds.own, odds.recall, model.encode_leave.weight, model.decode_leave.weight):
             weights.copy_(stirred * torch.randn(weights.shape, generator=rng))
     return model.requires_grad_(False)
 

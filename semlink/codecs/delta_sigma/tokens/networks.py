@@ -147,8 +147,8 @@ class TokenBits(nn.Module):
         self.decode_trunk = trunk(sizes.decoder, sizes.decoder_blocks)
         self.decode_norm = Norm(sizes.decoder)
         self.decode_leave = silent(Conv(sizes.decoder, sizes.pixels, 1))
-        self.analysis = nn.Parameter(torch.zeros(2, sizes.bits, sizes.pixels))
-        self.synthesis = nn.Parameter(torch.zeros(2, sizes.pixels, sizes.bits))
+        self.analysis = nn.Parameter(torch.zeros(2 * sizes.bits, sizes.pixels))  # of first groups, then of later ones
+        self.synthesis = nn.Parameter(torch.zeros(2 * sizes.pixels, sizes.bits))  # a row has a scale where it is stored
         self.contexts = BitContexts(sizes.channels, sizes.group, sizes.context, sizes.memory)
         for told in (self.encode_told, self.decode_told):
             nn.init.normal_(told.weight, std=0.02)
@@ -162,6 +162,10 @@ class TokenBits(nn.Module):
         features = torch.zeros(b, self.sizes.predictor, h, w, device=like.device, dtype=working_dtype(nothing))
         return Expectation(nothing, features, False)
 
+    def linear(self, part: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Analysis (bits, pixels) and synthesis (pixels, bits) of first groups (0) or later ones (1)."""
+        return self.analysis.chunk(2)[part], self.synthesis.chunk(2)[part]
+
     def code(
         self, frames: torch.Tensor, expected: Expectation, classes: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -169,16 +173,18 @@ class TokenBits(nn.Module):
         part, rest = int(expected.later), blocks(frames - 0.5, BLOCK) - expected.pixels
         scale, first = scales(classes), UNSCALED[part] * self.sizes.group
         branch = self._encode(rest, scale, expected, classes)
-        wanted = rest * scale @ self.analysis[part, first:].T
+        analysis, synthesis = self.linear(part)
+        wanted = rest * scale @ analysis[first:].T
         if first:
-            wanted = torch.cat((rest @ self.analysis[part, :first].T, wanted), -1)
+            wanted = torch.cat((rest @ analysis[:first].T, wanted), -1)
         with torch.autocast(frames.device.type, enabled=False):
-            return self._modulated(wanted.float() + branch, scale, part)
+            return self._modulated(wanted.float() + branch, scale, part, (analysis @ synthesis).detach())
 
-    def _modulated(self, wanted: torch.Tensor, scale: torch.Tensor, part: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Codes and bits run by run, each less what the bits before tell of it: (b, h, w, K * n)."""
+    def _modulated(
+        self, wanted: torch.Tensor, scale: torch.Tensor, part: int, told: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Codes and bits run by run, each less what the bits before tell of it by `told`: (b, h, w, K * n)."""
         n, first = self.sizes.group, UNSCALED[part] * self.sizes.group
-        told = (self.analysis[part] @ self.synthesis[part]).detach()
         codes: list[torch.Tensor] = []
         bits: list[torch.Tensor] = []
         for start, stop in self.sizes.runs:
@@ -205,8 +211,9 @@ class TokenBits(nn.Module):
         part, scale = int(expected.later), scales(classes)
         bits = bits * kept(known, self.sizes)
         first = UNSCALED[part] * self.sizes.group
-        linear = bits[..., :first] @ self.synthesis[part, :, :first].T
-        linear = linear + bits[..., first:] @ self.synthesis[part, :, first:].T / scale
+        synthesis = self.linear(part)[1]
+        linear = bits[..., :first] @ synthesis[:, :first].T
+        linear = linear + bits[..., first:] @ synthesis[:, first:].T / scale
         told = self._decode(bits, known, expected, classes)
         weight = 1 / scale + (0.0 if expected.later else COARSE_SHARE)
         return unblocks(expected.pixels + linear + weight * told, BLOCK) + 0.5

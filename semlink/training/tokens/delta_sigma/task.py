@@ -138,8 +138,9 @@ class TokenBitTask:
         rest = (blocks(frames - 0.5, BLOCK) - expected.pixels).flatten(0, 2)
         some = torch.randperm(len(rest), generator=torch.Generator().manual_seed(part))[:START_BLOCKS]
         scale = scales(classes).flatten(0, 2)
-        analysis, synthesis = linear_bits(rest[some], scale[some], UNSCALED[part], self.sizes)
-        model.analysis[part], model.synthesis[part] = analysis, synthesis
+        found = linear_bits(rest[some], scale[some], UNSCALED[part], self.sizes)
+        for own, value in zip(model.linear(part), found):
+            own.copy_(value)
 
     def optimisers(self, model: Any, learning_rate: float) -> list[torch.optim.Optimizer]:
         found = adam_and_muon(model, learning_rate, self.options.weight_decay, self.options.muon)

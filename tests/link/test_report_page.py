@@ -116,6 +116,12 @@ def test_the_summary_is_sure_of_nothing_that_its_intervals_do_not_say(codecs, ea
     }
     told = " ".join("".join(line) for line in summary(codecs, codecs.metric("psnr"), wide))
     assert "not surely above" in told and not re.search(r"(?<!not )surely above", told)
+    none = {
+        name: replace(c, points=tuple(replace(p, gap=p.gap and replace(p.gap, mean=0.0)) for p in c.points))
+        for name, c in each.items()
+    }
+    told = " ".join("".join(line) for line in summary(codecs, codecs.metric("psnr"), none))
+    assert "level with" in told and "surely" not in told and "0.00 dB" not in told
     assert summary(codecs, codecs.metric("psnr"), {}) == []
 
 

@@ -87,13 +87,15 @@ def _sentence(mine: Sequence[Lead], leads: Sequence[Lead], metric: Metric) -> Se
         for name, gap in lead.gaps.items():
             rivals.setdefault(name, []).append(gap)
     sure = {name: gaps for name, gaps in rivals.items() if all(_is_sure(gap) for gap in gaps)}
-    open_ = {name: gaps for name, gaps in rivals.items() if name not in sure}
+    level = {name: gaps for name, gaps in rivals.items() if all(_is_level(gap, metric) for gap in gaps)}
+    open_ = {name: gaps for name, gaps in rivals.items() if name not in sure and name not in level}
     best = "highest" if metric.higher_is_better else "lowest"
     beyond = "above" if metric.higher_is_better else "below"
     whole = "everywhere" if len(mine) == len(leads) else _where(mine, leads)
     said = [Name(mine[0].scheme), Words(f" has the {best} mean {metric.title} {whole}")]
     said += [Words(f", surely {beyond} "), *_named(sure, metric)] if sure else []
     said += [Words(f", not surely {beyond} "), *_named(open_, metric)] if open_ else []
+    said += [Words(", level with "), *_named(level, metric, sizes=False)] if level else []
     return [*said, Words(".")]
 
 
@@ -102,10 +104,16 @@ def _is_sure(gap: Gap) -> bool:
     return abs(gap.mean) > gap.clips_ci95
 
 
-def _named(rivals: Mapping[str, Sequence[Gap]], metric: Metric) -> Sentence:
-    """The nearest rivals, each with how far it is."""
+def _is_level(gap: Gap, metric: Metric) -> bool:
+    """Whether a difference is none in the decimals that are printed."""
+    return abs(gap.mean) < 0.5 * 10**-metric.decimals and not _is_sure(gap)
+
+
+def _named(rivals: Mapping[str, Sequence[Gap]], metric: Metric, sizes: bool = True) -> Sentence:
+    """The nearest rivals, each with how far it is unless `sizes` is off."""
     order = sorted(rivals, key=lambda name: min(abs(gap.mean) for gap in rivals[name]))
-    parts = [[Name(name), Words(f" ({_size([abs(gap.mean) for gap in rivals[name]], metric)})")] for name in order]
+    size = {name: f" ({_size([abs(gap.mean) for gap in rivals[name]], metric)})" if sizes else "" for name in order}
+    parts = [[Name(name), Words(size[name])] for name in order]
     shown = parts[:MOST_NAMES] + ([[Words(f"{len(order) - MOST_NAMES} more")]] if len(order) > MOST_NAMES else [])
     said: Sentence = []
     for place, words in enumerate(shown):

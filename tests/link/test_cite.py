@@ -298,6 +298,27 @@ def test_what_a_run_uses_is_cited_and_no_more(name, changes, needed, others):
     assert not set(others.split()) & cited
 
 
+@pytest.mark.parametrize(
+    ("kind", "files", "needed", "others"),
+    [
+        ("video", ["clip/001.png", "clip/002.png"], "pillow", "bossen2013 pyav"),
+        ("video", ["clip/a.mkv"], "pyav", "bossen2013"),
+        ("video", ["clip/a_cif.yuv"], "bossen2013", "pyav"),
+        ("dataset", ["clip/one/001.png"], "pillow", "bossen2013 pyav kianigaloogahi2017 ponttuset2017 soomro2012"),
+        ("dataset", ["clip/one/240/one/1.jpg"], "kianigaloogahi2017", "bossen2013 pyav ponttuset2017 soomro2012"),
+        ("dataset", ["clip/run/v_1.avi"], "soomro2012 pyav", "bossen2013 kianigaloogahi2017 ponttuset2017"),
+    ],
+)
+def test_of_a_folder_what_it_holds_tells_what_reads_it(tmp_path, kind, files, needed, others):
+    for name in files:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    scenario = scenario_of("softcast", {"source": {"kind": kind, "path": str(tmp_path / "clip")}})
+    cited = keys_of(cite_scenario(scenario))
+    assert not set(needed.split()) - cited
+    assert not set(others.split()) & cited
+
+
 BORROW_ALL = {"error-free", "sensing"}
 """Kinds with nothing of their own: what they do is all in the blocks they hold."""
 

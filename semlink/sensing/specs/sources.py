@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from pathlib import PurePath
-from typing import TYPE_CHECKING, Annotated, Literal
+import os
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
 from pydantic import Field, PositiveInt
 
 from semlink.blocks import SourceBase
 from semlink.plugins.specs import SourcePlugin, one_of
-from semlink.sensing.sources.files.suffixes import RAW_SUFFIXES, VIDEOS
+from semlink.sensing.sources.files.suffixes import PICTURES, RAW_SUFFIXES, VIDEOS
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 
 Side = Annotated[int, Field(gt=0, le=16_384)]
@@ -65,7 +67,22 @@ class ScenesSpec(SourceSpec):
         return SceneSource(**self.model_dump(exclude={"kind", "photos"}), photos=photos)
 
 
+READERS = {"video_file": VIDEOS, "raw_video": RAW_SUFFIXES, "images": PICTURES}
+"""Modules by the suffixes of what they read."""
+
+
+def _suffixes(place: Path, *, deep: bool) -> set[str]:
+    """Of the file that is meant, or of what a folder holds, or all folders below it; of others nothing is known: ''."""
+    if not place.is_dir():
+        return {place.suffix.lower()}
+    known = frozenset().union(*READERS.values())
+    files = (Path(name) for folder in (os.walk(place) if deep else islice(os.walk(place), 1)) for name in folder[2])
+    return {path.suffix.lower() for path in files if path.suffix.lower() in known} or {""}
+
+
 class _FileSpec(SourceSpec):
+    is_tree: ClassVar[bool] = False  # a folder stands for all that lies below it
+
     path: str | Annotated[list[str], Field(min_length=1)] = Field(
         description="file, folder, glob with {a,b}, or a list"
     )
@@ -91,13 +108,10 @@ class _FileSpec(SourceSpec):
         return [context.found(path) for path in ([self.path] if isinstance(self.path, str) else self.path)]
 
     def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
-        patterns = self.places(context)
-        kinds = {PurePath(pattern).suffix.lower() for pattern in patterns}
+        kinds = {kind for place in self.places(context) for kind in _suffixes(Path(place), deep=self.is_tree)}
         passed = [] if self.range != "as-coded" else ["semlink.sensing.sources.luma_range:converted"]
-        if not kinds - VIDEOS:
-            passed += [f"{FILES}.raw_video", f"{FILES}.images"]
-        if not kinds - RAW_SUFFIXES:
-            passed += [f"{FILES}.video_file", f"{FILES}.images"]
+        if kinds <= frozenset().union(*READERS.values()):
+            passed += [f"{FILES}.{reader}" for reader, suffixes in READERS.items() if not kinds & suffixes]
         return tuple(passed)
 
 
@@ -120,11 +134,21 @@ class DatasetSpec(_FileSpec):
     """A folder or a file for each video: Need for Speed, DAVIS, UCF101 and HEVC test sequences."""
 
     kind: Literal["dataset"] = "dataset"
+    is_tree: ClassVar[bool] = True
     layout: Literal["auto", "folders", "nfs", "davis", "ucf101", "hevc"] = Field(
         "auto", description="how folders are laid out"
     )
     variant: str | None = Field(None, description="such as 480p, 240, or class B of HEVC")
     videos: list[str] = Field([], description="only these videos; default: all")
+
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
+        from semlink.sensing.sources.files.dataset import layout_of
+
+        found = [Path(place) for place in self.places(context)]
+        layouts = {layout_of(root) if self.layout == "auto" and root.is_dir() else self.layout for root in found}
+        others = () if layouts == {"auto"} else {"nfs", "davis", "ucf101"} - layouts
+        unused = sorted({*others, *({"hevc"} - layouts)})
+        return (*super().passed_over(context), *(f"{FILES}.dataset:_{layout}" for layout in unused))
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.files.dataset import DatasetSource

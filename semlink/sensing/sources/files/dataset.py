@@ -1,10 +1,8 @@
 """Clips from data sets that keep a folder, or a file, for each video.
 
-Known layouts: Need for Speed, name/240/name/*.jpg [kianigaloogahi2017];
-DAVIS, JPEGImages/480p/name/*.jpg [ponttuset2017]; UCF101, class/v_*.avi
-[soomro2012]; the HEVC common test conditions, Name_832x480_50.yuv anywhere
-[bossen2013]. Any other tree is searched for video files and for folders of
-pictures.
+Known layouts: Need for Speed, name/240/name/*.jpg; DAVIS, JPEGImages/480p/name/*.jpg;
+UCF101, class/v_*.avi; the HEVC common test conditions, Name_832x480_50.yuv anywhere.
+Any other tree is searched for video files and for folders of pictures.
 """
 
 from __future__ import annotations
@@ -94,7 +92,7 @@ def videos_of(root: Path, layout: Layout = "auto", variant: str | None = None) -
     kind = layout_of(root) if layout == "auto" else layout
     if kind == "hevc":
         return _hevc(root, variant)
-    folders = {"nfs": _nfs, "davis": _davis}.get(kind, _all_folders)(root, variant)
+    folders = {"nfs": _nfs, "davis": _davis, "ucf101": _ucf101}.get(kind, _all_folders)(root, variant)
     found = tuple(item for folder in folders for item in in_folder(folder))
     if kind == "ucf101":
         found = tuple(item for item in found if item.where.name.startswith("v_"))
@@ -114,15 +112,22 @@ def layout_of(root: Path) -> Layout:
 
 
 def _nfs(root: Path, variant: str | None) -> list[Path]:
+    """Need for Speed. Source: [kianigaloogahi2017]."""
     return [folder for folder in natural(root.glob(f"*/{variant or '240'}/*")) if folder.is_dir()]
 
 
 def _davis(root: Path, variant: str | None) -> list[Path]:
+    """DAVIS. Source: [ponttuset2017]."""
     return [folder for folder in natural((root / "JPEGImages" / (variant or "480p")).glob("*")) if folder.is_dir()]
 
 
+def _ucf101(root: Path, variant: str | None) -> list[Path]:
+    """UCF101, a folder for each class. Source: [soomro2012]."""
+    return _all_folders(root, variant)
+
+
 def _hevc(root: Path, variant: str | None) -> tuple[Footage, ...]:
-    """Headerless files whose name says their size; of one class, those of its size."""
+    """Headerless files whose name says their size; of one class, those of its size. Source: [bossen2013]."""
     if variant is not None and variant not in HEVC_CLASSES:
         raise SourceError(f"source variant: got {variant!r} in layout hevc; allowed: {', '.join(HEVC_CLASSES)}")
     named = [(path, format_in_name(path)) for path in natural(root.rglob("*.yuv"))]

@@ -135,7 +135,7 @@ def plot(
     point: Annotated[str | None, typer.Option(metavar="PLACE", help="of frames: such as snr=9,budget=0.024")] = None,
     at: Annotated[str | None, typer.Option(metavar="X,Y", help="of frames: the pixel to enlarge around")] = None,
 ) -> None:
-    """Draw figures again, for a paper too; several folders are overlaid."""
+    """Draw figures again, of several folders as one, for papers."""
     from semlink.cli.actions import draw
 
     draw(
@@ -186,7 +186,7 @@ def report(
     max_mb: Annotated[float, typer.Option(metavar="MB", min=1.0, help="leave out clips beyond this size")] = 25.0,
     force: Annotated[bool, typer.Option("--force", help="write over a file that is there")] = False,
 ) -> None:
-    """One HTML page to look at, send and print: curves, comparison, clips, tables and what made them."""
+    """One HTML page of curves, comparison, clips and tables. It needs no other file, and prints."""
     from semlink.cli.actions import write_report
 
     shown = {"reference": reference, "metric": metric, "video": not no_video, "max_mb": max_mb}
@@ -207,7 +207,7 @@ def replay(
         typer.Option("--allow-plugins", help="run the code that the folder's scenario names: only if you trust it"),
     ] = False,
 ) -> None:
-    """Send one clip of a finished run again: every stage, and what each cost. Exit code 1 if its numbers differ."""
+    """Send one clip of a finished run again, stage by stage. Exit code 1 if its numbers differ."""
     from semlink.cli.actions import replay as again
 
     if not again(folder, point, clip, trial, plugins=allow_plugins):
@@ -250,7 +250,7 @@ def new(
         str | None, typer.Option(metavar="KIND", help="scenario: its codec [h264]", autocompletion=completion.codecs)
     ] = None,
 ) -> None:
-    """Write a working skeleton of a block, or a commented scenario."""
+    """Write a skeleton of a block that runs, or a scenario."""
     if kind == "scenario":
         from semlink.cli.new_scenario import write_scenario
 
@@ -265,7 +265,7 @@ def new(
 
 @app.command(epilog=example("semlink doctor --json > doctor.json"))
 def doctor(as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False) -> None:
-    """Look at what runs rest on here: versions, processor, memory, disk. Exit code 1 if a run would not work."""
+    """Look at what runs rest on here: versions, memory, disk. Exit code 1 if a run would not work."""
     import json
 
     from semlink.cli import doctor as look

@@ -48,7 +48,7 @@ def _problem(part: object, kinds: frozenset[Any]) -> str:
     if isinstance(part, bool):
         return f"got {str(part).lower()}, which is no number" if _only_numbers(kinds, bool) else ""
     if isinstance(part, str | int | float) and bool in kinds and kinds <= {bool, type(None)}:
-        return f"got {part!r}, expected true or false"
+        return f"got {shortened(repr(part))}, expected true or false"
     if isinstance(part, int | float) and kinds & {int} and not kinds & {float, object} and abs(part) > MOST_WHOLE:
         return "got a number of more than 19 digits, expected a whole number"
     if isinstance(part, str) and part not in kinds and _only_numbers(kinds, str) and _reads_as_number(part):

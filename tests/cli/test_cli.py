@@ -83,7 +83,8 @@ def test_a_run_leaves_what_it_lists(toy):
     assert done.code == 0 and done.err == ""
     assert f"{POINTS} points computed, 0 reused" in done.out
     out = folder / "results" / "toy"
-    names = ["curves.csv", "psnr_vs_snr.png", "psnr_vs_snr.svg", "frames.png"]
+    figures = [f"psnr_vs_{over}.{form}" for over in ("cost", "snr") for form in ("png", "svg")]
+    names = ["curves.csv", *figures, "frames.png"]
     assert listed(done, folder) == [out / name for name in names]
     for name in names[1:]:
         assert (out / name).read_bytes().startswith(PNG if name.endswith("png") else SVG)
@@ -308,6 +309,7 @@ def start(folder: Path, *arguments: str) -> subprocess.Popen:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),  # behind `nohup` or `&`, too
     )
 
 

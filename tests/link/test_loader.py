@@ -63,6 +63,16 @@ def test_a_good_scenario_is_read_with_defaults(tmp_path):
         ("seed: 3", "seed: 1e300", "demo.yaml:2: seed: got a number of more than 19 digits, expected a whole number"),
         ("rate: 2/3", "rate: two", "coding.rate: got 'two'; need a number between 0 and 1, such as 0.5 or 2/3"),
         ("rate: 2/3", "mcs: best", "demo.yaml:12: schemes.0.coding: mcs already says modulation and rate"),
+        (
+            "modulation: 16qam, rate: 2/3",
+            "mcs: 28, table: 2",
+            "demo.yaml:12: schemes.0.coding.mcs: got 28, expected 27 or less in table 2",
+        ),
+        (
+            "kind: ldpc, modulation: 16qam, rate: 2/3",
+            f"kind: capacity, bitwise: 1{'0' * 99}",
+            f"coding.bitwise: got 1{'0' * 56}..., expected true or false",
+        ),
         (", rate: 2/3", "", "demo.yaml:12: schemes.0.coding: give modulation and rate, or mcs: best"),
         ("name: bound", "name: fixed", "demo.yaml:13: schemes.1: two schemes are called 'fixed'"),
         ("  budget: 1e-2\n", "", "demo.yaml:8: schemes.0: scheme 'fixed' has no rates and sweep.budget is not given"),

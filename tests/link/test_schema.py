@@ -83,7 +83,7 @@ RIGHT = [
     (SENT, "rate: 2/3", "rate: 0.5"),
     (SENT, "rate: 2/3", "rate: 2 / 3"),
     (SENT, "modulation: 16qam, rate: 2/3", "mcs: best, modulation: null, harq: {}"),
-    (SENT, "modulation: 16qam, rate: 2/3", "mcs: 12, table: 2, csi_delay: 1"),
+    (SENT, "modulation: 16qam, rate: 2/3", "mcs: 27, table: 2, csi_delay: 1"),
     (SENT, "modulation: 16qam, rate: 2/3", "mcs: adaptive, csi_delay: 0, target_bler: 0.01, backoff_db: 1"),
     (SENT, "kind: h264", "kind: h264, slices: 4, tune: film, preset: slow"),
     (SENT, "kind: av1", "kind: av1, preset: 7, tune: vq, slices: 1"),
@@ -152,6 +152,7 @@ WRONG = [
     # options that do not go together
     (SENT, "rate: 2/3", "mcs: best"),
     (SENT, "modulation: 16qam, rate: 2/3", "mcs: 40"),
+    (SENT, "modulation: 16qam, rate: 2/3", "mcs: 28, table: 2"),
     (SENT, ", rate: 2/3", ""),
     (SENT, "rate: 2/3", "rate: 2/3, csi_delay: 2"),
     (SENT, "kind: capacity", "kind: capacity, bitwise: true"),

@@ -11,7 +11,7 @@ from pydantic import BeforeValidator, ConfigDict, Field, PositiveInt, model_vali
 
 from semlink.blocks import CodingBase, RateBoundBase
 from semlink.plugins.specs import CodingPlugin, one_of
-from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
+from semlink.spec import NOTHING_KNOWN, BrokenRule, BuildContext, Spec
 from semlink.yaml12.rules import either, given, is_one_of, no, only_where, ruled, where
 from semlink.yaml12.scalars import shortened
 
@@ -113,6 +113,8 @@ class CodingSpec(Spec):
 SIONNA_DECODER = "semlink.phy.ldpc.sionna_decoder"
 NEVER_TAKEN = ("semlink.phy.ldpc.check_rules:Normalised", "semlink.phy.ldpc.check_rules:Offset", SIONNA_DECODER)
 """For `semlink cite`: what decoding can be done with, and no scheme does if it is not told to."""
+LAST_MCS, SHORT_TABLE = 28, 2
+"""The last index of MCS tables, and the table that ends one before."""
 ADAPTIVE_OPTIONS = ("csi_delay", "target_bler", "backoff_db")
 
 
@@ -125,13 +127,14 @@ class LdpcSpec(CodingSpec):
             no(given("mcs"), given("modulation")),
             no(given("mcs"), given("rate")),
             only_where(is_one_of("mcs", "adaptive"), *ADAPTIVE_OPTIONS),
+            no(is_one_of("table", SHORT_TABLE), is_one_of("mcs", LAST_MCS)),
         )
     )
 
     kind: Literal["ldpc"]
     modulation: ModulationName | None = Field(None, description="constellation for a fixed MCS")
     rate: CodeRate | None = Field(None, description="code rate with CRC for a fixed MCS, such as 2/3")
-    mcs: Literal["best", "adaptive"] | Annotated[int, Field(ge=0, le=28)] | None = Field(
+    mcs: Literal["best", "adaptive"] | Annotated[int, Field(ge=0, le=LAST_MCS)] | None = Field(
         None,
         description="`best`: chosen for each SNR and budget; `adaptive`: for each group of codec.gop frames from "
         "fed-back SNR; or an index of `table`",
@@ -176,6 +179,8 @@ class LdpcSpec(CodingSpec):
         stray = [name for name in ADAPTIVE_OPTIONS if self.changed(name)]
         if stray and self.mcs != "adaptive":
             raise ValueError(f"{stray[0]} is for mcs: adaptive; got mcs: {self.mcs}")
+        if self.table == SHORT_TABLE and self.mcs == LAST_MCS:
+            raise BrokenRule(f"got {self.mcs}, expected {LAST_MCS - 1} or less in table {self.table}", "mcs")
         return self
 
     @property

@@ -95,7 +95,7 @@ def as_json(told: list[Finding]) -> JsonDict:
 
 def _semlink() -> Iterator[Finding]:
     from semlink import __version__
-    from semlink.link.results.folder import commit
+    from semlink.link.results.code import commit
 
     told = commit()
     yield Finding("semlink", f"{__version__}, commit {told or 'unknown'}")

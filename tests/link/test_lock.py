@@ -13,7 +13,7 @@ from small_runs import job, rows
 
 from semlink.errors import ResultsError
 from semlink.files import drop_spares, write_atomic
-from semlink.link.results import folder
+from semlink.link.results import code
 from semlink.link.results.lock import LOCK, alone_in, is_held
 from semlink.link.sweep.run import run
 
@@ -125,15 +125,15 @@ def spare_of(path, process: int):
 
 def test_asking_for_the_commit_writes_nothing_into_the_repository(tmp_path, monkeypatch):
     """What is killed while git writes leaves a lock that stops the user's own git."""
-    source = tmp_path / "semlink" / "link" / "results" / "folder.py"
+    source = tmp_path / "semlink" / "link" / "results" / "code.py"
     source.parent.mkdir(parents=True)
     source.write_text("")
     for words in (["init", "-q"], ["add", "."], ["-c", "user.name=x", "-c", "user.email=x", "commit", "-qm", "x"]):
         subprocess.run(["git", "-C", tmp_path, *words], check=True)
     os.utime(source, (1e9, 1e9))  # git would note the new time
     before = (tmp_path / ".git" / "index").read_bytes()
-    monkeypatch.setattr(folder, "__file__", str(source))
-    assert len(folder.commit.__wrapped__()) == 40
+    monkeypatch.setattr(code, "__file__", str(source))
+    assert len(code.commit.__wrapped__()) == 40
     assert (tmp_path / ".git" / "index").read_bytes() == before
     subprocess.run(["git", "-C", tmp_path, "status"], check=True, stdout=subprocess.DEVNULL)
     assert (tmp_path / ".git" / "index").read_bytes() != before

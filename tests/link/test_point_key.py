@@ -10,7 +10,7 @@ from generator_toys import small_weights
 from pydantic import create_model
 from small_runs import job
 
-from semlink.link.results.folder import commit
+from semlink.link.results.code import commit
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.sweep.grid import grid

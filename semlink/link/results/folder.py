@@ -11,16 +11,15 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, distribution, version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from semlink import __version__
 from semlink.errors import ResultsError
 from semlink.files import Json, JsonDict, as_file, drop_spares, json_in, write_atomic
+from semlink.link.results.code import commit
 from semlink.link.results.lock import unwritable
 from semlink.link.results.points import Points
 from semlink.link.results.rows import CURVES, Row, from_json, write_csv
@@ -28,8 +27,6 @@ from semlink.link.results.rows import CURVES, Row, from_json, write_csv
 LEAST_FREE_BYTES = 20_000_000
 LOG = "error.log"
 """The traceback of a run that a user's class ended."""
-GIT = ("git", "--no-optional-locks", "-C")
-"""Asked without writing: a run that is killed meanwhile would leave a lock in the user's repository."""
 RECORDED = ("torch", "numpy", "scipy", "av", "numba", "sionna-no-rt", "constriction", "scikit-commpy", "scikit-image")
 
 
@@ -166,35 +163,6 @@ class Results:
             return {name: before[name] for name in ("version", "commit", "packages", "device", "workers", "wall_s")}
         except (OSError, ValueError, KeyError, TypeError):
             return {}
-
-
-@cache
-def commit() -> str | None:
-    """The commit that the package runs from, with '+' if its files differ.
-
-    Outside a checkout the one that pip installed from, where it knows that; else None, and the version tells.
-    Asked once in a process: code that is changed afterwards is not the code that runs.
-    """
-    here = Path(__file__).resolve().parents[3]
-    if not (here / ".git").exists():
-        return _installed_commit()
-    try:
-        head = subprocess.run([*GIT, here, "rev-parse", "HEAD"], capture_output=True, text=True, check=True)
-        dirty = subprocess.run(
-            [*GIT, here, "status", "--porcelain", "--", "semlink"], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return head.stdout.strip() + ("+" if dirty.stdout.strip() else "")
-
-
-def _installed_commit() -> str | None:
-    """What pip noted where it installed from a repository (`direct_url.json` of PEP 610)."""
-    try:
-        noted = distribution("semlink").read_text("direct_url.json")
-        return str(json.loads(noted or "{}")["vcs_info"]["commit_id"])
-    except (PackageNotFoundError, OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def _packages() -> dict[str, str]:

@@ -18,7 +18,7 @@ from semlink.link.chain.link import Link
 from semlink.link.metrics.registry import Metric
 from semlink.link.results.clip_record import clip_record, described
 from semlink.link.results.clip_trial import ClipTrial
-from semlink.link.results.folder import commit
+from semlink.link.results.code import commit
 from semlink.link.results.qualities import ONE_LOOK, Doubt, losses, qualities
 from semlink.link.results.rows import Row, own_columns, to_json
 from semlink.link.scenario.scenario import Scenario, scheme_name

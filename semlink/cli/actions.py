@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import shlex
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import semlink
+from semlink.cli.progress import progress
 from semlink.errors import ScenarioError
 from semlink.plugins.trust.permission import plugins_refused
-
-WHOLE_RUN_S = 30 * 86_400.0
-"""Points may take minutes: time left is told from the whole run, not from its last half minute."""
 
 
 def run_scenario(
@@ -28,8 +25,8 @@ def run_scenario(
     """`semlink run`: sweep, table, plots, frames."""
     scenario = semlink.load(file, overrides, plugins=plugins)
     started = time.monotonic()
-    with _progress(scenario.name) as tell:
-        done = semlink.run(scenario, out, workers=workers, fresh=fresh, progress=tell, warn=_warn)
+    with progress(scenario.name) as (tell, left):
+        done = semlink.run(scenario, out, workers=workers, fresh=fresh, progress=tell, left=left, warn=_warn)
     seconds = time.monotonic() - started
     done.show()
     files = [done.folder / "curves.csv", *done.write_tables(), *done.draw()]
@@ -42,29 +39,6 @@ def run_scenario(
 
 def _warn(line: str) -> None:
     sys.stderr.write(f"warning: {line}\n")
-
-
-@contextlib.contextmanager
-def _progress(name: str) -> Iterator[Any]:
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
-        speed_estimate_period=WHOLE_RUN_S,
-    )
-    with bar:
-        task = bar.add_task(name, total=None)
-
-        def tell(name: str, done: int, total: int) -> None:
-            bar.update(task, description=name, completed=done, total=total)
-
-        yield tell
 
 
 @plugins_refused()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
 from pydantic import ValidationError
@@ -18,6 +19,9 @@ from semlink.link.scenario.diagnostics import ScenarioText, explain
 from semlink.link.scenario.loader import Origin, apply_override, load_scenario, set_value
 from semlink.link.scenario.scenario import Scenario
 from semlink.plugins.trust.permission import plugins_refused
+
+if TYPE_CHECKING:
+    from semlink.link.sweep.time_left import TimeLeft
 
 __all__ = ["load", "run"]
 
@@ -66,6 +70,7 @@ def run(
     workers: int = 1,
     fresh: bool = False,
     progress: Progress | None = None,
+    left: TimeLeft | None = None,
     warn: Callable[[str], None] | None = None,
 ) -> Results:
     """Compute the missing points of a scenario and collect them; finished points are kept and not computed again.
@@ -77,6 +82,8 @@ def run(
         fresh: forget finished points, pictures and coded clips.
         progress: called with a point's name, how many are done and how many
             there are to do, at the start and whenever a point is finished.
+        left: a new `TimeLeft` of `semlink.link.sweep.time_left`, which follows the run: its `seconds()` says at any
+            moment, in any thread, what is left.
         warn: called with each line of what you should know of clips, channels and trials, before any point is
             computed; the lines stand in the manifest as well.
     Raises:
@@ -91,7 +98,7 @@ def run(
         raise ScenarioError(f"workers: got {workers}; need 1 or more")
     _refuse_to_move(scenario, workers)
     job = Job(scenario, Path(out or Path("results") / scenario.name), scenario.folder, scenario.origin)
-    sweep(job, workers=workers, fresh=fresh, progress=progress, warn=warn)
+    sweep(job, workers=workers, fresh=fresh, progress=progress, left=left, warn=warn)
     return Results(job.out, read_run(job.out), scenario)
 
 

@@ -20,6 +20,7 @@ from semlink.link.results.rows import Row
 from semlink.link.sweep.clips import Clips, clip_file
 from semlink.link.sweep.grid import doubled
 from semlink.link.sweep.plan import Job, Plan, plan
+from semlink.link.sweep.time_left import TimeLeft
 from semlink.link.sweep.workers.work import Progress, work_on
 
 Warn = Callable[[str], None]
@@ -40,7 +41,13 @@ class Report:
 
 
 def run(
-    job: Job, *, workers: int = 1, fresh: bool = False, progress: Progress | None = None, warn: Warn | None = None
+    job: Job,
+    *,
+    workers: int = 1,
+    fresh: bool = False,
+    progress: Progress | None = None,
+    left: TimeLeft | None = None,
+    warn: Warn | None = None,
 ) -> Report:
     """Compute the missing points and collect all rows.
 
@@ -48,6 +55,7 @@ def run(
         workers: processes; each uses one thread.
         progress: called with a point's name, the number done and the number
             to do, at the start (nameless) and whenever a point is finished.
+        left: follows the run, and says at any moment how long it will still take.
         warn: called with each line of what a user should know, before any point is computed: what was damaged in
             the folder, and what is doubtful about the numbers.
     Raises:
@@ -66,7 +74,7 @@ def run(
             say(line)
         try:
             with _logged(job):
-                work_on(made, workers, progress or (lambda name, done, total: None))
+                work_on(made, workers, progress or (lambda name, done, total: None), left or TimeLeft())
         except Exception as fault:
             with suppress(SemlinkError):  # the fault itself is told
                 _keep(made, workers, started, warnings, failure=str(fault).partition("\n")[0])

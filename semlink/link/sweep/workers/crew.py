@@ -14,7 +14,7 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -42,17 +42,23 @@ class Worker:
     line: Connection
 
 
-def finished_by_workers(job: Job, clips: Clips, tasks: Sequence[Task], workers: int) -> Iterator[Task]:
-    """The tasks in the order in which workers finish them; however it ends, no worker is left.
+def finished_by_workers(
+    job: Job, clips: Clips, tasks: Sequence[Task], workers: int, started: Callable[[Task, int], None]
+) -> Iterator[tuple[Task, float]]:
+    """The tasks in the order in which workers finish them, with the seconds each took; no worker is left at the end.
 
+    Args:
+        started: told of each task that a worker gets, and of the worker's number.
     Raises:
         SemlinkError: the first point that failed, or a process that died.
     """
     with _crew(job, clips, workers) as crew:
-        yield from _finished(crew, tasks)
+        yield from _finished(crew, tasks, started)
 
 
-def _finished(crew: Sequence[Worker], tasks: Iterable[Task]) -> Iterator[Task]:
+def _finished(
+    crew: Sequence[Worker], tasks: Iterable[Task], started: Callable[[Task, int], None]
+) -> Iterator[tuple[Task, float]]:
     waiting = deque(tasks)
     busy: dict[Connection, Task] = {}
     free = [worker.line for worker in crew]
@@ -61,10 +67,11 @@ def _finished(crew: Sequence[Worker], tasks: Iterable[Task]) -> Iterator[Task]:
             line = free.pop()
             busy[line] = waiting.popleft()
             _send(line, busy[line])
+            started(busy[line], line.fileno())
         for ready in wait(list(busy)):
             assert isinstance(ready, Connection)
-            _hear(ready)
-            yield busy.pop(ready)
+            seconds = _hear(ready)
+            yield busy.pop(ready), seconds
             free.append(ready)
 
 
@@ -75,14 +82,15 @@ def _send(line: Connection, task: Task) -> None:
         raise _died() from fault
 
 
-def _hear(line: Connection) -> None:
-    """Wait for a worker's word that it is done."""
+def _hear(line: Connection) -> float:
+    """Wait for a worker's word that it is done, and how many seconds it took."""
     try:
-        fault = line.recv()
+        fault, seconds = line.recv()
     except (EOFError, OSError) as end:
         raise _died() from end
     if fault is not None:
         raise fault
+    return seconds
 
 
 def _died() -> SemlinkError:

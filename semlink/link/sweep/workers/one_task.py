@@ -7,6 +7,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 import traceback
 from contextlib import suppress
 from multiprocessing import parent_process
@@ -47,7 +48,9 @@ def serve(line: Connection, job: Job, clips: Clips, environment: dict[str, str])
         runner = job.runner(clips)
         while True:
             task = line.recv()
-            line.send(_fault(job, runner, task))
+            started = time.monotonic()
+            fault = _fault(job, runner, task)
+            line.send((fault, time.monotonic() - started))
 
 
 def _hear_no_ctrl_c() -> None:

@@ -1,0 +1,94 @@
+"""What `semlink run` says of itself while it works: a bar in a terminal, else a line now and then."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from semlink.link.sweep.time_left import TimeLeft
+
+__all__ = ["Lines", "in_words", "progress"]
+
+FIRST_S, EVERY_S = 30.0, 60.0
+"""Without a terminal: when the first line comes, and how long the next waits at least."""
+SLOWER = 1.1
+"""Without a terminal a long run says something whenever it has gone on for this much longer."""
+LOOKING = 50.0
+"""Of the time that a look at the time left takes, how long the next one waits at least."""
+Tell = Callable[[str, int, int], None]
+
+
+@contextmanager
+def progress(name: str) -> Iterator[tuple[Tell, TimeLeft]]:
+    """What a run tells what is done, and what follows it."""
+    console, left = Console(stderr=True), TimeLeft()
+    if not console.is_terminal:
+        yield Lines(name, left).tell, left
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), _Left(left))
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task(name, total=None)
+
+        def tell(name: str, done: int, total: int) -> None:
+            bar.update(task, description=name, completed=done, total=total)
+
+        yield tell, left
+
+
+def in_words(seconds: float) -> str:
+    """A time as one says it, without digits that nobody knows: `40 s`, `3 min`, `2 h 10 min`."""
+    if seconds < 60:
+        return f"{max(round(seconds), 1)} s" if seconds < 20 else f"{round(seconds / 5) * 5} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    if minutes < 600:
+        hours, rest = divmod(round(minutes / 5) * 5, 60)
+        return f"{hours} h {rest} min" if rest else f"{hours} h"
+    return f"{round(minutes / 60)} h"
+
+
+class _Left(ProgressColumn):
+    """Time left. It follows from all points of the run, so it is looked at once a second, or less often."""
+
+    def __init__(self, left: TimeLeft) -> None:
+        super().__init__()
+        self._left = left
+
+    def render(self, task: Task) -> Text:
+        started = time.monotonic()
+        seconds = self._left.seconds()
+        self.max_refresh = max(1.0, LOOKING * (time.monotonic() - started))
+        return Text("" if seconds is None or task.finished else f"about {in_words(seconds)} left", style="cyan")
+
+
+@dataclass(slots=True)
+class Lines:
+    """For a log: a line after half a minute, then one a minute, in long runs fewer."""
+
+    name: str
+    left: TimeLeft
+    clock: Callable[[], float] = time.monotonic
+    write: Callable[[str], object] = field(default_factory=lambda: sys.stderr.write)
+    since: float = field(init=False)
+    due: float = FIRST_S
+
+    def __post_init__(self) -> None:
+        self.since = self.clock()
+
+    def tell(self, name: str, done: int, total: int) -> None:
+        """As `semlink.run` has it."""
+        gone = self.clock() - self.since
+        if gone < self.due or done == total:
+            return
+        self.due = max(gone + EVERY_S, gone * SLOWER)
+        seconds = self.left.seconds()
+        rest = "" if seconds is None else f", about {in_words(seconds)} left"
+        self.write(f"{self.name}: {done} of {total} points after {in_words(gone)}{rest}\n")

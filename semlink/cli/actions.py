@@ -6,6 +6,7 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 import semlink
-from semlink.cli.progress import progress
+from semlink.cli.progress import bar, progress
 from semlink.errors import ScenarioError
 from semlink.plugins.trust.permission import plugins_refused
 
@@ -67,7 +68,7 @@ def print_comparison(folder: Path, reference: str | None, metric: str) -> None:
 def write_report(folders: Sequence[Path], out: Path | None, *, send: bool, **wishes: Any) -> None:
     """`semlink report`: one page for one folder, or for several together."""
     done = _read(*folders)
-    with _progress("sending again") if send else contextlib.nullcontext() as tell:
+    with bar("sending again") if send else nullcontext() as tell:
         page = done.report(out, send=send, progress=tell, **wishes)
     _list([page], indent="")
 

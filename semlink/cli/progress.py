@@ -9,13 +9,24 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from semlink.link.sweep.time_left import TimeLeft
 
-__all__ = ["Lines", "in_words", "progress"]
+__all__ = ["Lines", "bar", "in_words", "progress"]
 
+WHOLE_RUN_S = 30 * 86_400.0
+"""Steps may take minutes: a mean is one over all of them, not over the last half minute."""
 FIRST_S, EVERY_S = 30.0, 60.0
 """Without a terminal: when the first line comes, and how long the next waits at least."""
 SLOWER = 1.1
@@ -28,18 +39,32 @@ Tell = Callable[[str, int, int], None]
 @contextmanager
 def progress(name: str) -> Iterator[tuple[Tell, TimeLeft]]:
     """What a run tells what is done, and what follows it."""
-    console, left = Console(stderr=True), TimeLeft()
-    if not console.is_terminal:
+    left = TimeLeft()
+    if not _console().is_terminal:
         yield Lines(name, left).tell, left
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), _Left(left))
-    with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(name, total=None)
+    with bar(name, _Left(left)) as tell:
+        yield tell, left
+
+
+@contextmanager
+def bar(name: str, last: ProgressColumn | None = None) -> Iterator[Tell]:
+    """A bar in a terminal, else nothing; `last` is its last column, the time left as a mean over all if not given."""
+    console = _console()
+    last = last or TimeRemainingColumn()
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), last)
+    off = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=off, speed_estimate_period=WHOLE_RUN_S) as shown:
+        task = shown.add_task(name, total=None)
 
         def tell(name: str, done: int, total: int) -> None:
-            bar.update(task, description=name, completed=done, total=total)
+            shown.update(task, description=name, completed=done, total=total)
 
-        yield tell, left
+        yield tell
+
+
+def _console() -> Console:
+    return Console(stderr=True)
 
 
 def in_words(seconds: float) -> str:

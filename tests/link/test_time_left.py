@@ -52,6 +52,7 @@ def played(tasks: Sequence[Task], cost: Cost, workers: int = 1) -> Told:
     """The tasks worked on as workers do, with what is said whenever one is done."""
     clock = Clock()
     left, start = TimeLeft(clock), clock.now
+    assert left.seconds() is None, "clips are loaded"
     left.begin(tasks, workers)
     assert left.seconds() is None, "nothing is known yet"
     waiting, busy, seen, told = list(tasks), [], set(), []

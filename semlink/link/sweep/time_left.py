@@ -104,7 +104,7 @@ class TimeLeft:
         self._running: dict[str, _Running] = {}
         self._costs: dict[tuple[int, bool, bool], _Costs] = defaultdict(_Costs)
         self._seen: dict[Hashable, set[Hashable]] = defaultdict(set)
-        self._workers = 1
+        self._workers = 0
 
     def begin(self, tasks: Sequence[Task], workers: int) -> None:
         """All that is to do, in the order in which it is done."""
@@ -127,10 +127,10 @@ class TimeLeft:
             self._costs[_kind(task, run.is_first)].add(task, max(took, 0.0))
 
     def seconds(self) -> float | None:
-        """Seconds until all is done; None as long as no point is."""
+        """Seconds until all is done; None as long as no point is, nor is it known what there is to do."""
         with self._lock:
             if not (self._waiting or self._running):
-                return 0.0
+                return 0.0 if self._workers else None
             return self._played() if self._means() else None
 
     def _played(self) -> float:

@@ -196,7 +196,7 @@ def report(
         interrupted("; clips that were sent are kept, run again to continue" if send else "")
 
 
-@app.command(epilog=example("semlink replay results/cliff --point 3f2a"))
+@app.command(epilog=example("semlink replay results/quickstart --point KEY; without --point it lists the keys"))
 def replay(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="results folder")],
     point: Annotated[str | None, typer.Option(metavar="KEY", help="beginning of a point's key [lists them]")] = None,

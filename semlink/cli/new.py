@@ -43,7 +43,7 @@ def write_skeleton(kind: str, path: Path) -> str:
             that is not there, or a file name that no class can be called after.
     """
     if kind not in TEMPLATES:
-        raise ScenarioError(f"new: unknown kind {kind!r}, expected one of {', '.join(TEMPLATES)}")
+        raise ScenarioError(f"new: unknown kind {kind!r}, expected one of {', '.join(['scenario', *TEMPLATES])}")
     name = block_name(kind, path)
     if path.exists():
         raise ScenarioError(f"new: {path} is there already; name another file")

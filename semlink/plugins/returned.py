@@ -278,11 +278,11 @@ def _yes_or_no(result: Any, given: Given) -> Any:
     return _of_type(result, bool, np.bool_)
 
 
-def _law(*words: str, **tuples: int) -> Check:
-    """A word, or a word with so many numbers."""
+def _law(*words: str, others: bool = False, **tuples: int) -> Check:
+    """A word, or a word with so many numbers; with `others` any word, of a law that nothing here knows."""
 
     def check(result: Any, given: Given) -> Any:
-        if isinstance(result, str) and result in words:
+        if isinstance(result, str) and (result in words or others):
             return result
         word = result[0] if isinstance(result, tuple) and result else None
         if isinstance(word, str) and tuples.get(word) == len(result) - 1:
@@ -314,7 +314,7 @@ PLAIN: dict[str, Check] = {
     "Sequence[str]": _each(_text, list, tuple),
     "Sequence[float]": _each(_number, list, tuple, np.ndarray),
     "Mapping[str, str]": _texts_by_name,
-    "GainLaw | None": _unsaid_or(_law("constant", "rayleigh", rician=1)),
+    "GainLaw | None": _unsaid_or(_law("constant", "rayleigh", others=True, rician=1)),
     "NoiseLaw": _law("gaussian", "other", impulsive=2),
     "Coherence | None": _unsaid_or(_coherence),
 }

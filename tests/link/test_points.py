@@ -7,6 +7,7 @@ import json
 import shutil
 import threading
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import toys
@@ -230,3 +231,14 @@ def test_a_run_and_a_reader_tell_of_points_that_were_copied_in(tmp_path):
     assert any("twice with different numbers" in doubt for doubt in read_run(ours.out).doubts)
     said.clear()
     assert run(ours, warn=said.append).rows == before and "twice with different numbers" in said[0]
+
+
+def test_a_reader_tells_of_points_that_the_table_lacks(tmp_path):
+    """As where `curves.csv` was cut short."""
+    shutil.copytree(Path(__file__).parents[2] / "results" / "quickstart", tmp_path / "cut")
+    table = tmp_path / "cut" / "curves.csv"
+    lines = table.read_text().splitlines(keepends=True)
+    table.write_text("".join(lines[:-6]))
+    assert read_run(tmp_path / "cut").doubts == (
+        f"{tmp_path / 'cut'}: curves.csv lacks 6 points that the folder holds; semlink run writes it again",
+    )

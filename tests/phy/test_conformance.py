@@ -390,11 +390,18 @@ def test_amplifiers_are_measured_not_crashed_on():
 
 def test_words_the_kit_does_not_know_are_skipped():
     class Nakagami(GoodRayleigh):
-        law, coherence = "nakagami", 2.5
+        law, coherence = "nakagami", None
 
     report = check(Nakagami(), **SMALL)
-    assert report.passed and report["fading law"].verdict == report["coherence"].verdict == "skip"
-    assert "nakagami" in report["fading law"].measured and "2.5" in report["coherence"].measured
+    assert report.passed and report["fading law"].verdict == "skip"
+    assert "nakagami" in report["fading law"].measured
+
+
+def test_a_coherence_that_is_no_number_of_symbols_is_refused():
+    class Uneven(GoodRayleigh):
+        coherence = 2.5
+
+    assert not check(Uneven(), **SMALL).passed
 
 
 def test_what_a_channel_raises_is_reported():

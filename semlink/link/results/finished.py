@@ -98,7 +98,7 @@ def read_run(directory: str | Path) -> FinishedRun:
     records = _by_place(_records(store, manifest.get("keys"), twice))
     points = tuple(FinishedPoint(row, *_record_of(row, records.get(_place(row), ()))) for row in rows)
     told = [entry for point in points for entry in point.record.get("metrics", ())]
-    doubts = tuple(_doubts(store, manifest, points, twice))
+    doubts = (*_doubts(store, manifest, points, twice), *_cut(store, records, rows))
     return FinishedRun(folder, points, metrics_of(rows, told), manifest, doubts, bound_words(manifest))
 
 
@@ -118,6 +118,14 @@ def _doubts(
         place = ", ".join(filter(None, _place(lacking[0])))
         plural = "row has" if len(lacking) == 1 else "rows have"
         yield f"{store.folder}: {len(lacking)} {plural} no point of those numbers here, such as {place}; {again}"
+
+
+def _cut(store: Points, records: Iterable[Place], rows: Sequence[Row]) -> Iterator[str]:
+    """Whether the table lacks places of which there are points."""
+    lacking = len(set(records) - {_place(row) for row in rows})
+    if lacking:
+        plural = "a point" if lacking == 1 else f"{lacking} points"
+        yield f"{store.folder}: {CURVES} lacks {plural} that the folder holds; semlink run writes it again"
 
 
 def metrics_of(rows: Iterable[Row], told: Iterable[Json] = ()) -> tuple[Metric, ...]:

@@ -72,7 +72,7 @@ def test_a_file_that_is_there_is_left_alone(tmp_path):
         (
             "chanel",
             "a.py",
-            "unknown kind 'chanel', expected one of scenario, source, sensor, reconstruction, codec, coding,",
+            "unknown kind 'chanel', expected one of scenario, source, sensor, reconstruction, codec,",
         ),
         ("codec", "a.txt", "a.txt: expected a Python file named after what it will hold, such as my_codec.py"),
         ("codec", "2nd.py", "2nd.py: expected a Python file named after what it will hold"),

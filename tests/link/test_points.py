@@ -240,5 +240,5 @@ def test_a_reader_tells_of_points_that_the_table_lacks(tmp_path):
     lines = table.read_text().splitlines(keepends=True)
     table.write_text("".join(lines[:-6]))
     assert read_run(tmp_path / "cut").doubts == (
-        f"{tmp_path / 'cut'}: curves.csv lacks 6 points that the folder holds; semlink run writes it again",
+        f"{tmp_path / 'cut' / 'points'}: curves.csv lacks 6 points that the folder holds; semlink run writes it again",
     )

@@ -135,9 +135,7 @@ def sender_for(run: FinishedRun, scenario: Scenario | None, *, plugins: bool = F
 
 def _from_manifest(run: FinishedRun, plugins: bool) -> Scenario:
     again = "give it as semlink.results(folder, scenario=semlink.load(...))"
-    trusting = (
-        "where you trust whoever wrote the folder, semlink.results(folder, plugins=True), or --allow-plugins of replay"
-    )
+    trusting = "where you trust who wrote it, semlink.results(folder, plugins=True), or replay --allow-plugins"
     kept = run.manifest.get("scenario")
     if not isinstance(kept, dict):
         raise ScenarioError(f"{run.folder}: holds no manifest with a scenario; {again}")

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from fake_results import Law, make
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
 from sheets import costs, run_of, snrs
 
 from semlink import results
@@ -24,6 +25,7 @@ from semlink.link.plots.curves.quantity import judged
 from semlink.link.plots.drawing.axes import style_of
 from semlink.link.plots.drawing.figure import sheet_figure
 from semlink.link.plots.drawing.legend import label_of
+from semlink.link.plots.files import rendered
 from semlink.link.plots.pgf import as_pgf, for_latex
 from semlink.link.plots.pictures.crop import crop_at, telling_crop
 from semlink.link.plots.style import COLOURS, LOOKS, inches, look_named, wrap
@@ -334,3 +336,9 @@ def test_the_detail_stays_inside_the_frame():
         crop = crop_at(x, y, (64, 64))
         assert 0 <= crop.top <= 48 and 0 <= crop.left <= 48 and crop.height == crop.width == 16
         assert crop.left <= x < crop.left + 16 and crop.top <= y < crop.top + 16
+
+
+def test_a_name_in_letters_that_the_font_lacks_is_drawn_without_a_warning():
+    figure = Figure()
+    figure.text(0.5, 0.5, "\u6f22\u5b57")
+    assert rendered(figure, "png").startswith(b"\x89PNG")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -50,7 +51,8 @@ def rendered(figure: Figure, kind: str, look: Look = PLAIN) -> bytes:
             return as_pgf(figure, serif="STIX" in look.fonts[0]).encode()
     data = io.BytesIO()
     dots = "figure" if figure.images else look.dots  # pictures on whole dots stay there
-    with matplotlib.rc_context(look.rc):
+    with matplotlib.rc_context(look.rc), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # boxes in the figure tell it
         figure.savefig(data, format=kind, metadata=NOT_TOLD[kind], dpi=dots)
     is_drawing = kind == "png" and not figure.images and not any(axes.images for axes in figure.axes)
     return _few_colours(data) if is_drawing else data.getvalue()

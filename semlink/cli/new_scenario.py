@@ -70,7 +70,7 @@ metrics: [psnr, ssim]            # the first decides when trials end
 trials:
   min: 4                         # transmissions of every clip at every point
   max: 8                         # at most
-  ci_halfwidth_db: 0.5           # ends early where the 95 % interval of the mean PSNR is this narrow, dB
+  ci_halfwidth_db: 5             # ends early where the 95 % interval of the mean PSNR is this narrow, dB
 """
 
 
@@ -89,7 +89,7 @@ def write_scenario(name: str, channel: str = "awgn", codec: str = "h264") -> str
         raise ScenarioError(f"new scenario: {path} is there already; choose another name") from None
     except OSError as fault:
         raise ScenarioError(f"new scenario: {path} cannot be written: {fault.strerror}") from fault
-    return f"{path} runs as it is:\n\n  semlink run {path}\n"
+    return f"{path} is complete:\n\n  semlink run {path}\n"
 
 
 def scenario_text(name: str, file: str, channel: str = "awgn", codec: str = "h264") -> str:

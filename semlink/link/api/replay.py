@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from semlink.codecs.packetization import cut, join
 from semlink.errors import ScenarioError
 from semlink.files import Json
-from semlink.link.api.records import PLACE, place_of, the_one
+from semlink.link.api.records import PLACE, place_in_words, place_of, the_one
 from semlink.link.api.sender import Sender
 from semlink.link.chain.blame import blamed
 from semlink.link.chain.link import Link, Outcome
@@ -40,7 +40,7 @@ def point_named(run: FinishedRun, key: str | None) -> FinishedPoint:
     found = [point for point in kept if key and point.key.startswith(key)]
     if len(found) == 1:
         return found[0]
-    told = [f"  {point.key}  {_place(point)}" for point in found or kept]
+    told = [f"  {point.key}  {place_in_words(point.row)}" for point in found or kept]
     what = "which point? --point takes" if key is None else f"--point {key!r}: {len(found)} points; it takes"
     lines = told or ["  (the folder holds no points)"]
     raise ScenarioError("\n".join([f"{what} the beginning of one of these keys:", *lines]))
@@ -76,7 +76,7 @@ def _replayed(sender: Sender, point: FinishedPoint, where: GridPoint, number: in
     packets, arrived = _packets(link, watched) if watched else ((), ())
     source = clip.pixels[0].numpy()
     return Replay(
-        place=_place(point),
+        place=place_in_words(point.row),
         clip=runner.clips.names[number],
         trial=trial,
         differs=_differences(point, scored, outcome, number, trial, {m.name: m.column for m in runner.metrics}),
@@ -124,12 +124,3 @@ def _packets(link: Link, seen: Transmission) -> tuple[tuple[Packet, ...], tuple[
     failed = set(seen.delivered.failed)
     blocks = [None if n in failed else block for n, block in enumerate(cut(packed, sizes))]
     return packed, join(blocks)
-
-
-def _place(point: FinishedPoint) -> str:
-    row = point.row
-    parts = [row.scheme, row.channel]
-    parts += [] if row.snr_db is None else [f"{row.snr_db:g} dB"]
-    parts += [] if row.budget is None else [f"budget {row.budget:g}"]
-    parts += [] if row.rate is None else [f"rate {row.rate:g}"]
-    return ", ".join(part for part in parts if part)

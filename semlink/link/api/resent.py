@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from semlink.errors import Infeasible, ResultsError
-from semlink.link.api.records import place_of
+from semlink.link.api.records import place_in_words, place_of
 from semlink.link.api.sender import SAME_DB, Sender
 from semlink.link.films.of_run import film_at, key_at, scored_db
 from semlink.link.films.store import Films
@@ -42,7 +42,7 @@ def keep_films(run: FinishedRun, sender: Callable[[], Sender], progress: Progres
     sends = sender()
     with one_thread():
         for done, number in enumerate(lacking):
-            name = _name(run, number)
+            name = place_in_words(run.points[number].row)
             if progress is not None:
                 progress(name, done, len(lacking))
             line = _keep(run, number, sends)
@@ -75,12 +75,3 @@ def _keep(run: FinishedRun, number: int, sender: Sender) -> str:
         Receptions(run.folder).write(key, again.reception)
     films.write(key, again.film if gap <= SAME_DB else replace(again.film, scored_db=scored))
     return ""
-
-
-def _name(run: FinishedRun, number: int) -> str:
-    row = run.points[number].row
-    parts = [
-        row.scheme,
-        *(f"{v:g} {u}" for v, u in ((row.snr_db, "dB"), (row.budget, "uses"), (row.rate, "(rate)")) if v is not None),
-    ]
-    return ", ".join(parts)

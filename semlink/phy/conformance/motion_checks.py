@@ -24,8 +24,6 @@ LEAST_EDGE, MOST_OUTSIDE = 0.06, 0.05  # Clarke's spectrum has 0.24 of its power
 def coherence(probe: Probe) -> Check:
     """The gain stands still as long as told, and then is another one."""
     told, gains = probe.channel.coherence, probe.gains
-    if not (told is None or told in ("symbol", "block") or (isinstance(told, int) and told >= 1)):
-        return Check("coherence", "skip", f"coherence {told!r} is not a number of symbols, 'symbol' or 'block'")
     if gains is None:
         return Check("coherence", "skip", "echoes: no one gain per symbol")
     if told is None or not probe.moves:

@@ -48,9 +48,12 @@ SCORES_KEPT = 4096
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """A point computed: its record, what pictures show of it, how its first clip was received, and that in motion."""
+    """A point computed: its record, what pictures show of it, how its first clip was received, and that in motion.
 
-    record: JsonDict
+    There is no record where it is kept already, and only the picture was asked for.
+    """
+
+    record: JsonDict | None
     picture: Picture
     reception: Reception | None = None
     film: Film | None = None

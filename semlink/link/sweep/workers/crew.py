@@ -13,8 +13,7 @@ import signal
 import sys
 import threading
 import time
-from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -25,6 +24,8 @@ from semlink.link.sweep.clips import Clips
 from semlink.link.sweep.grid import Task
 from semlink.link.sweep.plan import Job
 from semlink.link.sweep.workers import one_task, server
+from semlink.link.sweep.workers.one_task import Done
+from semlink.link.sweep.workers.supply import Supply
 
 __all__ = ["finished_by_workers"]
 
@@ -43,35 +44,34 @@ class Worker:
 
 
 def finished_by_workers(
-    job: Job, clips: Clips, tasks: Sequence[Task], workers: int, started: Callable[[Task, int], None]
-) -> Iterator[tuple[Task, float]]:
-    """The tasks in the order in which workers finish them, with the seconds each took; no worker is left at the end.
+    job: Job, clips: Clips, supply: Supply, workers: int, started: Callable[[Task, int], None]
+) -> Generator[Done]:
+    """The tasks in the order in which workers finish and keep them; no worker is left at the end.
 
     Args:
         started: told of each task that a worker gets, and of the worker's number.
     Raises:
-        SemlinkError: the first point that failed, or a process that died.
+        SemlinkError: a process died.
     """
     with _crew(job, clips, workers) as crew:
-        yield from _finished(crew, tasks, started)
+        yield from _finished(crew, supply, started)
 
 
-def _finished(
-    crew: Sequence[Worker], tasks: Iterable[Task], started: Callable[[Task, int], None]
-) -> Iterator[tuple[Task, float]]:
-    waiting = deque(tasks)
+def _finished(crew: Sequence[Worker], supply: Supply, started: Callable[[Task, int], None]) -> Iterator[Done]:
     busy: dict[Connection, Task] = {}
     free = [worker.line for worker in crew]
-    while busy or waiting:
-        while free and waiting:
+    while True:
+        while free and (task := supply.take()) is not None:
             line = free.pop()
-            busy[line] = waiting.popleft()
-            _send(line, busy[line])
-            started(busy[line], line.fileno())
+            busy[line] = task
+            _send(line, task)
+            started(task, line.fileno())
+        if not busy:
+            return
         for ready in wait(list(busy)):
             assert isinstance(ready, Connection)
-            seconds = _hear(ready)
-            yield busy.pop(ready), seconds
+            fault, seconds = _hear(ready)
+            yield Done(busy.pop(ready), seconds, fault=fault)
             free.append(ready)
 
 
@@ -82,15 +82,13 @@ def _send(line: Connection, task: Task) -> None:
         raise _died() from fault
 
 
-def _hear(line: Connection) -> float:
-    """Wait for a worker's word that it is done, and how many seconds it took."""
+def _hear(line: Connection) -> tuple[BaseException | None, float]:
+    """Wait for a worker's word that it is done: what went wrong, if anything did, and how many seconds it took."""
     try:
         fault, seconds = line.recv()
     except (EOFError, OSError) as end:
         raise _died() from end
-    if fault is not None:
-        raise fault
-    return seconds
+    return fault, seconds
 
 
 def _died() -> SemlinkError:

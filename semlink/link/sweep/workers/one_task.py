@@ -10,6 +10,7 @@ import threading
 import time
 import traceback
 from contextlib import suppress
+from dataclasses import dataclass
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 
@@ -19,22 +20,43 @@ from semlink.errors import SemlinkError
 from semlink.link.sweep.clips import Clips
 from semlink.link.sweep.grid import Task
 from semlink.link.sweep.plan import Job
-from semlink.link.sweep.point_runner import PointRunner
+from semlink.link.sweep.point_runner import Finished, PointRunner
 
-__all__ = ["ONE_THREAD", "serve", "work"]
+__all__ = ["ONE_THREAD", "Done", "compute", "keep", "portable", "serve"]
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 """Variables by which libraries choose their threads."""
 
 
-def work(job: Job, runner: PointRunner, task: Task) -> None:
-    """Compute a point and keep it."""
-    if task.only_picture:
-        job.keep(task.key, None, runner.picture(task))
-        return
-    finished = runner.run(task)
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A task that somebody has worked on.
+
+    Attributes:
+        seconds: that it took.
+        finished: what came of it; None where that is kept already, or nothing did.
+        fault: what went wrong; None if nothing did.
+    """
+
+    task: Task
+    seconds: float
+    finished: Finished | None = None
+    fault: BaseException | None = None
+
+
+def compute(runner: PointRunner, task: Task) -> Finished:
+    """A point computed; of one whose record is kept, its picture alone."""
+    return Finished(None, runner.picture(task)) if task.only_picture else runner.run(task)
+
+
+def keep(job: Job, clips: Clips, task: Task, finished: Finished) -> None:
+    """Put what was computed into the results folder.
+
+    Raises:
+        ResultsError: the disk does not take it.
+    """
     if finished.film is not None:
-        job.keep_film(task.key, finished.film, runner.clips)
+        job.keep_film(task.key, finished.film, clips)
     job.keep(task.key, finished.record, finished.picture, finished.reception)
 
 
@@ -69,13 +91,18 @@ def _end_with_parent() -> None:
 
 
 def _fault(job: Job, runner: PointRunner, task: Task) -> BaseException | None:
-    """What went wrong with a task, in a form that reaches the parent; None if nothing did."""
+    """What went wrong with a task that was to be computed and kept; None if nothing did."""
     try:
-        work(job, runner, task)
+        keep(job, runner.clips, task, compute(runner, task))
     except Exception as fault:  # noqa: BLE001 - whatever it is, the parent raises it
-        if isinstance(fault, SemlinkError):
-            with suppress(Exception):
-                pickle.loads(pickle.dumps(fault))
-                return fault
-        return RuntimeError("".join(traceback.format_exception(fault)))
+        return portable(fault)
     return None
+
+
+def portable(fault: Exception) -> Exception:
+    """What went wrong, in a form that reaches another process."""
+    if isinstance(fault, SemlinkError):
+        with suppress(Exception):
+            pickle.loads(pickle.dumps(fault))
+            return fault
+    return RuntimeError("".join(traceback.format_exception(fault)))

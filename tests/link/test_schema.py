@@ -123,7 +123,7 @@ WRONG = [
     (SENT, "{kind: awgn}", "awgn"),
     (SENT, "kind: h264", "kind: h266"),
     (SENT, "kind: softcast", "kind: digital"),
-    (SENT, "psnr, ssim", "psnr, vmaf"),
+    (SENT, "psnr, ssim", "psnr, niqe"),
     # types and values
     (SENT, "clips: 2", "clips: two"),
     (SENT, "clips: 2", "clips: 0"),

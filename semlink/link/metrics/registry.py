@@ -10,8 +10,10 @@ from __future__ import annotations
 import difflib
 import math
 import re
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,8 @@ import numpy as np
 from semlink.errors import InterfaceError, ScenarioError, SemlinkError, raised, traced
 from semlink.link.metrics.ms_ssim import missing_scales, ms_ssim
 from semlink.link.metrics.psnr_ssim import psnr_by_frame, psnr_db, ssim, ssim_by_frame
+from semlink.link.metrics.vmaf import small_for_vmaf, vmaf
+from semlink.link.metrics.xpsnr import xpsnr_by_frame, xpsnr_db
 from semlink.plugins import fingerprint, load_class
 from semlink.plugins.contents import text_files
 from semlink.plugins.entry_points import offered
@@ -57,6 +61,7 @@ class Metric:
         revision: raised with a change of the numbers that `function` gives; points of the earlier ones are stale.
         extremes: what a receiver scores that knows nothing, and the best that is plausible of a transmission;
             None where only a clip can tell. Intervals reckon with them where nothing like that was seen.
+        package: a module of the extra `perceptual` that computes it; '' for none.
     """
 
     name: str
@@ -70,6 +75,7 @@ class Metric:
     caution: Callable[[int, int], str] | None = None
     revision: int = 1
     extremes: tuple[float, float] | None = None
+    package: str = ""
 
     @property
     def interval(self) -> str:
@@ -127,6 +133,27 @@ METRICS = (
         revision=2,
         extremes=(0.0, 1.0),
     ),
+    Metric(
+        "xpsnr",
+        "xpsnr_db",
+        "XPSNR [dB]",
+        2,
+        xpsnr_db,
+        "helmrich2020, weights and their smoothing",
+        by_frame=xpsnr_by_frame,
+        extremes=(GREY_DB, GOOD_DB),
+    ),
+    Metric(
+        "vmaf",
+        "vmaf",
+        "VMAF",
+        1,
+        vmaf,
+        "vmaf2016, model v0.6.1",
+        caution=small_for_vmaf,
+        package="vmaf_torch",
+        extremes=(0.0, 100.0),
+    ),
 )
 PSNR = METRICS[0]
 
@@ -152,6 +179,9 @@ def check_metric_name(name: str) -> str:
     """
     known = [metric.name for metric in METRICS]
     if name in known:
+        package = METRICS[known.index(name)].package
+        if package and package not in sys.modules and find_spec(package) is None:
+            raise ValueError(f"{name}: needs {package}, which is not installed: pip install 'semlink[perceptual]'")
         return name
     if ":" in name or name in offered("metric"):
         refuse_plugin("metric", name)

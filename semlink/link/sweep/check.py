@@ -42,6 +42,17 @@ def _check_scheme(runner: PointRunner, point: GridPoint) -> None:
     runner.link(point).transmitter.check(runner.clips.frames[0].shape, point.rate)
 
 
+def metric_warnings(runner: PointRunner) -> tuple[str, ...]:
+    """What is doubtful about the scenario's metrics on frames of this size, a line each.
+
+    Raises:
+        ScenarioError: one cannot take them at all.
+    """
+    shape = runner.clips.frames[0].shape
+    said = (metric.caution(shape.h, shape.w) for metric in runner.metrics if metric.caution is not None)
+    return tuple(filter(None, said))
+
+
 def channel_warnings(runner: PointRunner) -> tuple[str, ...]:
     """What is doubtful about the channels of a scenario, a line each; the run goes on.
 

@@ -17,7 +17,7 @@ from semlink.link.results.media.reception import Reception, Receptions
 from semlink.link.results.pictures import Picture, Pictures
 from semlink.link.scenario.loader import Origin
 from semlink.link.scenario.scenario import Scenario, scheme_name
-from semlink.link.sweep.check import channel_warnings, check_blocks, trial_warnings
+from semlink.link.sweep.check import channel_warnings, check_blocks, metric_warnings, trial_warnings
 from semlink.link.sweep.clips import Clips, load_clips
 from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_points, point_name
 from semlink.link.sweep.point_key import point_keys
@@ -119,7 +119,7 @@ class Plan:
         keys: of all points, in the order of the grid.
         middle: keys of the points that pictures show.
         runner: with the clips, and every block built.
-        warnings: what is doubtful about channels and trials, a line each.
+        warnings: what is doubtful about metrics, channels and trials, a line each.
         set_aside: what was found damaged in the folder and is computed again, a line each.
     """
 
@@ -152,6 +152,7 @@ def plan(
         clips = load_clips(job.scenario, job.folder, clip_file)
     with job.error_context("metrics"):
         runner, points = job.runner(clips), grid(job.scenario)
+        doubts = metric_warnings(runner)
     with one_thread():  # networks are small, and threads wait for one another beside a busy neighbour
         check_blocks(runner, points, job.error_context)
     keys = point_keys(job.scenario, points, clips.digest, job.folder, runner.files, job.error_context)
@@ -163,7 +164,7 @@ def plan(
     said += [f"{strangers}; they are kept and not used"] if strangers else []
     middle = middle_points(points)
     tasks = [_task(job.scenario, point, key, point in middle) for point, key in keys.items()]
-    to_do, doubts = _to_do(job, tasks, finished), (*channel_warnings(runner), *trial_warnings(runner))
+    to_do, doubts = _to_do(job, tasks, finished), (*doubts, *channel_warnings(runner), *trial_warnings(runner))
     return Plan(job, tuple(keys.values()), tuple(keys[p] for p in middle), to_do, runner, doubts, tuple(said))
 
 

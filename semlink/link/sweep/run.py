@@ -14,7 +14,6 @@ from dataclasses import dataclass
 
 from semlink.errors import ResultsError, SemlinkError
 from semlink.files import Json
-from semlink.link.metrics.registry import metrics_named
 from semlink.link.results.lock import alone_in
 from semlink.link.results.rows import Row
 from semlink.link.sweep.clips import Clips, clip_file
@@ -138,8 +137,5 @@ def _clip_facts(clips: Clips) -> list[Json]:
 
 
 def _warnings(made: Plan) -> list[str]:
-    """What a user should know about the clips, about metrics on frames of their size, and about the channels."""
-    shape = made.runner.clips.frames[0].shape
-    metrics = metrics_named(made.job.scenario.metrics, made.job.folder)
-    said = [metric.caution(shape.h, shape.w) for metric in metrics if metric.caution]
-    return [*made.runner.clips.cautions, *filter(None, said), *doubled(made.job.scenario), *made.warnings]
+    """What a user should know about the clips, what stands twice, and what the plan doubts."""
+    return [*made.runner.clips.cautions, *doubled(made.job.scenario), *made.warnings]

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from semlink.link.api.running import load as load, run as run
     from semlink.link.metrics.registry import Metric as Metric
     from semlink.link.scenario.scenario import Scenario as Scenario
+    from semlink.link.verify.asked import verify as verify
     from semlink.payload import (
         ChannelOutput as ChannelOutput,
         Frames as Frames,
@@ -59,6 +60,7 @@ _HOMES = {
     "load": "link.api.running",
     "results": "link.api.results",
     "run": "link.api.running",
+    "verify": "link.verify.asked",
 }
 
 __all__ = [
@@ -83,6 +85,7 @@ __all__ = [
     "load",
     "results",
     "run",
+    "verify",
 ]
 
 

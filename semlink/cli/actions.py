@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
 import time
@@ -16,7 +17,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 import semlink
 from semlink.cli.progress import bar, progress
+from semlink.cli.stopping import interrupted
 from semlink.errors import ScenarioError
+from semlink.files import write_atomic
 from semlink.plugins.trust.permission import plugins_refused
 
 
@@ -81,6 +84,47 @@ def replay(folder: Path, key: str | None, clip: str, trial: int, *, plugins: boo
     told = done.replay(key, int(clip) if clip.lstrip("-").isdecimal() else clip, trial)
     sys.stdout.write(as_text(told))
     return not told.differs
+
+
+def verify_folder(
+    folder: Path,
+    points: int | None,
+    seed: int | None,
+    workers: int,
+    scenario: Path | None,
+    told: Path | None,
+    *,
+    everything: bool,
+    plugins: bool,
+) -> int:
+    """`semlink verify`: say whether a folder's numbers hold here; the exit code."""
+    from semlink.link.verify.told import as_json, as_text
+
+    if everything and points is not None:
+        raise ScenarioError("--points and --all: got both; give one of them")
+    if told is not None and told.resolve().is_relative_to(folder.resolve()):
+        raise ScenarioError(
+            f"--json {told}: lies in {folder}, which is looked at and not written to; name another place"
+        )
+    own = None if scenario is None else semlink.load(scenario, plugins=plugins)
+    try:
+        with progress("verify") as (tell, left):
+            found = semlink.verify(
+                folder,
+                "all" if everything else points,
+                seed=seed,
+                workers=workers,
+                scenario=own,
+                plugins=plugins,
+                progress=tell,
+                left=left,
+            )
+    except KeyboardInterrupt:
+        interrupted("")
+    sys.stdout.write(as_text(found))
+    if told is not None:
+        write_atomic(told, (json.dumps(as_json(found), indent=1) + "\n").encode())
+    return found.code
 
 
 def _read(*folders: Path) -> Any:

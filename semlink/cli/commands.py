@@ -29,6 +29,9 @@ Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="change a value, such as sweep.snr_db=[4,8]")
 ]
 NoPlugins = Annotated[bool, typer.Option("--no-plugins", help="refuse what names code, such as file.py:Class")]
+AllowPlugins = Annotated[
+    bool, typer.Option("--allow-plugins", help="run the code that the folder's scenario names: only if you trust it")
+]
 Metric = Annotated[str, typer.Option(help="psnr, ssim or another quality of the results, by name or column")]
 KINDS = "cost, snr, difference, time, frames, ratio_maps, rate_maps, strip, manifold or fit_loss"
 """What `semlink.link.plots.registry` offers; written out so that --help imports nothing heavy."""
@@ -202,16 +205,39 @@ def replay(
     point: Annotated[str | None, typer.Option(metavar="KEY", help="beginning of a point's key [lists them]")] = None,
     clip: Annotated[str, typer.Option(metavar="N", help="number or name of the clip")] = "0",
     trial: Annotated[int, typer.Option(metavar="K", min=0, help="number of the trial")] = 0,
-    allow_plugins: Annotated[
-        bool,
-        typer.Option("--allow-plugins", help="run the code that the folder's scenario names: only if you trust it"),
-    ] = False,
+    allow_plugins: AllowPlugins = False,
 ) -> None:
     """Send one clip of a finished run again, stage by stage. Exit code 1 if its numbers differ."""
     from semlink.cli.actions import replay as again
 
     if not again(folder, point, clip, trial, plugins=allow_plugins):
         raise typer.Exit(1)
+
+
+@app.command(epilog=example("semlink verify results/quickstart --points 5"))
+def verify(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="results folder, of whomever")],
+    points: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="points to compute again [one a scheme, at least 3]")
+    ] = None,
+    all_: Annotated[bool, typer.Option("--all", help="compute all points again")] = False,
+    seed: Annotated[int | None, typer.Option(metavar="S", min=0, help="draw the same points again")] = None,
+    workers: Annotated[int, typer.Option(metavar="N", min=1, help="processes")] = 1,
+    scenario: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="your own copy of the scenario, which leads to the clips")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(metavar="FILE", help="also write what was found, for programs")] = None,
+    allow_plugins: AllowPlugins = False,
+) -> None:
+    """Compute points of a folder again, and say whether they hold.
+
+    Exit code 1 if not, 2 if it cannot be said.
+    """
+    from semlink.cli.actions import verify_folder
+
+    how = {"everything": all_, "plugins": allow_plugins}
+    if code := verify_folder(folder, points, seed, workers, scenario, json, **how):
+        raise typer.Exit(code)
 
 
 @app.command("check-channel", epilog=example("semlink check-channel rician --set k_db=6 --set coherence=64"))

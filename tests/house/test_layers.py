@@ -62,7 +62,7 @@ ORDER = {
         "schemes",
         "scenario",
         "sweep | report",
-        "plots",
+        "plots | verify",
         "page",
         "api",
     ),

@@ -21,7 +21,6 @@ __all__ = [
     "clips_of",
     "matches",
     "per_trial",
-    "place_in_words",
     "place_of",
     "rows_as_records",
     "the_one",
@@ -51,15 +50,6 @@ def clip_columns(run: FinishedRun) -> dict[str, np.ndarray]:
                 for name in names:
                     gathered[name].append(entry[name])
     return {name: _array(name, values) for name, values in gathered.items()}
-
-
-def place_in_words(row: Row) -> str:
-    """Where a row stands, for a line on it."""
-    parts = [row.scheme, row.channel]
-    parts += [] if row.snr_db is None else [f"{row.snr_db:g} dB"]
-    parts += [] if row.budget is None else [f"budget {row.budget:g}"]
-    parts += [] if row.rate is None else [f"rate {row.rate:g}"]
-    return ", ".join(part for part in parts if part)
 
 
 def place_of(row: Row) -> Place:

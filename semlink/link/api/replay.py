@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from semlink.codecs.packetization import cut, join
 from semlink.errors import ScenarioError
 from semlink.files import Json
-from semlink.link.api.records import PLACE, place_in_words, place_of, the_one
+from semlink.link.api.records import PLACE, place_of, the_one
 from semlink.link.api.sender import Sender
 from semlink.link.chain.blame import blamed
 from semlink.link.chain.link import Link, Outcome
@@ -19,6 +19,7 @@ from semlink.link.metrics.psnr_ssim import psnr_by_frame
 from semlink.link.report.replay import Replay
 from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.results.finished import FinishedPoint, FinishedRun
+from semlink.link.results.labels import place_in_words
 from semlink.link.sweep.grid import GridPoint, grid
 from semlink.nn.cpu import one_thread
 from semlink.payload import Packet

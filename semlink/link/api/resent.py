@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from semlink.errors import Infeasible, ResultsError
-from semlink.link.api.records import place_in_words, place_of
+from semlink.link.api.records import place_of
 from semlink.link.api.sender import SAME_DB, Sender
 from semlink.link.films.of_run import film_at, key_at, scored_db
 from semlink.link.films.store import Films
 from semlink.link.results.finished import FinishedRun
+from semlink.link.results.labels import place_in_words
 from semlink.link.results.media.reception import Receptions
 from semlink.nn.cpu import one_thread
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from semlink.link.api.sender import Sender
     from semlink.link.report.replay import Replay
     from semlink.link.scenario.scenario import Scenario
+    from semlink.link.verify.verify import Verification
 
 __all__ = ["Results", "results"]
 
@@ -321,6 +322,19 @@ class Results:
         from semlink.link.api.replay import point_named, replayed
 
         return replayed(self._sender(), point_named(self.run, key), clip, trial)
+
+    def verify(self, points: int | str | None = None, **how: Any) -> Verification:
+        """Whether the numbers hold on this machine: drawn points computed again; `semlink.verify` says more.
+
+        Args:
+            points: how many, or `"all"`.
+            how: `seed`, `workers`, `progress` and `left` of `semlink.verify`.
+        """
+        from semlink.link.verify.asked import verify
+
+        if self.sources:
+            raise ScenarioError("verify: takes one folder")
+        return verify(self.folder, points, scenario=self.origin, plugins=self.plugins, **how)
 
     def source(self, clip: int | str = 0) -> np.ndarray:
         """The frames of a clip before anything happened to them: float32 (t, h, w)."""

@@ -6,20 +6,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from pydantic import ValidationError
 
-from semlink.errors import PluginRefused, ResultsError, ScenarioError
+from semlink.errors import ResultsError, ScenarioError
 from semlink.files import Json
 from semlink.link.api.records import Place, place_of, the_one
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.results.finished import FinishedRun
-from semlink.link.scenario.scenario import Scenario, scheme_name
+from semlink.link.scenario.of_manifest import scenario_of_manifest
+from semlink.link.scenario.scenario import Scenario
 from semlink.link.sweep.clips import load_clips
-from semlink.link.sweep.grid import GridPoint, channel_name, grid, may_be_called
+from semlink.link.sweep.grid import GridPoint, grid, place_in_rows
 from semlink.link.sweep.point_runner import PointRunner
 from semlink.nn.cpu import one_thread
-from semlink.plugins.trust.permission import REFUSED, plugins_refused
 from semlink.seeds import Seeds
 
 __all__ = ["Sender", "sender_for"]
@@ -92,16 +91,7 @@ class Sender:
 
     def place(self, point: GridPoint) -> Place:
         """Where a point of the grid stands, as rows have it."""
-        scheme = self.runner.scenario.schemes[point.scheme]
-        return scheme_name(scheme), self._channel(point), point.snr_db, point.budget, point.rate
-
-    def _channel(self, point: GridPoint) -> str:
-        """The name of a point's channel in the rows; the manifest holds options that the scenario left out, too."""
-        if point.channel is None:
-            return ""
-        spec = self.runner.scenario.channel[point.channel]
-        name, names = channel_name(spec), dict.fromkeys(p.row.channel for p in self.run.points)
-        return name if name in names else next((one for one in names if may_be_called(spec, one)), name)
+        return place_in_rows(self.runner.scenario, point, [p.row.channel for p in self.run.points])
 
     def number(self, clip: int | str) -> int:
         """A clip by its number or its name.
@@ -128,28 +118,11 @@ def sender_for(run: FinishedRun, scenario: Scenario | None, *, plugins: bool = F
         SourceError: the clips are not there any more.
     """
     if scenario is None:
-        scenario = _from_manifest(run, plugins)
+        again = "give it as semlink.results(folder, scenario=semlink.load(...))"
+        trusting = "where you trust who wrote it, semlink.results(folder, plugins=True), or replay --allow-plugins"
+        scenario = scenario_of_manifest(run.folder, run.manifest, plugins=plugins, again=again, trusting=trusting)
     clips = load_clips(scenario, scenario.folder)
     return Sender(PointRunner.of(scenario, clips, run.folder / ".cache", scenario.folder), run)
-
-
-def _from_manifest(run: FinishedRun, plugins: bool) -> Scenario:
-    again = "give it as semlink.results(folder, scenario=semlink.load(...))"
-    trusting = "where you trust who wrote it, semlink.results(folder, plugins=True), or replay --allow-plugins"
-    kept = run.manifest.get("scenario")
-    if not isinstance(kept, dict):
-        raise ScenarioError(f"{run.folder}: holds no manifest with a scenario; {again}")
-    try:
-        with plugins_refused(not plugins):
-            scenario = Scenario.model_validate(kept)
-    except ValidationError as fault:
-        if REFUSED in str(fault):
-            raise PluginRefused(f"{run.folder}: its scenario names code of a user; {again}, or, {trusting}") from fault
-        raise ScenarioError(
-            f"{run.folder}: its scenario was written by another version or names a live object; {again}"
-        ) from fault
-    home = run.manifest.get("scenario_folder")
-    return scenario if home is None else scenario.at(run.folder / home)
 
 
 def _some(names: Sequence[str]) -> str:

@@ -19,7 +19,7 @@ from semlink.link.results.labels import bound_words
 from semlink.link.results.points import Points
 from semlink.link.results.rows import CURVES, DECIMALS, SIGNIFICANT, Row, from_json, read_folder, value
 
-__all__ = ["FinishedPoint", "FinishedRun", "metrics_of", "read_run"]
+__all__ = ["FinishedPoint", "FinishedRun", "grid_place", "metrics_of", "read_manifest", "read_run"]
 
 SAME = ("seed", "trials", "channel_uses", "measurements_per_pixel", "psnr_db", "ssim")
 """Numbers that tell a point from one of an earlier run at the same place of the grid."""
@@ -93,10 +93,10 @@ def read_run(directory: str | Path) -> FinishedRun:
         ResultsError: there is no such folder, it holds no results, or a point of it is damaged.
     """
     folder = Path(directory)
-    rows, manifest, store = read_folder(folder), _manifest(folder), Results(folder).points
+    rows, manifest, store = read_folder(folder), read_manifest(folder), Results(folder).points
     twice = store.contradictions()
     records = _by_place(_records(store, manifest.get("keys"), twice))
-    points = tuple(FinishedPoint(row, *_record_of(row, records.get(_place(row), ()))) for row in rows)
+    points = tuple(FinishedPoint(row, *_record_of(row, records.get(grid_place(row), ()))) for row in rows)
     told = [entry for point in points for entry in point.record.get("metrics", ())]
     doubts = (*_doubts(store, manifest, points, twice), *_cut(store, records, rows))
     return FinishedRun(folder, points, metrics_of(rows, told), manifest, doubts, bound_words(manifest))
@@ -115,14 +115,14 @@ def _doubts(
         yield f"{store.told_twice(twice)}; what {CURVES} has is used; {again}"
     lacking = [point.row for point in points if point.row.psnr_db is not None and not point.record]
     if lacking and store.keys():
-        place = ", ".join(filter(None, _place(lacking[0])))
+        place = ", ".join(filter(None, grid_place(lacking[0])))
         plural = "row has" if len(lacking) == 1 else "rows have"
         yield f"{store.folder}: {len(lacking)} {plural} no point of those numbers here, such as {place}; {again}"
 
 
 def _cut(store: Points, records: Iterable[Place], rows: Sequence[Row]) -> Iterator[str]:
     """Whether the table lacks places of which there are points."""
-    lacking = len(set(records) - {_place(row) for row in rows})
+    lacking = len(set(records) - {grid_place(row) for row in rows})
     if lacking:
         plural = "a point" if lacking == 1 else f"{lacking} points"
         yield f"{store.folder}: {CURVES} lacks {plural} that the folder holds; semlink run writes it again"
@@ -159,7 +159,12 @@ def _described(entry: Json) -> Metric:
     )
 
 
-def _manifest(folder: Path) -> Json:
+def read_manifest(folder: Path) -> Json:
+    """What a folder says of its run; empty where it says nothing.
+
+    Raises:
+        ResultsError: it is no manifest.
+    """
     path = folder / "manifest.json"
     if not path.is_file():
         return {}
@@ -179,18 +184,18 @@ def _records(store: Points, keys: Iterable[str] | None, twice: Mapping[str, Sequ
 
 Kept = tuple[Row, Json, str]
 Place = tuple[str, ...]
-"""Where a row stands on the grid, in the digits of `curves.csv`."""
 
 
 def _by_place(records: Iterable[Kept]) -> Mapping[Place, Sequence[Kept]]:
     """Records by their place, each place's in their order: a folder may hold those of several runs."""
     found: dict[Place, list[Kept]] = {}
     for kept in records:
-        found.setdefault(_place(kept[0]), []).append(kept)
+        found.setdefault(grid_place(kept[0]), []).append(kept)
     return found
 
 
-def _place(row: Row) -> Place:
+def grid_place(row: Row) -> Place:
+    """Where a row stands on the grid, in the digits of `curves.csv`."""
     numbers = (row.snr_db, row.budget, row.rate)
     told = ("" if n is None or math.isnan(n) else f"{n + 0.0:.{SIGNIFICANT}g}" for n in numbers)
     return _words(row.scheme), _words(row.channel), *told

@@ -140,7 +140,7 @@ class Results:
             "scenario": dict(scenario),
             "version": __version__,
             "commit": commit(),
-            "packages": {"python": platform.python_version(), **_packages()},
+            "packages": packages(),
             "device": f"cpu ({platform.machine()}, {os.cpu_count()} cores)",
             "workers": workers,
             "points": len(keys),
@@ -165,8 +165,9 @@ class Results:
             return {}
 
 
-def _packages() -> dict[str, str]:
-    found = {}
+def packages() -> dict[str, str]:
+    """Versions here of what numbers rest on."""
+    found = {"python": platform.python_version()}
     for name in RECORDED:
         try:
             found[name] = version(name)

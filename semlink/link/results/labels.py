@@ -25,6 +25,15 @@ def schemes_of(rows: Iterable[Row]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(r.scheme for r in rows))
 
 
+def place_in_words(row: Row) -> str:
+    """Where a row stands, for a line on it."""
+    parts = [row.scheme, row.channel]
+    parts += [] if row.snr_db is None else [f"{row.snr_db:g} dB"]
+    parts += [] if row.budget is None else [f"budget {row.budget:g}"]
+    parts += [] if row.rate is None else [f"rate {row.rate:g}"]
+    return ", ".join(part for part in parts if part)
+
+
 def bound_words(manifest: Json) -> dict[str, str]:
     """By the scheme, what a bound is one on: `bound` for the quality itself, another word for something else.
 

@@ -99,6 +99,22 @@ class Points:
             else:
                 yield self.read(key)
 
+    def looked_over(self) -> tuple[dict[str, JsonDict], list[str]]:
+        """Every whole record by its key, and a line for each file that is damaged; nothing is moved."""
+        found: dict[str, JsonDict] = {}
+        faults = []
+        for path in self._packs():
+            pack = _whole_lines(path, _stamp(path))
+            faults += [f"{path}: damaged ({pack.why})"] if pack.why else []
+            found |= {key: json.loads(line)["record"] for key, line in pack.lines.items()}
+        for path in self._loose():
+            try:
+                found[path.stem] = _record(path)
+            except ResultsError as fault:
+                cause = fault.__cause__
+                faults.append(f"{path}: damaged ({reason_of(cause if isinstance(cause, Exception) else fault)})")
+        return found, faults
+
     def set_aside(self) -> list[str]:
         """Move what is no point into `damaged`, so that it is computed again; what is whole of a damaged pack stays.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
 from semlink.errors import ScenarioError, SemlinkError
@@ -28,14 +28,31 @@ def check_blocks(
     Raises:
         SemlinkError: an option that only shows to be wrong when the block is built.
     """
-    for number, spec in enumerate(runner.scenario.channel):
-        with error_context("channel", number):
-            channel = _said(f"channel {spec.kind}", lambda: runner.channel(number))  # noqa: B023
-        with error_context(*(("channel", number) if runner.scenario.waveform is None else ("waveform",))):
-            _said("waveform", lambda: runner.waveform(number).check_channel(channel))  # noqa: B023
+    for number in range(len(runner.scenario.channel)):
+        _check_channel(runner, number, error_context)
     for point in points:
         with error_context("schemes", point.scheme):
             _said("scheme", lambda: _check_scheme(runner, point))  # noqa: B023
+
+
+def check_point(runner: PointRunner, point: GridPoint) -> None:
+    """Build what one point is sent through, whatever other points need.
+
+    Raises:
+        SemlinkError: an option that only shows to be wrong when the block is built, weights that are not here.
+    """
+    if point.channel is not None:
+        _check_channel(runner, point.channel, lambda *loc: nullcontext())
+    _said("scheme", lambda: _check_scheme(runner, point))
+
+
+def _check_channel(
+    runner: PointRunner, number: int, error_context: Callable[..., AbstractContextManager[None]]
+) -> None:
+    with error_context("channel", number):
+        channel = _said(f"channel {runner.scenario.channel[number].kind}", lambda: runner.channel(number))
+    with error_context(*(("channel", number) if runner.scenario.waveform is None else ("waveform",))):
+        _said("waveform", lambda: runner.waveform(number).check_channel(channel))
 
 
 def _check_scheme(runner: PointRunner, point: GridPoint) -> None:

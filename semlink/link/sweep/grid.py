@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -136,6 +136,23 @@ def _options(
     """What a channel's options stand for in its name, by option."""
     options = spec.model_dump(exclude={"kind", "name"}, exclude_unset=exclude_unset, exclude_defaults=exclude_defaults)
     return {option: f"{option}={value}" for option, value in options.items()}
+
+
+def place_in_rows(
+    scenario: Scenario, point: GridPoint, channels: Iterable[str]
+) -> tuple[str, str, float | None, float | None, float | None]:
+    """Scheme, channel, SNR, budget and rate of a point as rows of a run have them.
+
+    Args:
+        channels: names that the rows have; a manifest holds options that the scenario left out, too.
+    """
+    channel = ""
+    if point.channel is not None:
+        spec, names = scenario.channel[point.channel], dict.fromkeys(channels)
+        channel = channel_name(spec)
+        if channel not in names:
+            channel = next((one for one in names if may_be_called(spec, one)), channel)
+    return scheme_name(scenario.schemes[point.scheme]), channel, point.snr_db, point.budget, point.rate
 
 
 def point_name(scenario: Scenario, point: GridPoint) -> str:

@@ -229,7 +229,7 @@ def verify(
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="also write what was found, for programs")] = None,
     allow_plugins: AllowPlugins = False,
 ) -> None:
-    """Compute points of a folder again, and say whether they hold.
+    """Compute points of a folder again: do its numbers hold?
 
     Exit code 1 if not, 2 if it cannot be said.
     """

@@ -12,6 +12,7 @@
    semlink.say.hover(point, metric)       the same for under the pointer
 */
 semlink.chart = (() => {
+  const NARROW = 600;
   const coarse = window.matchMedia("(pointer: coarse)");
   const axis = (given = {}) => ({
     gridcolor: semlink.css("--grid"),
@@ -24,6 +25,16 @@ semlink.chart = (() => {
     automargin: true,
     ...given,
   });
+  /* A screen reader hears one picture, by the label of its place, and beside it the buttons. */
+  const spoken = (place) => {
+    document.getElementById("js-plotly-tester")?.setAttribute("aria-hidden", "true");
+    place.querySelectorAll("svg.main-svg").forEach((svg, number) => {
+      if (number) svg.setAttribute("aria-hidden", "true");
+      else Object.entries({ role: "img", "aria-label": place.getAttribute("aria-label") }).forEach(([name, value]) => svg.setAttribute(name, value));
+    });
+    place.querySelectorAll(".modebar").forEach((bar) => bar.setAttribute("aria-label", "tools of the chart"));
+    place.querySelectorAll(".modebar-btn svg").forEach((svg) => svg.setAttribute("aria-hidden", "true"));
+  };
   return (place, traces, layout = {}) => {
     const ink = semlink.css("--ink");
     const whole = {
@@ -49,10 +60,11 @@ semlink.chart = (() => {
     const config = {
       displaylogo: false,
       responsive: true,
+      displayModeBar: window.innerWidth < NARROW ? false : "hover", // on a small screen it would lie on the curves
       modeBarButtons: [["toImage", "zoom2d", "pan2d", "resetScale2d"]],
       toImageButtonOptions: { format: "svg", filename: document.title },
     };
-    return Plotly.react(place, traces, whole, config);
+    return Plotly.react(place, traces, whole, config).then(() => spoken(place));
   };
 })();
 

@@ -50,7 +50,7 @@ const semlink = (() => {
     if (!styles.has(key)) styles.set(key, getComputedStyle(document.documentElement).getPropertyValue(name).trim());
     return styles.get(key);
   };
-  const onDark = { "#000000": "#e8e8e8", "#0072B2": "#4aa8e0", "#009E73": "#2cc295" };
+  const onDark = { "#000000": "#e8e8e8", "#0072B2": "#3f8fe8", "#56B4E9": "#9fdcfa", "#009E73": "#2cc295" };
   const isDark = () => dark.matches && !printing;
   const colour = (scheme) => (isDark() && onDark[scheme.colour]) || scheme.colour;
   const plotText = (text) => String(text).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");

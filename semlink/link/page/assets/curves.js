@@ -6,6 +6,7 @@
   const place = document.getElementById("curve-panels");
   const under = document.getElementById("curve-notes");
   const card = document.getElementById("point-card");
+  const spoken = document.getElementById("point-spoken");
   const metric = () => semlink.metric(state.metric);
   const clear = (colour, share) => {
     const [r, g, b] = [1, 3, 5].map((start) => parseInt(colour.slice(start, start + 2), 16));
@@ -180,6 +181,8 @@
     const point = semlink.point(semlink.selected());
     card.hidden = !point;
     if (!point) return;
+    const value = point[state.metric] === undefined ? (say.isSent(point) ? "" : "not sent") : say.quality(point[state.metric], metric());
+    spoken.textContent = [point.scheme, point.channel, say.place(point), value].filter(Boolean).join(", ");
     const facts = say.facts(point, metric()).flatMap(([word, what]) => [element("dt", {}, word), element("dd", {}, element("bdi", {}, what))]);
     const head = element("h3", {}, semlink.swatch(semlink.scheme(point.scheme)), " ", element("bdi", {}, point.scheme));
     card.replaceChildren(element("p", { className: "quiet" }, "Selected point"), head, element("dl", {}, ...facts));

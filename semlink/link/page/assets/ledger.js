@@ -9,11 +9,12 @@
   const share = document.getElementById("ledger-share");
   const legend = document.getElementById("ledger-legend");
   const total = (point) => Object.values(point.ledger).reduce((sum, spent) => sum + spent, 0);
-  const short = (text) => (text.length > 34 ? `${text.slice(0, 20)}\u2026${text.slice(-12)}` : text);
+  const short = (text, most) => (text.length > most ? `${text.slice(0, most - 14)}\u2026${text.slice(-12)}` : text);
 
   const bars = (place, points, nameOf, words) => {
     const shown = points.filter((point) => point.ledger).slice(0, MOST);
-    const names = shown.map((point) => short(nameOf(point)));
+    const most = semlink.isPrinting() || place.clientWidth > 500 ? 34 : 24;
+    const names = shown.map((point) => short(nameOf(point), most));
     const rows = shown.map((_, number) => number);
     const traces = purposes.map((purpose) => ({
       type: "bar", orientation: "h", y: rows, hoverinfo: "text",
@@ -26,8 +27,8 @@
     const size = semlink.isPrinting() ? { width: semlink.PAPER, autosize: false } : { width: undefined, autosize: true };
     place.setAttribute("aria-label", words);
     semlink.chart(place, traces, {
-      barmode: "stack", bargap: 0.3, height: 96 + 25 * Math.max(shown.length, 1), ...size,
-      margin: { l: 20, r: 12, t: 28, b: 44 },
+      barmode: "stack", bargap: 0.3, height: (semlink.isPrinting() ? 80 : 96) + (semlink.isPrinting() ? 18 : 25) * Math.max(shown.length, 1), ...size,
+      margin: { l: 20, r: 12, t: semlink.isPrinting() ? 6 : 28, b: 44 },
       xaxis: { title: { text: share.checked ? "share of the channel uses [%]" : "channel uses a clip" }, rangemode: "tozero", tickformat: share.checked ? "" : "," },
       yaxis: { autorange: "reversed", tickvals: rows, ticktext: names.map((name, n) => (n === chosen ? `<b>${semlink.plotText(name)}</b>` : semlink.plotText(name))), ticks: "", showgrid: false },
     });

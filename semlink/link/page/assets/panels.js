@@ -162,7 +162,7 @@ semlink.panels = (() => {
       figure.querySelector("figcaption").textContent = panel.title;
       const [traces, layout, words] = chartOf(panel, panels);
       chart.setAttribute("aria-label", words);
-      const tall = semlink.isPrinting() ? 330 : height || (panels.length > 1 ? 330 : 470);
+      const tall = semlink.isPrinting() ? 290 : height || (panels.length > 1 ? 330 : 470);
       const size = semlink.isPrinting() ? { width: (semlink.PAPER - 20 * (columns - 1)) / columns, autosize: false } : { width: undefined, autosize: true };
       semlink.chart(chart, traces, { height: tall, ...size, ...layout });
       chart.panel = panel;

@@ -18,7 +18,7 @@
     return Array.from({ length: parts.length / 2 }, (_, n) => [parts[2 * n] / steps, parts[2 * n + 1] / steps]);
   };
   const sized = (height) => (semlink.isPrinting() ? { height, width: semlink.PAPER, autosize: false } : { height, width: undefined, autosize: true });
-  const half = (height) => (semlink.isPrinting() ? { height, width: semlink.PAPER / 2 - 8, autosize: false } : { height, width: undefined, autosize: true });
+  const half = (height) => (semlink.isPrinting() ? { height: 290, width: semlink.PAPER / 2 - 8, autosize: false } : { height, width: undefined, autosize: true });
   const quantile = (values, share) => [...values].sort((a, b) => a - b)[Math.floor(share * (values.length - 1))] || 0;
   let kind = 0;
 

@@ -57,27 +57,38 @@
     made.dataset.key = point.key;
     return made;
   };
+  /* On paper there is no room for a column of words: the note has a row of its own. */
+  const noteRow = (point) => {
+    if (!point.note) return [];
+    const made = element("tr", { className: say.isSent(point) ? "note" : "note not-sent" }, element("td", { colSpan: columns.length }, element("bdi", {}, point.note)));
+    made.dataset.key = point.key;
+    return [made];
+  };
   const mark = () => table.tBodies[0].querySelectorAll("tr").forEach((one) => one.classList.toggle("chosen", one.dataset.key === semlink.selected()));
   const draw = () => {
     rows = chosen();
-    table.tBodies[0].replaceChildren(...rows.slice(0, most).map(row));
-    more.hidden = rows.length <= most;
-    more.textContent = `show all ${rows.length.toLocaleString("en")} points (the first ${most} are shown)`;
-    document.getElementById("counted").textContent = rows.length === points.length ? "" : `${rows.length} of ${points.length} points`;
     for (const [number, head] of [...table.tHead.rows[0].cells].entries()) {
       head.setAttribute("aria-sort", columns[number] === by ? (down ? "descending" : "ascending") : "none");
+      head.replaceChildren(semlink.isPrinting() ? columns[number].head : buttons[number]); // a head of buttons is not repeated on the next sheet
     }
+    table.tBodies[0].replaceChildren(...rows.slice(0, most).flatMap((point) => [row(point), ...(semlink.isPrinting() ? noteRow(point) : [])]));
+    more.hidden = rows.length <= most;
+    more.textContent = `show all ${rows.length.toLocaleString("en")} points (the first ${most} are shown)`;
+    const isCut = semlink.isPrinting() && rows.length > most;
+    const counted = isCut ? `The first ${most} of ${rows.length.toLocaleString("en")} points` : rows.length === points.length ? "" : `${rows.length} of ${points.length} points`;
+    document.getElementById("counted").textContent = counted;
     mark();
   };
-  table.tHead.append(element("tr", {}, ...columns.map((column) => {
+  const buttons = columns.map((column) => {
     const button = element("button", { type: "button" }, column.head);
     button.addEventListener("click", () => {
       down = by === column ? !down : false;
       by = column;
       draw();
     });
-    return element("th", { scope: "col", className: column.text ? "text" : "" }, button);
-  })));
+    return button;
+  });
+  table.tHead.append(element("tr", {}, ...columns.map((column) => element("th", { scope: "col", className: [column.text ? "text" : "", column.words ? "words" : ""].join(" ").trim() }))));
   table.addEventListener("click", (event) => {
     const found = event.target.closest("tbody tr");
     if (found) semlink.selectPoint(found.dataset.key);

@@ -84,14 +84,15 @@
     const range = state.overlay === "errors" ? [LOW_DB, HIGH_DB] : rangeOf(state.overlay);
     place.hidden = state.overlay === "none" || !range;
     if (place.hidden) return;
-    const bar = painted(1, 100, (n) => [...shade(state.overlay === "errors" ? HEAT : COOL, n / 99), 255]);
+    const scale = painted(1, 100, (n) => [...shade(state.overlay === "errors" ? HEAT : COOL, n / 99), 255]);
     const blocks = [...new Set(state.panels.map((panel) => filmOf(panel.key).block).filter(Boolean))].join(" or ");
     const words = {
       errors: ["less", `${LOW_DB}\u00a0dB`.replace("-", say.MINUS), `${HIGH_DB}\u00a0dB`.replace("-", say.MINUS), `mean squared error of ${blocks} x ${blocks} pixels as received, the same scale everywhere; pixels are 0 to 1, so that 10 dB of PSNR is ${say.MINUS}10 dB here`],
       counts: ["", say.number(range[0]), say.number(range[1]), "readings of each pixel that the sensor takes"],
       uses: ["", say.number(range[0]), say.number(range[1]), "channel uses of a block"],
     }[state.overlay];
-    place.replaceChildren(element("span", {}, words[1]), bar, element("span", {}, words[2]), element("span", {}, words[3]));
+    scale.setAttribute("aria-hidden", "true");
+    place.replaceChildren(element("span", {}, words[1]), scale, element("span", {}, words[2]), element("span", {}, words[3]));
   };
 
   /* One frame of all panels, drawn in one go. */
@@ -223,7 +224,7 @@
     back: button("\u25c2", "one frame back", () => go(state.frame - 1)),
     on: button("\u25b8", "one frame on", () => go(state.frame + 1)),
     slider: element("input", { type: "range", min: "0", max: "0", value: "0", step: "1" }),
-    told: element("output", {}),
+    told: element("output", { "aria-live": "off" }), // the slider says it; a voice for each frame of a film would not end
     speed: chooser("speed", SPEEDS.map((fps) => [fps, `${fps} a second`]), (fps) => { state.fps = Number(fps); clock = null; }),
   };
   bar.slider.setAttribute("aria-label", "frame");
@@ -314,7 +315,7 @@
     const head = element("figcaption", {}, name);
     if (point) {
       const mine = keys.filter((other) => pointOf(other).scheme === point.scheme);
-      const words = (other) => clear([distinct("channel").length > 1 ? pointOf(other).channel : null, say.place(pointOf(other)), `${films.get(other).psnr_db.toFixed(1)} dB`]).join(", ");
+      const words = (other) => clear([say.place(pointOf(other)), `${films.get(other).psnr_db.toFixed(1)} dB`, distinct("channel").length > 1 ? pointOf(other).channel : null]).join(", ");
       const pick = element("select", {}, ...mine.map((other) => element("option", { value: other, selected: other === key }, words(other))));
       pick.setAttribute("aria-label", `point of ${point.scheme}`);
       pick.addEventListener("change", () => { replaced(id, pick.value); });
@@ -323,10 +324,11 @@
     head.append(panel.now);
     const drift = film.scored_db === null || film.scored_db === undefined ? null : `scored ${film.scored_db.toFixed(2)} dB, sent again ${film.psnr_db.toFixed(2)} dB`;
     const save = button("Save", `save the clip of ${nameOf(key)}`, () => semlink.saveFilm(film, `${nameOf(key)} ${point ? say.place(point) : film.clip}`), "small");
-    const under = element("div", { className: "under" }, element("span", {}, ...clear([point ? lossesOf(film) : null, drift && ` ${drift}`])), save);
+    const under = element("div", { className: "under" }, element("span", {}, ...clear([point ? lossesOf(film) : null, drift && (film.blocks ? `; ${drift}` : drift)])), save);
     const strip = point && film.where && film.where.length ? air(film) : null;
     panel.whole = element("figure", { className: "film" }, head, panel.stage, ...clear([strip]), under);
     panel.whole.dataset.key = key;
+    panel.whole.setAttribute("aria-label", nameOf(key));
     return panel;
   };
   const replaced = (id, key) => {
@@ -382,10 +384,11 @@
           hovertemplate: `%{y:.${CHARTS[name][2]}f}, frame %{x}`,
         };
       });
-      const layout = { height: 230, xaxis: { title: { text: "frame" }, range: [0.5, lengthOf() + 0.5] }, yaxis: { title: { text: label } }, shapes: [...hitsIn(), marker()] };
-      semlink.chart(get(id), traces, layout);
-      get(id).setAttribute("role", "img");
+      const size = semlink.isPrinting() ? { width: semlink.PAPER, autosize: false } : { width: undefined, autosize: true };
+      const margin = { l: 64, r: 12, t: 10, b: 46 }; // the same of both, so that frames stand below each other
+      const layout = { height: semlink.isPrinting() ? 190 : 230, ...size, margin, xaxis: { title: { text: "frame" }, range: [0.5, lengthOf() + 0.5] }, yaxis: { title: { text: label }, automargin: false }, shapes: [...hitsIn(), marker()] };
       get(id).setAttribute("aria-label", `${label} of each frame; the numbers are in the table below`);
+      semlink.chart(get(id), traces, layout);
       get(id).removeAllListeners?.("plotly_click");
       get(id).on("plotly_click", (event) => go(event.points[0].x - 1));
     }
@@ -449,6 +452,13 @@
 
   semlink.onPoint(follow);
   semlink.onSchemes(arrange);
-  semlink.onTheme(() => { if (isNear) { const old = state.panels; state.panels = []; if (old.length) arrange(); } });
+  semlink.onTheme(() => {
+    if (!state.panels.length) return;
+    state.panels = state.panels.map(({ id, key }) => panelOf(id, key));
+    get("film-panels").replaceChildren(...state.panels.map((panel) => panel.whole));
+    if (isNear || semlink.isPrinting()) chart(); // at once, since a printer does not wait
+    legend();
+    draw();
+  });
   follow(keys[Math.floor(keys.length / 2)]);
 })();

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from semlink.link.api.running import load as load, run as run
     from semlink.link.metrics.registry import Metric as Metric
     from semlink.link.scenario.scenario import Scenario as Scenario
+    from semlink.link.validate.validation import Validation as Validation, validate as validate
     from semlink.link.verify.asked import verify as verify
     from semlink.payload import (
         ChannelOutput as ChannelOutput,
@@ -56,10 +57,12 @@ _HOMES = {
     "Seeds": "seeds",
     "SemlinkError": "errors",
     "Symbols": "payload",
+    "Validation": "link.validate.validation",
     "air": "link.api.air",
     "load": "link.api.running",
     "results": "link.api.results",
     "run": "link.api.running",
+    "validate": "link.validate.validation",
     "verify": "link.verify.asked",
 }
 
@@ -80,11 +83,13 @@ __all__ = [
     "Seeds",
     "SemlinkError",
     "Symbols",
+    "Validation",
     "air",
     "errors",
     "load",
     "results",
     "run",
+    "validate",
     "verify",
 ]
 

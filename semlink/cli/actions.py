@@ -161,6 +161,30 @@ def check_channel(kind: str, options: Sequence[str], seed: int, *, plugins: bool
     return passed
 
 
+def list_points(full: bool, only: Sequence[str]) -> None:
+    """`semlink validate --list`: the points that would be measured."""
+    from semlink.link.validate.entries.registry import chosen, entries, home
+    from semlink.link.validate.text import listed
+
+    sys.stdout.write(listed(chosen(entries(home()), "full" if full else "quick", tuple(only))))
+
+
+def print_validation(json_file: Path | None, page: Path | None, **wishes: Any) -> bool:
+    """`semlink validate`: print the table, write what is asked for; True if nothing differs."""
+    from semlink.link.page.page import check_place
+
+    for name, path in (("--json", json_file), ("--page", page)):
+        if path is not None and not path.absolute().parent.is_dir():
+            raise ScenarioError(f"{name} {path}: no such folder")
+    if page is not None:
+        check_place(page, replaces_ours=True)
+    with bar("validating") as tell:
+        found = semlink.validate(progress=tell, **wishes)
+    sys.stdout.write(str(found))
+    _list([write(path) for write, path in ((found.write_json, json_file), (found.write_page, page)) if path])
+    return found.passed
+
+
 @dataclass(frozen=True, slots=True)
 class Training:
     """How recipes are run: as `semlink.training.loop.train` has it; `out` is the folder of all where a queue is run."""

@@ -240,6 +240,42 @@ def verify(
         raise typer.Exit(code)
 
 
+@app.command(epilog=example("semlink validate --only ldpc --page validate.html"))
+def validate(
+    full: Annotated[
+        bool, typer.Option("--full/--quick", help="all points, in most of an hour, or those of half a minute")
+    ] = False,
+    only: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME",
+            help="a point, a beginning such as ldpc/threshold, or a pattern; give it again for more",
+            autocompletion=completion.subjects,
+        ),
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="name the points and measure nothing")] = False,
+    json_: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="write the rows for programs")] = None,
+    page: Annotated[Path | None, typer.Option(metavar="FILE", help="write an HTML page")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="root of all chance")] = 1,
+    workers: Annotated[int, typer.Option(min=1, metavar="N", help="processes")] = 1,
+    data: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="clips that some points need [SEMLINK_DATA or ../shared/data]")
+    ] = None,
+) -> None:
+    """Ours beside published numbers: coding, channels, metrics, papers. Exit code 1 if one differs."""
+    from semlink.cli.actions import list_points, print_validation
+
+    if list_:
+        list_points(full, only or [])
+        return
+    try:
+        passed = print_validation(json_, page, full=full, only=only or [], seed=seed, workers=workers, data=data)
+    except KeyboardInterrupt:
+        interrupted()
+    if not passed:
+        raise typer.Exit(1)
+
+
 @app.command("check-channel", epilog=example("semlink check-channel rician --set k_db=6 --set coherence=64"))
 def check_channel(
     spec: Annotated[

@@ -19,6 +19,10 @@ BLOCKS = (
     *("source", "sensor", "reconstruction", "codec", "coding", "rate-bound", "channel", "waveform"),
     *("scheme", "feedback-scheme", "bound-scheme", "sensing-scheme", "metric"),
 )
+SUBJECTS = (
+    *("capacity", "channels", "modulation", "standard", "ldpc", "coding", "quality", "comparison", "softcast"),
+    *("imaging", "papers"),
+)
 """Written out, since the registries take a second to import; a test holds that they say the same."""
 
 
@@ -40,6 +44,11 @@ def codecs(incomplete: str) -> list[str]:
 
 def plots(incomplete: str) -> list[str]:
     return _among(PLOTS, incomplete)
+
+
+def subjects(incomplete: str) -> list[str]:
+    """How names of published points begin."""
+    return _among(SUBJECTS, incomplete)
 
 
 def new_kinds(incomplete: str) -> list[str]:

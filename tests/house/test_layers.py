@@ -64,7 +64,7 @@ ORDER = {
         "sweep | report",
         "plots | verify",
         "page",
-        "api",
+        "validate | api",
     ),
     "semlink.link.schemes": (
         "base, camera, coded_header, interleaver, symbol_pairs",

@@ -1,0 +1,1 @@
+"""Ours beside published numbers: a table of points, how each is measured, and the verdict."""

@@ -1,0 +1,1 @@
+"""The published points, a file a subject. Adding one is one entry."""

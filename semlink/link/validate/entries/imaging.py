@@ -21,7 +21,7 @@ GAP_TV = {
     "crash": (32, 24.63),
 }
 """Frames, and PSNR in dB."""
-OURS = {"runner": 28.6}
+OURS = {"runner": 28.8}
 """Known to fall short; of the others no clip was at hand."""
 WHY = "ours is made for exposures of the programmable sensor and has no accelerated step"
 

@@ -133,7 +133,7 @@ LARGEST_Z = (256, 384, 320, 224, 288, 352, 208, 240)
 WORDS = (
     *((1, 22 * z, 66 * z) for z in LARGEST_Z),
     *((2, 10 * z, 50 * z) for z in LARGEST_Z),
-    *((1, 3000, 6000), (2, 640, 2000), (2, 100, 300)),
+    *((1, 3000, 6000), (2, 640, 2000), (2, 600, 1500), (2, 100, 300)),
 )
 """Graph, information bits, coded bits: all columns of each set at its largest Z, and blocks with fillers."""
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from semlink.link.api.comparison import Comparison as Comparison
     from semlink.link.api.module_scheme import ModuleScheme as ModuleScheme
     from semlink.link.api.results import Results as Results, results as results
-    from semlink.link.api.running import load as load, run as run
+    from semlink.link.api.running import load as load, merge as merge, run as run, status as status
     from semlink.link.metrics.registry import Metric as Metric
     from semlink.link.scenario.scenario import Scenario as Scenario
     from semlink.link.validate.validation import Validation as Validation, validate as validate
@@ -60,8 +60,10 @@ _HOMES = {
     "Validation": "link.validate.validation",
     "air": "link.api.air",
     "load": "link.api.running",
+    "merge": "link.api.running",
     "results": "link.api.results",
     "run": "link.api.running",
+    "status": "link.api.running",
     "validate": "link.validate.validation",
     "verify": "link.verify.asked",
 }
@@ -87,8 +89,10 @@ __all__ = [
     "air",
     "errors",
     "load",
+    "merge",
     "results",
     "run",
+    "status",
     "validate",
     "verify",
 ]

@@ -88,6 +88,10 @@ class MemoryShort(SemlinkError, MemoryError):
     """Work that takes more memory than there is."""
 
 
+class TimeUp(SemlinkError, TimeoutError):
+    """A run whose time was over before any point was finished."""
+
+
 class ResultsError(SemlinkError, OSError):
     """A results folder that cannot be read or written."""
 

@@ -148,12 +148,12 @@ def drop_spares(folder: Path, *, is_ours: bool) -> None:
 
 def _spare_prefix(name: str) -> str:
     """A temporary name says whose it is: machine and process."""
-    return f".{name[:LONGEST]}.{_machine()}-{os.getpid()}."
+    return f".{name[:LONGEST]}.{machine()}-{os.getpid()}."
 
 
 def _is_forsaken(spare: Path) -> bool:
-    machine, _, process = spare.name.removesuffix(SPARE).split(".")[-2].partition("-")
-    if machine == _machine() and process.isdecimal():
+    of, _, process = spare.name.removesuffix(SPARE).split(".")[-2].partition("-")
+    if of == machine() and process.isdecimal():
         return not _is_alive(int(process))
     return time.time() - spare.stat().st_mtime > SURELY_DEAD_S
 
@@ -169,7 +169,8 @@ def _is_alive(process: int) -> bool:
 
 
 @cache
-def _machine() -> str:
+def machine() -> str:
+    """This machine's name in names of files."""
     return f"{zlib.crc32(platform.node().encode()):08x}"
 
 

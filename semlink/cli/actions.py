@@ -23,14 +23,12 @@ from semlink.files import write_atomic
 from semlink.plugins.trust.permission import plugins_refused
 
 
-def run_scenario(
-    file: Path, out: Path | None, overrides: Sequence[str], workers: int, fresh: bool, *, plugins: bool = True
-) -> None:
-    """`semlink run`: sweep, table, plots, frames."""
+def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], *, plugins: bool = True, **how: Any) -> bool:
+    """`semlink run`: sweep, table, plots, frames; `how` as `semlink.run` has it. False if time was up too early."""
     scenario = semlink.load(file, overrides, plugins=plugins)
     started = time.monotonic()
     with progress(scenario.name) as (tell, left):
-        done = semlink.run(scenario, out, workers=workers, fresh=fresh, progress=tell, left=left, warn=_warn)
+        done = semlink.run(scenario, out, progress=tell, left=left, warn=_warn, **how)
     seconds = time.monotonic() - started
     done.show()
     files = [done.folder / "curves.csv", *done.write_tables(), *done.draw()]
@@ -38,7 +36,41 @@ def run_scenario(
     plural = "" if computed == 1 else "s"
     sys.stdout.write(f"{computed} point{plural} computed, {points - computed} reused, {seconds:.1f} s\n")
     _list(files)
+    for line in done.doubts:
+        _warn(line)
     sys.stdout.write(f"report: semlink report {shlex.quote(str(done.folder))}\n")
+    return how.get("max_minutes") is None or _is_complete(done.folder)
+
+
+def _is_complete(folder: Path) -> bool:
+    """Whether all is there that a run was to compute; says what to do if not."""
+    told = semlink.status(folder)
+    if told.missing:
+        sys.stdout.write(f"{told.done} of {told.points} points; run again to go on\n")
+    return not told.missing
+
+
+def merge(out: Path, folders: Sequence[Path]) -> bool:
+    """`semlink merge`: folders joined in one, with its figures; False if points are missing."""
+    with plugins_refused():
+        done = semlink.merge(out, folders, warn=_warn)
+        files = [done.folder / "curves.csv", *done.draw()]
+    points, grid = done.manifest["points"], done.manifest.get("grid") or done.manifest["keys"]
+    sys.stdout.write(f"{points} of {len(grid)} points, from {len(done.manifest['merged_from'])} folders\n")
+    _list(files)
+    if points < len(grid):
+        more = f"semlink run FILE --out {shlex.quote(str(out))}"
+        sys.stdout.write(f"{len(grid) - points} points are missing; {more} computes them, with the scenario's FILE\n")
+    return points == len(grid)
+
+
+def print_status(folder: Path, *, as_json: bool) -> bool:
+    """`semlink status`: how far a folder is; False if points are missing."""
+    from semlink.link.sweep.sharing.words import as_text
+
+    told = semlink.status(folder)
+    sys.stdout.write(json.dumps(told.as_json(), indent=1) + "\n" if as_json else as_text(told))
+    return told.is_done
 
 
 def _warn(line: str) -> None:

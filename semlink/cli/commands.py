@@ -12,7 +12,7 @@ import typer
 from semlink import __version__
 from semlink.cli import completion
 from semlink.cli.stopping import interrupted, patient
-from semlink.errors import ScenarioError, SemlinkError
+from semlink.errors import ScenarioError, SemlinkError, TimeUp
 from semlink.yaml12.words import shown
 
 UsageFault: type[Exception] = typer.BadParameter.__mro__[1]
@@ -33,6 +33,8 @@ AllowPlugins = Annotated[
     bool, typer.Option("--allow-plugins", help="run the code that the folder's scenario names: only if you trust it")
 ]
 Metric = Annotated[str, typer.Option(help="psnr, ssim or another quality of the results, by name or column")]
+POINTS_LEFT = 3
+"""Exit code of a run that had to end before all points were finished."""
 KINDS = "cost, snr, difference, time, frames, ratio_maps, rate_maps, strip, manifold or fit_loss"
 """What `semlink.link.plots.registry` offers; written out so that --help imports nothing heavy."""
 
@@ -60,6 +62,10 @@ def run(
     set_: Overrides = None,
     workers: Annotated[int | None, typer.Option(metavar="N", help="processes [one a core]")] = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="forget finished points, pictures and coded clips")] = False,
+    shard: Annotated[str | None, typer.Option(metavar="K/N", help="only the K-th of N parts; see merge")] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(metavar="N", help="end in time; exit code 3 if points are left")
+    ] = None,
     no_plugins: NoPlugins = False,
 ) -> None:
     """Compute a scenario's missing points and draw its curves."""
@@ -67,10 +73,36 @@ def run(
 
     if workers is not None and workers < 1:
         raise ScenarioError(f"--workers: got {workers}; need 1 or more")
+    how = {"workers": workers or os.cpu_count() or 1, "fresh": fresh, "shard": shard, "max_minutes": max_minutes}
     try:
-        run_scenario(file, out, set_ or [], workers or os.cpu_count() or 1, fresh, plugins=not no_plugins)
+        if not run_scenario(file, out, set_ or [], plugins=not no_plugins, **how):
+            raise typer.Exit(POINTS_LEFT)
     except KeyboardInterrupt:
         interrupted("; finished points are kept, run again to continue")
+
+
+@app.command(epilog=example("semlink merge results/cliff results/cliff.shard-*"))
+def merge(
+    out: Annotated[Path, typer.Argument(metavar="OUT", help="results folder to join them in")],
+    folders: Annotated[list[Path], typer.Argument(metavar="DIR...", help="results folders of one scenario")],
+) -> None:
+    """Join results folders of one scenario, such as its shards. Exit code 1 if points are missing."""
+    from semlink.cli.actions import merge as join
+
+    if not join(out, folders):
+        raise typer.Exit(1)
+
+
+@app.command(epilog=example("semlink status results/cliff"))
+def status(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="results folder")],
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+) -> None:
+    """How far a run is: done, missing, failed, who is at it, time left. Exit code 1 if points are missing."""
+    from semlink.cli.actions import print_status
+
+    if not print_status(folder, as_json=as_json):
+        raise typer.Exit(1)
 
 
 @app.command(epilog=example("semlink show scenarios/cliff.yaml --set seed=2"))
@@ -388,7 +420,7 @@ def main() -> None:
         sys.exit(2)
     except SemlinkError as fault:
         sys.stderr.write("".join(f"semlink: {shown(line)}\n" for line in str(fault).splitlines()))
-        sys.exit(2)
+        sys.exit(POINTS_LEFT if isinstance(fault, TimeUp) else 2)
     except OSError as fault:
         if fault.filename is None:
             raise  # of standard output, which the entry tells of

@@ -22,8 +22,9 @@ from rich.progress import (
 from rich.text import Text
 
 from semlink.link.sweep.time_left import TimeLeft
+from semlink.units import in_words
 
-__all__ = ["Lines", "bar", "in_words", "progress"]
+__all__ = ["Lines", "bar", "progress"]
 
 WHOLE_RUN_S = 30 * 86_400.0
 """Steps may take minutes: a mean is one over all of them, not over the last half minute."""
@@ -65,19 +66,6 @@ def bar(name: str, last: ProgressColumn | None = None) -> Iterator[Tell]:
 
 def _console() -> Console:
     return Console(stderr=True)
-
-
-def in_words(seconds: float) -> str:
-    """A time as one says it, without digits that nobody knows: `40 s`, `3 min`, `2 h 10 min`."""
-    if seconds < 60:
-        return f"{max(round(seconds), 1)} s" if seconds < 20 else f"{round(seconds / 5) * 5} s"
-    minutes = round(seconds / 60)
-    if minutes < 60:
-        return f"{minutes} min"
-    if minutes < 600:
-        hours, rest = divmod(round(minutes / 5) * 5, 60)
-        return f"{hours} h {rest} min" if rest else f"{hours} h"
-    return f"{round(minutes / 60)} h"
 
 
 class _Left(ProgressColumn):

@@ -11,12 +11,13 @@ import pytest
 import toys
 from small_runs import job, unpacked
 
-from semlink.cli.progress import Lines, in_words
+from semlink.cli.progress import Lines
 from semlink.link.results.finished import read_run
 from semlink.link.sweep.grid import GridPoint, Task
 from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 from semlink.link.sweep.time_left import TimeLeft, early_of_each
+from semlink.units import in_words
 
 Cost = Callable[[Task, bool], float]
 """Seconds of a task, which may be a worker's first of its scheme."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import ValidationError
 
-from semlink.errors import ScenarioError
+from semlink.errors import ScenarioError, SemlinkError, TimeUp
 from semlink.files import Json
 from semlink.link.api.live import live_blocks, with_names, works_elsewhere
 from semlink.link.api.results import Results
@@ -21,9 +22,11 @@ from semlink.link.scenario.scenario import Scenario
 from semlink.plugins.trust.permission import plugins_refused
 
 if TYPE_CHECKING:
+    from semlink.link.sweep.run import How
+    from semlink.link.sweep.sharing.standing import Standing
     from semlink.link.sweep.time_left import TimeLeft
 
-__all__ = ["load", "run"]
+__all__ = ["load", "merge", "run", "status"]
 
 Progress = Callable[[str, int, int], None]
 
@@ -69,6 +72,8 @@ def run(
     *,
     workers: int = 1,
     fresh: bool = False,
+    shard: str | None = None,
+    max_minutes: float | None = None,
     progress: Progress | None = None,
     left: TimeLeft | None = None,
     warn: Callable[[str], None] | None = None,
@@ -77,9 +82,11 @@ def run(
 
     Args:
         scenario: loaded, or what `load` takes.
-        out: the results folder; `results/<name>` below the working directory by default.
+        out: the results folder; `results/<name>` below the working directory by default, of a shard one beside it.
         workers: processes, each with one thread; their number changes no result.
         fresh: forget finished points, pictures and coded clips.
+        shard: `K/N` computes the K-th of N parts of the points, which `merge` joins.
+        max_minutes: no point is begun that would not end in so many minutes; what is under way then is given up.
         progress: called with a point's name, how many are done and how many
             there are to do, at the start and whenever a point is finished.
         left: a new `TimeLeft` of `semlink.link.sweep.time_left`, which follows the run: its `seconds()` says at any
@@ -88,28 +95,75 @@ def run(
             computed; the lines stand in the manifest as well.
     Raises:
         SemlinkError: the first point that failed; finished points are kept.
+        TimeUp: no point was finished within `max_minutes`.
     """
     from semlink.link.sweep.plan import Job
-    from semlink.link.sweep.run import run as sweep
+    from semlink.link.sweep.run import How, run as sweep
+    from semlink.link.sweep.sharing.shards import Shard
 
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
     if workers < 1:
         raise ScenarioError(f"workers: got {workers}; need 1 or more")
-    _refuse_to_move(scenario, workers)
-    job = Job(scenario, Path(out or Path("results") / scenario.name), scenario.folder, scenario.origin)
-    sweep(job, workers=workers, fresh=fresh, progress=progress, left=left, warn=warn)
+    if max_minutes is not None and not 0 < max_minutes < math.inf:
+        raise ScenarioError(f"max_minutes: got {max_minutes:g}; need more than 0")
+    how = How(workers, None if shard is None else Shard.of(shard), max_minutes)
+    _refuse_to_move(scenario, workers > 1 or max_minutes is not None)
+    default = Path("results") / f"{scenario.name}{'' if how.shard is None else how.shard.folder_suffix}"
+    job = Job(scenario, Path(out or default), scenario.folder, scenario.origin)
+    done = sweep(job, how, fresh=fresh, progress=progress, left=left, warn=warn)
+    if not done.keys:
+        raise _nothing_done(done.left, how)
     return Results(job.out, read_run(job.out), scenario)
 
 
-def _refuse_to_move(scenario: Scenario, workers: int) -> None:
+def _nothing_done(left: int, how: How) -> SemlinkError:
+    """Why a run has no point to show."""
+    if how.shard is not None and not left:
+        return ScenarioError(f"shard {how.shard}: has no points; the scenario has too few for so many shards")
+    return TimeUp(f"no point ended within {how.max_minutes:g} min; 0 of {left} points; run again with more time")
+
+
+def merge(out: str | Path, folders: Iterable[str | Path], *, warn: Callable[[str], None] | None = None) -> Results:
+    """Join results folders of one scenario, such as those of its shards, in `out`.
+
+    That may be one of them, or hold points already. The same folders in any order give the same `curves.csv`, which is
+    that of one run if no point is missing; `doubts` of the results says if any is.
+
+    Args:
+        warn: called with each line of what you should know of the folders.
+    Raises:
+        ResultsError: points of another scenario or version, or a point with different numbers in two folders;
+            nothing is written then.
+    """
+    from semlink.link.results.course.merge import merged
+
+    say = warn or (lambda line: None)
+    found = merged(Path(out), [Path(folder) for folder in folders], say)
+    for line in found.warnings:
+        say(line)
+    return Results(found.folder, read_run(found.folder))
+
+
+def status(folder: str | Path) -> Standing:
+    """How far a results folder is: points done, missing and failed, who is at work, and the time left.
+
+    Raises:
+        ResultsError: there is no such folder, or nothing says what it is to hold.
+    """
+    from semlink.link.sweep.sharing.standing import standing
+
+    return standing(folder)
+
+
+def _refuse_to_move(scenario: Scenario, moves: bool) -> None:
     """Live objects of a script or a notebook stay in its process."""
     stuck = [block for block in live_blocks(scenario) if not works_elsewhere(block)]
-    if workers > 1 and stuck:
+    if moves and stuck:
         name = (stuck[0] if isinstance(stuck[0], type) else type(stuck[0])).__name__
         raise ScenarioError(
             f"{name} is defined in this script or notebook, where other processes cannot find it; "
-            "leave workers at 1, or move it to a file and import it from there"
+            "leave workers at 1 and max_minutes out, or move it to a file and import it from there"
         )
 
 

@@ -107,8 +107,12 @@ def _doubts(
 ) -> Iterator[str]:
     """What of a folder's points is not used, or is missing."""
     again = "semlink run looks at them again"
-    keys = manifest.get("keys")
-    strangers = "" if keys is None else store.strangers(keys)
+    keys, grid = manifest.get("keys"), manifest.get("grid")
+    if keys is not None and grid is not None and len(keys) < len(grid):
+        part = manifest.get("shard")
+        told = f", shard {part[0]} of {part[1]}" if part and len(part) == 2 else ""
+        yield f"{store.folder.parent}: {len(keys)} of the scenario's {len(grid)} points are here{told}"
+    strangers = "" if keys is None else store.strangers({*keys, *(grid or ())})
     if strangers:
         yield f"{strangers}; they are not in {CURVES}, and not used; {again}"
     if twice:

@@ -110,7 +110,7 @@ class Results:
         write_csv(rows, self.folder / CURVES)
         return rows
 
-    def write_manifest(
+    def manifest(
         self,
         scenario: Json,
         *,
@@ -123,10 +123,10 @@ class Results:
         clips: Sequence[Json] = (),
         warnings: Sequence[str] = (),
         files: Path | None = None,
-    ) -> None:
-        """Say what made these results, and which points they are.
-
-        A run that computed nothing leaves what tells of the work that made them, such as time, workers and commit.
+        grid: Sequence[str] = (),
+        shard: tuple[int, int] | None = None,
+    ) -> JsonDict:
+        """What made these results, and which points they are.
 
         Args:
             keys: of all points, in the order of `curves.csv`.
@@ -135,8 +135,10 @@ class Results:
             clips: name, motion class and what the source tells of each clip, such as the range of its luma.
             warnings: what a user should know before believing the numbers, a line each.
             files: where the scenario's files were looked up; kept relative to this folder.
+            grid: keys of all points that the scenario has, where not all are here.
+            shard: which part of how many was computed.
         """
-        manifest = {
+        return {
             "scenario": dict(scenario),
             "version": __version__,
             "commit": commit(),
@@ -148,13 +150,20 @@ class Results:
             "wall_s": round(seconds, 1),
             **({} if files is None else {"scenario_folder": os.path.relpath(files.resolve(), self.folder.resolve())}),
             "keys": list(keys),
+            **({"grid": list(grid)} if list(grid) not in ([], list(keys)) else {}),
+            **({} if shard is None else {"shard": list(shard)}),
             "shown": list(shown),
             "clips_digest": clips_digest,
             "clips": [dict(clip) for clip in clips],
             "warnings": list(warnings),
         }
-        manifest |= {} if computed else self._of_the_last_work()
-        write_atomic(self.folder / "manifest.json", (json.dumps(manifest, indent=1) + "\n").encode())
+
+    def write_manifest(self, manifest: Json) -> None:
+        """Keep it; of a run that computed nothing it leaves what tells of the work that made the points, such as time,
+        workers and commit.
+        """
+        before = {} if manifest["points_computed_in_this_run"] else self._of_the_last_work()
+        write_atomic(self.folder / "manifest.json", (json.dumps({**manifest, **before}, indent=1) + "\n").encode())
 
     def _of_the_last_work(self) -> JsonDict:
         """What the manifest here has of the run that computed something."""

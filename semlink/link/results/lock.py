@@ -55,10 +55,19 @@ def is_held(path: Path) -> bool:
     """Whether a process that is alive holds this lock file; taken for true where there are no locks."""
     if sys.platform == "win32":
         return True
-    handle = _try(path)
-    if handle is not None:
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
         os.close(handle)
-    return handle is None
+    return False
 
 
 def unwritable(folder: Path, fault: OSError) -> ResultsError:

@@ -90,6 +90,17 @@ class Points:
         for path in {*packed, *packs} - {target}:
             path.unlink(missing_ok=True)
 
+    def replace(self, lines: Mapping[str, str]) -> None:
+        """Have exactly these points in one file, each a line of a pack by its key.
+
+        Raises:
+            ResultsError: the disk does not take it.
+        """
+        packs, loose = self._packs(), self._loose()
+        target = self._write_pack(lines)
+        for path in {*packs, *loose} - {target}:
+            path.unlink(missing_ok=True)
+
     def records(self, keys: Iterable[str]) -> Iterator[JsonDict | None]:
         """What `read` gives for each key; packs are looked for once, so many keys take no longer each."""
         packed = self._packed()
@@ -308,6 +319,11 @@ def _newest(records: Sequence[JsonDict]) -> list[JsonDict]:
     """Those whose intervals follow from the trials as the latest version has it."""
     latest = max(record.get("intervals", 0) for record in records)
     return [record for record in records if record.get("intervals", 0) == latest]
+
+
+def differ(records: Sequence[JsonDict]) -> bool:
+    """Whether records of one point have different numbers, of those whose intervals are as the latest has them."""
+    return len(_different(_newest(records))) > 1
 
 
 def _different(records: Sequence[JsonDict]) -> list[JsonDict]:

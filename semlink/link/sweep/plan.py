@@ -12,6 +12,7 @@ from semlink import memory
 from semlink.files import Json, drop_spares
 from semlink.link.films.film import Film
 from semlink.link.films.store import Films
+from semlink.link.results.course.notes import Notes
 from semlink.link.results.folder import Results
 from semlink.link.results.media.reception import Reception, Receptions
 from semlink.link.results.pictures import Picture, Pictures
@@ -23,6 +24,7 @@ from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_
 from semlink.link.sweep.point_key import point_keys
 from semlink.link.sweep.point_runner import PointRunner
 from semlink.link.sweep.renewal import is_current, renewed
+from semlink.link.sweep.sharing.shards import Shard
 from semlink.link.sweep.shown import source_shown
 from semlink.nn.cpu import one_thread
 
@@ -51,6 +53,10 @@ class Job:
         return Pictures(self.out)
 
     @property
+    def notes(self) -> Notes:
+        return Notes(self.out)
+
+    @property
     def cache(self) -> Path:
         """Where coded clips are kept."""
         return self.out / ".cache"
@@ -68,9 +74,11 @@ class Job:
         self.results.prepare(fresh=fresh)
         if fresh:
             self.pictures.forget()
+            self.notes.forget()
             shutil.rmtree(self.cache, ignore_errors=True)
         else:
             self._tidy_beside_points()
+            self.notes.tidy()
 
     def tidy(self) -> None:
         """After a failure, with no worker left: no half-written file stays, and no folder that holds nothing."""
@@ -118,18 +126,20 @@ class Plan:
     Attributes:
         keys: of all points, in the order of the grid.
         middle: keys of the points that pictures show.
+        tasks: what is to do, of `shard` alone if there is one.
         runner: with the clips, and every block built.
         warnings: what is doubtful about metrics, channels and trials, a line each.
         set_aside: what was found damaged in the folder and is computed again, a line each.
     """
 
     job: Job
-    keys: tuple[str, ...]
+    keys: Mapping[GridPoint, str]
     middle: tuple[str, ...]
     tasks: tuple[Task, ...]
     runner: PointRunner
     warnings: tuple[str, ...] = ()
     set_aside: tuple[str, ...] = ()
+    shard: Shard | None = None
 
     @property
     def missing(self) -> int:
@@ -138,11 +148,17 @@ class Plan:
 
 
 def plan(
-    job: Job, *, fresh: bool = False, clip_file: Path | None = None, alone: Callable[[], None] = lambda: None
+    job: Job,
+    *,
+    fresh: bool = False,
+    shard: Shard | None = None,
+    clip_file: Path | None = None,
+    alone: Callable[[], None] = lambda: None,
 ) -> Plan:
     """Load the clips, build the blocks, make the folder, and find what is missing.
 
     Args:
+        shard: the part of the points that is to be computed; all by default.
         clip_file: takes the pixels of the clips, so that other processes can read them.
         alone: comes back as soon as no other run is in the folder; called before that is touched.
     Raises:
@@ -163,9 +179,10 @@ def plan(
     strangers = job.results.points.strangers(keys.values())
     said += [f"{strangers}; they are kept and not used"] if strangers else []
     middle = middle_points(points)
-    tasks = [_task(job.scenario, point, key, point in middle) for point, key in keys.items()]
+    mine = frozenset(keys.values()) if shard is None else shard.among(keys)
+    tasks = [_task(job.scenario, p, key, p in middle) for p, key in keys.items() if key in mine]
     to_do, doubts = _to_do(job, tasks, finished), (*doubts, *channel_warnings(runner), *trial_warnings(runner))
-    return Plan(job, tuple(keys.values()), tuple(keys[p] for p in middle), to_do, runner, doubts, tuple(said))
+    return Plan(job, keys, tuple(keys[p] for p in middle), to_do, runner, doubts, tuple(said), shard)
 
 
 def _task(scenario: Scenario, point: GridPoint, key: str, is_shown: bool) -> Task:

@@ -10,37 +10,70 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from semlink.errors import ResultsError, SemlinkError
-from semlink.files import Json
+from semlink.files import Json, JsonDict
 from semlink.link.results.lock import alone_in
 from semlink.link.results.rows import Row
 from semlink.link.sweep.clips import Clips, clip_file
-from semlink.link.sweep.grid import doubled
+from semlink.link.sweep.grid import doubled, point_name
 from semlink.link.sweep.plan import Job, Plan, plan
+from semlink.link.sweep.sharing.shards import Shard
 from semlink.link.sweep.time_left import TimeLeft
-from semlink.link.sweep.workers.work import Progress, work_on
+from semlink.link.sweep.workers.work import Progress, Way, work_on
 
 Warn = Callable[[str], None]
 
 
+RESERVE, MOST_RESERVE_S = 0.05, 30.0
+"""Of the time that a run may take, what it leaves for tables and figures, and the most of it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What a run left behind: rows in the order of the grid, the keys of their points, and how many it computed."""
+    """What a run left behind: rows in the order of the grid, the keys of their points, and how many it computed.
+
+    `left` counts the points that it was to compute and did not, for want of time.
+    """
 
     rows: tuple[Row, ...]
     keys: tuple[str, ...]
     computed: int
     seconds: float
+    left: int = 0
 
     @property
     def points(self) -> int:
         return len(self.keys)
 
 
+@dataclass(frozen=True, slots=True)
+class How:
+    """How points are computed; no number depends on it.
+
+    Attributes:
+        workers: processes; each uses one thread.
+        shard: the part of the points that is computed; all by default.
+        max_minutes: when the run ends at the latest; points that would not end in time are not begun.
+    """
+
+    workers: int = 1
+    shard: Shard | None = None
+    max_minutes: float | None = None
+
+    @property
+    def max_seconds(self) -> float | None:
+        """What is left for the points."""
+        if self.max_minutes is None:
+            return None
+        whole = 60 * self.max_minutes
+        return whole - min(RESERVE * whole, MOST_RESERVE_S)
+
+
 def run(
     job: Job,
+    how: How | None = None,
     *,
     workers: int = 1,
     fresh: bool = False,
@@ -51,7 +84,8 @@ def run(
     """Compute the missing points and collect all rows.
 
     Args:
-        workers: processes; each uses one thread.
+        how: as `How` has it; `workers` by default.
+        fresh: forget what is there.
         progress: called with a point's name, the number done and the number
             to do, at the start (nameless) and whenever a point is finished.
         left: follows the run, and says at any moment how long it will still take.
@@ -60,60 +94,86 @@ def run(
     Raises:
         SemlinkError: the first point that failed; finished points and the table of them are kept.
     """
-    started = time.monotonic()
+    started, how = time.monotonic(), how or How(workers)
     say = warn or (lambda line: None)
-    with clip_file(wanted=workers > 1) as file, ExitStack() as held:
+    until = None if how.max_seconds is None else started + how.max_seconds
+    way = Way(how.workers, until)
+    with clip_file(wanted=way.needs_processes) as file, ExitStack() as held:
 
         def alone() -> None:
             held.enter_context(alone_in(job.out, fresh=fresh, say=say))
 
-        made = plan(job, fresh=fresh, clip_file=file, alone=alone)
-        warnings = _warnings(made)
-        for line in (*made.set_aside, *warnings):
+        made = plan(job, fresh=fresh, shard=how.shard, clip_file=file, alone=alone)
+        kept = _Kept(made, how, started, _warnings(made))
+        for line in (*made.set_aside, *kept.warnings):
             say(line)
+        job.notes.write_plan(kept.as_plan())
         try:
             with _logged(job):
-                work_on(made, workers, progress or (lambda name, done, total: None), left or TimeLeft())
+                work_on(made, way, progress or (lambda name, done, total: None), left or TimeLeft())
         except Exception as fault:
             with suppress(SemlinkError):  # the fault itself is told
-                _keep(made, workers, started, warnings, failure=str(fault).partition("\n")[0])
+                kept.write(failure=str(fault).partition("\n")[0])
             raise
-        return _keep(made, workers, started, warnings)
+        return kept.write()
 
 
-def _keep(made: Plan, workers: int, started: float, warnings: Sequence[str], failure: str | None = None) -> Report:
-    """Write the table of the points that are there, and what made it.
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What a run leaves in its folder: the table of the points that are there, and what made it."""
 
-    Args:
-        failure: why points are missing; None if none is.
-    """
-    results = made.job.results
-    kept = zip(made.keys, results.points.records(made.keys), strict=True)
-    keys = [key for key, record in kept if failure is None or record is not None]
-    computed = (
-        made.missing if failure is None else sum(task.key in keys and not task.only_picture for task in made.tasks)
-    )
-    seconds = time.monotonic() - started
-    if not keys:
-        return Report((), (), 0, seconds)
-    rows = results.write_curves(keys)
-    if failure is None:
-        results.points.pack()
-    seconds = time.monotonic() - started
-    clips = made.runner.clips
-    results.write_manifest(
-        made.job.scenario.model_dump(mode="json"),
-        seconds=seconds,
-        workers=workers,
-        computed=computed,
-        keys=keys,
-        shown=[key for key in made.middle if key in keys],
-        clips_digest=clips.digest,
-        clips=_clip_facts(clips),
-        warnings=[*warnings, *([] if failure is None else [f"ended early, without all points: {failure}"])],
-        files=made.job.folder,
-    )
-    return Report(rows, tuple(keys), computed, seconds)
+    made: Plan
+    how: How
+    started: float
+    warnings: Sequence[str]
+
+    def write(self, failure: str | None = None) -> Report:
+        """Write it, and say what is there.
+
+        Args:
+            failure: why points are missing; None if time was up, or none is.
+        """
+        results, grid = self.made.job.results, tuple(self.made.keys.values())
+        kept = zip(grid, results.points.records(grid), strict=True)
+        keys = [key for key, record in kept if record is not None]
+        found = frozenset(keys)
+        to_do = [task.key for task in self.made.tasks if not task.only_picture]
+        computed = sum(key in found for key in to_do)
+        seconds, missing = time.monotonic() - self.started, len(to_do) - computed
+        if not keys:
+            return Report((), (), 0, seconds, missing)
+        rows = results.write_curves(keys)
+        if failure is None:
+            results.points.pack()
+        warnings = [*self.warnings, *([] if failure is None else [f"ended early, without all points: {failure}"])]
+        results.write_manifest(self._manifest(keys, computed, warnings))
+        return Report(rows, tuple(keys), computed, time.monotonic() - self.started, missing)
+
+    def _manifest(self, keys: Sequence[str], computed: int, warnings: Sequence[str]) -> JsonDict:
+        made, shard = self.made, self.how.shard
+        return made.job.results.manifest(
+            made.job.scenario.model_dump(mode="json"),
+            seconds=time.monotonic() - self.started,
+            workers=self.how.workers,
+            computed=computed,
+            keys=keys,
+            shown=[key for key in made.middle if key in set(keys)],
+            clips_digest=made.runner.clips.digest,
+            clips=_clip_facts(made.runner.clips),
+            warnings=warnings,
+            files=made.job.folder,
+            grid=tuple(made.keys.values()),
+            shard=None if shard is None else (shard.number, shard.count),
+        )
+
+    def as_plan(self) -> JsonDict:
+        """The manifest as it would be with all points, and what they are."""
+        made, scenario = self.made, self.made.job.scenario
+        grid = tuple(made.keys.values())
+        planned = [{"name": point_name(scenario, point), **asdict(point)} for point in made.keys]
+        mine = None if made.shard is None else sorted(made.shard.among(made.keys))
+        whole = self._manifest(grid, 0, self.warnings)
+        return {**whole, "grid": list(grid), "points_planned": planned, "mine": mine}
 
 
 @contextmanager

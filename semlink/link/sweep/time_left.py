@@ -126,6 +126,20 @@ class TimeLeft:
             took = self._clock() - run.since if seconds is None else seconds
             self._costs[_kind(task, run.is_first)].add(task, max(took, 0.0))
 
+    def dropped(self, task: Task) -> None:
+        """It is done, and not in this run."""
+        with self._lock:
+            self._waiting.pop(task.key, None)
+
+    def expected(self) -> Callable[[Task], float] | None:
+        """What each task takes that somebody begins now; None as long as no point is done."""
+        with self._lock:
+            if not self._means():
+                return None
+            guess = self._guess(self._clock())
+            known = set().union(*self._seen.values())
+            return lambda task: guess(task, _link(task) not in known)
+
     def seconds(self) -> float | None:
         """Seconds until all is done; None as long as no point is, nor is it known what there is to do."""
         with self._lock:

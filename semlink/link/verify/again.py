@@ -18,7 +18,7 @@ from semlink.link.sweep.plan import Job, Plan
 from semlink.link.sweep.point_key import point_key
 from semlink.link.sweep.point_runner import PointRunner
 from semlink.link.sweep.time_left import TimeLeft
-from semlink.link.sweep.workers.work import work_on
+from semlink.link.sweep.workers.work import Way, work_on
 from semlink.nn.cpu import one_thread
 
 __all__ = ["Again", "computed"]
@@ -65,7 +65,7 @@ def computed(
             others = f"the clips here are others: {_some(clips.names)}; theirs are {_some(names)}"
             return Again(clips.names, clips.digest, faults=dict.fromkeys(points, others))
         keys, faults = _keys(runner, points, clips.digest)
-        made = Plan(job, tuple(keys.values()), (), _tasks(scenario, keys), runner)
+        made = Plan(job, keys, (), _tasks(scenario, keys), runner)
         failed = _work(made, workers, tell, left)
         faults |= {point: failed[key] for point, key in keys.items() if key in failed}
         records = {point: record for point, key in keys.items() if (record := job.results.read(key)) is not None}
@@ -97,7 +97,7 @@ def _work(made: Plan, workers: int, tell: Tell, left: TimeLeft) -> dict[str, str
         return {}
     made.job.prepare(fresh=False)
     try:
-        work_on(made, workers, tell, left)
+        work_on(made, Way(workers), tell, left)
         return {}
     except SemlinkError:
         pass  # which one it was is seen below, alone
@@ -106,7 +106,7 @@ def _work(made: Plan, workers: int, tell: Tell, left: TimeLeft) -> dict[str, str
         made.job.prepare(fresh=False)
         if made.job.results.read(task.key) is None:
             try:
-                work_on(replace(made, tasks=(task,)), 1, tell, TimeLeft())
+                work_on(replace(made, tasks=(task,)), Way(), tell, TimeLeft())
             except SemlinkError as fault:
                 failed[task.key] = str(fault)
     return failed

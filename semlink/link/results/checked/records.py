@@ -13,10 +13,10 @@ import json
 from semlink.errors import ResultsError
 from semlink.files import Json, JsonDict
 from semlink.link.results.checked.laws import check_laws
-from semlink.link.results.checked.shapes import ManifestShape, RecordShape, read_as
+from semlink.link.results.checked.shapes import ManifestShape, PlanShape, RecordShape, read_as
 from semlink.link.results.rows import from_json
 
-__all__ = ["CHECKSUM", "checked_manifest", "checked_record", "sealed"]
+__all__ = ["CHECKSUM", "checked_manifest", "checked_plan", "checked_record", "sealed"]
 
 CHECKSUM = "checksum"
 
@@ -53,6 +53,19 @@ def checked_manifest(found: object) -> JsonDict:
     """
     read_as(ManifestShape, found)
     assert isinstance(found, dict)
+    return found
+
+
+def checked_plan(found: object) -> JsonDict:
+    """`found` itself, if it can be the plan of a run.
+
+    Raises:
+        ValueError: says in a few words what is of another kind.
+    """
+    plan = read_as(PlanShape, found)
+    assert isinstance(found, dict)
+    if len(plan.grid) != len(plan.points_planned):
+        raise ValueError("its points and their keys are not as many")
     return found
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from semlink.files import Json
 from semlink.yaml12.fields import Shown
 
-__all__ = ["KEY", "ClipShape", "ManifestShape", "RecordShape", "read_as"]
+__all__ = ["KEY", "ClipShape", "ManifestShape", "PlanShape", "RecordShape", "read_as"]
 
 KEY = re.compile(r"[\w-]{1,80}")
 """A point's name in its folder, which leads nowhere else."""
@@ -90,6 +90,33 @@ class ManifestShape(_Part):
     wall_s: float = 0.0
     points: int = 0
     points_computed_in_this_run: int = 0
+    grid: list[Key] | None = None
+    clips_digest: str | None = None
+    shard: list[int] | None = None
+    merged_from: list[dict[str, Any]] = []
+
+
+class _Planned(_Part):
+    """A point that a run is to compute: its name, and indices and values as a `GridPoint` has them."""
+
+    name: Shown
+    scheme: int
+    channel: int | None
+    snr_db: float | None
+    budget: float | None
+    rate: float | None
+
+
+class PlanShape(ManifestShape):
+    """A manifest before there is anything, with what a run is to do.
+
+    `points_planned` are those of `grid`; `mine` says which of them the run computes, all if it is not there.
+    """
+
+    grid: list[Key]
+    points_planned: list[_Planned]
+    workers: int = 1
+    mine: list[Key] | None = None
 
 
 P = TypeVar("P", bound=_Part)

@@ -48,6 +48,8 @@ def finished_by_workers(
 ) -> Generator[Done]:
     """The tasks in the order in which workers finish and keep them; no worker is left at the end.
 
+    What is under way when the time is over is given up.
+
     Args:
         started: told of each task that a worker gets, and of the worker's number.
     Raises:
@@ -60,19 +62,25 @@ def finished_by_workers(
 def _finished(crew: Sequence[Worker], supply: Supply, started: Callable[[Task, int], None]) -> Iterator[Done]:
     busy: dict[Connection, Task] = {}
     free = [worker.line for worker in crew]
-    while True:
+    while not supply.is_late:
         while free and (task := supply.take()) is not None:
             line = free.pop()
             busy[line] = task
             _send(line, task)
             started(task, line.fileno())
-        if not busy:
+        if not (busy or supply.may_come):
             return
-        for ready in wait(list(busy)):
+        patience = supply.patience(is_free=bool(free))
+        for ready in wait(list(busy), patience) if busy else _nobody_for(patience):
             assert isinstance(ready, Connection)
             fault, seconds = _hear(ready)
             yield Done(busy.pop(ready), seconds, fault=fault)
             free.append(ready)
+
+
+def _nobody_for(seconds: float | None) -> Sequence[Connection]:
+    time.sleep(seconds or 0.0)
+    return ()
 
 
 def _send(line: Connection, task: Task) -> None:

@@ -9,23 +9,44 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator
 from contextlib import closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 
+from semlink.link.sweep.grid import Task
 from semlink.link.sweep.plan import Plan
 from semlink.link.sweep.time_left import TimeLeft, early_of_each
 from semlink.link.sweep.workers.crew import finished_by_workers
 from semlink.link.sweep.workers.one_task import Done, compute, keep
-from semlink.link.sweep.workers.supply import Supply
+from semlink.link.sweep.workers.supply import Claims, Supply
 from semlink.nn.cpu import one_thread
 
-__all__ = ["Progress", "work_on"]
+__all__ = ["Progress", "Way", "work_on"]
 
 Progress = Callable[[str, int, int], None]
 """What is told when a point is finished: its name, how many are done, how many there are to do."""
 
 
-def work_on(plan: Plan, workers: int, tell: Progress, left: TimeLeft) -> None:
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a plan is worked on.
+
+    Attributes:
+        workers: processes.
+        until: when the run ends at the latest, by `time.monotonic`; what is under way then is given up.
+        claims: which points others work on, where several runs share the folder.
+    """
+
+    workers: int = 1
+    until: float | None = None
+    claims: Claims | None = None
+
+    @property
+    def needs_processes(self) -> bool:
+        """Whether this process must be free: what it computes itself nobody can end in time."""
+        return self.workers > 1 or self.until is not None
+
+
+def work_on(plan: Plan, way: Way, tell: Progress, left: TimeLeft) -> None:
     """Work on all tasks of a plan; after a failure nothing half-written stays.
 
     Some points of each scheme come first: it is soon known how long all will take, and what fails fails early.
@@ -35,27 +56,30 @@ def work_on(plan: Plan, workers: int, tell: Progress, left: TimeLeft) -> None:
     Raises:
         SemlinkError: the first point that failed, or a process that died; finished points are kept.
     """
-    workers, total = min(workers, len(plan.tasks)), len(plan.tasks)
-    tasks = early_of_each(plan.tasks, workers)
-    left.begin(tasks, workers)
-    tell(plan.job.scenario.name, 0, total)
+    way = replace(way, workers=max(min(way.workers, len(plan.tasks)), 1))
+    tasks = early_of_each(plan.tasks, way.workers)
+    left.begin(tasks, way.workers)
+    supply = Supply.of(tasks, left, way.until, way.claims)
+    tell(plan.job.scenario.name, 0, supply.total)
     try:
-        with closing(_finished(plan, Supply.of(tasks), workers, tell, left)) as all_done:
-            for number, done in enumerate(all_done, start=1):
+        with closing(_finished(plan, supply, way, tell)) as all_done:
+            for done in all_done:
                 _settle(plan, done)
+                supply.finish(done.task)
                 left.finished(done.task, done.seconds)
-                tell(done.task.name, number, total)
+                tell(done.task.name, supply.done, supply.total)
     except BaseException:
-        plan.job.tidy()
+        if way.claims is None:
+            plan.job.tidy()
         raise
 
 
-def _finished(plan: Plan, supply: Supply, workers: int, tell: Progress, left: TimeLeft) -> Generator[Done]:
+def _finished(plan: Plan, supply: Supply, way: Way, tell: Progress) -> Generator[Done]:
     """The tasks as they are done, wherever that is."""
-    if workers > 1:
+    if plan.tasks and way.needs_processes:
         plan.runner.links.clear()  # this process computes nothing
-        return finished_by_workers(plan.job, plan.runner.clips, supply, workers, left.started)
-    return _finished_here(plan, supply, tell, left)
+        return finished_by_workers(plan.job, plan.runner.clips, supply, way.workers, supply.left.started)
+    return _finished_here(plan, supply, tell)
 
 
 def _settle(plan: Plan, done: Done) -> None:
@@ -64,28 +88,40 @@ def _settle(plan: Plan, done: Done) -> None:
     Raises:
         SemlinkError: nothing came of it, or the disk does not take it.
     """
+    notes = plan.job.notes
     if done.fault is not None:
+        notes.fail(done.task.key, done.task.name, str(done.fault).partition("\n")[0])
         raise done.fault
     if done.finished is not None:
         keep(plan.job, plan.runner.clips, done.task, done.finished)
+    if not done.task.only_picture:
+        notes.took(done.task.key, done.seconds)
 
 
-def _finished_here(plan: Plan, supply: Supply, tell: Progress, left: TimeLeft) -> Generator[Done]:
-    total, number = len(plan.tasks), 0
-    while (task := supply.take()) is not None:
-        doing = partial(_within, tell, task.name, number, total)
-        runner = replace(plan.runner, tell=partial(_part_of, doing), doing=doing)
-        left.started(task)
-        started = time.monotonic()
+def _finished_here(plan: Plan, supply: Supply, tell: Progress) -> Generator[Done]:
+    while True:
+        while (task := supply.take()) is not None:
+            supply.left.started(task)
+            yield _done_here(plan, task, partial(_within, tell, task.name, supply))
+        if not supply.may_come:
+            return
+        time.sleep(supply.patience(is_free=True) or 0.0)
+
+
+def _done_here(plan: Plan, task: Task, doing: Callable[[str], None]) -> Done:
+    runner = replace(plan.runner, tell=partial(_part_of, doing), doing=doing)
+    started = time.monotonic()
+    try:
         with one_thread():
             finished = compute(runner, task)
-        yield Done(task, time.monotonic() - started, finished)
-        number += 1
+    except Exception as fault:  # noqa: BLE001 - whatever it is, it is raised where all faults are
+        return Done(task, time.monotonic() - started, fault=fault)
+    return Done(task, time.monotonic() - started, finished)
 
 
-def _within(tell: Progress, name: str, done: int, total: int, said: str) -> None:
+def _within(tell: Progress, name: str, supply: Supply, said: str) -> None:
     """What a calibration tells of itself, as progress of the run."""
-    tell(f"{name}, {said}", done, total)
+    tell(f"{name}, {said}", supply.done, supply.total)
 
 
 def _part_of(doing: Callable[[str], None], part: int, whole: int) -> None:

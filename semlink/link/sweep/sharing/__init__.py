@@ -1,0 +1,1 @@
+"""The points of one scenario shared out among several runs."""

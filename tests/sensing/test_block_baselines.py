@@ -17,12 +17,15 @@ from semlink.sensing.block_cs.sampler import BlockSampler, grid_of, to_blocks
 from semlink.sensing.block_cs.smoothed_projections import (
     BlockTv,
     BlockTvReconstructor,
+    CompiledDenoiser,
     Patterns,
+    PlainDenoiser,
     between,
     meet,
     readings_by_frame,
     restore,
     smoothed,
+    spans,
 )
 
 
@@ -203,3 +206,33 @@ def test_another_sensor_is_refused_by_name(tmp_path, kind):
     entry = {"name": "x", "kind": "sensing", "sensor": sensor, "reconstruction": {"kind": kind}}
     with pytest.raises(ScenarioError, match=f"{kind}: takes block measurements, got sensor programmable"):
         run(scenario(tmp_path, entry))
+
+
+@pytest.mark.parametrize("over_time", [False, True])
+@pytest.mark.parametrize("prior", ["tv", "dct", "both"])
+def test_the_compiled_denoiser_is_the_plain_one(prior, over_time):
+    """Two steps each, since total variation goes on from the last; frames that fill no window of four."""
+    rng, settings = Seeds(1).torch("denoisers"), BlockTv(prior, over_time)
+    plain, fast = PlainDenoiser(settings), CompiledDenoiser(settings)
+    for strength, shifts in ((0.2, [[1, 3, 7], [2, 0, 5]]), (0.05, [[3, 7, 0], [0, 4, 1]])):
+        frames = torch.rand(2, 6, 32, 96, generator=rng)
+        views = shifts if prior != "tv" else []
+        found, expected = fast(frames, strength, views), plain(frames, strength, views)
+        assert float((expected - frames).abs().max()) > 0.03
+        torch.testing.assert_close(found, expected, atol=5e-6, rtol=0)
+
+
+def test_spans_of_numbers_are_slices():
+    assert spans([1, 2, 3, 5, 6]) == [(slice(1, 4), slice(0, 3)), (slice(5, 7), slice(3, 5))]
+
+
+def test_rounding_does_not_spoil_a_block_that_hardly_moved():
+    """Its readings are nearly those of a candidate, which gets all weight; in single precision the fit was lost."""
+    rng, phi = Seeds(5).torch("still"), gaussian(0.05).matrices()[1]
+    reference = torch.nn.functional.avg_pool2d(torch.rand(1, 1, 70, 70, generator=rng), 7, 1)
+    for size in (1e-6, 1e-5, 1e-4):
+        target = reference + size * torch.randn(reference.shape, generator=rng)
+        y = to_blocks(target) @ phi.T
+        found = predict(reference, y, phi)
+        exact = predict(reference.double(), y.double(), phi.double())
+        torch.testing.assert_close(found.double(), exact, atol=1e-5, rtol=0)

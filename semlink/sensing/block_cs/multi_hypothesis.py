@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
+from itertools import groupby
 
 import torch
 from torch.nn import functional as F
@@ -26,7 +27,14 @@ from torch.nn import functional as F
 from semlink.blocks import ReconstructionBase
 from semlink.payload import Frames, Projections
 from semlink.sensing.block_cs.sampler import BLOCK, BlockSampler, grid_of, references
-from semlink.sensing.block_cs.smoothed_projections import BlockTv, Patterns, meet, readings_by_frame, restore
+from semlink.sensing.block_cs.smoothed_projections import (
+    BlockTv,
+    CompiledDenoiser,
+    Patterns,
+    meet,
+    readings_by_frame,
+    restore,
+)
 
 __all__ = ["Hypotheses", "MultiHypothesisReconstructor", "displacements", "predict"]
 
@@ -68,8 +76,9 @@ class MultiHypothesisReconstructor(ReconstructionBase):
         keys, others = self.sampler.split(shape.t)
         y_keys, y_others = readings_by_frame(measurement)
         phi_keys, phi_others = map(Patterns.of, self.sampler.matrices())
+        alone = BlockTv()
         whole = torch.empty(len(y_keys), shape.t, *(BLOCK * side for side in grid_of(shape)))
-        whole[:, keys] = restore(y_keys, phi_keys, whole.shape[2:], BlockTv())
+        whole[:, keys] = restore(y_keys, phi_keys, whole.shape[2:], alone, CompiledDenoiser(alone))
         pairs = references(shape.t, self.sampler.gop)
         for pair in sorted({pairs[number] for number in others}):
             group = [place for place, number in enumerate(others) if pairs[number] == pair]
@@ -80,10 +89,10 @@ class MultiHypothesisReconstructor(ReconstructionBase):
 
 
 def displacements(near: int, reach: int) -> tuple[tuple[int, int], ...]:
-    """Rows and columns: all up to `near`, every second up to `reach`."""
+    """Rows and columns: all up to `near`, every second up to `reach`; in each row even columns come first."""
     fine = {(y, x) for y in range(-near, near + 1) for x in range(-near, near + 1)}
     coarse = range(-(reach // 2) * 2, reach + 1, 2)
-    return tuple(sorted(fine | {(y, x) for y in coarse for x in coarse}))
+    return tuple(sorted(fine | {(y, x) for y in coarse for x in coarse}, key=lambda move: (move[0], move[1] % 2, move)))
 
 
 @torch.no_grad()
@@ -111,47 +120,72 @@ def predict(
     window = _window(side, blend).to(references)
     edge = side + 2 * blend
     for row in range(rows):
-        strip = _candidates(around, row * side, side, settings, moves)  # (b, columns, r * k, edge, edge)
-        weights = _weights(strip, y[:, :, row], patterns, _penalties(references, row, side, moves, settings), settings)
-        mixed = weights @ strip.flatten(3)  # (b, columns, n, edge * edge)
-        mixed = mixed.view(b, columns, -1, edge, edge).transpose(1, 2) * window
-        for column in range(columns):
+        penalties = _penalties(references, row, side, moves, settings)
+        for column in range(columns):  # a block at a time: the candidates of a row would not stay in the cache
             top, left = row * side, column * side
-            canvas[:, :, top : top + edge, left : left + edge] += mixed[:, :, column]
+            found = _candidates(around, top, left, edge, max(settings.reach, settings.near), moves)  # (b, r k, e, e)
+            weights = _weights(found, y[:, :, row, column], patterns, penalties[:, column], settings)
+            mixed = (weights @ found.flatten(2)).view(b, -1, edge, edge)
+            canvas[:, :, top : top + edge, left : left + edge] += mixed * window
     share = _cover(rows, side, blend)[:, None] * _cover(columns, side, blend)
     inside = slice(blend, blend + h), slice(blend, blend + w)
     return canvas[:, :, *inside] / share.to(canvas)[inside]
 
 
 def _candidates(
-    around: torch.Tensor, top: int, side: int, settings: Hypotheses, moves: tuple[tuple[int, int], ...]
+    around: torch.Tensor, top: int, left: int, edge: int, reach: int, moves: tuple[tuple[int, int], ...]
 ) -> torch.Tensor:
-    """Displaced blocks with their surroundings of one row of blocks: (b, columns, r * k, edge, edge)."""
-    b, r, _, wide = around.shape
-    reach, blend = max(settings.reach, settings.near), settings.blend
-    edge, columns = side + 2 * blend, (wide - 2 * reach - 2 * blend) // side
-    strip = around[:, :, top : top + edge + 2 * reach]
-    views = strip.unfold(2, edge, 1).unfold(3, edge, 1)  # (b, r, dy, x, edge, edge)
-    found = [
-        views[:, :, reach + dy, reach + dx : reach + dx + columns * side : side][:, :, :columns] for dy, dx in moves
-    ]
-    return torch.stack(found, 2).permute(0, 3, 1, 2, 4, 5).reshape(b, columns, r * len(moves), edge, edge)
+    """Displaced places of one block, with their surroundings: (b, r * k, edge, edge)."""
+    found = []
+    for dy, first, count in _runs(moves):
+        down, right = top + reach + dy, left + reach + first
+        wide = around[:, :, down : down + edge, right : right + edge + 2 * (count - 1)]
+        found.append(wide.unfold(3, edge, 2).transpose(2, 3))
+    return torch.cat(found, 2).flatten(1, 2)
+
+
+@cache
+def _runs(moves: tuple[tuple[int, int], ...]) -> tuple[tuple[int, int, int], ...]:
+    """Row, first column and number of the moves that differ by two columns: each is one copy."""
+    runs = []
+    for (dy, _), group in groupby(moves, key=lambda move: (move[0], move[1] % 2)):
+        columns = [dx for _, dx in group]
+        runs.append((dy, columns[0], len(columns)))
+    return tuple(runs)
 
 
 def _weights(
-    strip: torch.Tensor, y: torch.Tensor, patterns: torch.Tensor, penalties: torch.Tensor, settings: Hypotheses
+    found: torch.Tensor, y: torch.Tensor, patterns: torch.Tensor, penalties: torch.Tensor, settings: Hypotheses
 ) -> torch.Tensor:
-    """Weights (b, columns, n, r * k) for readings y (b, n, columns, m), by the dual of the fit: m unknowns, not r k."""
-    blend, edge = settings.blend, strip.shape[-1]
-    inner = strip[..., blend : edge - blend, blend : edge - blend].flatten(3)
-    measured = (inner @ patterns.T)[:, :, None]  # (b, columns, 1, r * k, m)
-    y = y.transpose(1, 2)[:, :, :, None]  # (b, columns, n, 1, m)
-    energy = (measured - y).square().sum(-1) + penalties[:, :, None]
+    """Weights (b, n, r * k) for readings y (b, n, m) of a block, by the dual of the fit: m unknowns, not r k.
+
+    In double precision: candidates that are nearly equal to the block make the fit so steep that rounding in single
+    precision has cost single frames 4 dB.
+    """
+    blend, edge = settings.blend, found.shape[-1]
+    inner = found[..., blend : edge - blend, blend : edge - blend].flatten(2)
+    measured = (inner @ patterns.T).double()  # (b, r * k, m), the same for all frames
+    wide = y.double()
+    energy = _distances(wide, measured) + penalties[:, None]
     inverse = 1 / (energy + 1e-3 * energy.amin(-1, keepdim=True) + _LEAST)
-    gram = (measured * inverse[..., None]).transpose(-1, -2) @ measured
+    weighed = measured.transpose(-1, -2)[:, None] * inverse[..., None, :]  # (b, n, m, r * k)
+    gram = (weighed.flatten(1, 2) @ measured).view(*weighed.shape[:3], -1)
     gram.diagonal(dim1=-2, dim2=-1).add_(settings.weight**2)
-    solved = torch.linalg.solve(gram.double(), y[..., 0, :, None].double()).to(y)
-    return inverse * (measured @ solved)[..., 0]
+    return (inverse * (_solved(gram, wide) @ measured.transpose(-1, -2))).to(y)
+
+
+def _distances(y: torch.Tensor, measured: torch.Tensor) -> torch.Tensor:
+    """|y - Phi h_j|^2 (b, n, r * k)."""
+    squares = y.square().sum(-1, keepdim=True) + measured.square().sum(-1)[:, None]
+    return (squares - 2 * (y @ measured.transpose(-1, -2))).clamp_min(0)
+
+
+def _solved(gram: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+    """gram^-1 y; what rounding has left without a Cholesky factor is solved by elimination."""
+    factor, wrong = torch.linalg.cholesky_ex(gram)
+    if bool(wrong.any()):
+        return torch.linalg.solve_ex(gram, y[..., None])[0][..., 0]
+    return torch.cholesky_solve(y[..., None], factor)[..., 0]
 
 
 def _penalties(

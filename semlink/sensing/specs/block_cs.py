@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -66,6 +66,7 @@ class HitVcsNetSpec(ReconstructionSpec):
 
     kind: Literal["hit-vcsnet"]
     weights: str = Field(description="by name, see `semlink weights`; trained for the sensor's ratio")
+    revision: ClassVar[int] = 2
 
     def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         return ("semlink.sensing.block_cs.vcsnet",)
@@ -79,6 +80,7 @@ class VcsNetSpec(ReconstructionSpec):
 
     kind: Literal["vcsnet"]
     weights: str = Field(description="by name, see `semlink weights`; trained for the sensor's ratio")
+    revision: ClassVar[int] = 2
 
     def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         return ("semlink.sensing.block_cs.hit_vcsnet",)

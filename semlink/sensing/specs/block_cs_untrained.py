@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
@@ -22,6 +22,7 @@ class BlockTvSpec(ReconstructionSpec):
     prior: Literal["tv", "dct", "both"] = Field(
         "both", description="total variation, thresholded DCT of moving windows, or their mean"
     )
+    revision: ClassVar[int] = 2
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         from semlink.sensing.block_cs.smoothed_projections import BlockTvReconstructor
@@ -35,6 +36,7 @@ class MultiHypothesisSpec(ReconstructionSpec):
     kind: Literal["multi-hypothesis"]
     reach: int = Field(15, ge=0, le=48, description="pixels that a block may have moved since its key frames")
     blend: int = Field(8, ge=0, le=16, description="pixels over which neighbouring blocks are mixed; 0 leaves edges")
+    revision: ClassVar[int] = 2
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> ReconstructionBase:
         from semlink.sensing.block_cs.multi_hypothesis import Hypotheses, MultiHypothesisReconstructor

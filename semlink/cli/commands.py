@@ -12,6 +12,7 @@ import typer
 from semlink import __version__
 from semlink.cli import completion
 from semlink.cli.stopping import interrupted, patient
+from semlink.cli.usage import plain
 from semlink.errors import ScenarioError, SemlinkError, TimeUp
 from semlink.yaml12.words import shown
 
@@ -169,6 +170,7 @@ def plot(
     clip: Annotated[str | None, typer.Option(metavar="NAME", help="of frames: this clip")] = None,
     point: Annotated[str | None, typer.Option(metavar="PLACE", help="of frames: such as snr=9,budget=0.024")] = None,
     at: Annotated[str | None, typer.Option(metavar="X,Y", help="of frames: the pixel to enlarge around")] = None,
+    force: Annotated[bool, typer.Option("--force", help="write over files that are no figures of semlink")] = False,
 ) -> None:
     """Draw figures again, of several folders as one, for papers."""
     from semlink.cli.actions import draw
@@ -189,6 +191,7 @@ def plot(
         clip=clip,
         point=point,
         at=at,
+        force=force,
     )
 
 
@@ -335,7 +338,7 @@ def new(
             metavar="KIND", help="scenario, or a block, such as channel", autocompletion=completion.new_kinds
         ),
     ],
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="rain_fade.py will hold RainFade; a scenario: its name")],
+    file: Annotated[str, typer.Argument(metavar="FILE", help="rain_fade.py will hold RainFade; a scenario: its name")],
     channel: Annotated[
         str | None,
         typer.Option(metavar="KIND", help="scenario: its channel [awgn]", autocompletion=completion.channels),
@@ -346,15 +349,15 @@ def new(
 ) -> None:
     """Write a skeleton of a block that runs, or a scenario."""
     if kind == "scenario":
-        from semlink.cli.new_scenario import write_scenario
+        from semlink.cli.new.scenario import write_scenario
 
-        typer.echo(write_scenario(str(file), channel or "awgn", codec or "h264"), nl=False)
+        typer.echo(write_scenario(file, channel or "awgn", codec or "h264"), nl=False)
         return
-    from semlink.cli.new import write_skeleton
+    from semlink.cli.new.blocks import write_skeleton
 
     if channel or codec:
         raise ScenarioError(f"new {kind}: --channel and --codec are for `semlink new scenario NAME`")
-    typer.echo(write_skeleton(kind, file), nl=False)
+    typer.echo(write_skeleton(kind, Path(file)), nl=False)
 
 
 @app.command(epilog=example("semlink doctor --json > doctor.json"))
@@ -430,7 +433,7 @@ def main() -> None:
         sys.exit(2)
     except UsageFault as fault:
         command = getattr(getattr(fault, "ctx", None), "command_path", "semlink")
-        reason = fault.format_message().removesuffix(".")  # type: ignore[attr-defined]
+        reason = plain(fault.format_message())  # type: ignore[attr-defined]
         sys.stderr.write(f"{command}: {reason} (see {command} --help)\n")
         sys.exit(2)
     except typer.Abort:

@@ -151,10 +151,11 @@ def test_every_control_is_reached_by_tab_and_shows_it(chromium, quickstart):
 
 def test_a_reference_is_chosen_and_points_are_compared_with_it(chromium, quickstart):
     chromium.open(quickstart)
-    names = chromium.texts("#reference option")
+    names = chromium.texts("#references option")
     made = semlink.results(RESULTS / "quickstart").compare(names[1])
     chromium.run(
-        "const one = document.getElementById('reference');one.selectedIndex = 1; one.dispatchEvent(new Event('change'))"
+        "const one = document.querySelector('#references select');"
+        "one.selectedIndex = 1; one.dispatchEvent(new Event('change'))"
     )
     shown = chromium.run(
         "return [...document.querySelectorAll('#gap-panels .chart')].flatMap((chart) => "
@@ -243,8 +244,20 @@ def test_folders_lie_over_each_other_where_their_clips_are_the_same(chromium, fo
     alone = len(chromium.run("return semlink.panels.list().panels"))
     assert {name.split(":")[0] for name in chromium.texts("#schemes .name")} == {"one/run", "two/run"}
     assert all({name.split(":")[0] for name in panel} == {"one/run", "two/run"} for panel in _panels(chromium))
-    other = semlink.results(folder / "one" / "run", RESULTS / "rate_maps").report(folder / "other.html")
+    (folder / "lone").mkdir()
+    write_csv((row("only", 10, 0.01), row("only", 10, 0.02)), folder / "lone" / "curves.csv")
+    folders = (folder / "one" / "run", RESULTS / "rate_maps", folder / "lone")
+    other = semlink.results(*folders).report(folder / "other.html")
     chromium.open(other)
+    drawn = "return [...document.querySelectorAll('#gap-panels .chart')].map((chart) => chart.data.length)"
+    assert len(chromium.run(drawn)) == 4 and all(chromium.run(drawn))
+    assert chromium.texts("#references span") == ["run: against", "rate_maps: against"]
+    assert "lone" in chromium.texts("#comparison p.notes bdi")
+    rows = set(chromium.texts("#point-gaps tbody td:first-child"))
+    second = "const one = document.querySelectorAll('#references select')[1];"
+    chromium.run(second + "one.selectedIndex = 1; one.dispatchEvent(new Event('change'))")
+    changed = rows ^ set(chromium.texts("#point-gaps tbody td:first-child"))
+    assert changed and all("rate_maps: " in name for name in changed) and all(chromium.run(drawn))
     assert all(len({name.split(":")[0] for name in panel}) == 1 for panel in _panels(chromium))
     assert "side by side" in "".join(chromium.texts("#cautions li")) and alone == 3 and chromium.complaints() == []
 

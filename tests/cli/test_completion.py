@@ -10,7 +10,7 @@ from types import SimpleNamespace
 import pytest
 
 from semlink.cli import completion
-from semlink.cli.new import TEMPLATES
+from semlink.cli.new.blocks import TEMPLATES
 from semlink.link.plots.registry import PLOTS
 from semlink.link.scenario.schema import CATALOGUE
 from semlink.plugins.entry_points import INTERFACES

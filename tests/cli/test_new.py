@@ -8,7 +8,7 @@ import pytest
 from own_blocks import around, rows_of
 from terminal import semlink
 
-from semlink.cli.new import TEMPLATES
+from semlink.cli.new.blocks import TEMPLATES
 
 
 def made(kind: str, folder: Path, file: str = "rain_fade.py") -> tuple[str, dict]:
@@ -77,6 +77,8 @@ def test_a_file_that_is_there_is_left_alone(tmp_path):
         ("codec", "a.txt", "a.txt: expected a Python file named after what it will hold, such as my_codec.py"),
         ("codec", "2nd.py", "2nd.py: expected a Python file named after what it will hold"),
         ("metric", "class.py", "class.py: expected a Python file named after what it will hold"),
+        ("channel", "numpy.py", "numpy.py has the name of an installed library, which it would hide"),
+        ("channel", "random.py", "random.py has the name of a module of Python, which it would hide"),
         ("codec", "nowhere/a.py", "nowhere/a.py cannot be written: No such file or directory"),
     ],
 )

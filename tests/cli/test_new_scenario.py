@@ -9,7 +9,7 @@ from small_runs import rows
 from terminal import semlink as command
 
 import semlink
-from semlink.cli.new_scenario import scenario_text, write_scenario
+from semlink.cli.new.scenario import scenario_text, write_scenario
 from semlink.errors import ScenarioError
 from semlink.link.scenario.schema import CATALOGUE
 from semlink.spec import kinds_of
@@ -42,8 +42,16 @@ def test_it_refuses_what_is_there_and_what_it_does_not_know(tmp_path, monkeypatc
     assert (tmp_path / "first.yaml").read_text() == "mine"
     with pytest.raises(ScenarioError, match="--channel: got 'raileigh', expected one of .*; did you mean 'rayleigh'"):
         write_scenario("second", channel="raileigh")
-    with pytest.raises(ScenarioError, match="got the name 'my run'; allowed: letters"):
-        write_scenario("my run")
+    refused = {
+        "my run": "got the name 'my run'; allowed: letters",
+        "": "the name is empty; allowed: letters",
+        ".yaml": "the name is empty",
+        "n" * 300: "the name has 300 characters; at most 100 are allowed$",
+        "gone/first": "gone/first.yaml: there is no folder gone",
+    }
+    for name, says in refused.items():
+        with pytest.raises(ScenarioError, match=says):
+            write_scenario(name)
     assert not (tmp_path / "second.yaml").exists()
 
 

@@ -12,7 +12,7 @@ import pytest
 from own_blocks import around, rows_of
 from terminal import semlink
 
-from semlink.cli.new import TEMPLATES
+from semlink.cli.new.blocks import TEMPLATES
 from semlink.link.plots import registry
 from semlink.link.results.finished import read_run
 

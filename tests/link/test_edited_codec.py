@@ -8,7 +8,7 @@ import pytest
 from generator_toys import small_weights
 from own_blocks import around, rows_of
 
-from semlink.cli.new import skeleton
+from semlink.cli.new.blocks import skeleton
 from semlink.codecs.specs import CompressAISpec, H264Spec, LatentCodecSpec
 from semlink.link.schemes.digital.packet_store import StreamStore, store_of
 from semlink.payload import Packet

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from own_blocks import around
 
-from semlink.cli.new import TEMPLATES, scenario_lines, skeleton
+from semlink.cli.new.blocks import TEMPLATES, scenario_lines, skeleton
 from semlink.errors import InterfaceError
 from semlink.link.results.rows import Row
 from semlink.link.scenario.loader import load_scenario

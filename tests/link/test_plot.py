@@ -81,6 +81,25 @@ def test_a_figure_that_the_run_no_more_has_goes_and_others_stay(tmp_path):
     assert {p.name for p in tmp_path.glob("*.png")} == {"psnr_vs_cost.png", "psnr_vs_mine.png"}
 
 
+@pytest.mark.parametrize("kind", ["png", "svg", "pdf", "pgf"])
+def test_only_figures_of_ours_are_written_over(tmp_path, kind):
+    make(tmp_path / "run", [BEST])
+    run, out = results(tmp_path / "run"), tmp_path / "figures"
+    (drawn,) = run.draw(out=out, formats=[kind])
+    first = drawn.read_bytes()
+    assert run.draw(out=out, formats=[kind]) == [drawn] and drawn.read_bytes() == first
+    drawn.write_bytes(b"mine")
+    with pytest.raises(
+        ResultsError, match=f"psnr_vs_cost.{kind}: is there already and is no figure of semlink; --force"
+    ):
+        run.draw(out=out, formats=[kind])
+    assert drawn.read_bytes() == b"mine"
+    run.draw(out=out, formats=[kind], force=True)
+    assert drawn.read_bytes() == first
+    with pytest.raises(ScenarioError, match=f"out: .*{kind} is a file; figures need a folder"):
+        run.draw(out=drawn, formats=[kind])
+
+
 def test_another_metric_is_drawn_under_its_own_name(tmp_path):
     make(tmp_path, FOUR)
     assert [p.name for p in results(tmp_path).draw(metric="ssim")] == ["ssim_vs_cost.png", "ssim_vs_cost.svg"]

@@ -13,7 +13,7 @@ import pytest
 from terminal import semlink as command
 
 import semlink
-from semlink.errors import ResultsError
+from semlink.errors import ResultsError, ScenarioError
 from semlink.link.compare.compare import compare
 from semlink.link.compare.gaps import Comparison
 from semlink.link.page.cautions import cautions
@@ -176,6 +176,8 @@ def test_bad_input_is_one_line(tmp_path):
     assert done.code == 2 and "no scheme 'b'" in done.err
     done = command("report", run, "--metric", "ssim", "--force", folder=tmp_path)
     assert done.code == 2 and "metric 'ssim' is in no row" in done.err
+    with pytest.raises(ScenarioError, match="max_mb: got nan, expected 1 or more"):
+        semlink.results(run).report(tmp_path / "page.html", max_mb=math.nan)
     with pytest.raises(ResultsError, match="cannot be written"):
         semlink.results(run).report(tmp_path / "mine.html" / "page.html")
 

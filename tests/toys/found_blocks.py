@@ -14,7 +14,7 @@ import yaml
 from own_blocks import BASE
 from pydantic import TypeAdapter
 
-from semlink.cli.new import TEMPLATES, block_name, skeleton
+from semlink.cli.new.blocks import TEMPLATES, block_name, skeleton
 from semlink.codecs.specs import AnyCodec
 from semlink.link.scenario.schema import CATALOGUE
 from semlink.phy.specs.channels import AnyChannel

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from semlink.errors import ScenarioError
 from semlink.link.compare.compare import check_reference
 from semlink.link.page.page import check_place, write_page
 from semlink.link.page.parts import PageOptions, named_runs
@@ -13,6 +14,7 @@ from semlink.link.results.finished import FinishedRun
 __all__ = ["written"]
 
 PAGE = "report.html"
+LEAST_MB = 1.0
 
 
 def written(
@@ -34,6 +36,8 @@ def written(
         sources: each folder with its name; empty for one alone.
         send: sends the clips of a folder that its films lack; gives what could not be kept, a line each.
     """
+    if not max_mb >= LEAST_MB:
+        raise ScenarioError(f"max_mb: got {max_mb:g}, expected {LEAST_MB:g} or more")
     if reference is not None:
         check_reference(run.rows, reference, run.folder)
     judged = run.metric("psnr" if metric is None else metric)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from semlink.errors import ScenarioError
+from semlink.errors import ResultsError, ScenarioError
 from semlink.files import Json, JsonDict
 from semlink.link.api.records import clip_columns, clips_of, per_trial, rows_as_records
 from semlink.link.metrics.registry import PSNR, Metric
@@ -187,17 +187,19 @@ class Results:
         clip: str | None = None,
         point: str | None = None,
         at: str | Sequence[int] | None = None,
+        force: bool = False,
         say: Callable[[str], None] | None = None,
     ) -> list[Path]:
         """Write figures, all kinds by default, into the folder or into `out`, which several folders need.
 
         Args:
             formats: `png`, `svg`, `pdf` or `pgf`; PNG, and of curves SVG, by default.
+            force: write into `out` over files that semlink did not draw.
             say: called with each line that belongs into the caption of a figure without notes, such as one for a paper.
             style, width, schemes, channel, snr, budget, reference, clip, point, at: as in `plot`.
         Raises:
             ScenarioError: no such kind, metric, format or choice.
-            ResultsError: the folder cannot be written.
+            ResultsError: the folder cannot be written, or holds a file of somebody else by a figure's name.
         """
         choice = Choice.of(
             schemes=schemes,
@@ -212,7 +214,7 @@ class Results:
         )
         look, kept = look_named(style, width), [check_format(name) for name in formats]
         view = View(judged(self.run, metric) if self.run.metrics else PSNR, look, choice)
-        figures = draw(self.run, out, view, kept)
+        figures = draw(self.run, out, view, kept, force=force)
         if say is not None:
             for figure in figures:
                 for line in figure.caption:
@@ -362,6 +364,10 @@ def results(folder: str | Path, *more: str | Path, scenario: Scenario | None = N
     if not more:
         return Results(Path(folder), read_run(folder), scenario, plugins)
     folders = [folder, *more]
+    places = [Path(each).resolve() for each in folders]
+    twice = next((each for n, each in enumerate(folders) if places[n] in places[:n]), None)
+    if twice is not None:
+        raise ResultsError(f"{twice}: is given twice; each folder once")
     sources = tuple(zip(folder_names(folders), map(read_run, folders)))
     return Results(Path("."), merged(dict(sources)), scenario, plugins, sources)
 

@@ -27,11 +27,13 @@ class Compared:
 
     Attributes:
         left_out: schemes that are no reference since that would take long.
+        why_none: why nothing is compared; '' where something is, or where that would take long.
     """
 
     run: FinishedRun
     by_reference: Mapping[str, Comparison]
     left_out: Sequence[str] = ()
+    why_none: str = ""
 
 
 def compared(runs: Sequence[NamedRun], metric: Metric, reference: str | None) -> tuple[Compared, ...]:
@@ -47,12 +49,13 @@ def _of(run: FinishedRun, metric: Metric, reference: str | None) -> Compared:
     if len(names) > MOST_REFERENCES or pairs > MOST_PAIRS:
         order = first or ([_plain(run)] if len(run.rows) <= MOST_PAIRS else [])
     made: dict[str, Comparison] = {}
+    why = ""
     for name in order:
         try:
             made[name] = compare(run, name, metric.column, tuple(made.values()))
-        except ScenarioError:  # nothing can be compared with this one, which the tables of the others show
-            continue
-    return Compared(run, made, [name for name in names if name not in order])
+        except ScenarioError as fault:  # nothing can be compared with this one, which the tables of the others show
+            why = why or str(fault).removeprefix(f"{run.folder}: ")
+    return Compared(run, made, [name for name in names if name not in order], "" if made else why)
 
 
 def _plain(run: FinishedRun) -> str:

@@ -8,13 +8,19 @@ from semlink.link.page.parts import NamedRun
 from semlink.link.plots.registry import merged
 from semlink.link.results.finished import FinishedRun
 
-__all__ = ["groups_of", "together"]
+__all__ = ["group_names", "groups_of", "together"]
 
 
 def groups_of(runs: Sequence[NamedRun]) -> tuple[int, ...]:
     """For each folder the number of its group; folders are in one if they have the same clips and the same chance."""
     found: dict[object, int] = {}
     return tuple(found.setdefault(_clips(run), len(found)) for run in runs)
+
+
+def group_names(runs: Sequence[NamedRun]) -> list[str]:
+    """Each group by the names of its folders."""
+    groups = groups_of(runs)
+    return [", ".join(r.name for r, g in zip(runs, groups) if g == group) for group in dict.fromkeys(groups)]
 
 
 def together(runs: Sequence[NamedRun]) -> list[FinishedRun]:

@@ -13,7 +13,7 @@ from semlink.link.metrics.registry import Metric
 from semlink.link.page.cautions import cautions
 from semlink.link.page.compared import compared
 from semlink.link.page.embed import HERE, asset, has_asset, plotly, script_data
-from semlink.link.page.groups import groups_of
+from semlink.link.page.groups import group_names
 from semlink.link.page.parts import NamedRun, PageOptions, Section
 from semlink.link.page.points import OVER_CLIPS, metrics_on, points_of
 from semlink.link.page.schemes import looks
@@ -132,7 +132,6 @@ def _counted(number: int, what: str) -> str:
 
 def _data(runs: Sequence[NamedRun], options: PageOptions, found: Sequence[Section]) -> list[tuple[str, Json]]:
     """What scripts read: schemes, metrics and points of the whole page, then each section's own."""
-    groups = groups_of(runs)
     whole = {
         "schemes": looks(runs),
         "points": points_of(runs),
@@ -140,7 +139,7 @@ def _data(runs: Sequence[NamedRun], options: PageOptions, found: Sequence[Sectio
         "metric": options.metric.column,
         "snr": SNR_NAME,
         "costs": COST_NAMES,
-        "groups": [", ".join(r.name for r, g in zip(runs, groups) if g == n) for n in range(max(groups) + 1)],
+        "groups": group_names(runs),
     }
     return [("page", whole), *((part.name, part.data) for part in found if part.data is not None)]
 

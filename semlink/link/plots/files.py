@@ -4,25 +4,34 @@ from __future__ import annotations
 
 import io
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from semlink.errors import ScenarioError
+from semlink.errors import ResultsError, ScenarioError
 from semlink.files import JsonDict, write_atomic
+from semlink.link.plots.pgf import HEAD
 from semlink.link.plots.style import PLAIN, Look
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "check_format", "rendered", "save"]
+__all__ = ["FORMATS", "check_format", "check_places", "rendered", "save"]
 
 FORMATS = ("png", "svg", "pdf", "pgf")
-NOT_TOLD: JsonDict = {
-    "png": {"Software": None},
-    "svg": {"Date": None, "Creator": None},
-    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+TOLD: JsonDict = {
+    "png": {"Software": "semlink"},
+    "svg": {"Date": None, "Creator": "semlink"},
+    "pdf": {"CreationDate": None, "Creator": "semlink", "Producer": None},
 }
-"""What would differ from one time or machine to the next."""
+"""What tells a figure of ours, and nothing that would differ from one time or machine to the next."""
+MARKS = {
+    "png": b"Software\0semlink",
+    "svg": b"<dc:title>semlink</dc:title>",
+    "pdf": b"/Creator (semlink)",
+    "pgf": HEAD.splitlines()[0].encode(),
+}
+"""How that stands in the files."""
 
 
 def check_format(name: str) -> str:
@@ -53,7 +62,7 @@ def rendered(figure: Figure, kind: str, look: Look = PLAIN) -> bytes:
     dots = "figure" if figure.images else look.dots  # pictures on whole dots stay there
     with matplotlib.rc_context(look.rc), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # boxes in the figure tell it
-        figure.savefig(data, format=kind, metadata=NOT_TOLD[kind], dpi=dots)
+        figure.savefig(data, format=kind, metadata=TOLD[kind], dpi=dots)
     is_drawing = kind == "png" and not figure.images and not any(axes.images for axes in figure.axes)
     return _few_colours(data) if is_drawing else data.getvalue()
 
@@ -61,12 +70,29 @@ def rendered(figure: Figure, kind: str, look: Look = PLAIN) -> bytes:
 def _few_colours(png: io.BytesIO) -> bytes:
     """A drawing with 256 colours, which is half as large and looks the same."""
     from PIL import Image
+    from PIL.PngImagePlugin import PngInfo
 
+    told = PngInfo()
+    told.add_text("Software", TOLD["png"]["Software"])
     out = io.BytesIO()
     with Image.open(png) as found:
         drawing = found.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    drawing.save(out, "png", optimize=True)
+    drawing.save(out, "png", optimize=True, pnginfo=told)
     return out.getvalue()
+
+
+def check_places(paths: Iterable[Path]) -> None:
+    """Refuse to write over what semlink did not draw.
+
+    Raises:
+        ResultsError: such a file is there.
+    """
+    for path in paths:
+        if path.exists() and not (path.is_file() and MARKS[path.suffix.removeprefix(".")] in path.read_bytes()):
+            raise ResultsError(
+                f"{path}: is there already and is no figure of semlink; --force (force=True) writes over it, "
+                "--out names another folder"
+            )
 
 
 def save(figure: Figure, path: Path, look: Look = PLAIN) -> Path:

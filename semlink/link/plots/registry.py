@@ -22,7 +22,7 @@ from semlink.link.plots.curves.over_time import time_sheet
 from semlink.link.plots.curves.quantity import difference, quantity_of
 from semlink.link.plots.curves.scene import Scene, scene
 from semlink.link.plots.drawing.figure import sheet_figure
-from semlink.link.plots.files import save
+from semlink.link.plots.files import check_places, save
 from semlink.link.plots.pictures.frames import run_frames
 from semlink.link.plots.pictures.latent_manifold import loss_figure, manifold_figure
 from semlink.link.plots.pictures.rate_maps import rate_map_figure
@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 __all__ = ["PLOTS", "Drawn", "Plot", "draw", "folder_names", "merged", "plot_named"]
 
 Named = tuple[str, "Figure"]
+Made = tuple[Sequence[Path], "Figure", tuple[str, ...]]
+"""A figure with the files that it goes into and what belongs into its caption."""
 OVER = ("cost", "readings", "snr", "snr_rates")
 """What curves are drawn over, as files are named."""
 REFERENCE = "difference"
@@ -155,7 +157,12 @@ def plot_named(name: str) -> Plot:
 
 
 def draw(
-    run: FinishedRun, out: str | Path | None = None, view: View | None = None, formats: Sequence[str] = ()
+    run: FinishedRun,
+    out: str | Path | None = None,
+    view: View | None = None,
+    formats: Sequence[str] = (),
+    *,
+    force: bool = False,
 ) -> list[Drawn]:
     """Draw a run into a folder; nothing where no point could be sent at all.
 
@@ -163,8 +170,9 @@ def draw(
         out: the run's own folder by default.
         view: what is drawn and how; all kinds where its choice names none.
         formats: PNG, and of curves SVG, by default.
+        force: write into `out` over files that semlink did not draw.
     Raises:
-        ResultsError: `out` cannot be written.
+        ResultsError: `out` cannot be written, or holds a file of somebody else by a figure's name.
         ScenarioError: a choice that leads to nothing.
     """
     view = View() if view is None else view
@@ -175,7 +183,12 @@ def draw(
     if out is None and any(point.origin for point in run.points):
         raise ScenarioError("out: needed for figures of several folders, since they belong to none; give --out DIR")
     folder = Path(out or run.folder)
-    drawn = list(chain.from_iterable(_drawn(plot, run, folder, view, formats) for plot in plots))
+    if folder.is_file():
+        raise ScenarioError(f"out: {folder} is a file; figures need a folder")
+    made = list(chain.from_iterable(_made(plot, run, folder, view, formats) for plot in plots))
+    if out is not None and not force:
+        check_places(path for paths, _, _ in made for path in paths)
+    drawn = [Drawn(tuple(save(figure, path, view.look) for path in paths), notes) for paths, figure, notes in made]
     if kinds and not drawn:
         nothing = "; ".join(f"{plot.name}: {plot.shows}" for plot in plots)
         raise ScenarioError(f"kind: these results, as chosen, have nothing to show ({nothing})")
@@ -184,8 +197,8 @@ def draw(
     return drawn
 
 
-def _drawn(plot: Plot, run: FinishedRun, folder: Path, view: View, formats: Sequence[str]) -> Iterator[Drawn]:
-    """The files of a plot; of pictures none where only PGF is asked for, unless their kind is too."""
+def _made(plot: Plot, run: FinishedRun, folder: Path, view: View, formats: Sequence[str]) -> Iterator[Made]:
+    """The figures of a plot; of pictures none where only PGF is asked for, unless their kind is too."""
     kinds = [kind for kind in formats or plot.formats if kind != "pgf" or plot.sheets or view.choice.kinds]
     if not kinds:
         return
@@ -196,8 +209,7 @@ def _drawn(plot: Plot, run: FinishedRun, folder: Path, view: View, formats: Sequ
     else:
         named = [(s.name, sheet_figure(s, view.look), s.notes) for s in plot.sheets(run, view)]
     for name, figure, notes in named:
-        files = tuple(save(figure, folder / f"{name}.{kind}", view.look) for kind in kinds)
-        yield Drawn(files, () if view.look.notes else notes)
+        yield [folder / f"{name}.{kind}" for kind in kinds], figure, () if view.look.notes else notes
 
 
 def _forget(folder: Path, stem: str, drawn: set[Path]) -> None:

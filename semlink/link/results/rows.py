@@ -188,6 +188,8 @@ def read_folder(directory: str | os.PathLike[str]) -> tuple[Row, ...]:
         ResultsError: there is no such folder, or it holds no readable, filled `curves.csv`.
     """
     folder = Path(directory)
+    if folder.is_file():
+        raise ResultsError(f"{folder}: is a file; expected the folder that `semlink run` wrote")
     if not folder.is_dir():
         raise ResultsError(f"{folder}: no such folder; expected one that `semlink run` wrote")
     if not (folder / CURVES).is_file():

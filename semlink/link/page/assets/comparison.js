@@ -1,15 +1,27 @@
 "use strict";
-/* Every scheme against one that is chosen: paired differences at points, averages over curves. */
+/* Every scheme against one that is chosen, of each group of folders with the same clips: paired differences at points,
+   averages over curves. */
 (() => {
   const { element, panels, say } = semlink;
   const { references, metric: column, clips, motions } = semlink.data("comparison");
   if (!references.length) return;
   const metric = semlink.metric(column);
   const place = document.getElementById("gap-panels");
-  const chooser = document.getElementById("reference");
-  let reference = references[0];
-  semlink.reference = reference.name;
-  for (const { name } of references) chooser.append(element("option", { value: name }, name));
+  const groups = [...new Set(references.map(({ group }) => group))];
+  const chosen = new Map(groups.map((group) => [group, references.find((one) => one.group === group)]));
+  const isReference = (scheme) => [...chosen.values()].some(({ name }) => name === scheme);
+  semlink.isReference = isReference;
+  for (const group of groups) {
+    const mine = references.filter((one) => one.group === group);
+    const made = element("select", {}, ...mine.map(({ name }) => element("option", { value: name }, name)));
+    made.addEventListener("change", () => {
+      chosen.set(group, mine[made.selectedIndex]);
+      draw();
+    });
+    const label = groups.length > 1 || semlink.groups.length > 1 ? `${semlink.groups[group]}: against` : "against";
+    document.getElementById("references").append(element("label", { className: "control" }, element("span", { dir: "auto" }, label), made));
+  }
+  const allPoints = () => [...chosen.values()].flatMap(({ points }) => points);
 
   const better = metric.higher_is_better ? 1 : -1;
   const verdict = (mean, half) => {
@@ -27,7 +39,7 @@
   const isOn = (scheme) => semlink.scheme(scheme).on;
 
   /* chart of paired differences */
-  const byKey = () => new Map(reference.points.map((point) => [point.key, point]));
+  const byKey = () => new Map(allPoints().map((point) => [point.key, point]));
   const apart = (panel, isLog) => {
     const scale = isLog ? Math.log10 : (value) => value;
     const places = [...new Set(panel.lines.flatMap((line) => line.points.map((point) => scale(panels.x(point)))))].sort((a, b) => a - b);
@@ -41,7 +53,7 @@
   };
   const chartOf = (panel, all) => {
     const axis = panels.xaxis(panel);
-    const drawnLines = panel.lines.filter((line) => line.scheme.name !== reference.name);
+    const drawnLines = panel.lines.filter((line) => !isReference(line.scheme.name));
     const at = apart({ lines: drawnLines }, axis.type === "log");
     const gaps = byKey();
     const has = (point) => gaps.has(point.key) && gaps.get(point.key).mean !== undefined;
@@ -122,8 +134,8 @@
     const box = document.getElementById("by-clip");
     const has = gap && gap.mean !== undefined;
     box.querySelector("table").hidden = !has;
-    const words = !point ? "" : point.scheme === reference.name ? "The selected point is of the reference itself; select one of another scheme." : has ? "" : `No paired difference at the selected point${gap && gap.note ? `: ${gap.note}` : ""}.`;
-    box.querySelector("p").replaceChildren(has ? element("span", {}, element("bdi", {}, point.scheme), ` at ${say.place(point)} less `, element("bdi", {}, reference.name), ":") : words);
+    const words = !point ? "" : isReference(point.scheme) ? "The selected point is of the reference itself; select one of another scheme." : has ? "" : `No paired difference at the selected point${gap && gap.note ? `: ${gap.note}` : ""}.`;
+    box.querySelector("p").replaceChildren(has ? element("span", {}, element("bdi", {}, point.scheme), ` at ${say.place(point)} less `, element("bdi", {}, chosen.get(point.group).name), ":") : words);
     if (!has) return;
     const most = Math.max(...Object.values(gap.by_clip).map(Math.abs), 1e-9);
     fill("by-clip", clips.filter(([clip]) => clip in gap.by_clip).map(([clip, motion]) => {
@@ -137,17 +149,17 @@
   const MOST = 150;
   let whole = false;
   const draw = () => {
-    panels.draw(place, chartOf, 360);
+    panels.draw(place, chartOf, 360, (panel) => chosen.has(panel.place.group));
     const unit = metric.unit ? ` [${metric.unit}]` : "";
     const averages = ["scheme", "channel", "SNR [dB]", `BD-${metric.title}${unit}`, "BD-rate", "over costs", "note"];
-    const curves = reference.curves.filter((curve) => isOn(curve.scheme));
+    const curves = [...chosen.values()].flatMap((reference) => reference.curves).filter((curve) => isOn(curve.scheme));
     const known = curves.filter((curve) => curve.quality !== null || curve.rate !== null);
     fill("curve-gaps", known.map(curveRow), averages);
     document.getElementById("curve-gaps").hidden = !known.length;
     const why = new Map();
     for (const curve of curves.filter((one) => !known.includes(one))) why.set(curve.note, (why.get(curve.note) || 0) + 1);
     document.getElementById("no-curves").replaceChildren(...[...why].map(([note, count]) => element("li", {}, `No average for ${count} curve${count === 1 ? "" : "s"}: ${note}.`)));
-    const shown = reference.points.filter((gap) => isOn(semlink.point(gap.key).scheme));
+    const shown = allPoints().filter((gap) => isOn(semlink.point(gap.key).scheme));
     const differences = ["scheme", "channel", "point", `difference${unit}`, "noise alone", ...motions, "note"];
     fill("point-gaps", shown.slice(0, whole ? undefined : MOST).map(pointRow), differences);
     const more = document.getElementById("more-gaps");
@@ -156,17 +168,13 @@
     byClip();
   };
   document.getElementById("more-gaps").addEventListener("click", () => { whole = true; draw(); });
-  chooser.addEventListener("change", () => {
-    reference = references[chooser.selectedIndex];
-    draw();
-  });
   panels.onChange(draw);
   semlink.onSchemes(draw);
   semlink.onTheme(draw);
   semlink.onPoint(() => {
     byClip();
     const rows = document.querySelectorAll("#point-gaps tbody tr");
-    const shown = reference.points.filter((gap) => isOn(semlink.point(gap.key).scheme));
+    const shown = allPoints().filter((gap) => isOn(semlink.point(gap.key).scheme));
     rows.forEach((row, number) => row.classList.toggle("chosen", shown[number].key === semlink.selected()));
   });
   draw();

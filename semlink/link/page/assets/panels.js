@@ -7,7 +7,9 @@
    semlink.panels.list()           {panels: [{title, kind, lines}], left}; a line is {scheme, label, points} in order of x
    semlink.panels.x(point)         where a point stands on the axis
    semlink.panels.xaxis()          that axis for a chart
-   semlink.panels.draw(place, chartOf)   a chart for each panel into an element; chartOf(panel, all) gives [traces, layout]
+   semlink.panels.draw(place, chartOf, height, isDrawn)
+                                   a chart for each panel of which isDrawn(panel) into an element; chartOf(panel, all) gives
+                                   [traces, layout, words]
 */
 semlink.panels = (() => {
   const MOST = 12;
@@ -145,8 +147,9 @@ semlink.panels = (() => {
     const far = (point) => Math.abs(x(point) - x(from));
     return lines[(at + down + lines.length) % lines.length].points.reduce((best, point) => (far(point) < far(best) ? point : best));
   };
-  const draw = (place, chartOf, height = 0) => {
-    const { panels, left } = list();
+  const draw = (place, chartOf, height = 0, isDrawn = () => true) => {
+    const { panels: all, left } = list();
+    const panels = all.filter(isDrawn);
     const columns = panels.length > 1 ? 2 : 1;
     place.classList.toggle("several", panels.length > 1);
     while (place.children.length > panels.length) {

@@ -8,6 +8,7 @@ from semlink.files import JsonDict
 from semlink.link.compare.compare import MOTIONS
 from semlink.link.compare.gaps import Comparison, CurveGap, PointGap
 from semlink.link.compare.paired import Gap
+from semlink.link.page.groups import group_names
 from semlink.link.page.parts import NamedRun, PageOptions, Section
 from semlink.link.results.rows import Row
 
@@ -22,8 +23,13 @@ def section(runs: Sequence[NamedRun], options: PageOptions) -> Section | None:
     keys = {(run.scheme(p.row.scheme), *p.row.point): key for run in runs for key, p in run.points()}
     clips = {clip["name"]: clip.get("motion", "") for run in runs for p in run.run.points for clip in p.clips}
     left_out = [name for group in groups for name in group.left_out]
+    names = group_names(runs)
     data = {
-        "references": [_reference(name, made, keys) for group in groups for name, made in group.by_reference.items()],
+        "references": [
+            _reference(name, made, keys) | {"group": number}
+            for number, group in enumerate(options.compared)
+            for name, made in group.by_reference.items()
+        ],
         "metric": options.metric.column,
         "clips": [[name, motion] for name, motion in clips.items()],
         "motions": [motion for motion in MOTIONS if motion in clips.values()],
@@ -33,6 +39,7 @@ def section(runs: Sequence[NamedRun], options: PageOptions) -> Section | None:
         "metric": options.metric,
         "notes": notes,
         "left_out": left_out,
+        "alone": [(name, group.why_none) for name, group in zip(names, options.compared) if group.why_none],
         "is_empty": not data["references"],
         "points": sum(len(group.run.rows) for group in groups),
     }

@@ -9,7 +9,9 @@ from __future__ import annotations
 import ast
 import keyword
 import re
+import sys
 import textwrap
+from importlib.machinery import PathFinder
 from importlib.resources import files
 from pathlib import Path
 
@@ -45,6 +47,9 @@ def write_skeleton(kind: str, path: Path) -> str:
     if kind not in TEMPLATES:
         raise ScenarioError(f"new: unknown kind {kind!r}, expected one of {', '.join(['scenario', *TEMPLATES])}")
     name = block_name(kind, path)
+    shadowed = shadows(path.stem)
+    if shadowed:
+        raise ScenarioError(f"new: {path.name} has the name of {shadowed}, which it would hide; choose another name")
     if path.exists():
         raise ScenarioError(f"new: {path} is there already; name another file")
     text = skeleton(kind, path, name)
@@ -53,6 +58,14 @@ def write_skeleton(kind: str, path: Path) -> str:
     except OSError as fault:
         raise ScenarioError(f"new: {path} cannot be written: {fault.strerror}") from fault
     return f"{path} holds {name}, a {kind} that runs as it is. In a scenario:\n\n{scenario_lines(text)}"
+
+
+def shadows(stem: str) -> str:
+    """What Python already calls `stem`, and a file of this name beside a script would hide; '' for nothing."""
+    if stem in sys.stdlib_module_names:
+        return "a module of Python"
+    found = PathFinder.find_spec(stem, [place for place in sys.path if place and Path(place).resolve() != Path.cwd()])
+    return "an installed library" if found is not None else ""
 
 
 def skeleton(kind: str, path: Path, name: str) -> str:

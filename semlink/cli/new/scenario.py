@@ -16,6 +16,8 @@ from semlink.link.scenario.schema import CATALOGUE, spec_schema
 from semlink.spec import Spec, kinds_of
 
 WIDTH = 110
+LONGEST = 100
+"""Characters of a name, so that the folder of results and what lies in it can have it too."""
 OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "rician": {"k_db": 6},
     "erasure": {"probability": 0.01, "block": 64},
@@ -80,7 +82,13 @@ def write_scenario(name: str, channel: str = "awgn", codec: str = "h264") -> str
     Raises:
         ScenarioError: a name that no results folder can have, an unknown kind, or a file that is there already.
     """
+    if not name.removesuffix(".yaml"):
+        raise ScenarioError(f"new scenario: the name is empty; allowed: {PATTERNS[NAMES]}")
     path = Path(f"{name.removesuffix('.yaml')}.yaml")
+    if len(path.stem) > LONGEST:
+        raise ScenarioError(f"new scenario: the name has {len(path.stem)} characters; at most {LONGEST} are allowed")
+    if not path.parent.is_dir():
+        raise ScenarioError(f"new scenario: {path}: there is no folder {path.parent}")
     text = scenario_text(path.stem, path.as_posix(), channel, codec)
     try:
         with path.open("x") as file:

@@ -1,0 +1,1 @@
+"""`semlink new`: what it writes."""

@@ -13,6 +13,7 @@ import commands
 import gallery
 import public_names
 import tutorials
+import validation
 from mkdocs.structure.files import File, Files
 from places import PAGES_OUTSIDE, ROOT, page_of, relinked, source_of, targets
 
@@ -27,6 +28,7 @@ def on_files(files: Files, config: Any) -> Files:
     for interface in (*INTERFACES, "metric"):
         made[f"reference/blocks/{interface}.md"] = blocks.page(interface)
     made["reference/commands.md"] = commands.page()
+    made["reference/published.md"] = validation.page()
     made["reference/python.md"] = public_names.page()
     made |= gallery.files()
     made |= tutorials.files()

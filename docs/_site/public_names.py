@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import semlink
 
-ORDER = ("load", "run", "results", "Results", "Comparison", "Scenario", "air", "Air", "ModuleScheme", "Metric")
+FIRST = ("load", "run", "results", "Results", "Comparison", "Scenario", "air", "Air", "ModuleScheme", "Metric")
+ORDER = (*FIRST, "validate", "Validation")
 
 
 def page() -> str:

@@ -104,6 +104,13 @@ class CodecBase(NamedBlock, Codec):
             InterfaceError: says which are allowed.
         """
 
+    def unquantised(self, clip: np.ndarray) -> np.ndarray | None:
+        """What decoding would give of `clip` if nothing was rounded but what the codec takes in, for `semlink replay`.
+
+        None where there is no such form.
+        """
+        return None
+
     def check_rate(self, rate: float | None, shape: FrameShape | None = None) -> None:
         """Refuse what cannot work before any work is done: one of a scheme's `rates`, weights, clips of a shape.
 

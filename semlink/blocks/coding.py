@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from semlink.blocks.block import NamedBlock
@@ -14,6 +15,21 @@ from semlink.payload import Received, Symbols
 
 if TYPE_CHECKING:
     import numpy as np
+
+
+@dataclass(frozen=True, slots=True)
+class Decoding:
+    """How one block was decoded, for whoever follows it.
+
+    Attributes:
+        bits: uint8 (n,), its information bits, right or wrong.
+        iterations: of each of its code blocks.
+        checks_hold: whether all parity checks of each held in the end.
+    """
+
+    bits: np.ndarray
+    iterations: tuple[int, ...]
+    checks_hold: tuple[bool, ...]
 
 
 class Coding(Protocol):
@@ -72,6 +88,13 @@ class CodingBase(NamedBlock, Coding):
         """LLRs of the coded bits, positive for 0: complex64 (n,) to float32 (n * bits_per_symbol,); for pictures.
 
         None where it decodes without any.
+        """
+        return None
+
+    def decoding(self, uses: int, place: int, llr: np.ndarray) -> Decoding | None:
+        """How block `place` of a transmission of `uses` symbols is decoded from its LLRs, for `semlink replay --block`.
+
+        None where there is nothing to tell.
         """
         return None
 

@@ -220,6 +220,13 @@ class SchemeBase(NamedBlock):
         """The packets that it sends of a clip, for `semlink replay`; nothing where it has none or does not say."""
         return ()
 
+    def unquantised(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Frames | None:
+        """What would arrive if its codec rounded nothing and all of it was delivered, for `semlink replay`.
+
+        None where it has no codec, or one that cannot say.
+        """
+        return None
+
 
 class OneWayBase(SchemeBase, OneWay):
     """Base of schemes that send once."""

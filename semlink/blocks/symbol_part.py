@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
-from semlink.blocks.coding import CodingBase
+from semlink.blocks.coding import CodingBase, Decoding
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,6 +30,7 @@ class SymbolPart:
         blocks: symbols of each transport block, in order; they may end between two symbols.
         numbers: of these blocks, as `Delivered.failed` counts them.
         sizes: bytes of these blocks, where they are told.
+        decoding: how one of them, by its place among them, is decoded from its LLRs; None where nobody says.
     """
 
     name: str
@@ -38,10 +40,12 @@ class SymbolPart:
     blocks: Sequence[float] = ()
     numbers: Sequence[int] = ()
     sizes: Sequence[int] = ()
+    decoding: Callable[[int, np.ndarray], Decoding | None] | None = None
 
     @classmethod
     def coded(cls, name: str, coding: CodingBase, uses: int, first: int = 0) -> SymbolPart:
         """A transmission of a coding in `uses` symbols, whose blocks are numbered from `first` on."""
         blocks, sizes = coding.block_symbols(uses), coding.block_sizes(uses)
         numbers = range(first, first + len(blocks))
-        return cls(name, uses, coding.soft_bits, coding.constellation(), blocks, numbers, sizes)
+        how = partial(coding.decoding, uses)
+        return cls(name, uses, coding.soft_bits, coding.constellation(), blocks, numbers, sizes, how)

@@ -108,13 +108,29 @@ def write_report(folders: Sequence[Path], out: Path | None, *, send: bool, **wis
     _list([page], indent="")
 
 
-def replay(folder: Path, key: str | None, clip: str, trial: int, *, plugins: bool) -> bool:
+def replay(
+    folder: Path,
+    key: str | None,
+    clip: str,
+    trial: int,
+    block: int | None,
+    page: Path | None,
+    *,
+    force: bool,
+    plugins: bool,
+) -> bool:
     """`semlink replay`: one transmission stage by stage; False if its numbers are not those of the run."""
+    from semlink.link.page.page import check_place
+    from semlink.link.page.replay import write_replay
     from semlink.link.report.replay import as_text
 
+    if page is not None and not force:
+        check_place(page, replaces_ours=False)
     done = semlink.results(folder, plugins=plugins)
-    told = done.replay(key, int(clip) if clip.lstrip("-").isdecimal() else clip, trial)
+    told = done.replay(key, int(clip) if clip.lstrip("-").isdecimal() else clip, trial, block)
     sys.stdout.write(as_text(told))
+    if page is not None:
+        _list([write_replay(told, done.run, page)])
     return not told.differs
 
 

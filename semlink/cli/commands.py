@@ -234,18 +234,23 @@ def report(
         interrupted("; clips that were sent are kept, run again to continue" if send else "")
 
 
-@app.command(epilog=example("semlink replay results/quickstart --point KEY; without --point it lists the keys"))
+@app.command(
+    epilog=example("semlink replay results/quickstart --point KEY --out replay.html; without --point it lists the keys")
+)
 def replay(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="results folder")],
     point: Annotated[str | None, typer.Option(metavar="KEY", help="beginning of a point's key [lists them]")] = None,
     clip: Annotated[str, typer.Option(metavar="N", help="number or name of the clip")] = "0",
     trial: Annotated[int, typer.Option(metavar="K", min=0, help="number of the trial")] = 0,
+    block: Annotated[int | None, typer.Option(metavar="N", min=0, help="follow this transport block")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="also a page of it, such as replay.html")] = None,
+    force: Annotated[bool, typer.Option("--force", help="write over a file that is there")] = False,
     allow_plugins: AllowPlugins = False,
 ) -> None:
     """Send one clip of a finished run again, stage by stage. Exit code 1 if its numbers differ."""
     from semlink.cli.actions import replay as again
 
-    if not again(folder, point, clip, trial, plugins=allow_plugins):
+    if not again(folder, point, clip, trial, block, out, force=force, plugins=allow_plugins):
         raise typer.Exit(1)
 
 

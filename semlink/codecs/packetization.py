@@ -16,13 +16,13 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 
 from semlink.codecs.entropy.leb128 import MOST_BYTES, read_leb128, to_leb128
 from semlink.errors import Infeasible
 from semlink.payload import Packet
 
-__all__ = ["POINTER_BYTES", "cut", "framed_size", "header_bytes", "join"]
+__all__ = ["POINTER_BYTES", "cut", "framed_size", "header_bytes", "join", "packets_in"]
 
 POINTER_BYTES = 2
 _NO_HEADER = 0xFFFF
@@ -59,6 +59,15 @@ def cut(packets: Sequence[Packet], rooms: Sequence[int]) -> tuple[bytes, ...]:
         _block(stream[end - size : end], end - size, headers[:-1], room)
         for room, size, end in zip(rooms, carried, ends, strict=True)
     )
+
+
+def packets_in(packets: Sequence[Packet], rooms: Sequence[int], number: int) -> tuple[int, ...]:
+    """Numbers of the packets of which block `number` carries a part, headers too."""
+    carried = [max(room - POINTER_BYTES, 0) for room in rooms]
+    start = sum(carried[:number])
+    edges = list(accumulate((framed_size([packet]) for packet in packets), initial=0))
+    inside = [begin < start + carried[number] and end > start for begin, end in pairwise(edges)]
+    return tuple(n for n, is_inside in enumerate(inside) if is_inside)
 
 
 def join(blocks: Sequence[bytes | None]) -> tuple[Packet, ...]:

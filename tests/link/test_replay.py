@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 import toys
+from markupsafe import escape
 from small_runs import job
 
 import semlink
 from semlink.errors import PluginRefused, ScenarioError
 from semlink.link.metrics.psnr_ssim import psnr_db
-from semlink.link.report.replay import as_text
+from semlink.link.page.replay import write_replay
+from semlink.link.report.replay import as_text, block_words, stages
 from semlink.link.sweep.run import run
 
 NOISY = {
@@ -103,3 +105,42 @@ def test_code_of_the_folder_runs_only_where_it_is_allowed(folder):
     done = semlink.results(folder)
     with pytest.raises(PluginRefused, match="names code of a user"):
         done.replay(done.run.points[0].key)
+
+
+def test_a_block_is_followed_to_its_decoder_and_its_frames(folder):
+    """At -2 dB the 16-QAM's blocks are lost: with one back its packets' frames change, at 8 dB with one gone."""
+    done = semlink.results(folder, plugins=True)
+    for snr_db, lost in ((-2.0, True), (8.0, False)):
+        replay = replayed(folder, "16-QAM", snr_db, clip=1, trial=1, block=0)
+        block = replay.block
+        (air,) = block.airs
+        assert block.lost is lost and (air.first, air.points) == (0, 16)
+        assert air.llrs.bits == 4 * (air.last - air.first) and air.decoding.checks_hold == (not lost,)
+        assert (air.wrong_after > 0) == lost and (air.wrong > 0 or not lost)
+        assert air.snr_db == pytest.approx(snr_db, abs=1.5)
+        if replay.reception.told == 1:
+            other = best(replay)["no channel"] if lost else replayed(folder, "16-QAM", -2.0, clip=1).quality["psnr_db"]
+            assert block.otherwise_db == pytest.approx(other, abs=1e-9)
+        told = as_text(replay)
+        assert f"block 0     {'lost' if lost else 'arrived'}" in told and "parity checks" in told
+    with pytest.raises(ScenarioError, match=r"block: got 99; this transmission has blocks 0 to \d"):
+        done.replay(done.run.points[0].key, block=99)
+
+
+def test_a_lossless_codec_costs_its_eight_bits(tmp_path):
+    video = {"name": "video", "kind": "digital", "codec": {"kind": "h264"}, "coding": {"kind": "uncoded"}}
+    made = job(tmp_path, sweep={"snr_db": [20], "budget": [0.6]}, schemes=[video], trials={"min": 1, "max": 1})
+    run(made)
+    found = best(replayed(made.out, "video", 20.0))
+    clip = toys.Ramps().clip(0)
+    assert found["no quantisation"] == pytest.approx(psnr_db(clip, (clip * 255).round() / 255), abs=1e-6)
+
+
+def test_the_page_says_what_the_text_says_and_is_whole(folder, tmp_path):
+    replay = replayed(folder, "16-QAM", -2.0, clip=1, trial=1, block=0)
+    page = write_replay(replay, semlink.results(folder).run, tmp_path / "replay.html").read_text()
+    for _, words in (*stages(replay), *block_words(replay)):
+        assert str(escape(words)) in page
+    assert f"+{best(replay)['no channel'] - replay.quality['psnr_db']:.2f} dB" in page
+    assert all(f'<section id="{name}"' in page for name in ("stages", "reception", "block", "video", "blame"))
+    assert ", trial 1." in page and "first trial" not in page.partition("<script")[0]

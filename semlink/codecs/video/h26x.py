@@ -22,7 +22,7 @@ from semlink.codecs.packetization import framed_size
 from semlink.codecs.rate_search import Knob, best_under
 from semlink.codecs.video.elementary_stream import Standard, access_units, packets_of
 from semlink.codecs.video.libav import coded_units, decoded_pictures
-from semlink.codecs.video.luma import padded, placed, to_luma8
+from semlink.codecs.video.luma import from_luma8, padded, placed, to_luma8
 from semlink.codecs.video.options import (
     LONGEST_GOP,
     MOST_BFRAMES,
@@ -143,6 +143,10 @@ class VideoCodec(CodecBase):
         _require("gop", self.gop, (None, *range(1, _WHOLE_CLIP + 1)))
         if not 1 <= self.fps <= 1000:
             raise ScenarioError(f"codec.fps: got {self.fps}; allowed: 1 to 1000")
+
+    def unquantised(self, clip: np.ndarray) -> np.ndarray:
+        """Pixels of 8 bits, as a lossless stream has them."""
+        return from_luma8(to_luma8(clip))
 
     def encode(self, clip: np.ndarray, *, max_bytes: int) -> tuple[Packet, ...]:
         """The best packets for `clip` (t, h, w) whose framed size is at most `max_bytes`.

@@ -11,6 +11,7 @@ from semlink.files import Json
 from semlink.link.api.records import PLACE, place_of, the_one
 from semlink.link.api.sender import Sender
 from semlink.link.chain.blame import blamed
+from semlink.link.chain.followed import followed
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.reception import reception_of
 from semlink.link.chain.transmission import Transmission, parts_of
@@ -47,7 +48,9 @@ def point_named(run: FinishedRun, key: str | None) -> FinishedPoint:
     raise ScenarioError("\n".join([f"{what} the beginning of one of these keys:", *lines]))
 
 
-def replayed(sender: Sender, point: FinishedPoint, clip: int | str = 0, trial: int = 0) -> Replay:
+def replayed(
+    sender: Sender, point: FinishedPoint, clip: int | str = 0, trial: int = 0, block: int | None = None
+) -> Replay:
     """A clip sent once more at a point, with every stage, and with each made ideal.
 
     Raises:
@@ -59,10 +62,12 @@ def replayed(sender: Sender, point: FinishedPoint, clip: int | str = 0, trial: i
     place = the_one(places, dict(zip(PLACE, place_of(point.row))))
     sender.check_trial(place, trial)
     with one_thread():
-        return _replayed(sender, point, places[place], number, trial)
+        return _replayed(sender, point, places[place], number, trial, block)
 
 
-def _replayed(sender: Sender, point: FinishedPoint, where: GridPoint, number: int, trial: int) -> Replay:
+def _replayed(
+    sender: Sender, point: FinishedPoint, where: GridPoint, number: int, trial: int, block: int | None
+) -> Replay:
     runner = sender.runner
     link = runner.link(where)
     agreed, budget = runner.agree(link, where)
@@ -75,7 +80,9 @@ def _replayed(sender: Sender, point: FinishedPoint, where: GridPoint, number: in
     scored = runner.score(number, outcome)
     watched = seen[0] if seen else None
     packets, arrived = _packets(link, watched) if watched else ((), ())
-    source = clip.pixels[0].numpy()
+    if block is not None and watched is None:
+        raise ScenarioError(f"block: got {block}; nothing of this point met the air")
+    source, received = clip.pixels[0].numpy(), outcome.frames.pixels[0].numpy()
     return Replay(
         place=place_in_words(point.row),
         clip=runner.clips.names[number],
@@ -88,8 +95,12 @@ def _replayed(sender: Sender, point: FinishedPoint, where: GridPoint, number: in
         arrived=arrived,
         spent=dict(scored.uses),
         reception=None if watched is None else reception_of(link, watched, runner.clips.names[number]),
-        by_frame=psnr_by_frame(source, outcome.frames.pixels[0].numpy()),
+        by_frame=psnr_by_frame(source, received),
         blame=tuple(blamed(link, clip, agreed, seeds, budget, watched)),
+        block=None if block is None or watched is None else followed(link, watched, block),
+        pixels=(source, received),
+        planes=runner.clips.planes,
+        point=point,
     )
 
 

@@ -312,18 +312,19 @@ class Results:
         place = {"scheme": scheme, "channel": channel, "snr_db": snr_db, "budget": budget, "rate": rate}
         return self._sender().frames(place, clip, trial)
 
-    def replay(self, key: str | None = None, clip: int | str = 0, trial: int = 0) -> Replay:
+    def replay(self, key: str | None = None, clip: int | str = 0, trial: int = 0, block: int | None = None) -> Replay:
         """One transmission sent once more, told stage by stage, with what each stage cost; print `as_text` of it.
 
         Args:
             key: the beginning of a point's key, as the error lists them.
+            block: the number of a transport block to follow on its way.
         Raises:
-            ScenarioError: no single point, no such clip or trial, or the scenario is not at hand.
+            ScenarioError: no single point, no such clip, trial or block, or the scenario is not at hand.
             Infeasible: nothing was sent at this point.
         """
         from semlink.link.api.replay import point_named, replayed
 
-        return replayed(self._sender(), point_named(self.run, key), clip, trial)
+        return replayed(self._sender(), point_named(self.run, key), clip, trial, block)
 
     def verify(self, points: int | str | None = None, **how: Any) -> Verification:
         """Whether the numbers hold on this machine: drawn points computed again; `semlink.verify` says more.

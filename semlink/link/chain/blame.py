@@ -107,6 +107,12 @@ def blamed(
         if coded is not None and not coded.all():
             why = "what is coded arrives, amplitudes as they were received"
             yield told("all blocks delivered", why, lambda: _all_delivered(link, seen, coded))
+    unquantised = None if link.is_sensing else link.transmitter.unquantised(copy_of(clip), agreement, seeds)
+    if unquantised is not None:
+        level = psnr_db(source, unquantised.pixels[0].numpy())
+        yield Ideal(
+            "no quantisation", level, "a codec without loss, all of it delivered: what it takes in, 8 bits a pixel"
+        )
     if camera is not None:
         why = "what the reconstruction makes of the readings, which nobody codes or sends"
         yield told("no coding and no channel", why, lambda: _seen_by(camera, clip, seeds))

@@ -15,7 +15,7 @@ from semlink.link.chain.link import Link
 from semlink.link.chain.transmission import FAINT, Transmission, parts_of
 from semlink.link.results.media.reception import ARRIVED, LATER, LOST, UNSAID, Histogram, Reception, Scatter
 
-__all__ = ["reception_of"]
+__all__ = ["block_spans", "histogram_of", "reception_of"]
 
 MOST_SYMBOLS = 1500
 FEWEST_SYMBOLS = 100
@@ -145,6 +145,13 @@ def _histogram(stretches: Sequence[_Stretch]) -> Histogram | None:
     if not told:
         return None
     llr, is_one = (_joined([pair[n] for pair in told]) for n in (0, 1))
+    return histogram_of(llr, is_one)
+
+
+def histogram_of(llr: np.ndarray, is_one: np.ndarray) -> Histogram:
+    """LLRs of bits by what they were sent as."""
+    if not llr.size:
+        return Histogram(np.linspace(-1, 1, BINS + 1), np.zeros(BINS, int), np.zeros(BINS, int))
     reach = max(float(np.quantile(np.abs(llr), 0.99)), 1e-3)
     place = np.clip(((llr / reach + 1) * (BINS / 2)).astype(np.int64), 0, BINS - 1)
     place = np.where(llr < 0, np.minimum(place, BINS // 2 - 1), np.maximum(place, BINS // 2))  # whatever rounding says
@@ -199,14 +206,14 @@ def _blocks(
         acks = seen.past[burst].feedback.acks if seen.past else ()
         at = float(start)
         for part in own:
-            spans += _spans(part, at)
+            spans += block_spans(part, at)
             passed = acks if len(acks) == len(part.blocks) else (True,) * len(part.blocks)
             fates += [_fate(number, failed, ok, said) for number, ok in zip(part.numbers, passed)]
             at += part.symbols
     return _fewer(np.array(spans).reshape(-1, 2), np.array(fates, np.uint8))
 
 
-def _spans(part: SymbolPart, at: float) -> list[tuple[float, float]]:
+def block_spans(part: SymbolPart, at: float) -> list[tuple[float, float]]:
     """Where the blocks of a part lie that begins at `at`; each all over it where their lengths do not add up."""
     if sum(part.blocks) > part.symbols + 1e-6 * part.symbols:
         return [(at, at + part.symbols)] * len(part.blocks)

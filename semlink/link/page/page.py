@@ -21,7 +21,7 @@ from semlink.link.page.sections.registry import SECTIONS
 from semlink.link.page.summary import summary
 from semlink.link.results.labels import COST_NAMES, SNR_NAME
 
-__all__ = ["GENERATOR", "check_place", "page", "write_page"]
+__all__ = ["GENERATOR", "check_place", "page", "put_together", "write_page"]
 
 GENERATOR = '<meta name="generator" content="semlink'
 """What tells a page of ours from any other file."""
@@ -65,11 +65,16 @@ def _is_ours(path: Path) -> bool:
 
 def page(runs: Sequence[NamedRun], options: PageOptions) -> str:
     """The page as HTML."""
+    options = replace(options, compared=compared(runs, options.metric, options.reference))
+    found = [made for section in SECTIONS if (made := section(runs, options)) is not None]
+    return put_together(_head(runs, options), runs, options, found)
+
+
+def put_together(head: Json, runs: Sequence[NamedRun], options: PageOptions, found: Sequence[Section]) -> str:
+    """Sections below a head, as HTML with all that they need inside."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
     from markupsafe import Markup
 
-    options = replace(options, compared=compared(runs, options.metric, options.reference))
-    found = [made for section in SECTIONS if (made := section(runs, options)) is not None]
     templates = Environment(
         loader=FileSystemLoader(HERE / "templates"),
         autoescape=True,
@@ -79,7 +84,7 @@ def page(runs: Sequence[NamedRun], options: PageOptions) -> str:
     )
     scripts = [*SHARED, *(f"{part.name}.js" for part in found if has_asset(f"{part.name}.js")), "start.js"]
     return templates.get_template("page.html").render(
-        head=_head(runs, options),
+        head=head,
         version=__version__,
         styles=[Markup(asset(name)) for name in STYLES],
         data=[(name, Markup(script_data(data))) for name, data in _data(runs, options, found)],
@@ -103,6 +108,7 @@ def _head(runs: Sequence[NamedRun], options: PageOptions) -> Json:
         "summary": [line for each in options.compared for line in summary(each.run, options.metric, each.by_reference)],
         "cautions": cautions(runs),
         "alone": len(runs) == 1,
+        "single": False,
     }
 
 

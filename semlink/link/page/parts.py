@@ -56,6 +56,7 @@ class PageOptions:
         max_mb: what the page may take with them; clips beyond are left out, and counted.
         unsent: what could not be sent again for the page, a line each.
         compared: what was compared, for each group of folders with the same clips.
+        single: that a page shows one transmission alone, and of which trial; None for a report.
     """
 
     metric: Metric
@@ -64,6 +65,7 @@ class PageOptions:
     max_mb: float = MAX_MB
     unsent: Sequence[str] = ()
     compared: Sequence[Compared] = ()
+    single: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

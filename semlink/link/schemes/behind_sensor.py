@@ -135,6 +135,11 @@ class _Behind(SchemeBase):
         """
         return self.view.fitted(self._scheme, frames).agree(frames, point, calibration)
 
+    def unquantised(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Frames | None:
+        inner = self.view.fitted(self._scheme, agreement.frames)
+        made = inner.unquantised(self.view.shown(frames, seeds), agreement, seeds)
+        return None if made is None else self.view.restored(made, agreement.frames)
+
     def _restored(self, made: Frames | Delivered, shape: FrameShape) -> Delivered:
         delivered = made if isinstance(made, Delivered) else Delivered(made)
         return replace(delivered, frames=self.view.restored(delivered.frames, shape))

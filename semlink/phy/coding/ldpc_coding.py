@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from semlink.blocks.coding import Decoding
 from semlink.phy.coding.block_coding import BlockCode, BlockCoding
 from semlink.phy.coding.segmentation import segment
 from semlink.phy.coding.transport_block import TransportBlock
@@ -46,6 +47,11 @@ class LdpcCoding(BlockCoding):
             return None
         curve = shipped(self.bits_per_symbol, self.rate, symbols)
         return None if curve is None else (curve.middle_db, curve.width_db)
+
+    def decoding(self, uses: int, place: int, llr: np.ndarray) -> Decoding:
+        decoded = self.transport_block(self.block_sizes(uses)[place], self.block_symbols(uses)[place]).decode(llr[None])
+        iterations, checks = decoded.iterations[0].tolist(), decoded.solved[0].tolist()
+        return Decoding(decoded.bits[0], tuple(iterations), tuple(checks))
 
     def transport_block(self, room: int, symbols: int) -> TransportBlock:
         """The transport block of `room` bytes in `symbols` channel uses."""

@@ -33,12 +33,14 @@ class Decoded:
         ok: bool (b,), whether the transport block passed its CRC.
         block_ok: bool (b, num_blocks), the same for each code block.
         iterations: int32 (b, num_blocks) that the LDPC decoder spent.
+        solved: bool (b, num_blocks), whether all its checks held in the end.
     """
 
     bits: np.ndarray
     ok: np.ndarray
     block_ok: np.ndarray
     iterations: np.ndarray
+    solved: np.ndarray
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +155,8 @@ class TransportBlock:
             num_threads=self.num_threads,
         )
         bits, ok, block_ok = segments.join(words.hard)
-        return Decoded(bits, ok, block_ok, words.used.reshape(-1, segments.num_blocks))
+        used, solved = (part.reshape(-1, segments.num_blocks) for part in (words.used, words.solved))
+        return Decoded(bits, ok, block_ok, used, solved)
 
     def _check(self, array: np.ndarray, length: int, what: str) -> None:
         if array.ndim != 2 or array.shape[1] != length:

@@ -30,8 +30,9 @@ def section(runs: Sequence[NamedRun], options: PageOptions) -> Section | None:
     if not found:
         return None
     most = max(MOST_BYTES // (A_SYMBOL * len(found)), FEWEST_SYMBOLS)
-    data = {"steps": STEPS, "points": {key: drawn(kept, most) for key, kept in found.items()}}
-    return Section("reception", "How it was received", data, {"kept": len(found)})
+    points = {key: drawn(kept, most, options.single or 0) for key, kept in found.items()}
+    data = {"steps": STEPS, "points": points}
+    return Section("reception", "How it was received", data, {"single": options.single is not None})
 
 
 def _receptions(run: NamedRun) -> Iterator[tuple[str, Reception]]:
@@ -42,12 +43,12 @@ def _receptions(run: NamedRun) -> Iterator[tuple[str, Reception]]:
             yield key, kept
 
 
-def drawn(kept: Reception, most: int) -> JsonDict:
-    """What the script draws of a reception, with so many of its symbols."""
+def drawn(kept: Reception, most: int, trial: int = 0) -> JsonDict:
+    """What the script draws of a reception in a trial, with so many of its symbols."""
     total = sum(len(scatter.sent) for scatter in kept.scatters)
     moves = {"true": _moving(kept.gain_db), "believed": _moving(kept.believed_gain_db)}
     return {
-        "words": words_of(kept),
+        "words": words_of(kept, trial),
         "symbols": kept.symbols,
         "asked": kept.asked_db,
         "scatters": [_scatter(s, max(most * len(s.sent) // max(total, 1), 1)) for s in kept.scatters],
@@ -95,14 +96,14 @@ def _moving(level: np.ndarray) -> list[float | None] | None:
     return [round(float(x), 2) if np.isfinite(x) else None for x in level]
 
 
-def words_of(kept: Reception) -> list[str]:
+def words_of(kept: Reception, trial: int = 0) -> list[str]:
     """What one sees, in sentences."""
-    return [said for said in (_sent(kept), _snr(kept), _bits(kept), _gain(kept), _blocks(kept)) if said]
+    return [said for said in (_sent(kept, trial), _snr(kept), _bits(kept), _gain(kept), _blocks(kept)) if said]
 
 
-def _sent(kept: Reception) -> str:
-    bursts = len(kept.bursts)
-    return f"{kept.symbols:,} data symbols of clip {kept.clip} in {_counted(bursts, 'burst')}, first trial."
+def _sent(kept: Reception, trial: int) -> str:
+    bursts, which = _counted(len(kept.bursts), "burst"), f"trial {trial}" if trial else "first trial"
+    return f"{kept.symbols:,} data symbols of clip {kept.clip} in {bursts}, {which}."
 
 
 def _snr(kept: Reception) -> str:

@@ -159,4 +159,5 @@ def _words(
         "drifts": len(drifts),
         "far": far[:MOST_NAMED],
         "clips": list(dict.fromkeys(found["clip"] for found in kept.values())),
+        "trial": f"trial {options.single}" if options.single else "first trial",
     }

@@ -68,6 +68,10 @@ class InteractiveScheme(InteractiveBase):
     def loses_blocks(self) -> bool:
         return True
 
+    def unquantised(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Frames | None:
+        made = self.codec.unquantised(only_clip(frames))
+        return None if made is None else as_frames(made)
+
     def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement:
         """Settle the coding, or the thresholds by which it will follow the channel."""
         first, codings = self.rules.first_uses(frames, point), self.rules.fitted(self.codings, frames, point)

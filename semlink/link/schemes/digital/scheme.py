@@ -77,6 +77,10 @@ class DigitalScheme(OneWayBase):
     def packets(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Sequence[Packet]:
         return self.packed(only_clip(frames), agreement)
 
+    def unquantised(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Frames | None:
+        made = self.codec.unquantised(only_clip(frames))
+        return None if made is None else as_frames(made)
+
     def coding(self, agreement: Agreement) -> CodingBase:
         """The one that was agreed on."""
         return self.codings[agreement.terms.coding]

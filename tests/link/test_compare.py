@@ -15,8 +15,9 @@ from hypothesis import given, settings, strategies as st
 from scipy import stats
 
 from semlink.errors import ResultsError, ScenarioError
-from semlink.link.compare.bd_rate import bd_quality, bd_rate
+from semlink.link.compare.bd_rate import Average, bd_quality, bd_rate
 from semlink.link.compare.compare import compare
+from semlink.link.compare.gaps import CurveGap, reason_of
 from semlink.link.compare.paired import ClipScores, gap
 from semlink.link.metrics.registry import PSNR
 from semlink.link.report import comparison_table as compare_text, results_table as table
@@ -74,6 +75,17 @@ def test_the_average_runs_over_what_both_cover():
 def test_too_little_overlap_gives_a_reason_instead_of_a_number(test, note):
     found = bd_quality(line(), test)
     assert found.value is None and found.note == note
+
+
+def test_a_reason_names_its_column_and_the_scheme():
+    few = Average(note="the scheme has 1 usable operating point; needs 2")
+    none = Average(note="2 dominated points left out")
+    also = replace(few, note=few.note.replace("usable", "undominated"))
+    gap = CurveGap("mine", "awgn", 8.0, few, math.nan, also, (math.nan, math.nan))
+    assert reason_of(gap, "SSIM") == "BD-SSIM and BD-rate: 'mine' has 1 usable operating point; needs 2"
+    gap = replace(gap, quality=Average(1.0), rate=none, note="2 clips: no interval")
+    assert reason_of(gap, "PSNR") == "BD-rate: 2 dominated points left out; 2 clips: no interval"
+    assert reason_of(replace(gap, rate=Average(1.0), note=""), "PSNR") == ""
 
 
 def test_points_in_any_order_and_twice_change_nothing():

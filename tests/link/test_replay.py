@@ -14,6 +14,7 @@ import semlink
 from semlink.errors import PluginRefused, ScenarioError
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.page.replay import write_replay
+from semlink.link.page.sections.reception import words_of
 from semlink.link.report.replay import as_text, block_words, stages
 from semlink.link.sweep.run import run
 
@@ -65,6 +66,18 @@ def test_it_is_the_transmission_that_was_scored(folder):
         assert replay.by_frame.shape == (4,) and replay.reception.symbols == 128
     told = as_text(replay)
     assert "the same numbers as the run scored: psnr_db" in told and "clip ramp1, trial 1" in told
+
+
+def test_where_amplitudes_are_sent_bits_and_blocks_are_said_to_be_the_headers(folder):
+    seen = replayed(folder, "16-QAM", 8.0).reception
+    assert seen.side == ""
+    coded, amplitudes = seen.scatters[0], replace(seen.scatters[0], name="analogue", points=seen.scatters[0].points[:0])
+    split = replace(seen, scatters=(replace(coded, name="header"), amplitudes, replace(coded, name="rate map")))
+    told = as_text(replace(replayed(folder, "16-QAM", 8.0), reception=split))
+    assert "those of the header and the rate map; the other symbols carry amplitudes" in told
+    assert "arrived, of the header and the rate map: amplitudes are in no block" in told
+    said = " ".join(words_of(split))
+    assert "Bits and blocks are those of the header and the rate map alone, other symbols carry amplitudes: " in said
 
 
 def test_a_record_that_says_something_else_is_told_by_name(folder):

@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from semlink.errors import ResultsError, ScenarioError
+from semlink.link.report.results_table import as_text
 from semlink.link.results.finished import FinishedPoint, FinishedRun, metrics_of
+from semlink.link.results.labels import chosen_coding, in_words
 from semlink.link.results.rows import (
     COLUMNS,
     Row,
@@ -24,6 +26,18 @@ from semlink.link.results.rows import (
     value,
     write_csv,
 )
+
+
+def test_a_coding_reads_as_one_writes_it():
+    """Files keep what is exact; two thirds are no row of a table."""
+    assert in_words("mcs 16qam 682.667/1024; 3 blocks") == "MCS 16-QAM 2/3; 3 blocks"
+    assert (
+        in_words("mcs qpsk 341.333/1024") == "MCS QPSK 1/3" and chosen_coding("mcs 64qam 853.333/1024") == "64-QAM 5/6"
+    )
+    assert in_words("mcs 256qam 682.5/1024") == "MCS 256-QAM 682.5/1024" and chosen_coding("spends 9 %") == ""
+    rows = [Row("best", "awgn", 8.0, 0.1, psnr_db=30.0, note="mcs 16qam 682.667/1024")]
+    assert "(1) MCS 16-QAM 2/3" in as_text(rows)
+
 
 DESIGN_ORDER = (
     *("scheme", "channel", "snr_db", "budget", "rate", "channel_uses", "channel_uses_per_pixel"),

@@ -11,7 +11,7 @@ from semlink.link.compare.paired import Gap
 from semlink.link.metrics.registry import Metric
 from semlink.link.results.rows import Row
 
-__all__ = ["Comparison", "CurveGap", "PointGap", "TurnedRound"]
+__all__ = ["Comparison", "CurveGap", "PointGap", "TurnedRound", "reason_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,21 @@ class CurveGap:
     quality_noise_ci95: float = math.nan
     rate_noise_ci95: tuple[float, float] = (math.nan, math.nan)
     note: str = ""
+
+
+def reason_of(curve: CurveGap, title: str) -> str:
+    """Why an average is missing or restricted: of which column that is, and the scheme by its name.
+
+    Args:
+        title: of the quality, such as PSNR.
+    """
+    columns: dict[str, list[str]] = {}
+    for column, note in ((f"BD-{title}", curve.quality.note), ("BD-rate", curve.rate.note)):
+        alike = next((one for one in columns if one == note.replace("undominated", "usable")), note)
+        if note:
+            columns.setdefault(alike, []).append(column)
+    told = [f"{' and '.join(names)}: {note}" for note, names in columns.items()]
+    return "; ".join([*told, *filter(None, [curve.note])]).replace(": the scheme ", f": {curve.scheme!r} ")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ from semlink.link.metrics.registry import Metric
 from semlink.link.page.groups import groups_of
 from semlink.link.page.parts import NamedRun
 from semlink.link.results.finished import FinishedPoint, metrics_of
+from semlink.link.results.labels import chosen_coding, coding_name, in_words
 from semlink.link.results.rows import only_senses, value
 
 __all__ = ["OVER_CLIPS", "metrics_on", "points_of"]
@@ -22,8 +23,6 @@ __all__ = ["OVER_CLIPS", "metrics_on", "points_of"]
 OVER_CLIPS = "_clips_ci95"
 """How the half width over clips is called, behind the column without its unit."""
 NUMBERS = ("bler", "bler_ci95_low", "bler_ci95_high", "outage", "trials", "clips", "agreement_bytes", "choice_bits")
-CHOSEN = re.compile(r"mcs (\w+) ([\d.]+)/1024")
-QAM = re.compile(r"^(\d+)qam$", re.IGNORECASE)
 SAID_TWICE = re.compile(r"(^|; )mcs \w+ [\d.]+/1024(?=;|$)")
 
 
@@ -78,9 +77,8 @@ def _numbers(run: NamedRun, point: FinishedPoint, metrics: Sequence[Metric]) -> 
     yield "lossless", [m.column for m in metrics if value(row, m.column) == math.inf] or None
     for name in NUMBERS:
         yield name, value(row, name)
-    chosen = CHOSEN.search(row.note)
-    yield "mcs", _coding(chosen[1], float(chosen[2]) / 1024) if chosen else _fixed(run, row.scheme)
-    yield "note", SAID_TWICE.sub("", row.note).removeprefix("; ")
+    yield "mcs", chosen_coding(row.note) or _fixed(run, row.scheme)
+    yield "note", in_words(SAID_TWICE.sub("", row.note).removeprefix("; "))
     yield "genie", row.genie
     yield "bound", row.bound
 
@@ -107,16 +105,4 @@ def _fixed(run: NamedRun, scheme: str) -> str:
     coding = entry.get("coding")
     if not isinstance(coding, Mapping) or not coding.get("modulation") or not isinstance(coding.get("rate"), float):
         return ""
-    return _coding(str(coding["modulation"]), coding["rate"])
-
-
-def _coding(modulation: str, rate: float) -> str:
-    """16qam and 2/3: '16-QAM 2/3', other rates in 1024ths as tables of MCS have them."""
-    for parts in (2, 3, 4, 5, 6):
-        if math.isclose(rate * parts, round(rate * parts), abs_tol=1e-9):
-            told = f"{round(rate * parts)}/{parts}"
-            break
-    else:
-        told = f"{rate * 1024:.4g}/1024"
-    name = QAM.sub(r"\1-QAM", modulation).replace("qpsk", "QPSK").replace("bpsk", "BPSK")
-    return f"{name} {told}"
+    return coding_name(str(coding["modulation"]), coding["rate"])

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from semlink.files import write_atomic
 from semlink.link.compare.compare import MOTIONS, Comparison, CurveGap, PointGap
+from semlink.link.compare.gaps import reason_of
 from semlink.link.compare.paired import Gap
 from semlink.link.report.results_table import SNR_HEAD, add, grid, number, point_name, remarks, text_of
 from semlink.link.results.labels import COST_NAMES, SNR_NAME
@@ -127,12 +128,13 @@ def _curve_table(comparison: Comparison) -> Table:
     name, unit = comparison.metric.title, _unit(comparison)
     several = len({c.channel for c in comparison.curves}) > 1
     heads = ["scheme", *(["channel"] if several else []), SNR_HEAD, f"BD-{name}{unit}", "BD-rate %", f"{name} range"]
-    noted = list(dict.fromkeys(_reason(c) for c in comparison.curves if _reason(c)))
+    reasons = {c: reason_of(c, name) for c in comparison.curves}
+    noted = list(dict.fromkeys(filter(None, reasons.values())))
     table = grid(f"Over whole curves, against {comparison.reference}", [*heads, "note"] if noted else heads)
     for scheme, curves in _grouped(comparison.curves, lambda c: c.scheme):
         for place, c in enumerate(curves):
             first = ["" if place else scheme, *([c.channel] if several else [])]
-            mark = [f"({noted.index(_reason(c)) + 1})" if _reason(c) else ""] if noted else []
+            mark = [f"({noted.index(reasons[c]) + 1})" if reasons[c] else ""] if noted else []
             add(table, *first, number(c.snr_db), *_curve_cells(c, comparison.metric.decimals), *mark)
         table.add_section()
     remarks(table, noted)
@@ -146,12 +148,6 @@ def _curve_cells(c: CurveGap, decimals: int) -> tuple[str, str, str]:
         rate += f" [{c.rate_ci95[0]:+.0f}, {c.rate_ci95[1]:+.0f}]"
     span = f"{c.rate.low:.4g}..{c.rate.high:.4g}" if c.rate.value is not None else ""
     return quality, rate, span
-
-
-def _reason(c: CurveGap) -> str:
-    """Why a number is missing or restricted, each reason once."""
-    notes = [note for note in (c.quality.note, c.rate.note, c.note) if note]
-    return "; ".join({note.replace("undominated", "usable"): note for note in reversed(notes)}.values())
 
 
 def _point_table(comparison: Comparison) -> Table:

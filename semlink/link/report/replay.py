@@ -124,11 +124,16 @@ def _air(seen: Reception) -> Iterator[tuple[str, str]]:
     ]
     yield "channel", ", ".join(levels) + moved + never
     if seen.llrs is not None and seen.llrs.bits:
-        yield "LLRs", f"{100 * seen.llrs.wrong:.3g} % of {seen.llrs.bits:,} bits on the wrong side"
+        alone = f", those of {seen.side}; the other symbols carry amplitudes" if seen.side else ""
+        yield "LLRs", f"{100 * seen.llrs.wrong:.3g} % of {seen.llrs.bits:,} bits on the wrong side{alone}"
     if not seen.told:
         return
     fates = [f"{int((seen.fates == n).sum())} {name}" for n, name in enumerate(FATES) if (seen.fates == n).any()]
-    yield "blocks", f"{seen.told - seen.lost} of {seen.told} arrived; on the air: {', '.join(fates) or 'not told'}"
+    alone = f", of {seen.side}: amplitudes are in no block" if seen.side else ""
+    yield (
+        "blocks",
+        f"{seen.told - seen.lost} of {seen.told} arrived{alone}; on the air: {', '.join(fates) or 'not told'}",
+    )
     gone = [(n, *span) for n, (span, fate) in enumerate(zip(seen.blocks, seen.fates)) if fate == LOST]
     for number, first, last in gone[:MOST_NAMED]:
         which = f"block {number}" if len(seen.blocks) == seen.told else "one"  # else some were sent again

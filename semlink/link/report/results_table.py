@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from semlink.link.metrics.registry import METRICS, PSNR, Metric
-from semlink.link.results.labels import COST_NAMES
+from semlink.link.results.labels import COST_NAMES, in_words
 from semlink.link.results.rows import Row, by_cost, value
 
 if TYPE_CHECKING:
@@ -124,7 +124,7 @@ def remarks(table: Table, notes: Sequence[str]) -> None:
     from rich.text import Text
 
     if notes:
-        table.caption = Text("\n".join(f"({place}) {note}" for place, note in enumerate(notes, start=1)))
+        table.caption = Text("\n".join(f"({place}) {in_words(note)}" for place, note in enumerate(notes, start=1)))
         table.caption_justify = "left"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 
@@ -18,6 +20,33 @@ COST_NAMES = {
 
 
 SNR_NAME = "E\N{LATIN SUBSCRIPT SMALL LETTER S}/N\N{SUBSCRIPT ZERO}"
+
+
+CHOSEN = re.compile(r"\bmcs (\w+) ([\d.]+)/1024\b")
+QAM = re.compile(r"^(\d+)qam$", re.IGNORECASE)
+
+
+def coding_name(modulation: str, rate: float) -> str:
+    """16qam and 2/3: '16-QAM 2/3', other rates in 1024ths as tables of MCS have them."""
+    for parts in (2, 3, 4, 5, 6):
+        if math.isclose(rate * parts, round(rate * parts), abs_tol=1e-5):  # notes have three decimals of 1024ths
+            told = f"{round(rate * parts)}/{parts}"
+            break
+    else:
+        told = f"{rate * 1024:.4g}/1024"
+    name = QAM.sub(r"\1-QAM", modulation).replace("qpsk", "QPSK").replace("bpsk", "BPSK")
+    return f"{name} {told}"
+
+
+def chosen_coding(note: str) -> str:
+    """The modulation and rate that a note says were chosen; '' for none."""
+    found = CHOSEN.search(note)
+    return coding_name(found[1], float(found[2]) / 1024) if found else ""
+
+
+def in_words(note: str) -> str:
+    """A note as one reads it: `mcs 16qam 682.667/1024`, as files have it, is MCS 16-QAM 2/3."""
+    return CHOSEN.sub(lambda found: f"MCS {coding_name(found[1], float(found[2]) / 1024)}", note)
 
 
 def schemes_of(rows: Iterable[Row]) -> tuple[str, ...]:

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from semlink.files import JsonDict
 from semlink.link.compare.compare import MOTIONS
-from semlink.link.compare.gaps import Comparison, CurveGap, PointGap
+from semlink.link.compare.gaps import Comparison, CurveGap, PointGap, reason_of
 from semlink.link.compare.paired import Gap
 from semlink.link.page.groups import group_names
 from semlink.link.page.parts import NamedRun, PageOptions, Section
+from semlink.link.results.labels import in_words
 from semlink.link.results.rows import Row
 
 __all__ = ["section"]
@@ -26,7 +27,7 @@ def section(runs: Sequence[NamedRun], options: PageOptions) -> Section | None:
     names = group_names(runs)
     data = {
         "references": [
-            _reference(name, made, keys) | {"group": number}
+            _reference(name, made, keys, options.metric.title) | {"group": number}
             for number, group in enumerate(options.compared)
             for name, made in group.by_reference.items()
         ],
@@ -46,10 +47,10 @@ def section(runs: Sequence[NamedRun], options: PageOptions) -> Section | None:
     return Section("comparison", "Is one better, and how sure is that?", data, words)
 
 
-def _reference(name: str, made: Comparison, keys: dict[tuple, str]) -> JsonDict:
+def _reference(name: str, made: Comparison, keys: dict[tuple, str], title: str) -> JsonDict:
     return {
         "name": name,
-        "curves": [_curve(curve) for curve in made.curves],
+        "curves": [_curve(curve, title) for curve in made.curves],
         "points": [_point(point, keys) for point in made.points if _place(point.row) in keys],
     }
 
@@ -58,7 +59,8 @@ def _place(row: Row) -> tuple:
     return (row.scheme, *row.point)
 
 
-def _curve(curve: CurveGap) -> JsonDict:
+def _curve(curve: CurveGap, title: str) -> JsonDict:
+    is_bare = curve.quality.value is None and curve.rate.value is None
     return {
         "scheme": curve.scheme,
         "channel": curve.channel,
@@ -71,7 +73,7 @@ def _curve(curve: CurveGap) -> JsonDict:
         "rate_noise": list(curve.rate_noise_ci95),
         "costs": [curve.quality.low, curve.quality.high],
         "qualities": [curve.rate.low, curve.rate.high],
-        "note": curve.quality.note or "; ".join(filter(None, (curve.rate.note, curve.note))),
+        "note": curve.quality.note.replace("the scheme ", f"{curve.scheme!r} ") if is_bare else reason_of(curve, title),
     }
 
 
@@ -81,7 +83,7 @@ def _point(point: PointGap, keys: dict[tuple, str]) -> JsonDict:
         found |= _gap(point.gap) | {"clips": point.gap.clips, "trials": point.gap.trials}
         found["by_clip"] = {name: _short(mean) for name, mean in point.gap.by_clip.items()}
         found["by_motion"] = {motion: _gap(gap) for motion, gap in point.by_motion.items()}
-    return found | ({"note": point.note} if point.note else {})
+    return found | ({"note": in_words(point.note)} if point.note else {})
 
 
 def _gap(gap: Gap) -> JsonDict:

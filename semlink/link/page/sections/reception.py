@@ -119,7 +119,11 @@ def _snr(kept: Reception) -> str:
 def _bits(kept: Reception) -> str:
     if kept.llrs is None or not kept.llrs.bits:
         return ""
-    return f"{_percent(kept.llrs.wrong)} of the bits lie on the wrong side before decoding."
+    wrong = _percent(kept.llrs.wrong)
+    if kept.side:
+        split = f"Bits and blocks are those of {kept.side} alone, other symbols carry amplitudes: "
+        return f"{split}{wrong} of the bits lie on the wrong side before decoding."
+    return f"{wrong} of the bits lie on the wrong side before decoding."
 
 
 def _gain(kept: Reception) -> str:

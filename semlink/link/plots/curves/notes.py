@@ -9,6 +9,7 @@ from dataclasses import replace
 from semlink.link.plots.choice import said
 from semlink.link.plots.curves.model import COINCIDENT, Curve, Sheet, coincident, quality_range, spread
 from semlink.link.plots.curves.scene import Key, Scene
+from semlink.link.results.labels import in_words
 from semlink.link.results.rows import value
 
 __all__ = ["BUDGET_PANELS", "SCHEME_PANELS", "SNR_PANELS", "notes"]
@@ -116,7 +117,7 @@ def _not_drawn(scene: Scene) -> list[str]:
         missing = [p for p in scene.points if p.row.scheme == scheme and not scene.drawable(p)]
         lossless = [p for p in missing if p.row.psnr_db is not None and not math.isfinite(p.row.psnr_db)]
         rest = [p for p in missing if p not in lossless and not (scene.quantity.log and p.row.psnr_db is not None)]
-        reasons = list(dict.fromkeys(p.row.note for p in rest if p.row.note))
+        reasons = list(dict.fromkeys(in_words(p.row.note) for p in rest if p.row.note))
         if lossless:
             lines.append(f"Not drawn: {scheme}, {_points(len(lossless))} without any error.")
         if rest:

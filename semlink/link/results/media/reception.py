@@ -112,6 +112,13 @@ class Reception:
     told: int
     lost: int
 
+    @property
+    def side(self) -> str:
+        """What alone has bits and blocks where other symbols carry amplitudes, in words; '' without such."""
+        coded = list(dict.fromkeys(f"the {scatter.name}" for scatter in self.scatters if len(scatter.points)))
+        is_split = coded and any(not len(scatter.points) for scatter in self.scatters)
+        return " and ".join(coded) if is_split else ""
+
 
 @dataclass(frozen=True, slots=True)
 class Receptions:

@@ -208,6 +208,10 @@ class SchemeBase(NamedBlock):
         """Whether blocks may get lost whole, so that quality jumps; a run warns where its trials are too few for it."""
         return False
 
+    def doubts(self) -> Sequence[str]:
+        """What a run says of the scheme before it begins, a line each, such as what a choice can rest on."""
+        return ()
+
     def with_even_blocks(self) -> Scheme | None:
         """The same scheme with equal channel uses for all blocks of pixels, for `rate_maps.png`; None: no choice."""
         return None

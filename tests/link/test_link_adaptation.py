@@ -31,6 +31,7 @@ from semlink.link.schemes.digital.burst_schedule import BurstTerms, Rules
 from semlink.link.schemes.digital.interactive import InteractiveScheme
 from semlink.link.schemes.digital.mcs_ladder import pick, threshold_ladder
 from semlink.link.schemes.digital.spec import DigitalSpec
+from semlink.link.sweep.plan import plan
 from semlink.link.sweep.run import run
 from semlink.payload import Frames, FrameShape, Packet, Point
 from semlink.phy.bounds.rate_bounds import (
@@ -49,7 +50,7 @@ from semlink.phy.channels.phase_noise import PhaseNoise
 from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.coding.link_adaptation import Adaptive, Harq
 from semlink.phy.coding.mcs_tables import mcs_name, mcs_table
-from semlink.phy.coding.snr_thresholds import block_error_rate, threshold_snr_db
+from semlink.phy.coding.snr_thresholds import _is_carried, block_error_rate, blocks_tried, threshold_snr_db
 from semlink.phy.effective_snr import effective_snr_db, quantised, whole_db
 from semlink.phy.qam import demap, map_bits
 from semlink.phy.specs.channels import RayleighSpec
@@ -116,6 +117,33 @@ def test_thresholds_are_where_the_error_rate_falls_below_the_target(name):
 def test_a_stricter_target_asks_for_no_less():
     coding = TABLE["16qam 490/1024"]
     assert threshold_snr_db(coding, 500, 1e-2) >= threshold_snr_db(coding, 500, 0.3)
+
+
+def test_what_the_target_misses_by_far_is_not_tried_to_the_end(monkeypatch):
+    """A rare target takes 2,048 blocks, and lost ones take longest; the verdict is that of all of them."""
+    decoded, given = [], LdpcCoding.soft_bits
+    monkeypatch.setattr(
+        LdpcCoding,
+        "soft_bits",
+        lambda self, heard, noise_var: decoded.append(len(heard)) or given(self, heard, noise_var),
+    )
+    coding = LdpcCoding(2, 0.5)
+    for snr_db, blocks in ((-2, 128), (4, 2048)):
+        decoded.clear()
+        carried = _is_carried.__wrapped__(coding, 60, snr_db, blocks_tried(1e-3), 1e-3)
+        assert sum(decoded) == blocks and carried == (block_error_rate(coding, 60, snr_db, 2048) <= 1e-3)
+
+
+@pytest.mark.parametrize("target, said", [(0.006, False), (0.005, True)])
+def test_a_target_too_rare_for_the_blocks_that_are_tried_is_said_before_the_run(tmp_path, target, said):
+    coding = {"kind": "ldpc", "mcs": "adaptive", "target_bler": target}
+    scheme = {"name": "rare", "kind": "digital", "codec": {"kind": "h264"}, "coding": coding}
+    warned = plan(job(tmp_path, schemes=[scheme], channel={"kind": "rayleigh"})).warnings
+    lines = [line for line in warned if "target_bler" in line]
+    assert len(lines) == said
+    if said:
+        assert lines[0].startswith("scheme 'rare': coding.target_bler: 0.005: thresholds rest on 2048 blocks")
+        assert "10 may be lost" in lines[0] and "about a minute" in lines[0]
 
 
 def test_a_ladder_holds_no_step_that_another_one_beats():

@@ -127,6 +127,9 @@ class _Behind(SchemeBase):
     def loses_blocks(self) -> bool:
         return self._scheme.loses_blocks()
 
+    def doubts(self) -> Sequence[str]:
+        return self._scheme.doubts()
+
     def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement:
         """As the inner scheme does.
 

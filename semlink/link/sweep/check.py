@@ -94,6 +94,15 @@ def channel_warnings(runner: PointRunner) -> tuple[str, ...]:
     return tuple(lines)
 
 
+def scheme_warnings(runner: PointRunner) -> tuple[str, ...]:
+    """What schemes say of themselves, each once."""
+    said: dict[str, None] = {}
+    for (scheme, _), link in runner.links.items():
+        for line in link.transmitter.doubts():
+            said[f"scheme {runner.scenario.schemes[scheme].name!r}: {line}"] = None
+    return tuple(said)
+
+
 def trial_warnings(runner: PointRunner) -> tuple[str, ...]:
     """One line where the trials cannot give the half width that a scenario names, even if nothing is ever lost."""
     asked, rule = runner.scenario.trials, stop_rule(runner.scenario)

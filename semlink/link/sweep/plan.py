@@ -18,7 +18,7 @@ from semlink.link.results.media.reception import Reception, Receptions
 from semlink.link.results.pictures import Picture, Pictures
 from semlink.link.scenario.loader import Origin
 from semlink.link.scenario.scenario import Scenario, scheme_name
-from semlink.link.sweep.check import channel_warnings, check_blocks, metric_warnings, trial_warnings
+from semlink.link.sweep.check import channel_warnings, check_blocks, metric_warnings, scheme_warnings, trial_warnings
 from semlink.link.sweep.clips import Clips, load_clips
 from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_points, point_name
 from semlink.link.sweep.point_key import point_keys
@@ -181,8 +181,12 @@ def plan(
     middle = middle_points(points)
     mine = frozenset(keys.values()) if shard is None else shard.among(keys)
     tasks = [_task(job.scenario, p, key, p in middle) for p, key in keys.items() if key in mine]
-    to_do, doubts = _to_do(job, tasks, finished), (*doubts, *channel_warnings(runner), *trial_warnings(runner))
+    to_do, doubts = _to_do(job, tasks, finished), _doubts(runner, doubts)
     return Plan(job, keys, tuple(keys[p] for p in middle), to_do, runner, doubts, tuple(said), shard)
+
+
+def _doubts(runner: PointRunner, known: Sequence[str]) -> tuple[str, ...]:
+    return (*known, *channel_warnings(runner), *scheme_warnings(runner), *trial_warnings(runner))
 
 
 def _task(scenario: Scenario, point: GridPoint, key: str, is_shown: bool) -> Task:

@@ -21,7 +21,7 @@ from semlink.errors import Infeasible, InterfaceError
 from semlink.feedback import Burst, BurstContext, Feedback, Repeats, SentBurst
 from semlink.flow import Flow
 from semlink.link.schemes.digital.burst_schedule import BurstPlan, BurstTerms, Rules
-from semlink.link.schemes.digital.mcs_ladder import threshold_ladder
+from semlink.link.schemes.digital.mcs_ladder import threshold_doubts, threshold_ladder
 from semlink.link.schemes.digital.packets import coded, split_header
 from semlink.link.schemes.digital.scheme import DigitalScheme
 from semlink.payload import Agreement, Delivered, Frames, FrameShape, Packet, Point, Symbols, as_frames, only_clip
@@ -71,6 +71,10 @@ class InteractiveScheme(InteractiveBase):
     def unquantised(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Frames | None:
         made = self.codec.unquantised(only_clip(frames))
         return None if made is None else as_frames(made)
+
+    def doubts(self) -> Sequence[str]:
+        adaptive = self.rules.adaptive
+        return () if adaptive is None else threshold_doubts(adaptive.target_bler)
 
     def agree(self, frames: FrameShape, point: Point, calibration: Calibration) -> Agreement:
         """Settle the coding, or the thresholds by which it will follow the channel."""

@@ -13,9 +13,9 @@ from collections.abc import Mapping
 from semlink.errors import Infeasible
 from semlink.phy.coding.block_coding import efficiency
 from semlink.phy.coding.ldpc_coding import LdpcCoding
-from semlink.phy.coding.snr_thresholds import threshold_snr_db
+from semlink.phy.coding.snr_thresholds import ERRORS_AT_TARGET, MOST_BLOCKS, blocks_tried, threshold_snr_db
 
-__all__ = ["Ladder", "pick", "threshold_ladder", "threshold_snr_db"]
+__all__ = ["Ladder", "pick", "threshold_doubts", "threshold_ladder", "threshold_snr_db"]
 
 Ladder = tuple[tuple[str, int], ...]
 """Codings by rising efficiency, each with its threshold in dB; thresholds rise too."""
@@ -39,6 +39,18 @@ def threshold_ladder(codings: Mapping[str, LdpcCoding], uses: int, target_bler: 
     if not steps:
         raise Infeasible(f"{uses} channel uses carry no transport block with any modulation and rate on offer")
     return tuple(reversed(steps))
+
+
+def threshold_doubts(target_bler: float) -> tuple[str, ...]:
+    """A line where thresholds rest on few lost blocks, and on how many they do."""
+    lost = target_bler * blocks_tried(target_bler)
+    if lost >= ERRORS_AT_TARGET:
+        return ()
+    return (
+        f"coding.target_bler: {target_bler:g}: thresholds rest on {MOST_BLOCKS} blocks for each coding and SNR, of "
+        f"which {lost:.0f} may be lost; that takes about a minute before the first point of each budget, and "
+        f"{ERRORS_AT_TARGET / MOST_BLOCKS:.1g} or more rests on {ERRORS_AT_TARGET} lost blocks",
+    )
 
 
 def pick(ladder: Ladder, snr_db: float) -> str:

@@ -6,21 +6,14 @@ import numpy as np
 import pytest
 from scipy.ndimage import correlate
 from scipy.signal import correlate2d
-from skimage.data import camera
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 from semlink.link.metrics.ms_ssim import WEIGHTS, missing_scales, ms_ssim, scale_weights
 from semlink.link.metrics.psnr_ssim import psnr_db, ssim
+from semlink.link.validate.entries.quality import BETTER, BY_POLYNOMIAL, CURVE, PHOTOGRAPHS
+from semlink.link.validate.measures.quality import photograph_pair
 
 SIZES = [(176, 176), (177, 179), (256, 255), (191, 353), (161, 175), (270, 181)]
-
-
-def pair_of(size: tuple[int, int], seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """A piece of a photograph, and the same in noise and blur: float32 (1, h, w)."""
-    rng = np.random.default_rng(seed)
-    picture = camera()[100 : 100 + size[0], 60 : 60 + size[1]].astype(np.float32) / np.float32(255)
-    damaged = 0.7 * picture + 0.3 * np.roll(picture, 3, axis=1) + 0.04 * rng.standard_normal(size)
-    return picture[None], np.clip(damaged, 0, 1).astype(np.float32)[None]
 
 
 def original_ms_ssim(x: np.ndarray, y: np.ndarray) -> float:
@@ -56,7 +49,7 @@ def test_the_references_filter_has_its_centre_where_matlab_has_it():
 @pytest.mark.parametrize("size", SIZES, ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.source("wang2003", "eq. (7)")
 def test_ms_ssim_is_that_of_the_original_at_odd_sizes_too(size):
-    reference, received = pair_of(size)
+    reference, received = photograph_pair(size)
     expected = original_ms_ssim(*(255.0 * frame[0].astype(np.float64) for frame in (reference, received)))
     assert ms_ssim(reference, received) == pytest.approx(expected, abs=1e-9) and 0.5 < expected < 0.99
 
@@ -71,10 +64,33 @@ def test_five_scales_from_161_pixels_and_fewer_ones_are_told():
 @pytest.mark.parametrize("size", [*SIZES, (11, 13), (37, 24)], ids=lambda s: f"{s[0]}x{s[1]}")
 @pytest.mark.source("wang2004", "eq. (13)")
 def test_psnr_and_ssim_are_those_of_scikit_image(size):
-    reference, received = pair_of(size)
+    reference, received = photograph_pair(size)
     x, y = reference[0].astype(np.float64), received[0].astype(np.float64)
     theirs = structural_similarity(
         x, y, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, K1=0.01, K2=0.03
     )
     assert ssim(reference, received) == pytest.approx(theirs, abs=1e-9)
     assert psnr_db(reference, received) == pytest.approx(peak_signal_noise_ratio(x, y, data_range=1.0), abs=1e-9)
+
+
+@pytest.mark.parametrize("size", PHOTOGRAPHS, ids=lambda s: f"{s[0]}x{s[1]}")
+def test_values_that_validate_holds_are_those_of_the_others(size):
+    """PSNR and SSIM of scikit-image, MS-SSIM of the original: none of ours has a part in them."""
+    x, y = (frame[0].astype(np.float64) for frame in photograph_pair(size))
+    theirs = structural_similarity(x, y, data_range=1.0, gaussian_weights=True, sigma=1.5, use_sample_covariance=False)
+    expected = (peak_signal_noise_ratio(x, y, data_range=1.0), theirs, original_ms_ssim(255 * x, 255 * y))
+    assert PHOTOGRAPHS[size] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.source("bjontegaard2001", "third-order polynomial through four points")
+def test_averages_that_validate_holds_are_those_of_the_polynomial():
+    def area(curves, over: int) -> float:
+        """Mean height of the second curve above the first, over log cost (0) or quality (1)."""
+        points = [np.array([(np.log10(cost), quality) for cost, quality in curve]).T for curve in curves]
+        low, high = max(p[over].min() for p in points), min(p[over].max() for p in points)
+        fits = [np.polyint(np.polyfit(p[over], p[1 - over], 3)) for p in points]
+        first, second = (np.polyval(fit, high) - np.polyval(fit, low) for fit in fits)
+        return (second - first) / (high - low)
+
+    rate = 100 * (10 ** area((CURVE, BETTER), 1) - 1)
+    assert pytest.approx((rate, area((CURVE, BETTER), 0)), abs=1e-3) == BY_POLYNOMIAL

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
+from semlink.link.validate.entries.channels import CARRIED_BY_16QAM
 from semlink.phy import capacity
 from semlink.phy.channels.erasures import Erasure, GilbertElliott
 from semlink.phy.channels.fading import Rayleigh, Rician
@@ -39,7 +40,7 @@ def test_rician_against_sampling():
     assert abs(error) < 5 * drawn.std() / math.sqrt(len(drawn))
 
 
-@pytest.mark.parametrize(("snr_db", "bits"), [(7, 2.44), (8, 2.69), (9, 2.92), (10, 3.16)])
+@pytest.mark.parametrize(("snr_db", "bits"), CARRIED_BY_16QAM.items())
 def test_16qam_known_values(snr_db, bits):
     assert capacity.cm_capacity(4, from_db(snr_db)) == pytest.approx(bits, abs=0.01)
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 from scipy import integrate, special, stats
 
+from semlink.link.validate.entries.modulation import rayleigh_error_rate
 from semlink.phy.capacity import outage_probability
 from semlink.phy.channels.fading import Rayleigh, Rician
 from semlink.seeds import Seeds
@@ -49,8 +50,7 @@ def rician_bit_error_rate(k, snr_per_bit):
 @pytest.mark.source("proakis2008", "eq. (13.3-7)")
 @pytest.mark.parametrize("snr_db", [0.0, 10.0, 20.0])
 def test_rayleigh_qpsk_bit_error_rate(snr_db):
-    snr_per_bit = from_db(snr_db) / 2
-    expected = 0.5 * (1 - math.sqrt(snr_per_bit / (1 + snr_per_bit)))
+    expected = rayleigh_error_rate(from_db(snr_db) / 2)
     errors = coherent_errors(Rayleigh("symbol"), qpsk(N), snr_db)
     # the two bits of a symbol share a gain: at most twice the binomial variance
     assert abs(errors - 2 * N * expected) < 5 * math.sqrt(2 * 2 * N * expected)
@@ -61,8 +61,7 @@ def test_rayleigh_bpsk_bit_error_rate(snr_db):
     sent = qpsk(N).real.sign().to(torch.complex64)
     heard = Rayleigh("symbol")(sent, snr_db, SEEDS)
     errors = int(((heard.iq * heard.gain.conj()).real * sent.real < 0).sum())
-    snr = from_db(snr_db)
-    expected = 0.5 * (1 - math.sqrt(snr / (1 + snr)))
+    expected = rayleigh_error_rate(from_db(snr_db))
     assert abs(errors - N * expected) < 5 * math.sqrt(N * expected)
 
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from scipy.special import erfc
 
+from semlink.link.validate.entries.coding import FREE_DISTANCES, SPECTRA, UNION_SNRS_DB
 from semlink.phy.coding.convolutional import PUNCTURED, ConvolutionalCoding, keep_mask
 from semlink.phy.qam import demap, map_bits
 from semlink.units import from_db
 
 RATES = sorted(PUNCTURED)
-FREE_DISTANCES = {Fraction(1, 2): 10, Fraction(2, 3): 6, Fraction(3, 4): 5}
 POLYNOMIALS = ("1011011", "1111001")  # 133 and 171 octal, the newest input first
 
 
@@ -88,17 +88,17 @@ def test_free_distance_is_the_best_there_is(rate):
 @pytest.mark.source("haccoun1989", "weight spectra of the punctured K = 7 code")
 @pytest.mark.parametrize(
     ("rate", "spectrum"),
-    [(Fraction(1, 2), [11, 0, 38, 0, 193]), (Fraction(2, 3), [1, 16, 48, 158]), (Fraction(3, 4), [8, 31, 160, 892])],
+    list(SPECTRA.items()),
     ids=str,
 )
 def test_error_events_are_as_many_as_published(rate, spectrum):
     low = FREE_DISTANCES[rate]
     counts = error_events(rate, low + len(spectrum) - 1)
-    assert counts.tolist() == [0] * low + spectrum
+    assert counts.tolist() == [0] * low + list(spectrum)
 
 
 @pytest.mark.source("viterbi1967", "union bound over error events")
-@pytest.mark.parametrize(("rate", "snr_db"), list(zip(RATES, (3.4, 4.9, 5.9))), ids=str)
+@pytest.mark.parametrize(("rate", "snr_db"), list(UNION_SNRS_DB.items()), ids=str)
 def test_losses_are_those_of_the_union_bound(rate, snr_db):
     """Never more, and where errors are rare hardly fewer: each event of weight d is met with chance Q(sqrt(d snr))."""
     coding, blocks = ConvolutionalCoding(2, float(rate), 512), 4000

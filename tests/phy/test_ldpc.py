@@ -10,15 +10,16 @@ import sys
 import numpy as np
 import pytest
 from hypothesis import example, given, settings, strategies as st
-from ldpc_links import CodedLink
 from numba import njit
 
 from semlink.errors import ChannelFault
+from semlink.link.validate.measures.coded_link import CodedLink
 from semlink.phy.coding.mcs_tables import mcs_table
 from semlink.phy.ldpc import layered_kernel as ldpc_layered, plain_kernel as ldpc_plain
 from semlink.phy.ldpc.check_rules import EXACT_DEGREE
 from semlink.phy.ldpc.code import LdpcCode
 from semlink.phy.ldpc.decoder import BACKENDS, RULES, decode_blocks, kernels
+from semlink.seeds import Seeds
 
 OWN = [backend for backend in BACKENDS if backend != "sionna"]
 LINK = CodedLink(600, 1200)
@@ -122,7 +123,7 @@ def test_erasures_are_filled_in():
 
 
 def test_batches_threads_and_repetition_change_nothing():
-    _, buffers = LINK.heard(37, LINK.es_n0_db(1.4), np.random.default_rng(3))
+    _, buffers = LINK.heard(37, LINK.es_n0_db(1.4), Seeds(3))
     for backend in ("auto", "int8", "float32"):
         whole = decode_blocks(LINK.code, buffers, backend=backend)
         assert same_words(whole, decode_blocks(LINK.code, buffers, backend=backend))
@@ -132,7 +133,7 @@ def test_batches_threads_and_repetition_change_nothing():
 
 
 def test_input_is_not_changed_and_may_be_strided():
-    _, buffers = LINK.heard(8, 2.0, np.random.default_rng(4))
+    _, buffers = LINK.heard(8, 2.0, Seeds(4))
     before = buffers.copy()
     strided = decode_blocks(LINK.code, buffers[::2])
     assert np.array_equal(buffers, before)
@@ -140,7 +141,7 @@ def test_input_is_not_changed_and_may_be_strided():
 
 
 def test_solved_words_are_codewords_and_auto_solves_more():
-    bits, buffers = LINK.heard(400, LINK.es_n0_db(1.0), np.random.default_rng(5))
+    bits, buffers = LINK.heard(400, LINK.es_n0_db(1.0), Seeds(5))
     words = {backend: decode_blocks(LINK.code, buffers, backend=backend) for backend in ("int8", "float32", "auto")}
     for word in words.values():
         # A short-cut to a wrong codeword is far rarer than a failure.
@@ -151,8 +152,8 @@ def test_solved_words_are_codewords_and_auto_solves_more():
 
 
 def test_iterations_fall_with_snr():
-    rng = np.random.default_rng(6)
-    mean = [decode_blocks(LINK.code, LINK.heard(100, LINK.es_n0_db(x), rng)[1]).used.mean() for x in (1.5, 2.5, 4, 8)]
+    heard = [LINK.heard(100, LINK.es_n0_db(x), Seeds(6, trial=n))[1] for n, x in enumerate((1.5, 2.5, 4, 8))]
+    mean = [decode_blocks(LINK.code, buffers).used.mean() for buffers in heard]
     assert mean == sorted(mean, reverse=True)
 
 
@@ -162,7 +163,7 @@ def test_iterations_fall_with_snr():
 def test_error_rate_is_below_sum_product_with_flooding(backend, snr_db, sum_product):
     """16-QAM, k=2048 n=3072: the upper end of the 99.9 % interval lies below."""
     link, blocks = CodedLink(2048, 3072, 4), 1500
-    bits, buffers = link.heard(blocks, snr_db, np.random.default_rng(7))
+    bits, buffers = link.heard(blocks, snr_db, Seeds(7))
     errors = (decode_blocks(link.code, buffers, backend=backend).hard != bits).any(axis=1).sum()
     assert errors + 3.3 * math.sqrt(errors + 1) + 3 < blocks * sum_product
 
@@ -171,7 +172,6 @@ def test_error_rate_is_below_sum_product_with_flooding(backend, snr_db, sum_prod
 @pytest.mark.parametrize("backend", ["int8", "float32"])
 def test_llr_scaling_holds_from_low_to_high_snr(backend, table):
     """At every SNR the boldest scheme of at most 72 % of capacity gets through."""
-    rng = np.random.default_rng(8)
     for snr_db in range(-5, 31, 5):
         capacity = math.log2(1 + 10 ** (snr_db / 10))
         fitting = [m for m in mcs_table(table) if m.efficiency < 0.72 * capacity]
@@ -180,13 +180,13 @@ def test_llr_scaling_holds_from_low_to_high_snr(backend, table):
             1200, int(1200 / row.rate / row.bits_per_symbol + 1) * row.bits_per_symbol, row.bits_per_symbol
         )
         for extra_db in (0.0, 12.0):
-            bits, buffers = link.heard(25, snr_db + extra_db, rng)
+            bits, buffers = link.heard(25, snr_db + extra_db, Seeds(8, trial=snr_db + 5))
             assert np.array_equal(decode_blocks(link.code, buffers, backend=backend).hard, bits), (snr_db, row)
 
 
 def test_sionna_decodes_the_same_blocks():
     pytest.importorskip("sionna.phy")
-    bits, buffers = LINK.heard(24, LINK.es_n0_db(2.4), np.random.default_rng(9))
+    bits, buffers = LINK.heard(24, LINK.es_n0_db(2.4), Seeds(9))
     words = decode_blocks(LINK.code, buffers, backend="sionna")
     assert np.array_equal(words.hard, bits) and words.solved.all() and (words.used == 20).all()
 
@@ -216,6 +216,7 @@ def test_nan_is_refused_and_its_block_named(backend):
 SCRIPT = """
 import hashlib, numpy as np
 from semlink.phy.ldpc.decoder import decode_blocks, kernels
+from semlink.seeds import Seeds
 from semlink.phy.ldpc.code import LdpcCode
 digest = hashlib.sha256()
 for graph, bits, width in ((2, 500, 1100), (1, 1000, 2200)):

@@ -11,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 from scipy.special import erfc
 
 from semlink.errors import ChannelFault
+from semlink.link.validate.entries.modulation import gray_error_rate
 from semlink.phy.qam import MODULATIONS, constellation, demap, map_bits
 from semlink.units import noise_var_from_snr
 
@@ -26,18 +27,6 @@ def noisy(symbols: np.ndarray, noise_var: float, seed: int = 0) -> np.ndarray:
 
 def random_bits(*shape: int, seed: int = 1) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 2, shape, np.uint8)
-
-
-def gray_error_rate(bits_per_symbol: int, snr: float) -> float:
-    """Bit error rate of square Gray QAM: the sum over bits and over decision borders."""
-    side = 2 ** (bits_per_symbol // 2)
-    total = 0.0
-    for k in range(1, bits_per_symbol // 2 + 1):
-        for i in range(int((1 - 2**-k) * side)):
-            jump = i * 2 ** (k - 1) / side
-            weight = (-1) ** int(jump) * (2 ** (k - 1) - int(jump + 0.5))
-            total += weight * erfc((2 * i + 1) * math.sqrt(3 * snr / (2 * (side**2 - 1)))) / side
-    return total / (bits_per_symbol // 2)
 
 
 @pytest.mark.source("3gpp38211", "5.1")

@@ -67,6 +67,8 @@ def run(
     max_minutes: Annotated[
         float | None, typer.Option(metavar="N", help="end in time; exit code 3 if points are left")
     ] = None,
+    on: Annotated[str | None, typer.Option(metavar="WHERE", help="ray, or ray://HOST:PORT, instead of here")] = None,
+    share: Annotated[bool, typer.Option("--share", help="beside other runs with --share in the same folder")] = False,
     no_plugins: NoPlugins = False,
 ) -> None:
     """Compute a scenario's missing points and draw its curves."""
@@ -74,7 +76,8 @@ def run(
 
     if workers is not None and workers < 1:
         raise ScenarioError(f"--workers: got {workers}; need 1 or more")
-    how = {"workers": workers or os.cpu_count() or 1, "fresh": fresh, "shard": shard, "max_minutes": max_minutes}
+    workers = workers or (None if on else os.cpu_count() or 1)
+    how = {"workers": workers, "fresh": fresh, "shard": shard, "max_minutes": max_minutes, "share": share, "on": on}
     try:
         if not run_scenario(file, out, set_ or [], plugins=not no_plugins, **how):
             raise typer.Exit(POINTS_LEFT)

@@ -14,12 +14,13 @@ from pydantic_core import to_jsonable_python
 from semlink.files import Json, JsonDict
 from semlink.plugins.files import fingerprint, source_of
 from semlink.plugins.live import live_source
-from semlink.plugins.named_files import content_digest, file_digests, files_of, homes, named_in_options
+from semlink.plugins.named_files import content_digest, file_digests, files_in, files_of, homes, named_in_options
+from semlink.plugins.source_text import is_installed
 from semlink.plugins.specs import PluginSpec
 from semlink.spec import BuildContext, Spec
 from semlink.weights.cards import RANDOM, find_weights, places
 
-__all__ = ["chosen", "contents", "specs_inside", "text_files"]
+__all__ = ["chosen", "contents", "files_of_metric", "specs_inside", "text_files", "users_files"]
 
 WEIGHTS = "weights"
 
@@ -48,12 +49,36 @@ def contents(
     inside = list(specs_inside(specs))
     plugins = [spec for _, spec in inside if isinstance(spec, PluginSpec)]
     ours = [spec for _, spec in inside if isinstance(spec, Spec)]
-    named = [pair for spec in plugins for pair in _files_of_plugin(spec, folder)]
-    named += [pair for spec in ours for pair in _files_of_ours(spec, folder)]
+    named = list(_named(plugins, ours, folder))
     code = [_code(spec, folder) for spec in plugins]
     code += [fingerprint(kind, folder=folder) for spec in ours for kind in spec.users_code]
     files = file_digests([*named, *declared])
     return {"code": code, "weights": dict(_weights(ours, folder))} | ({"files": files} if files else {})
+
+
+def users_files(
+    specs: Mapping[str, BaseModel], folder: Path | None, declared: Iterable[tuple[str, Path]] = ()
+) -> set[Path]:
+    """All files that specs rest on and that no installation brings: texts with what they import, named files, weights.
+
+    Arguments as of `contents`.
+    """
+    inside = [spec for _, spec in specs_inside(specs)]
+    plugins = [spec for spec in inside if isinstance(spec, PluginSpec)]
+    ours = [spec for spec in inside if isinstance(spec, Spec)]
+    texts = [source_of(spec.kind, spec.interface, folder) for spec in plugins if spec.live is None]
+    texts += [source_of(kind, folder=folder) for spec in ours for kind in spec.users_code]
+    found = {path for text in texts if text is not None for path in text.files.values()}
+    found |= {path for _, path in (*_named(plugins, ours, folder), *declared)}
+    found |= set(_files_of_weights(ours, folder))
+    return {path.resolve() for one in found for path in files_in(one) if not is_installed(path.resolve())}
+
+
+def files_of_metric(kind: str, folder: Path | None) -> set[Path]:
+    """The same of a user's metric."""
+    text = source_of(kind, "metric", folder)
+    found = set() if text is None else {*text.files.values(), *(path for _, path in files_of(text, (), folder))}
+    return {path.resolve() for one in found for path in files_in(one) if not is_installed(path.resolve())}
 
 
 def text_files(kind: str, folder: Path | None) -> dict[str, list[str]]:
@@ -97,6 +122,13 @@ def _files_of_ours(spec: Spec, folder: Path | None) -> Iterator[tuple[str, Path]
         yield from named_in_options(dict(spec)[name], homes(folder))
 
 
+def _named(plugins: Iterable[PluginSpec], ours: Iterable[Spec], folder: Path | None) -> Iterator[tuple[str, Path]]:
+    for plugin in plugins:
+        yield from _files_of_plugin(plugin, folder)
+    for spec in ours:
+        yield from _files_of_ours(spec, folder)
+
+
 def _weights(specs: Iterable[Spec], folder: Path | None) -> Iterator[tuple[str, str]]:
     """Names of weights, each with the SHA-256 of its file; untrained ones (`random`) have none."""
     context = BuildContext(folder=folder)
@@ -104,3 +136,13 @@ def _weights(specs: Iterable[Spec], folder: Path | None) -> Iterator[tuple[str, 
         name = dict(spec).get(WEIGHTS)
         if isinstance(name, str) and name != RANDOM:
             yield name, content_digest(find_weights(context.weights(name)))
+
+
+def _files_of_weights(specs: Iterable[Spec], folder: Path | None) -> Iterator[Path]:
+    context = BuildContext(folder=folder)
+    for spec in specs:
+        name = dict(spec).get(WEIGHTS)
+        if isinstance(name, str) and name != RANDOM:
+            yield from (path for path in places(context.weights(name)) if path.is_file())
+            card = Path(context.weights(name)).with_suffix(".json")
+            yield from ([card] if card.is_file() else [])

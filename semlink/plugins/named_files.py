@@ -17,7 +17,16 @@ from semlink.errors import InterfaceError
 from semlink.files import PACKED_SUFFIX
 from semlink.weights.packed import MAGIC, file_digest
 
-__all__ = ["content_digest", "declared", "file_digests", "files_of", "homes", "named_in_options", "named_in_text"]
+__all__ = [
+    "content_digest",
+    "declared",
+    "file_digests",
+    "files_in",
+    "files_of",
+    "homes",
+    "named_in_options",
+    "named_in_text",
+]
 
 SETTLED_S = 2.0
 """Age of a file's last change from which its digest may be kept in memory: a clock's tick hides no second change."""
@@ -175,6 +184,11 @@ def _matching(place: Path, pattern: str) -> list[Path]:
 
 def _holds(path: Path, places: Sequence[Path]) -> bool:
     return path.is_dir() and any(place.resolve().is_relative_to(path) for place in places)
+
+
+def files_in(path: Path) -> list[Path]:
+    """A file itself; of a folder all that counts of it."""
+    return list(_inside(path)) if path.is_dir() else [path]
 
 
 def _inside(folder: Path) -> Iterator[Path]:

@@ -70,10 +70,12 @@ def run(
     scenario: Scenario | str | Path | Json,
     out: str | Path | None = None,
     *,
-    workers: int = 1,
+    workers: int | None = None,
+    on: str | None = None,
     fresh: bool = False,
     shard: str | None = None,
     max_minutes: float | None = None,
+    share: bool = False,
     progress: Progress | None = None,
     left: TimeLeft | None = None,
     warn: Callable[[str], None] | None = None,
@@ -83,10 +85,12 @@ def run(
     Args:
         scenario: loaded, or what `load` takes.
         out: the results folder; `results/<name>` below the working directory by default, of a shard one beside it.
-        workers: processes, each with one thread; their number changes no result.
+        workers: processes, each with one thread; their number changes no result. One, and of a cluster all, by default.
+        on: `ray` has Ray compute on this machine, `ray://HOST:PORT` a Ray cluster; see `docs/how_to/clusters.md`.
         fresh: forget finished points, pictures and coded clips.
         shard: `K/N` computes the K-th of N parts of the points, which `merge` joins.
         max_minutes: no point is begun that would not end in so many minutes; what is under way then is given up.
+        share: work beside other runs of the scenario that say so too in the same folder, also from other machines.
         progress: called with a point's name, how many are done and how many
             there are to do, at the start and whenever a point is finished.
         left: a new `TimeLeft` of `semlink.link.sweep.time_left`, which follows the run: its `seconds()` says at any
@@ -103,13 +107,21 @@ def run(
 
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
-    if workers < 1:
+    if workers is not None and workers < 1:
         raise ScenarioError(f"workers: got {workers}; need 1 or more")
     if max_minutes is not None and not 0 < max_minutes < math.inf:
         raise ScenarioError(f"max_minutes: got {max_minutes:g}; need more than 0")
-    how = How(workers, None if shard is None else Shard.of(shard), max_minutes)
-    _refuse_to_move(scenario, workers > 1 or max_minutes is not None)
-    default = Path("results") / f"{scenario.name}{'' if how.shard is None else how.shard.folder_suffix}"
+    if share and fresh:
+        raise ScenarioError("fresh: would take away what others compute; leave it or share out")
+    if on is not None:
+        from semlink.link.sweep.workers.on_ray import ray_address
+
+        ray_address(on)
+        if live_blocks(scenario):
+            raise ScenarioError("on: objects of Python stay in their process; name their classes as file.py:Class")
+    how = How(workers or (1 if on is None else 0), None if shard is None else Shard.of(shard), max_minutes, share, on)
+    _refuse_to_move(scenario, how.workers > 1 or max_minutes is not None)
+    default = Path("results") / f"{scenario.name}{'' if how.shard is None or share else how.shard.folder_suffix}"
     job = Job(scenario, Path(out or default), scenario.folder, scenario.origin)
     done = sweep(job, how, fresh=fresh, progress=progress, left=left, warn=warn)
     if not done.keys:

@@ -1,4 +1,4 @@
-"""One run at a time in a results folder.
+"""One run at a time in a results folder, or several that share it.
 
 The lock is the system's own, on the file `.lock`, which names host and process for whoever waits. The system takes it
 back from a process that is killed, so that a lock file that was left behind locks nobody out.
@@ -14,6 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from semlink.errors import ResultsError
@@ -22,12 +23,14 @@ from semlink.files import json_in, reason_of
 if sys.platform != "win32":
     import fcntl
 
-__all__ = ["LOCK", "alone_in", "is_held", "unwritable"]
+__all__ = ["LOCK", "Place", "alone_in", "hold_with_others", "is_held", "together_in", "unwritable"]
 
 LOCK = ".lock"
 LOOKS_EVERY_S = 0.2
 TRIES = 100
 """To make a folder that others remove meanwhile; one that cannot be made at all may say the same."""
+
+_HELD: list[int | None] = []
 
 
 @contextmanager
@@ -49,6 +52,84 @@ def alone_in(folder: Path, *, fresh: bool, say: Callable[[str], None]) -> Iterat
             os.close(held)
         with contextlib.suppress(OSError):
             folder.rmdir()
+
+
+@dataclass(slots=True)
+class Place:
+    """A run's place in a folder that several share.
+
+    Attributes:
+        is_alone: nobody else is in it now, nor can be before `open_up`.
+    """
+
+    _handle: int | None
+    is_alone: bool
+
+    def open_up(self) -> None:
+        """Let others in."""
+        if self._handle is not None and self.is_alone:
+            fcntl.flock(self._handle, fcntl.LOCK_SH)
+        self.is_alone = False
+
+    def close(self) -> bool:
+        """Let nobody in any more, if nobody is: whether that is so. Without locks nobody knows, and it is not."""
+        if self._handle is not None and not self.is_alone:
+            try:
+                fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                return False
+            self.is_alone = True
+        return self.is_alone
+
+
+@contextmanager
+def together_in(folder: Path, *, say: Callable[[str], None]) -> Iterator[Place]:
+    """Make a results folder and be in it with other runs that share it; one that does not share is waited for.
+
+    Raises:
+        ResultsError: the folder cannot be written.
+    """
+    place = _wait_for_place(folder, say)
+    try:
+        yield place
+    finally:
+        if place.close():
+            with contextlib.suppress(OSError):
+                (folder / LOCK).unlink()
+        if place._handle is not None:
+            os.close(place._handle)
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
+def _wait_for_place(folder: Path, say: Callable[[str], None]) -> Place:
+    if sys.platform == "win32":
+        folder.mkdir(parents=True, exist_ok=True)
+        return Place(None, False)
+    is_said, tries = False, 0
+    while True:
+        tries += 1
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH):
+                handle = _try(folder / LOCK, kind, shares=True)
+                if handle is not None:
+                    return Place(handle, kind == fcntl.LOCK_EX)
+        except OSError as fault:
+            if isinstance(fault, FileNotFoundError) and tries < TRIES:
+                continue
+            raise unwritable(folder, fault) from fault
+        tries = 0
+        if not is_said and not _shares(folder / LOCK):
+            say(f"{folder}: {_holder(folder / LOCK)} is at work here, and shares not; waiting until it has ended")
+            is_said = True
+        time.sleep(LOOKS_EVERY_S)
+
+
+def hold_with_others(path: Path) -> None:
+    """Hold a lock file beside others, for as long as this process lives."""
+    if sys.platform != "win32":
+        _HELD.append(_try(path, fcntl.LOCK_SH))
 
 
 def is_held(path: Path) -> bool:
@@ -105,8 +186,8 @@ def _wait_for(folder: Path, fresh: bool, say: Callable[[str], None]) -> int | No
         time.sleep(LOOKS_EVERY_S)
 
 
-def _try(path: Path) -> int | None:
-    """The lock file, open and locked; None if another process has it.
+def _try(path: Path, kind: int | None = None, *, shares: bool = False) -> int | None:
+    """The lock file, open and locked, by default for this run alone; None if another process has it.
 
     Raises:
         OSError: it cannot be opened.
@@ -114,15 +195,16 @@ def _try(path: Path) -> int | None:
     while True:
         handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_EX if kind is None else kind) | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
             return None
         except OSError:
             pass  # a disk without locks: better without than not at all
         if _is_still_there(handle, path):
+            about = {"host": socket.gethostname(), "pid": os.getpid(), **({"shares": True} if shares else {})}
             os.ftruncate(handle, 0)
-            os.pwrite(handle, json.dumps({"host": socket.gethostname(), "pid": os.getpid()}).encode(), 0)
+            os.pwrite(handle, json.dumps(about).encode(), 0)
             return handle
         os.close(handle)
 
@@ -141,3 +223,11 @@ def _holder(path: Path) -> str:
         return f"another run (process {found['pid']} on {found['host']})"
     except (OSError, ValueError, KeyError, TypeError):
         return "another run"
+
+
+def _shares(path: Path) -> bool:
+    """Whether the run that holds the lock lets others in, as soon as it is ready."""
+    try:
+        return bool(json_in(path.read_bytes()).get("shares"))
+    except (OSError, ValueError, AttributeError):
+        return True  # it is just being written

@@ -63,10 +63,10 @@ class Clips:
             parts = (self.names, self.motion, self.frames, self.digest, self.planes)
             return Clips, (*parts, None, self.calibration)
         shapes = [(f.shape.t, f.shape.h, f.shape.w) for f in self.frames]
-        return _clips_in, (self.file, shapes, self.names, self.motion, self.digest, self.planes, self.calibration)
+        return clips_in, (self.file, shapes, self.names, self.motion, self.digest, self.planes, self.calibration)
 
 
-def _clips_in(
+def clips_in(
     file: Path,
     shapes: Sequence[Shape],
     names: tuple[str, ...],
@@ -75,6 +75,7 @@ def _clips_in(
     planes: int,
     calibration: tuple[Frames, ...],
 ) -> Clips:
+    """The clips whose pixels lie in `file`."""
     return Clips(names, motion, _frames(_mapped(file, shapes)), digest, planes, file, calibration)
 
 

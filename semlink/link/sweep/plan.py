@@ -153,14 +153,15 @@ def plan(
     fresh: bool = False,
     shard: Shard | None = None,
     clip_file: Path | None = None,
-    alone: Callable[[], None] = lambda: None,
+    alone: Callable[[], bool] = lambda: True,
 ) -> Plan:
     """Load the clips, build the blocks, make the folder, and find what is missing.
 
     Args:
         shard: the part of the points that is to be computed; all by default.
         clip_file: takes the pixels of the clips, so that other processes can read them.
-        alone: comes back as soon as no other run is in the folder; called before that is touched.
+        alone: comes back as soon as this run may be in the folder, and says whether no other is; called before that
+            is touched.
     Raises:
         SourceError, ResultsError: before any work is done.
     """
@@ -172,9 +173,10 @@ def plan(
     with one_thread():  # networks are small, and threads wait for one another beside a busy neighbour
         check_blocks(runner, points, job.error_context)
     keys = point_keys(job.scenario, points, clips.digest, job.folder, runner.files, job.error_context)
-    alone()
-    job.prepare(fresh=fresh)
-    said = [*job.results.points.set_aside(), *job.results.points.settle()]
+    said = []
+    if alone():
+        job.prepare(fresh=fresh)
+        said = [*job.results.points.set_aside(), *job.results.points.settle()]
     finished = _finished(job, runner, keys, said)
     strangers = job.results.points.strangers(keys.values())
     said += [f"{strangers}; they are kept and not used"] if strangers else []

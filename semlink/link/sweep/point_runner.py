@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import secrets
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 
 import numpy as np
 import torch
@@ -57,6 +58,14 @@ class Finished:
     picture: Picture
     reception: Reception | None = None
     film: Film | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A trial of a point: every clip's values, and the genie's words."""
+
+    scores: list[ClipTrial]
+    genie: frozenset[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,20 +170,38 @@ class PointRunner:
         blocks = [f"scheme {point.scheme}", f"channel {point.channel}", f"waveform {point.channel}"]
         return set().union(*(self.declared.get(block, set()) for block in blocks))
 
-    def run(self, task: Task) -> Finished:
+    def run(self, task: Task, known: Mapping[int, Trial] = MappingProxyType({})) -> Finished:
         """A point computed: trials until the stop rule is met, or the reason why not.
 
+        Args:
+            known: trials by number that were computed before, elsewhere; the first, which is shown, is made anew.
         Raises:
             SemlinkError: names the point.
         """
         where = f"{task.name}, {task.channel}" if task.channel else task.name
         try:
             with memory.said("a point"):
-                return self._run(task)
+                return self._run(task, known)
         except SemlinkError as fault:
             raise placed(fault, where) from fault
 
-    def _run(self, task: Task) -> Finished:
+    def trials(self, task: Task, numbers: Iterable[int]) -> dict[int, Trial]:
+        """Trials of a point by number, as `run` would make them; none where all would be the same, or none fits.
+
+        Raises:
+            SemlinkError: a block is at fault.
+        """
+        link = self.link(task.point)
+        try:
+            agreed, budget = self.agree(link, task.point)
+            if link.is_certain(agreed):
+                return {}
+            audited = partial(self._is_audited, to_bytes(agreed), stop_rule(self.scenario).min)
+            return {number: self._trial(link, agreed, budget, number, audited) for number in numbers}
+        except Infeasible:
+            return {}
+
+    def _run(self, task: Task, known: Mapping[int, Trial]) -> Finished:
         link = self.link(task.point)
         about = (self.scenario, self.clips, self.metrics, link, task.point)
         sensed: float | None = None
@@ -183,7 +210,7 @@ class PointRunner:
             made, budget = self.settle(link, task.point)
             agreed = made.agreement
             sensed = link.measurements_per_pixel(agreed)
-            sent = self._sent(link, agreed, budget)
+            sent = self._sent(link, agreed, budget, known)
         except Infeasible as reason:
             note = f"infeasible: {reason}"
             return Finished(record_of(*about, [], sensed=sensed, note=note, settled=made), self._shown(task))
@@ -195,7 +222,7 @@ class PointRunner:
         film = self._film(task, sent.first, sent.trials[0][0], picture)
         return Finished(record, picture, sent.reception, film)
 
-    def _sent(self, link: Link, agreed: Agreement, budget: int | None) -> Sent:
+    def _sent(self, link: Link, agreed: Agreement, budget: int | None, known: Mapping[int, Trial]) -> Sent:
         """Trials until the stop rule is met; one where all would be the same.
 
         Raises:
@@ -208,16 +235,13 @@ class PointRunner:
         def watch(seen: Transmission) -> None:
             kept.append(reception_of(link, seen, self.clips.names[0]))
 
-        def one_trial(trial: int) -> list[ClipTrial]:
-            scores = []
-            observe = None if trial else watch
-            for number, outcome in enumerate(self.trial(link, agreed, budget, trial, audited, observe)):
-                if trial == number == 0:
-                    first.append(outcome)
-                genie.update(outcome.genie)
-                with told_at(f"{self.clips.names[number]}, trial {trial}"):
-                    scores.append(self.score(number, outcome))
-            return scores
+        def one_trial(number: int) -> list[ClipTrial]:
+            if number == 0:
+                made = self._trial(link, agreed, budget, 0, audited, watch, first)
+            else:
+                made = known.get(number) or self._trial(link, agreed, budget, number, audited)
+            genie.update(made.genie)
+            return made.scores
 
         certain = link.is_certain(agreed)
         rule = StopRule(1, 1, 1.0) if certain else stop_rule(self.scenario)
@@ -229,6 +253,26 @@ class PointRunner:
         doubt = Doubt(rule.error(len(trials)))
         notes = interval_notes(rule, len(trials), doubt, is_met=rule.is_met(trials))
         return Sent(trials, genie, first[0], doubt, notes, reception)
+
+    def _trial(
+        self,
+        link: Link,
+        agreed: Agreement,
+        budget: int | None,
+        number: int,
+        audited: Callable[[int, int], bool],
+        observe: Observe | None = None,
+        first: list[Outcome] | None = None,
+    ) -> Trial:
+        """A trial sent and scored; `first` gets what became of the first clip."""
+        scores, genie = [], set[str]()
+        for clip, outcome in enumerate(self.trial(link, agreed, budget, number, audited, observe)):
+            if clip == 0 and first is not None:
+                first.append(outcome)
+            genie.update(outcome.genie)
+            with told_at(f"{self.clips.names[clip]}, trial {number}"):
+                scores.append(self.score(clip, outcome))
+        return Trial(scores, frozenset(genie))
 
     def picture(self, task: Task) -> Picture:
         """What a point shows whose record is kept and whose picture is not: the first clip is sent once more."""

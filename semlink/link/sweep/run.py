@@ -10,15 +10,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from semlink.errors import ResultsError, SemlinkError
 from semlink.files import Json, JsonDict
-from semlink.link.results.lock import alone_in
+from semlink.link.results.lock import Place, alone_in, together_in
 from semlink.link.results.rows import Row
 from semlink.link.sweep.clips import Clips, clip_file
 from semlink.link.sweep.grid import doubled, point_name
 from semlink.link.sweep.plan import Job, Plan, plan
+from semlink.link.sweep.sharing.leases import Leases, forget, leases
 from semlink.link.sweep.sharing.shards import Shard
 from semlink.link.sweep.time_left import TimeLeft
 from semlink.link.sweep.workers.work import Progress, Way, work_on
@@ -56,11 +57,15 @@ class How:
         workers: processes; each uses one thread.
         shard: the part of the points that is computed; all by default.
         max_minutes: when the run ends at the latest; points that would not end in time are not begun.
+        share: beside other runs of the scenario in the same folder, each point claimed before it is computed.
+        on: a Ray cluster that computes, all of whose processors work where `workers` is 0.
     """
 
     workers: int = 1
     shard: Shard | None = None
     max_minutes: float | None = None
+    share: bool = False
+    on: str | None = None
 
     @property
     def max_seconds(self) -> float | None:
@@ -97,11 +102,16 @@ def run(
     started, how = time.monotonic(), how or How(workers)
     say = warn or (lambda line: None)
     until = None if how.max_seconds is None else started + how.max_seconds
-    way = Way(how.workers, until)
+    way = Way(how.workers, until, on=how.on)
     with clip_file(wanted=way.needs_processes) as file, ExitStack() as held:
+        places: list[Place] = []
 
-        def alone() -> None:
+        def alone() -> bool:
+            if how.share:
+                places.append(held.enter_context(together_in(job.out, say=say)))
+                return places[0].is_alone
             held.enter_context(alone_in(job.out, fresh=fresh, say=say))
+            return True
 
         made = plan(job, fresh=fresh, shard=how.shard, clip_file=file, alone=alone)
         kept = _Kept(made, how, started, _warnings(made))
@@ -109,13 +119,31 @@ def run(
             say(line)
         job.notes.write_plan(kept.as_plan())
         try:
-            with _logged(job):
-                work_on(made, way, progress or (lambda name, done, total: None), left or TimeLeft())
+            with _logged(job), _shared(job, places) as claims:
+                tell = progress or (lambda name, done, total: None)
+                computed = work_on(made, replace(way, claims=claims), tell, left or TimeLeft())
         except Exception as fault:
             with suppress(SemlinkError):  # the fault itself is told
                 kept.write(failure=str(fault).partition("\n")[0])
             raise
-        return kept.write()
+        is_last = all(place.close() for place in places)
+        if places and is_last:
+            forget(job)
+            job.tidy()
+        return kept.write(computed=computed if how.share else None, pack=is_last)
+
+
+@contextmanager
+def _shared(job: Job, places: Sequence[Place]) -> Iterator[Leases | None]:
+    """Let others into a folder that is shared, and claim what is worked on."""
+    if not places:
+        yield None
+        return
+    if places[0].is_alone:
+        forget(job)
+    with leases(job) as claims:
+        places[0].open_up()
+        yield claims
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,23 +155,26 @@ class _Kept:
     started: float
     warnings: Sequence[str]
 
-    def write(self, failure: str | None = None) -> Report:
+    def write(self, failure: str | None = None, *, computed: int | None = None, pack: bool = True) -> Report:
         """Write it, and say what is there.
 
         Args:
             failure: why points are missing; None if time was up, or none is.
+            computed: points that this run computed; all that were to do and are there by default.
+            pack: bring the points into one file; not while others are at work in the folder.
         """
         results, grid = self.made.job.results, tuple(self.made.keys.values())
         kept = zip(grid, results.points.records(grid), strict=True)
         keys = [key for key, record in kept if record is not None]
         found = frozenset(keys)
         to_do = [task.key for task in self.made.tasks if not task.only_picture]
-        computed = sum(key in found for key in to_do)
-        seconds, missing = time.monotonic() - self.started, len(to_do) - computed
+        missing = sum(key not in found for key in to_do)
+        computed = len(to_do) - missing if computed is None else computed
+        seconds = time.monotonic() - self.started
         if not keys:
             return Report((), (), 0, seconds, missing)
         rows = results.write_curves(keys)
-        if failure is None:
+        if failure is None and pack:
             results.points.pack()
         warnings = [*self.warnings, *([] if failure is None else [f"ended early, without all points: {failure}"])]
         results.write_manifest(self._manifest(keys, computed, warnings))

@@ -126,6 +126,11 @@ class TimeLeft:
             took = self._clock() - run.since if seconds is None else seconds
             self._costs[_kind(task, run.is_first)].add(task, max(took, 0.0))
 
+    def change_to(self, workers: int) -> None:
+        """So many are at work now."""
+        with self._lock:
+            self._workers = max(workers, 1)
+
     def dropped(self, task: Task) -> None:
         """It is done, and not in this run."""
         with self._lock:

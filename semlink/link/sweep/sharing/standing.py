@@ -10,6 +10,8 @@ from pathlib import Path
 from semlink.errors import ResultsError
 from semlink.files import Json, JsonDict, json_in, reason_of
 from semlink.link.results.checked.records import checked_manifest
+from semlink.link.results.course.claims import claimed
+from semlink.link.results.course.holders import holders
 from semlink.link.results.course.notes import Notes
 from semlink.link.results.folder import Results
 from semlink.link.results.lock import LOCK, is_held
@@ -92,7 +94,7 @@ def standing(folder: str | Path) -> Standing:
     lacking = {task.key for task in to_do}
     failed = [Failed(key, **told) for key, told in Notes(folder).failures().items() if key in lacking]
     at_work, shard = _at_work(folder), about.get("shard")
-    workers = int(about.get("workers") or 1)
+    workers = int(about.get("workers") or 1) * max(len(at_work), 1)
     return Standing(
         folder,
         points=len(mine),
@@ -137,13 +139,21 @@ def _tasks(about: Json) -> list[Task]:
 
 
 def _at_work(folder: Path) -> tuple[AtWork, ...]:
-    """The run that holds the folder's lock."""
-    path = folder / LOCK
+    """The run that holds the folder's lock, or those that share it."""
+    path, now = folder / LOCK, time.time()
+    if any(True for _ in holders(folder)):
+        at: dict[str, list[str]] = {}
+        for key, token in claimed(folder / "points"):
+            at.setdefault(token, []).append(key)
+        return tuple(
+            AtWork(one.host, one.pid, max(now - one.since, 0.0), tuple(at.get(one.token, ())))
+            for one in holders(folder)
+        )
     if not is_held(path):
         return ()
     try:
         found = json_in(path.read_bytes())
-        return (AtWork(str(found["host"]), int(found["pid"]), max(time.time() - path.stat().st_mtime, 0.0)),)
+        return (AtWork(str(found["host"]), int(found["pid"]), max(now - path.stat().st_mtime, 0.0)),)
     except (OSError, ValueError, KeyError, TypeError):
         return (AtWork("an unknown machine", 0, 0.0),)
 

@@ -34,20 +34,22 @@ class Way:
         workers: processes.
         until: when the run ends at the latest, by `time.monotonic`; what is under way then is given up.
         claims: which points others work on, where several runs share the folder.
+        on: a Ray cluster that computes, as `ray_address` has it; this machine by default.
     """
 
     workers: int = 1
     until: float | None = None
     claims: Claims | None = None
+    on: str | None = None
 
     @property
     def needs_processes(self) -> bool:
-        """Whether this process must be free: what it computes itself nobody can end in time."""
-        return self.workers > 1 or self.until is not None
+        """Whether processes of this machine compute; what this one computes itself nobody can end in time."""
+        return self.on is None and (self.workers > 1 or self.until is not None)
 
 
-def work_on(plan: Plan, way: Way, tell: Progress, left: TimeLeft) -> None:
-    """Work on all tasks of a plan; after a failure nothing half-written stays.
+def work_on(plan: Plan, way: Way, tell: Progress, left: TimeLeft) -> int:
+    """Work on all tasks of a plan, and count the points computed; after a failure nothing half-written stays.
 
     Some points of each scheme come first: it is soon known how long all will take, and what fails fails early.
 
@@ -56,10 +58,12 @@ def work_on(plan: Plan, way: Way, tell: Progress, left: TimeLeft) -> None:
     Raises:
         SemlinkError: the first point that failed, or a process that died; finished points are kept.
     """
-    way = replace(way, workers=max(min(way.workers, len(plan.tasks)), 1))
-    tasks = early_of_each(plan.tasks, way.workers)
+    if way.on is None:
+        way = replace(way, workers=max(min(way.workers, len(plan.tasks)), 1))
+    tasks = early_of_each(plan.tasks, max(way.workers, 1))
     left.begin(tasks, way.workers)
     supply = Supply.of(tasks, left, way.until, way.claims)
+    computed = 0
     tell(plan.job.scenario.name, 0, supply.total)
     try:
         with closing(_finished(plan, supply, way, tell)) as all_done:
@@ -67,15 +71,22 @@ def work_on(plan: Plan, way: Way, tell: Progress, left: TimeLeft) -> None:
                 _settle(plan, done)
                 supply.finish(done.task)
                 left.finished(done.task, done.seconds)
+                computed += not done.task.only_picture
                 tell(done.task.name, supply.done, supply.total)
     except BaseException:
         if way.claims is None:
             plan.job.tidy()
         raise
+    return computed
 
 
 def _finished(plan: Plan, supply: Supply, way: Way, tell: Progress) -> Generator[Done]:
     """The tasks as they are done, wherever that is."""
+    if plan.tasks and way.on is not None:
+        from semlink.link.sweep.workers.on_ray import finished_on_ray
+
+        plan.runner.links.clear()  # this process computes nothing
+        return finished_on_ray(plan, supply, way.on, way.workers)
     if plan.tasks and way.needs_processes:
         plan.runner.links.clear()  # this process computes nothing
         return finished_by_workers(plan.job, plan.runner.clips, supply, way.workers, supply.left.started)

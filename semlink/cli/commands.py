@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -12,12 +11,8 @@ import typer
 from semlink import __version__
 from semlink.cli import completion
 from semlink.cli.stopping import interrupted, patient
-from semlink.cli.usage import plain
-from semlink.errors import ScenarioError, SemlinkError, TimeUp
-from semlink.yaml12.words import shown
-
-UsageFault: type[Exception] = typer.BadParameter.__mro__[1]
-"""A wrong option or argument; typer brings its own class or click's."""
+from semlink.cli.usage import POINTS_LEFT, obey
+from semlink.errors import ScenarioError
 
 app = typer.Typer(
     rich_markup_mode=None,
@@ -34,8 +29,6 @@ AllowPlugins = Annotated[
     bool, typer.Option("--allow-plugins", help="run the code that the folder's scenario names: only if you trust it")
 ]
 Metric = Annotated[str, typer.Option(help="psnr, ssim or another quality of the results, by name or column")]
-POINTS_LEFT = 3
-"""Exit code of a run that had to end before all points were finished."""
 KINDS = "cost, snr, difference, time, frames, ratio_maps, rate_maps, strip, manifold or fit_loss"
 """What `semlink.link.plots.registry` offers; written out so that --help imports nothing heavy."""
 
@@ -422,31 +415,8 @@ def cite(file: Scenario, no_plugins: NoPlugins = False) -> None:
 
 
 def main() -> None:
-    """Run a command; errors meant for the user are one line and exit code 2."""
-    try:
-        code = app(standalone_mode=False, prog_name="semlink")
-    except MemoryError as fault:
-        told = str(fault) if isinstance(fault, SemlinkError) else f"memory is short: {fault or 'nothing is left'}"
-        sys.stderr.write(f"semlink: {told}\n")
-        sys.exit(2)
-    except SemlinkError as fault:
-        sys.stderr.write("".join(f"semlink: {shown(line)}\n" for line in str(fault).splitlines()))
-        sys.exit(POINTS_LEFT if isinstance(fault, TimeUp) else 2)
-    except OSError as fault:
-        if fault.filename is None:
-            raise  # of standard output, which the entry tells of
-        from semlink.files import told_of_file
-
-        sys.stderr.write(f"semlink: {told_of_file(fault)}\n")
-        sys.exit(2)
-    except UsageFault as fault:
-        command = getattr(getattr(fault, "ctx", None), "command_path", "semlink")
-        reason = plain(fault.format_message())  # type: ignore[attr-defined]
-        sys.stderr.write(f"{command}: {reason} (see {command} --help)\n")
-        sys.exit(2)
-    except typer.Abort:
-        raise KeyboardInterrupt from None
-    sys.exit(code if isinstance(code, int) else 0)
+    """Run a command."""
+    obey(app)
 
 
 if __name__ == "__main__":

@@ -50,43 +50,50 @@ def patient(seconds: float) -> Iterator[None]:
     _patience_s.pop()
 
 
-@contextmanager
-def stoppable() -> Iterator[None]:
-    """A command, ended by the signals above with 128 and the number of the signal; those ignored stay ignored."""
-    heard: list[int] = []
-    again = threading.Event()
+class stoppable:
+    """A command, ended by the signals above with 128 and the number of the signal; those ignored stay ignored.
 
-    def hear_no_more() -> None:
-        for one in caught:
+    A class, because a generator has moments at its beginning and its end in which a signal is lost to whoever called.
+    """
+
+    def __init__(self) -> None:
+        known = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
+        self.caught = [one for one in known if signal.getsignal(one) not in (signal.SIG_IGN, None)]
+        self.heard: list[int] = []
+        self.again = threading.Event()
+
+    def __enter__(self) -> None:
+        _post_watchman(self.caught, self.again)
+        for one in self.caught:
+            signal.signal(one, self._stop)
+
+    def __exit__(self, kind: object, fault: BaseException | None, trace: object) -> None:
+        self._hear_no_more()  # all is done, and the process ends by itself
+        if self.heard or isinstance(fault, KeyboardInterrupt):  # also while something was imported, or just now
+            _leave_after(self.heard[0] if self.heard else signal.SIGINT)
+        if isinstance(fault, SystemExit) and isinstance(fault.code, int) and fault.code:
+            _leave(fault.code)  # taking libraries apart takes a second, and who failed has nothing to wait for
+
+    def _hear_no_more(self) -> None:
+        for one in self.caught:
             signal.signal(one, signal.SIG_IGN)
 
-    def stop(number: int, frame: FrameType | None) -> None:
-        heard.append(number)
+    def _stop(self, number: int, frame: FrameType | None) -> None:
+        self.heard.append(number)
+        inside = [one.f_code for one in _stack(frame)]
+        if stoppable.__exit__.__code__ in inside:
+            return
+        if stoppable.__enter__.__code__ in inside:
+            _leave_after(number)
         if _imports(frame):
             if not _works(frame):
                 _leave_after(number)
-            again.set()
+            self.again.set()
             return
-        hear_no_more()
+        self._hear_no_more()
         if number == signal.SIGINT:
             raise KeyboardInterrupt
         raise SystemExit(128 + number)
-
-    known = [getattr(signal, name) for name in SIGNALS if hasattr(signal, name)]
-    caught = [one for one in known if signal.getsignal(one) not in (signal.SIG_IGN, None)]
-    _post_watchman(caught, again)
-    for one in caught:
-        signal.signal(one, stop)
-    try:
-        yield
-    except BaseException as fault:
-        if not heard and not isinstance(fault, KeyboardInterrupt):
-            raise
-        _leave_after(heard[0] if heard else signal.SIGINT)
-    finally:
-        hear_no_more()  # all is done, and the process ends by itself
-    if heard:  # while something was imported, and the command had ended before it was sent again
-        _leave_after(heard[0])
 
 
 def _leave_after(number: int) -> NoReturn:

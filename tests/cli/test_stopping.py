@@ -160,6 +160,33 @@ def test_no_module_is_interrupted_while_it_is_imported(tmp_path, name, told, aft
     assert (process.returncode, out, err) == (130, told, "semlink: interrupted\n")
 
 
+@pytest.mark.parametrize("moment, told", [("__enter__", ""), ("__exit__", "worked\n")])
+def test_no_moment_before_or_after_the_work_loses_an_interruption(moment, told):
+    """The signal comes at the first line of each, as it does now and then beside busy neighbours."""
+    code = "import os, signal, sys, threading\nfrom semlink.cli import stopping\n"
+    if moment == "__enter__":  # as soon as there is a handler
+        code += "real = signal.signal\ndef late(number, handler):\n    real(number, handler)\n"
+        code += "    callable(handler) and os.kill(os.getpid(), signal.SIGINT)\nsignal.signal = late\n"
+    else:
+        code += "def trace(frame, event, arg):\n"
+        code += "    if frame.f_code is stopping.stoppable.__exit__.__code__:\n"
+        code += "        sys.settrace(None)\n        os.kill(os.getpid(), signal.SIGINT)\nsys.settrace(trace)\n"
+    code += "print('ready', flush=True)\nwith stopping.stoppable():\n    print('worked', flush=True)\n"
+    process = started(code)
+    out, err = process.communicate(timeout=30)
+    assert (process.returncode, out, err) == (130, told, "semlink: interrupted\n")
+
+
+def test_who_failed_does_not_take_libraries_apart():
+    """A run whose worker was killed ended in 5 s and not in 3 beside busy neighbours."""
+    code = "import atexit, sys\nfrom semlink.cli.stopping import stoppable\natexit.register(print, 'apart')\n"
+    code += "print('ready', flush=True)\nwith stoppable():\n    print('said')\n    sys.exit({})"
+    for status, told in ((2, "said\n"), (0, "said\napart\n")):
+        process = started(code.format(status))
+        out, err = process.communicate(timeout=30)
+        assert (process.returncode, out, err) == (status, told, "")
+
+
 def test_what_a_library_makes_of_the_interruption_is_still_an_interruption():
     code = TIDIES[: TIDIES.index("    finally")] + "    except KeyboardInterrupt:\n        raise ValueError\n"
     process = started(code)

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import yaml
 from fake_results import Law, make
+from scipy.ndimage import gaussian_filter
 from sheets import costs
 from terminal import TOY, semlink as command
 
@@ -16,6 +17,7 @@ import semlink
 from semlink.errors import InterfaceError, ScenarioError, UnknownBlock
 from semlink.link.compare.compare import compare
 from semlink.link.metrics.draws import drawn
+from semlink.link.metrics.gaussian_window import C1, C2, local_moments, similarity
 from semlink.link.metrics.intervals import halfwidth
 from semlink.link.metrics.registry import METRICS, Metric, metric_key, metrics_named
 from semlink.link.plots.curves.model import quality_range
@@ -205,3 +207,20 @@ def test_an_installed_package_offers_a_metric(tmp_path, monkeypatch):
     assert psnr.name == "psnr" and ours.column == "mae" and ours.score(np.zeros((1, 4, 4)), np.ones((1, 4, 4))) == 1.0
     with pytest.raises(ScenarioError, match="expected one of .*'gray-error'.* did you mean 'psnr'"):
         semlink.load(yaml.safe_load(TOY), {"metrics": ["psnrr"]})
+
+
+@pytest.mark.parametrize("shape", [(3, 40, 57), (2, 3, 4), (1, 1, 1), (1, 11, 200)])
+def test_the_compiled_window_gives_every_digit_of_scipys(shape):
+    """Also where frames are smaller than the window, which mirrors them several times."""
+    rng = np.random.default_rng(7)
+    x, y = rng.random(shape), rng.random(shape)
+
+    def blurred(frames):
+        return gaussian_filter(frames, (0.0, 1.5, 1.5), truncate=3.5, mode="reflect")
+
+    mean_x, mean_y = blurred(x), blurred(y)
+    var_x, var_y = blurred(x * x) - mean_x**2, blurred(y * y) - mean_y**2
+    cov = blurred(x * y) - mean_x * mean_y
+    assert np.array_equal(local_moments(x, y), [mean_x, mean_y, var_x, var_y, cov])
+    top = (2 * mean_x * mean_y + C1) * (2 * cov + C2)
+    assert np.array_equal(similarity(x, y), top / ((mean_x**2 + mean_y**2 + C1) * (var_x + var_y + C2)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from semlink.link.metrics.gaussian_window import C1, C2, local_moments, where_whole
+from semlink.link.metrics.gaussian_window import similarity, where_whole
 
 BEST_PSNR_DB = 100.0
 """Reported for frames without any error, where PSNR has no number."""
@@ -33,6 +33,4 @@ def ssim_by_frame(reference: np.ndarray, received: np.ndarray) -> np.ndarray:
     border of five pixels, where the window leaves the frame, is not averaged.
     """
     x, y = reference.astype(np.float64), np.clip(received, 0.0, 1.0).astype(np.float64)
-    mean_x, mean_y, var_x, var_y, cov = local_moments(x, y)
-    top = (2 * mean_x * mean_y + C1) * (2 * cov + C2)
-    return where_whole(top / ((mean_x**2 + mean_y**2 + C1) * (var_x + var_y + C2))).mean(axis=(1, 2))
+    return where_whole(similarity(x, y)).mean(axis=(1, 2))

@@ -8,6 +8,7 @@ import toys
 
 from semlink.errors import BoundaryError, BudgetExceeded, ChannelFault, LedgerMismatch
 from semlink.link.chain.link import Link
+from semlink.link.chain.referee import all_finite
 from semlink.link.chain.transmit import run_clip
 from semlink.payload import Agreement, Frames, Point
 from semlink.phy.channels.awgn import Awgn
@@ -75,3 +76,11 @@ def test_a_receiver_that_hopes_to_be_the_transmitter_gets_nothing(clip):
 def test_a_channel_that_cannot_be_true(clip, how, says):
     with pytest.raises(ChannelFault, match=says):
         send(toys.Direct, clip, channel=toys.Broken(how))
+
+
+@pytest.mark.parametrize("bad", [(float("nan"), 0.0), (float("inf"), 0.0), (float("inf"), -float("inf"))])
+def test_one_number_that_is_none_is_found_and_large_ones_are_no_fault(bad):
+    large = torch.full((4,), 3e38)  # their sum is none
+    assert all_finite(large) and all_finite(torch.zeros(0))
+    large[:2] = torch.tensor(bad)
+    assert not all_finite(large)

@@ -35,8 +35,8 @@ def check_antenna(air: Flow[Symbols], budget: int | None) -> None:
         raise LedgerMismatch(f"{sent} symbols reached the antenna, the ledger has {float(charged):g}")
     if budget is not None and sent > budget:
         raise BudgetExceeded(f"{sent} symbols reached the antenna, the budget is {budget}")
-    power = iq.detach().abs().double().square()
-    if not bool(torch.isfinite(power).all()):
+    power = torch.view_as_real(iq.detach().resolve_conj()).double().square().sum(-1)
+    if not all_finite(power):
         raise LedgerMismatch("a symbol at the antenna is not finite")
     allowed = 1 + POWER_SIGMAS * POWER_SPREAD / max(sent, 1) ** 0.5 + POWER_SLACK
     if bool((power.mean(dim=1) > allowed).any()):
@@ -74,6 +74,11 @@ def check_tensor(tensor: object, what: str) -> None:
         raise InterfaceError(f"{what} as {type(tensor).__name__}; need a torch.Tensor itself")
 
 
+def all_finite(numbers: torch.Tensor) -> bool:
+    """Whether none is infinite or NaN: the sum is finite only then, and may be too large though all are."""
+    return bool(torch.isfinite(numbers.sum())) or bool(torch.isfinite(numbers).all())
+
+
 def check_frames(frames: object, clip: Frames) -> None:
     """Make sure that the receiver answers with frames of the agreed shape.
 
@@ -83,5 +88,5 @@ def check_frames(frames: object, clip: Frames) -> None:
     if not isinstance(frames, Frames) or frames.pixels.shape != clip.pixels.shape:
         got = tuple(frames.pixels.shape) if isinstance(frames, Frames) else type(frames).__name__
         raise InterfaceError(f"the receiver returned {got}; need Frames of {tuple(clip.pixels.shape)}")
-    if not bool(torch.isfinite(frames.pixels).all()):
+    if not all_finite(frames.pixels):
         raise InterfaceError("the receiver returned NaN or infinite pixels")

@@ -100,6 +100,7 @@ def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
     """Processes of one thread each, which never hear Ctrl-C; whatever ends the work ends them at once."""
     before = {name: os.environ.get(name) for name in ONE_THREAD}
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
+    others = multiprocessing.active_children()
     pool = ProcessPoolExecutor(workers, multiprocessing.get_context("spawn"), initializer=_hear_no_ctrl_c)
     try:
         yield pool
@@ -111,7 +112,8 @@ def _crew(workers: int) -> Iterator[ProcessPoolExecutor]:
             else:
                 os.environ[name] = value
         for process in multiprocessing.active_children():
-            process.kill()
+            if process not in others:
+                process.kill()
         pool.shutdown(wait=False, cancel_futures=True)
 
 

@@ -61,6 +61,8 @@ def _surely_better(entry: Entry, ours: Found) -> bool:
 def _range(low: float, high: float) -> str:
     if math.isinf(low):
         return f"at most {high:.5g}"
+    if low == high:
+        return f"{low:.5g}"
     return f"at least {low:.5g}" if math.isinf(high) else f"{low:.5g} to {high:.5g}"
 
 

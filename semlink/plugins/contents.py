@@ -15,7 +15,7 @@ from semlink.files import Json, JsonDict
 from semlink.plugins.files import fingerprint, source_of
 from semlink.plugins.live import live_source
 from semlink.plugins.named_files import content_digest, file_digests, files_in, files_of, homes, named_in_options
-from semlink.plugins.source_text import is_installed
+from semlink.plugins.source_text import SourceText, is_installed
 from semlink.plugins.specs import PluginSpec
 from semlink.spec import BuildContext, Spec
 from semlink.weights.cards import RANDOM, find_weights, places
@@ -58,8 +58,9 @@ def contents(
 
 def users_files(
     specs: Mapping[str, BaseModel], folder: Path | None, declared: Iterable[tuple[str, Path]] = ()
-) -> set[Path]:
-    """All files that specs rest on and that no installation brings: texts with what they import, named files, weights.
+) -> tuple[set[Path], set[str]]:
+    """Files that specs rest on and that no installation brings (texts with what they import, named files, weights), and
+    the installed packages that these texts import, with versions.
 
     Arguments as of `contents`.
     """
@@ -68,17 +69,21 @@ def users_files(
     ours = [spec for spec in inside if isinstance(spec, Spec)]
     texts = [source_of(spec.kind, spec.interface, folder) for spec in plugins if spec.live is None]
     texts += [source_of(kind, folder=folder) for spec in ours for kind in spec.users_code]
-    found = {path for text in texts if text is not None for path in text.files.values()}
-    found |= {path for _, path in (*_named(plugins, ours, folder), *declared)}
-    found |= set(_files_of_weights(ours, folder))
-    return {path.resolve() for one in found for path in files_in(one) if not is_installed(path.resolve())}
+    named = [path for _, path in (*_named(plugins, ours, folder), *declared)]
+    return _of_a_user(texts, [*named, *_files_of_weights(ours, folder)])
 
 
-def files_of_metric(kind: str, folder: Path | None) -> set[Path]:
+def files_of_metric(kind: str, folder: Path | None) -> tuple[set[Path], set[str]]:
     """The same of a user's metric."""
     text = source_of(kind, "metric", folder)
-    found = set() if text is None else {*text.files.values(), *(path for _, path in files_of(text, (), folder))}
-    return {path.resolve() for one in found for path in files_in(one) if not is_installed(path.resolve())}
+    return _of_a_user([text], [path for _, path in files_of(text, (), folder)])
+
+
+def _of_a_user(texts: Iterable[SourceText | None], named: Iterable[Path]) -> tuple[set[Path], set[str]]:
+    found = [text for text in texts if text is not None]
+    paths = {path for text in found for path in text.files.values()} | set(named)
+    own = {path.resolve() for one in paths for path in files_in(one) if not is_installed(path.resolve())}
+    return own, {package for text in found for package in text.packages}
 
 
 def text_files(kind: str, folder: Path | None) -> dict[str, list[str]]:

@@ -69,7 +69,7 @@ def text_of(file: Path, name: str = "") -> SourceText:
             for part, place in _found(wanted, beside):
                 own_package = part.partition(".")[0]
                 if is_installed(place) and own_package != top:
-                    packages.add(_with_version(own_package))
+                    packages.add(with_version(own_package))
                 elif part not in files and place != file:
                     files[part] = place
                     waiting.append((part, place))
@@ -165,7 +165,7 @@ def _hooked(name: str) -> Place | None:
     return file, [Path(place) for place in spec.submodule_search_locations or ()]
 
 
-def _with_version(package: str) -> str:
+def with_version(package: str) -> str:
     """`name==version` of the distribution that holds an installed package."""
     try:
         return f"{package}=={version(package)}"

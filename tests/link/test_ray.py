@@ -92,7 +92,7 @@ def test_trials_of_one_point_side_by_side_are_the_trials_of_one_after_the_other(
     semlink.run(file, tmp_path / "out", on=f"ray://{cluster.address}")
     whole, out = (semlink.results(tmp_path / name) for name in ("whole", "out"))
     assert (tmp_path / "out" / "curves.csv").read_bytes() == (tmp_path / "whole" / "curves.csv").read_bytes()
-    a, b = whole.run.records[0], out.run.records[0]
+    a, b = ({**run.run.records[0], "versions": 0, "checksum": 0} for run in (whole, out))
     assert a == b and a["row"]["trials"] > 3
 
 

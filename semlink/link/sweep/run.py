@@ -99,7 +99,7 @@ def run(
     Raises:
         SemlinkError: the first point that failed; finished points and the table of them are kept.
     """
-    started, how = time.monotonic(), how or How(workers)
+    started, how, left = time.monotonic(), how or How(workers), left or TimeLeft()
     say = warn or (lambda line: None)
     until = None if how.max_seconds is None else started + how.max_seconds
     way = Way(how.workers, until, on=how.on)
@@ -114,14 +114,14 @@ def run(
             return True
 
         made = plan(job, fresh=fresh, shard=how.shard, clip_file=file, alone=alone)
-        kept = _Kept(made, how, started, _warnings(made))
+        kept = _Kept(made, how, started, _warnings(made), left)
         for line in (*made.set_aside, *kept.warnings):
             say(line)
         job.notes.write_plan(kept.as_plan())
         try:
             with _logged(job), _shared(job, places) as claims:
                 tell = progress or (lambda name, done, total: None)
-                computed = work_on(made, replace(way, claims=claims), tell, left or TimeLeft())
+                computed = work_on(made, replace(way, claims=claims), tell, left)
         except Exception as fault:
             with suppress(SemlinkError):  # the fault itself is told
                 kept.write(failure=str(fault).partition("\n")[0])
@@ -154,6 +154,7 @@ class _Kept:
     how: How
     started: float
     warnings: Sequence[str]
+    left: TimeLeft
 
     def write(self, failure: str | None = None, *, computed: int | None = None, pack: bool = True) -> Report:
         """Write it, and say what is there.
@@ -185,7 +186,7 @@ class _Kept:
         return made.job.results.manifest(
             made.job.scenario.model_dump(mode="json"),
             seconds=time.monotonic() - self.started,
-            workers=self.how.workers,
+            workers=self.how.workers or self.left.workers,
             computed=computed,
             keys=keys,
             shown=[key for key in made.middle if key in set(keys)],

@@ -135,6 +135,11 @@ class TimeLeft:
         with self._lock:
             self._workers = max(workers, 1)
 
+    @property
+    def workers(self) -> int:
+        """How many are at work."""
+        return self._workers
+
     def dropped(self, task: Task) -> None:
         """It is done, and not in this run."""
         with self._lock:

@@ -34,6 +34,7 @@ from semlink.link.sweep.workers.ray_node import Answer, Shipped
 from semlink.link.sweep.workers.supply import Supply
 from semlink.payload import Frames
 from semlink.plugins.contents import files_of_metric, users_files
+from semlink.plugins.named_files import content_digest
 
 __all__ = ["finished_on_ray", "ray_address"]
 
@@ -90,9 +91,14 @@ def finished_on_ray(plan: Plan, supply: Supply, on: str, workers: int) -> Genera
 
 @dataclass(slots=True)
 class _Heavy:
-    """A point whose trials are computed side by side."""
+    """A point whose trials are computed side by side.
+
+    `is_whole` where it cannot be split after all: all trials would be the same, a clip finds no room, or a block fails.
+    Computed in one piece, it says so itself.
+    """
 
     known: dict[int, Trial] = field(default_factory=dict)
+    is_whole: bool = False
     awaited: int = 0
     seconds: float = 0.0
 
@@ -235,11 +241,11 @@ class _Crew:
         heavy.awaited -= 1
         heavy.seconds += answer.seconds
         heavy.known |= answer.trials or {}
-        if heavy.awaited == 0:
-            if answer.trials:
-                self._look_further(flight.task)
-            else:  # it cannot be split, or goes wrong: computed in one piece, it says so itself
-                self._send(_Flight(flight.task))
+        heavy.is_whole |= not answer.trials
+        if heavy.awaited == 0 and heavy.is_whole:
+            self._send(_Flight(flight.task))
+        elif heavy.awaited == 0:
+            self._look_further(flight.task)
 
     def _losses(self) -> tuple[type[Exception], ...]:
         """What Ray raises where a process or a node is gone."""
@@ -325,7 +331,6 @@ def _shipped(plan: Plan) -> Shipped:
         ScenarioError: it has live objects.
     """
     clips, scenario, runner = plan.runner.clips, plan.job.scenario, plan.runner
-    sent, outside = _files(plan)
     return Shipped(
         token_hex(8),
         ray_node.code_digest(),
@@ -336,8 +341,7 @@ def _shipped(plan: Plan) -> Shipped:
         clips.digest,
         clips.planes,
         _pixels(clips.calibration),
-        sent,
-        outside,
+        *_files(plan),
         runner.secret,
     )
 
@@ -346,22 +350,24 @@ def _pixels(frames: Sequence[Frames]) -> tuple[np.ndarray, ...]:
     return tuple(np.ascontiguousarray(clip.pixels[0].numpy()) for clip in frames)
 
 
-def _files(plan: Plan) -> tuple[dict[str, bytes], tuple[str, ...]]:
-    """A user's files by their places below the scenario's folder, or this one; and those that lie elsewhere."""
-    job, found = plan.job, set[Path]()
+def _files(plan: Plan) -> tuple[dict[str, bytes], dict[str, str], tuple[str, ...]]:
+    """A user's files by their places below the scenario's folder, or this one; those that lie elsewhere, with digests;
+    and installed packages, with versions.
+    """
+    job, found, packages = plan.job, set[Path](), set[str]()
     ends = {(point.scheme, point.channel): point for point in plan.keys}
-    for point in ends.values():
-        found |= users_files(specs_of(job.scenario, point), job.folder, plan.runner.files(point))
-    for name in job.scenario.metrics:
-        if ":" in name:
-            found |= files_of_metric(name, job.folder)
+    told = [users_files(specs_of(job.scenario, p), job.folder, plan.runner.files(p)) for p in ends.values()]
+    told += [files_of_metric(name, job.folder) for name in job.scenario.metrics if ":" in name]
+    for files, imported in told:
+        found |= files
+        packages |= imported
     homes = [home.resolve() for home in (job.folder, Path.cwd()) if home is not None]
     sent: dict[str, bytes] = {}
-    outside = []
+    outside = {}
     for path in sorted(found):
         home = next((home for home in homes if path.is_relative_to(home)), None)
         if home is None:
-            outside.append(str(path))
+            outside[str(path)] = content_digest(path)
         else:
             sent.setdefault(str(path.relative_to(home)), path.read_bytes())
-    return sent, tuple(outside)
+    return sent, outside, tuple(sorted(packages))

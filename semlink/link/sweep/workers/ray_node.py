@@ -13,7 +13,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -27,13 +27,13 @@ from semlink.link.results.lock import LOCK, hold_with_others
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.sweep.clips import CLIPS_OF_A_RUN, Clips, Shape, clips_in
 from semlink.link.sweep.grid import Task
-from semlink.link.sweep.point_key import point_key
 from semlink.link.sweep.point_runner import Finished, PointRunner, Trial
 from semlink.link.sweep.workers.one_task import ONE_THREAD, compute, portable
 from semlink.payload import Frames
 from semlink.plugins.named_files import content_digest
+from semlink.plugins.source_text import with_version
 
-__all__ = ["Answer", "Shipped", "code_digest", "forget", "try_out", "work"]
+__all__ = ["Answer", "Shipped", "code_digest", "forget", "work"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,8 @@ class Shipped:
         code: digest of the package that the driver runs.
         pixels: of the clips, float32.
         files: a user's, by the paths that they get in the folder of the scenario.
-        outside: files that are looked for where they stand.
+        outside: digests of files that are looked for where they stand.
+        packages: installed ones that a user's code imports, with versions.
         secret: draws the trials in which the boundary is put to the proof, the same everywhere.
     """
 
@@ -59,7 +60,8 @@ class Shipped:
     planes: int
     calibration: tuple[np.ndarray, ...]
     files: Mapping[str, bytes]
-    outside: tuple[str, ...]
+    outside: Mapping[str, str]
+    packages: tuple[str, ...]
     secret: int
 
 
@@ -79,16 +81,8 @@ class Answer:
     trials: Mapping[int, Trial] | None = None
 
 
-@dataclass(slots=True)
-class _Here:
-    """What this process has of a run."""
-
-    runner: PointRunner
-    shipped: Shipped
-    checked: set[tuple[int, int | None]] = field(default_factory=set)
-
-
-_RUNS: dict[str, _Here] = {}
+_RUNS: dict[str, PointRunner] = {}
+"""What this process has of a run."""
 
 
 def code_digest() -> str:
@@ -113,19 +107,13 @@ def work(
         if run not in _RUNS:
             _RUNS.clear()
             _RUNS[run] = _begin(ray.get(store[0]))
-        here = _RUNS[run]
-        _refuse_another(here, task)
+        runner = _RUNS[run]
         if trials is not None:
-            return Answer(where, time.monotonic() - started, trials=here.runner.trials(task, trials))
-        finished = here.runner.run(task, known) if known else compute(here.runner, task)
+            return Answer(where, time.monotonic() - started, trials=runner.trials(task, trials))
+        finished = runner.run(task, known) if known else compute(runner, task)
         return Answer(where, time.monotonic() - started, finished)
     except Exception as fault:  # noqa: BLE001 - whatever it is, the driver raises it
         return Answer(where, time.monotonic() - started, fault=portable(fault))
-
-
-def try_out() -> str:
-    """The code that a process here would run."""
-    return code_digest()
 
 
 def forget(run: str) -> None:
@@ -137,21 +125,39 @@ def _folder(run: str) -> Path:
     return Path(tempfile.gettempdir()) / f"{CLIPS_OF_A_RUN}{run}"
 
 
-def _begin(shipped: Shipped) -> _Here:
+def _begin(shipped: Shipped) -> PointRunner:
     """Make this process ready for a run."""
-    if code_digest() != shipped.code:
-        raise SemlinkError(
-            f"{socket.gethostname()}: has another semlink than the one that runs here ({semlink.__version__} there); "
-            "install the same on all nodes"
-        )
+    _refuse_another(shipped)
     os.environ.update(dict.fromkeys(ONE_THREAD, "1"))
     torch.set_num_threads(1)
     base = _folder(shipped.run)
     base.mkdir(parents=True, exist_ok=True)
     hold_with_others(base / LOCK)
     _lay_down(base / "scenario", shipped)
-    runner = PointRunner.of(shipped.scenario, _clips(base / "clips.f32", shipped), base / "coded", base / "scenario")
-    return _Here(replace(runner, secret=shipped.secret), shipped)
+    clips = _clips(base / "clips.f32", shipped)
+    return replace(PointRunner.of(shipped.scenario, clips, base / "coded", base / "scenario"), secret=shipped.secret)
+
+
+def _refuse_another(shipped: Shipped) -> None:
+    """Refuse to compute other points under the same keys.
+
+    Raises:
+        SemlinkError: code, packages or files here are not those of the driver.
+    """
+    host = socket.gethostname()
+    if code_digest() != shipped.code:
+        raise SemlinkError(f"{host}: its semlink is another than here; install the same on all nodes")
+    for package in shipped.packages:
+        found = with_version(package.partition("==")[0])
+        if found != package:
+            raise SemlinkError(f"{host}: has {found} where {package} is here; install the same on all nodes")
+    for path, digest in shipped.outside.items():
+        if not Path(path).is_file() or content_digest(Path(path)) != digest:
+            why = "has another" if Path(path).exists() else "lacks"
+            raise SemlinkError(
+                f"{host}: {why} {path}; only files below the scenario's folder, or the one that semlink is started in, "
+                "are sent to the nodes: move it there, or have the same at its place on every node"
+            )
 
 
 def _lay_down(folder: Path, shipped: Shipped) -> None:
@@ -160,12 +166,6 @@ def _lay_down(folder: Path, shipped: Shipped) -> None:
     for name, data in shipped.files.items():
         if not (folder / name).exists():
             write_atomic(folder / name, data, durable=False)
-    missing = [path for path in shipped.outside if not Path(path).exists()]
-    if missing:
-        raise SemlinkError(
-            f"{socket.gethostname()}: lacks {missing[0]}; only files below the scenario's folder, or the one that "
-            "semlink is started in, are sent to the nodes: move it there, or to the same place on every node"
-        )
     os.chdir(folder)
     if str(folder) not in sys.path:
         sys.path.append(str(folder))
@@ -182,23 +182,3 @@ def _clips(file: Path, shipped: Shipped) -> Clips:
     shapes: list[Shape] = [(p.shape[0], p.shape[1], p.shape[2]) for p in shipped.pixels]
     tried = tuple(Frames(torch.from_numpy(pixels.copy())[None]) for pixels in shipped.calibration)
     return clips_in(file, shapes, shipped.names, shipped.motion, shipped.digest, shipped.planes, tried)
-
-
-def _refuse_another(here: _Here, task: Task) -> None:
-    """Prove that this process would compute the very point: its key follows from all that its numbers depend on.
-
-    Raises:
-        SemlinkError: it has other code, files, weights or packages than the driver.
-    """
-    ends = (task.point.scheme, task.point.channel)
-    if ends in here.checked:
-        return
-    runner = here.runner
-    runner.link(task.point)
-    key = point_key(runner.scenario, task.point, here.shipped.digest, runner.folder, runner.files(task.point))
-    if key != task.key:
-        raise SemlinkError(
-            f"{task.name}: is another point on {socket.gethostname()}: files that the scenario names, or installed "
-            "packages of yours, differ there"
-        )
-    here.checked.add(ends)

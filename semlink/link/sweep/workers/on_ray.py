@@ -51,7 +51,8 @@ SPLIT_S = 10.0
 """Points that take less are computed in one piece."""
 STORE_BYTES = 200_000_000
 """Of a local object store, beside the clips."""
-SHORT_S = 1.5
+SHORT_S, HURRIED_S = 5.0, 0.3
+"""How long nodes have to forget a run that is at its end, and one that is interrupted; the next run does it else."""
 
 
 def ray_address(on: str) -> str | None:
@@ -85,8 +86,10 @@ def finished_on_ray(plan: Plan, supply: Supply, on: str, workers: int) -> Genera
         crew = _Crew(ray, shipped, supply, workers, stop_rule(plan.job.scenario))
         try:
             yield from crew.finished()
-        finally:
-            crew.dismiss()
+        except BaseException:
+            crew.dismiss(HURRIED_S)
+            raise
+        crew.dismiss(SHORT_S)
 
 
 @dataclass(slots=True)
@@ -145,8 +148,8 @@ class _Crew:
             for reference in ready:
                 yield from self._heard(self.flights.pop(reference), reference)
 
-    def dismiss(self) -> None:
-        """Cancel what is under way, and have the nodes forget the run; nobody is waited for long."""
+    def dismiss(self, seconds: float) -> None:
+        """Cancel what is under way, and have the nodes forget the run, for which they have so long."""
         for reference in self.flights:
             with suppress(Exception):
                 self.ray.cancel(reference, force=True)
@@ -158,7 +161,7 @@ class _Crew:
                 forget.options(scheduling_strategy=strategy(node, soft=False)).remote(self.shipped.run)
                 for node in alive
             ]
-            self.ray.wait(gone, num_returns=len(gone), timeout=SHORT_S)
+            self.ray.wait(gone, num_returns=len(gone), timeout=seconds)
 
     def _count(self) -> None:
         """Look now and then how many processors there are: nodes come and go."""

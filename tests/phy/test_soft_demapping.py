@@ -135,12 +135,15 @@ def test_a_scenario_names_the_demapper():
 
 
 def test_it_costs_little_more_than_max_log():
-    """The aim is twice the time (benchmarks/demapping.py); a plain loop over exponentials takes twenty times."""
+    """The aim is twice the time (benchmarks/demapping.py); a plain loop over exponentials takes twenty times.
+
+    Neighbours slow both where they are measured in turns, and the pair that they slowed least counts.
+    """
     rng = np.random.default_rng(0)
     for order in (4, 6, 8):
         iq = (rng.choice(constellation(order), 40_000) + 0.1 * rng.standard_normal(40_000)).astype(np.complex64)
-        spent = {name: min(seconds(iq, order, name) for _ in range(7)) for name in ("exact", "max-log")}
-        assert spent["exact"] < 4 * spent["max-log"]
+        ratio = min(seconds(iq, order, "exact") / seconds(iq, order, "max-log") for _ in range(9))
+        assert ratio < 3.5
 
 
 def seconds(iq: np.ndarray, order: int, demapper) -> float:

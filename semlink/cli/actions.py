@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import shlex
 import sys
 import time
@@ -21,6 +22,8 @@ from semlink.cli.stopping import interrupted
 from semlink.errors import ScenarioError
 from semlink.files import write_atomic
 from semlink.plugins.trust.permission import plugins_refused
+
+logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its list of fonts is nobody's business here
 
 
 def run_scenario(file: Path, out: Path | None, overrides: Sequence[str], *, plugins: bool = True, **how: Any) -> bool:

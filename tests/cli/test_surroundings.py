@@ -128,6 +128,27 @@ def test_a_current_folder_that_is_gone_is_said(tmp_path):
     assert done.returncode == 2 and done.stderr == "semlink: the folder that you are in is gone; change to another\n"
 
 
+def test_where_matplotlib_keeps_its_lists_is_not_told(monkeypatch):
+    """It said two lines of its own where its folder cannot be made."""
+    monkeypatch.setenv("MPLCONFIGDIR", "/dev/null/nowhere")
+    code = "import matplotlib; {}; matplotlib.get_configdir()"
+    said = [
+        subprocess.run([sys.executable, "-c", code.format(first)], capture_output=True, text=True, check=True).stderr
+        for first in ("pass", "import semlink.cli.actions")
+    ]
+    assert "MPLCONFIGDIR" in said[0] and said[1] == ""
+
+
+@pytest.mark.slow
+def test_no_place_for_the_lists_of_libraries_is_no_matter(tmp_path, monkeypatch):
+    source = SCENES.replace("16", "2")
+    (tmp_path / "s.yaml").write_text(TEXT.format(source=source, scheme=SOFT) + "metrics: [psnr]\n")
+    for variable in ("MPLCONFIGDIR", "NUMBA_CACHE_DIR"):
+        monkeypatch.setenv(variable, "/dev/null/nowhere")
+    done = started("run", "s.yaml", "--workers", "1", folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "") and (tmp_path / "results/t/curves.csv").is_file()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("gigabytes", [0.06, 1, 2])
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from semlink.blocks import CodecBase
+from semlink.codecs.command.programs import PROGRAMS, Cut, KnownProgram, Pictures, Program, words_of
 from semlink.codecs.video.options import (
     LONGEST_GOP,
     MOST_BFRAMES,
@@ -22,6 +24,7 @@ from semlink.codecs.video.options import (
 )
 from semlink.errors import ScenarioError
 from semlink.plugins.specs import CodecPlugin, one_of
+from semlink.plugins.trust.permission import refuse_command
 from semlink.spec import NOTHING_KNOWN, BuildContext, Planes, Rank, Spec
 from semlink.weights.cards import is_of
 
@@ -137,6 +140,76 @@ class LatentCodecSpec(CodecSpec):
 GENERATIVE_CODECS = (LatentCodecSpec,)
 
 
+FILLED = "{input}, {output}, {quality}, {width}, {height}, {frames} and {fps}"
+Words = Annotated[list[str], Field(min_length=1, max_length=200)] | str
+
+
+class CommandSpec(CodecSpec):
+    """Any encoder and decoder from the command line; needs `--allow-commands`. `rates` are its qualities."""
+
+    kind: Literal["command"]
+    """Source: this project."""
+    program: KnownProgram | None = Field(
+        None, description="one whose commands are known, instead of `encode` and `decode`"
+    )
+    encode: Words | None = Field(None, description=f"words of the encoder, with {FILLED} filled in")
+    decode: Words | None = Field(None, description="words of the decoder, alike")
+    executables: dict[str, str] = Field({}, description="where programs are that PATH does not lead to, by first word")
+    quality: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
+        None, description="the finest and the coarsest value of {quality}"
+    )
+    step: float | None = Field(None, gt=0, le=1000, description="of {quality}; default: 1")
+    pictures: Pictures | None = Field(None, description="files of frames; default: y4m")
+    suffix: Annotated[str, Field(pattern=r"^\.[A-Za-z0-9]{1,8}$")] | None = Field(None, description="of the coded file")
+    packets: Cut | None = Field(
+        None, description="a stream is one packet, or one for each unit behind a start code; default: whole"
+    )
+    multiple: Annotated[int, Field(ge=1, le=256)] | None = Field(
+        None, description="frames are padded to it; default: 8"
+    )
+    timeout_s: float = Field(60.0, ge=0.1, le=3600, description="for each time a program runs")
+    fps: float = Field(25.0, ge=1, le=1000, description="frames a second that programs are told")
+
+    @model_validator(mode="after")
+    def _may_run(self) -> CommandSpec:
+        if self.program is None and (self.encode is None or self.decode is None or self.quality is None):
+            raise ValueError(f"needs encode, decode and quality, or program: one of {', '.join(PROGRAMS)}")
+        for name in self.first_words:
+            refuse_command(name)
+        return self
+
+    @property
+    def first_words(self) -> tuple[str, str]:
+        """What is started."""
+        commands = self.commands
+        return commands.encode[0], commands.decode[0]
+
+    @property
+    def commands(self) -> Program:
+        """Commands and formats, those of a known program but for what is given."""
+        known = PROGRAMS[self.program] if self.program else Program((), (), 0, 1, step=1.0)
+        finest, coarsest = self.quality or (known.finest, known.coarsest)
+        given: dict[str, Any] = {
+            "encode": None if self.encode is None else tuple(words_of(self.encode)),
+            "decode": None if self.decode is None else tuple(words_of(self.decode)),
+            "step": self.step,
+            "pictures": self.pictures,
+            "suffix": self.suffix,
+            "cut": self.packets,
+            "multiple": self.multiple,
+        }
+        told = {name: value for name, value in given.items() if value is not None}
+        return replace(known, finest=float(finest), coarsest=float(coarsest), **told)
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
+        from semlink.codecs.command.found import found_codec
+
+        return found_codec(self.commands, self.executables, context, self.timeout_s, self.fps)
+
+
+COMMAND_CODECS = (CommandSpec,)
+
+
 PRESET = "speed of the encoder against what it gains"
 SLICES = "slices in a picture (H.264 only)"
 BFRAMES = "bidirectional pictures in a row; default: the preset's"
@@ -201,7 +274,7 @@ class Av1Spec(VideoSpec):
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-CODECS = (H264Spec, H265Spec, Av1Spec, *LEARNED_CODECS, DeltaSigmaSpec, *GENERATIVE_CODECS)
+CODECS = (H264Spec, H265Spec, Av1Spec, *LEARNED_CODECS, DeltaSigmaSpec, *GENERATIVE_CODECS, *COMMAND_CODECS)
 
 
 if TYPE_CHECKING:

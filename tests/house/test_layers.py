@@ -42,7 +42,7 @@ ORDER = {
         "entropy, rate_search, readings_domain, readings_klt, token_readings",
         "packetization",
         "analogue | latent_codec | semantic | task_aware | video",
-        "projections | tokens",
+        "command | projections | tokens",
         "delta_sigma",
         "specs",
     ),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from dataclasses import dataclass, field
 from functools import cache
 from importlib.util import find_spec
@@ -20,6 +21,7 @@ from semlink.link.scenario.schema import CATALOGUE
 from semlink.phy.specs.channels import AnyChannel
 from semlink.phy.specs.codings import AnyCoding
 from semlink.phy.specs.waveforms import AnyWaveform
+from semlink.plugins.trust.permission import commands_allowed
 from semlink.sensing.specs.registry import AnyReconstruction, AnySensor
 from semlink.sensing.specs.sources import AnySource
 from semlink.spec import BuildContext, kinds_of
@@ -55,6 +57,17 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "interference": {"sir_db": 10},
     "phase-noise": {"linewidth": 1e-4},
     "tensorflow": {"target": str(ROOT / "docs/examples/tensorflow_channel.py:rayleigh")},
+    "command": {
+        **{
+            name: [sys.executable, "-S", str(Path(__file__).parent / "command_toy.py"), *words]
+            for name, words in (
+                ("encode", ["enc", "{input}", "{output}", "{quality}"]),
+                ("decode", ["dec", "{input}", "{output}", "0"]),
+            )
+        },
+        "quality": [1, 128],
+        "pictures": "gray",
+    },
     "compressai": {"model": "bmshj2018-factorized", "pretrained": True},
 }
 """Small sizes, and what a block cannot do without; a block that needs nothing is not here."""
@@ -146,7 +159,8 @@ class Found:
         """The block; a user's file is written to `folder` first, where it is looked up."""
         if self.code:
             (folder / self.kind.partition(":")[0]).write_text(self.code)
-        spec = TypeAdapter(UNIONS[self.interface]).validate_python({"kind": self.kind, **self._options(folder)})
+        with commands_allowed():
+            spec = TypeAdapter(UNIONS[self.interface]).validate_python({"kind": self.kind, **self._options(folder)})
         return spec.build(BuildContext(frames=FRAMES, sensor=self._sensor(), folder=folder))
 
     def _options(self, folder: Path) -> dict[str, Any]:

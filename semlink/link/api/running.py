@@ -19,7 +19,7 @@ from semlink.link.results.finished import read_run
 from semlink.link.scenario.diagnostics import ScenarioText, explain
 from semlink.link.scenario.loader import Origin, apply_override, load_scenario, set_value
 from semlink.link.scenario.scenario import Scenario
-from semlink.plugins.trust.permission import plugins_refused
+from semlink.plugins.trust.permission import commands_allowed, plugins_refused
 
 if TYPE_CHECKING:
     from semlink.link.sweep.run import How
@@ -31,7 +31,9 @@ __all__ = ["load", "merge", "run", "status"]
 Progress = Callable[[str, int, int], None]
 
 
-def load(source: str | Path | Json, changes: Sequence[str] | Json = (), *, plugins: bool = True) -> Scenario:
+def load(
+    source: str | Path | Json, changes: Sequence[str] | Json = (), *, plugins: bool = True, commands: bool = False
+) -> Scenario:
     """A scenario from a YAML file or from a dict of the same form, checked; nothing heavy is imported.
 
     In a dict, a `kind` may also be a class or an object of your own; a class
@@ -41,10 +43,11 @@ def load(source: str | Path | Json, changes: Sequence[str] | Json = (), *, plugi
     Args:
         changes: values to change first, `{"sweep.snr_db": [4, 8]}` or `["sweep.snr_db=[4, 8]"]`.
         plugins: False refuses a scenario that names classes of a user or of plug-ins, which may do whatever you may.
+        commands: True allows a codec that starts programs of the scenario's choice (`kind: command`), which may so too.
     Raises:
         ScenarioError: one line for each thing that is wrong.
     """
-    with plugins_refused(not plugins):
+    with plugins_refused(not plugins), commands_allowed(commands):
         return _loaded(source, changes)
 
 

@@ -1,7 +1,8 @@
-"""Whether code that a scenario or a results folder names may be imported at all.
+"""Whether code that a scenario or a results folder names may be imported, and programs that it names be started.
 
 A class of a user is a program: it may do whatever its user may. A scenario that one wrote oneself, or has read, may
-bring its own; what comes from other people may not, unless somebody says so.
+bring its own; what comes from other people may not, unless somebody says so. Programs are started for nobody who has
+not said so, for a command line does not show at a glance what it does.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ from contextvars import ContextVar
 
 from semlink.errors import PluginRefused
 
-__all__ = ["REFUSED", "plugins_refused", "refuse_plugin"]
+__all__ = ["REFUSED", "commands_allowed", "plugins_refused", "refuse_command", "refuse_plugin"]
 
 REFUSED = "is refused here"
 
 _REFUSED: ContextVar[bool] = ContextVar("plugins are refused", default=False)
+_COMMANDS: ContextVar[bool] = ContextVar("commands are allowed", default=False)
 
 
 @contextmanager
@@ -33,3 +35,21 @@ def refuse_plugin(interface: str, kind: str) -> None:
     """Raise PluginRefused where code may not be imported."""
     if _REFUSED.get():
         raise PluginRefused(f"{interface}: {kind!r} names code of a user or of a plug-in, which {REFUSED}")
+
+
+@contextmanager
+def commands_allowed(allowed: bool = True) -> Iterator[None]:
+    """Inside, scenarios may name programs to start (in this thread); with False nothing changes."""
+    before = _COMMANDS.set(allowed or _COMMANDS.get())
+    try:
+        yield
+    finally:
+        _COMMANDS.reset(before)
+
+
+def refuse_command(program: str) -> None:
+    """Raise PluginRefused where a scenario may not name programs."""
+    if _REFUSED.get():
+        raise PluginRefused(f"would start the program {program!r}, which {REFUSED}")
+    if not _COMMANDS.get():
+        raise PluginRefused(f"would start the program {program!r}, which {REFUSED} without --allow-commands")

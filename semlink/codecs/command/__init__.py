@@ -1,0 +1,1 @@
+"""Codecs that are programs of their own, started from the command line."""

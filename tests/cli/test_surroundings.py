@@ -131,7 +131,7 @@ def test_a_current_folder_that_is_gone_is_said(tmp_path):
 def test_where_matplotlib_keeps_its_lists_is_not_told(monkeypatch):
     """It said two lines of its own where its folder cannot be made."""
     monkeypatch.setenv("MPLCONFIGDIR", "/dev/null/nowhere")
-    code = "import matplotlib; {}; matplotlib.get_configdir()"
+    code = "{}; import matplotlib; matplotlib.get_configdir()"
     said = [
         subprocess.run([sys.executable, "-c", code.format(first)], capture_output=True, text=True, check=True).stderr
         for first in ("pass", "import semlink.cli.actions")

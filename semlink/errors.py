@@ -33,6 +33,10 @@ class ScenarioError(SemlinkError, ValueError):
     """The scenario says something that cannot be done; carries file and line."""
 
 
+class NoPoints(ScenarioError):
+    """A part of a scenario in which there is nothing to do; the other parts have it all."""
+
+
 class UnknownBlock(ScenarioError):
     """A `kind` that neither semlink nor any plug-in offers."""
 

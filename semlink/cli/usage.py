@@ -8,13 +8,15 @@ from typing import NoReturn
 
 import typer
 
-from semlink.errors import SemlinkError, TimeUp
+from semlink.errors import NoPoints, SemlinkError, TimeUp
 from semlink.yaml12.words import shown
 
 __all__ = ["POINTS_LEFT", "obey", "plain"]
 
 POINTS_LEFT = 3
 """Exit code of a run that had to end before all points were finished."""
+CODES = {TimeUp: POINTS_LEFT, NoPoints: 0}
+"""Exit codes of what is told as a fault; 2 of all others."""
 UsageFault: type[Exception] = typer.BadParameter.__mro__[1]
 """A wrong option or argument; typer brings its own class or click's."""
 WRONG = re.compile(r"Invalid value for '(?P<name>[^']+)': (?P<why>.*)", re.DOTALL)
@@ -48,7 +50,7 @@ def obey(app: typer.Typer) -> NoReturn:
         sys.exit(2)
     except SemlinkError as fault:
         sys.stderr.write("".join(f"semlink: {shown(line)}\n" for line in str(fault).splitlines()))
-        sys.exit(POINTS_LEFT if isinstance(fault, TimeUp) else 2)
+        sys.exit(next((code for kind, code in CODES.items() if isinstance(fault, kind)), 2))
     except OSError as fault:
         if fault.filename is None:
             raise  # of standard output, which the entry tells of

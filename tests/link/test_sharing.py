@@ -16,7 +16,7 @@ from small_runs import scenario_file
 from test_workers import waiting
 
 import semlink
-from semlink.errors import ResultsError, ScenarioError, SemlinkError, TimeUp
+from semlink.errors import NoPoints, ResultsError, ScenarioError, SemlinkError, TimeUp
 from semlink.link.results.folder import Results
 from semlink.link.results.lock import alone_in
 from semlink.link.sweep.grid import GridPoint, Task
@@ -113,6 +113,23 @@ def test_shards_joined_in_any_order_and_again_are_the_whole_run(runs, tmp_path):
     assert kept and kept == {path.name for path in (out / "pictures").iterdir()}
 
 
+def test_more_shards_than_points_are_no_fault(runs, tmp_path):
+    """An array of tasks need not know how many points there are."""
+    file, folders = runs / "toy.yaml", [tmp_path / str(number) for number in range(1, 12)]
+    empty = 0
+    for number, folder in enumerate(folders, start=1):
+        try:
+            semlink.run(file, folder, shard=f"{number}/11")
+        except NoPoints as fault:
+            assert "has no points" in str(fault) and semlink.status(folder).is_done
+            empty += 1
+    assert empty == 3
+    semlink.merge(tmp_path / "out", reversed(folders))
+    assert (tmp_path / "out" / "curves.csv").read_bytes() == (runs / "whole" / "curves.csv").read_bytes()
+    with pytest.raises(ResultsError, match="no point is finished in any"):
+        semlink.merge(tmp_path / "none", [folder for folder in folders if not list((folder / "points").iterdir())])
+
+
 def test_what_is_missing_is_told_and_the_next_run_computes_it(runs, tmp_path):
     part = semlink.merge(tmp_path / "out", [runs / "s3", runs / "s1"])
     assert any("of the scenario's 8 points are here" in line for line in part.doubts)
@@ -197,7 +214,7 @@ def test_a_run_ends_in_time_with_what_it_has_and_goes_on_later(tmp_path):
         semlink.run(file, tmp_path / "out", max_minutes=0.03)
     assert len(list(tmp_path.glob("*.pid"))) <= 1 and not list(tmp_path.rglob("*.tmp"))
     file.write_text(text.replace("seconds: 600.0", "seconds: 0.0"))
-    assert semlink.run(file, tmp_path / "out", max_minutes=5.0).manifest["points_computed_in_this_run"] == 3
+    assert semlink.run(file, tmp_path / "out").manifest["points_computed_in_this_run"] == 3
     assert not semlink.results(tmp_path / "out").doubts and semlink.status(tmp_path / "out").is_done
 
 

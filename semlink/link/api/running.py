@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import yaml
 from pydantic import ValidationError
 
-from semlink.errors import ScenarioError, SemlinkError, TimeUp
+from semlink.errors import NoPoints, ScenarioError, SemlinkError, TimeUp
 from semlink.files import Json
 from semlink.link.api.live import live_blocks, with_names, works_elsewhere
 from semlink.link.api.results import Results
@@ -103,6 +103,7 @@ def run(
     Raises:
         SemlinkError: the first point that failed; finished points are kept.
         TimeUp: no point was finished within `max_minutes`.
+        NoPoints: there are fewer points than shards, and none is in this one.
     """
     from semlink.link.sweep.plan import Job
     from semlink.link.sweep.run import How, run as sweep
@@ -135,7 +136,7 @@ def run(
 def _nothing_done(left: int, how: How) -> SemlinkError:
     """Why a run has no point to show."""
     if how.shard is not None and not left:
-        return ScenarioError(f"shard {how.shard}: has no points; the scenario has too few for so many shards")
+        return NoPoints(f"shard {how.shard}: has no points, since the scenario has fewer than shards; nothing to do")
     return TimeUp(f"no point ended within {how.max_minutes:g} min; 0 of {left} points; run again with more time")
 
 

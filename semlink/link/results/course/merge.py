@@ -85,6 +85,8 @@ def merged(out: Path, folders: Sequence[Path], say: Callable[[str], None] = lamb
     with alone_in(out, fresh=False, say=say):
         there = {folder.resolve(): folder for folder in (*folders, out) if folder != out or _holds_points(out)}
         parts = [_part(folder) for folder in there.values()]
+        if not any(_holds_points(part.folder) for part in parts):
+            raise ResultsError(f"{', '.join(str(part.folder) for part in parts)}: no point is finished in any")
         for part in parts:
             _refuse_another(part, parts[0])
         lines: dict[str, str] = {}
@@ -102,9 +104,9 @@ def _holds_points(folder: Path) -> bool:
 def _part(folder: Path) -> _Part:
     if not folder.is_dir():
         raise ResultsError(f"{folder}: no such folder")
-    if not _holds_points(folder):
-        raise ResultsError(f"{folder}: holds no points of a run")
     plan, manifest = Notes(folder).plan() or {}, _manifest(folder)
+    if not plan and not _holds_points(folder):
+        raise ResultsError(f"{folder}: holds no points of a run")
     about = {**plan, **manifest, **{name: plan[name] for name in OF_SCENARIO if name in plan}}
     if not about.get("grid") and not about.get("keys"):
         raise ResultsError(f"{folder}: does not say which points its scenario has; semlink run writes that anew")

@@ -89,7 +89,8 @@ def standing(folder: str | Path) -> Standing:
     about = _about(folder)
     tasks = _tasks(about)
     there = frozenset(Results(folder).keys())
-    mine = frozenset(about.get("mine") or (task.key for task in tasks))
+    part = about.get("mine")
+    mine = frozenset(part if part is not None else (task.key for task in tasks))
     to_do = [task for task in tasks if task.key in mine and task.key not in there]
     lacking = {task.key for task in to_do}
     failed = [Failed(key, **told) for key, told in Notes(folder).failures().items() if key in lacking]

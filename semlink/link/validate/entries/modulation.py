@@ -9,7 +9,7 @@ import math
 from dataclasses import replace
 
 from semlink.link.validate.entry import Entry, Rule, exactly
-from semlink.link.validate.measures.symbols import LlrTruth, UncodedErrors
+from semlink.link.validate.measures.symbols import LlrTruth, Points, UncodedErrors
 
 __all__ = ["ENTRIES", "gray_error_rate", "rayleigh_error_rate"]
 
@@ -130,4 +130,20 @@ def _calibration() -> list[Entry]:
     ]
 
 
-ENTRIES = (*_closed_forms(), *_aff3ct(), *_calibration())
+def _points() -> list[Entry]:
+    return [
+        Entry(
+            f"modulation/points/{name.lower()}",
+            f"points of {name} that are not where the standard has them",
+            0.0,
+            "",
+            exactly("a table"),
+            "[3gpp38211, 5.1]",
+            Points(order),
+        )
+        for order, name in MODULATIONS.items()
+        if order > 1
+    ]
+
+
+ENTRIES = (*_points(), *_closed_forms(), *_aff3ct(), *_calibration())

@@ -9,14 +9,14 @@ import numpy as np
 import torch
 
 from semlink.link.validate.chance import counted, seeds_of
-from semlink.link.validate.entry import Bench, Found
+from semlink.link.validate.entry import Bench, Found, found_exactly
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.channels.fading import Rayleigh
-from semlink.phy.qam import demap, map_bits
+from semlink.phy.qam import constellation, demap, map_bits
 from semlink.phy.waveforms.plain import Plain
 from semlink.seeds import Seeds
 
-__all__ = ["LlrTruth", "UncodedErrors"]
+__all__ = ["LlrTruth", "Points", "UncodedErrors"]
 
 _AT_ONCE = 400_000
 
@@ -82,3 +82,27 @@ class LlrTruth:
         here = np.abs(np.abs(llr) - self.size) < 0.1
         wrong = ((llr < 0) != bits)[here]
         return {"": counted(int(wrong.sum()), wrong.size, f"{wrong.size:,} such bits", together=self.bits_per_symbol)}
+
+
+@dataclass(frozen=True, slots=True)
+class Points:
+    """How many points of a square constellation are not where the standard has them.
+
+    Bits b, c, d, ... of a part have the level (1 - 2 b) (2^n - (1 - 2 c) (2^(n-1) - ...)), scaled to unit power.
+    Source: [3gpp38211, 5.1].
+    """
+
+    bits_per_symbol: int
+
+    def __call__(self, bench: Bench) -> Mapping[str, Found]:
+        side, labels = self.bits_per_symbol // 2, np.arange(2**self.bits_per_symbol)
+        bits = labels[:, None] >> np.arange(self.bits_per_symbol)[::-1] & 1
+        parts = []
+        for part in (bits[:, 0::2], bits[:, 1::2]):
+            level = 1 - 2 * part[:, -1]
+            for place in range(1, side):
+                level = (1 - 2 * part[:, side - 1 - place]) * (2**place - level)
+            parts.append(level)
+        theirs = (parts[0] + 1j * parts[1]) / np.sqrt(2 * (4**side - 1) / 3)
+        wrong = np.abs(constellation(self.bits_per_symbol) - theirs) > 1e-6
+        return {"": found_exactly(float(wrong.sum()), f"{len(labels):,} points")}

@@ -98,6 +98,8 @@ BY_KIND = {
     "h265.slices": "slices",
     "av1.slices": "slices",
     "semantic.per_level": "symbols",
+    "command.multiple": "pixels",
+    "command.timeout_s": "seconds",
 }
 WITHOUT = {"seed", "planes", "rate", "rates", "mcs", "table", "quality", "preset", "rank", "stream"}
 """Numbers that name or choose something, and rates, whose meaning is the scheme's matter."""

@@ -165,7 +165,7 @@ def our_chain(block: TransportBlock, snr_db: float, num: int) -> Callable[[], in
     def run() -> int:
         bits = rng.integers(0, 2, (num, block.num_bits), np.uint8)
         received = noisy(map_bits(block.encode(bits), ORDER), noise_var, rng)
-        decoded = block.decode(demap(received, noise_var, ORDER))
+        decoded = block.decode_symbols(received, noise_var)
         return int((~decoded.ok).sum())
 
     return run

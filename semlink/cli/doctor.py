@@ -178,9 +178,9 @@ def _gpu() -> Iterator[Finding]:
 
 def _compiled() -> Iterator[Finding]:
     from semlink.kernels.compiled import cache_folder
-    from semlink.phy.soft_demapping import demap_exact
+    from semlink.phy.soft_demapping import demap_parts
 
-    place = cache_folder(demap_exact)
+    place = cache_folder(demap_parts)
     if place is None:
         do = "every start compiles for seconds: make your home or TMPDIR writable"
         yield Finding("compiled loops", "kept nowhere", NOTE, do)

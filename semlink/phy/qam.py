@@ -9,6 +9,7 @@ Source: [3gpp38211, 5.1].
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from semlink.errors import ChannelFault
 from semlink.kernels.compiled import compiled
-from semlink.phy.soft_demapping import demap_bpsk, demap_exact, demap_max_log
+from semlink.phy.soft_demapping import BLOCK, demap_bpsk, demap_parts, parts_to_steps
 
 Demapper = Literal["exact", "max-log"]
 MODULATIONS = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8, "1024qam": 10}
@@ -56,11 +57,75 @@ def demap(
     if bits_per_symbol == 1:
         demap_bpsk(flat, weight, llr)
     else:
-        kernel = demap_exact if demapper == "exact" and bits_per_symbol > 2 else demap_max_log
-        kernel(flat.view(np.float32).reshape(-1, 2), weight, pam_levels(bits_per_symbol // 2), llr)
+        demap_parts(_parts(flat), weight, pam_levels(bits_per_symbol // 2), _is_exact(bits_per_symbol, demapper), llr)
     if not np.isfinite(llr.sum(dtype=np.float64)):
         raise ChannelFault(f"symbol {_first_fault(llr)} to demap is not finite; the channel must return numbers")
     return llr.reshape(*iq.shape[:-1], -1)
+
+
+def demap_rows(
+    iq: np.ndarray, noise_var: np.ndarray | float, bits_per_symbol: int, rows: np.ndarray, *, demapper: Demapper
+) -> np.ndarray:
+    """Some rows of what `demap` makes of `iq` (row, n), to the last bit, whatever stands beside them."""
+    if 4 * len(rows) > len(iq):
+        return demap(iq, noise_var, bits_per_symbol, demapper=demapper)[rows]
+    noise = np.broadcast_to(np.asarray(noise_var, np.float32), iq.shape).reshape(-1)
+    flat, length = iq.reshape(-1), iq.shape[1]
+    found = np.empty((len(rows), length * bits_per_symbol), np.float32)
+    for place, row in enumerate(rows):
+        # Blocks of symbols that are worked on together begin where they would, after one that fills up a short one.
+        start = max(row * length // BLOCK - 1, 0) * BLOCK
+        stop = min(-(-(row + 1) * length // BLOCK) * BLOCK, flat.size)
+        llr = demap(flat[start:stop], noise[start:stop], bits_per_symbol, demapper=demapper)
+        found[place] = llr[(row * length - start) * bits_per_symbol :][: found.shape[1]]
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Where the bits of a row of symbols go in int8 soft buffers of `width`.
+
+    Attributes:
+        first: int64 (code block + 1,), the symbols of each.
+        positions: int32 (bit, symbol) in the soft buffer of its block; none comes twice.
+        flips: int8 (bit, symbol), -1 where the LLR is negated and 0 elsewhere.
+    """
+
+    first: np.ndarray
+    positions: np.ndarray
+    flips: np.ndarray
+    width: int
+
+
+def demap_to_steps(
+    iq: np.ndarray, noise_var: np.ndarray | float, places: Places, scale: tuple[int, int], demapper: Demapper
+) -> np.ndarray:
+    """What `demap` says, rounded to int8 where the decoder reads it: complex64 (row, n) to (row, code block, width).
+
+    No LLR stands in memory as a float. `scale` is steps per LLR and the most steps.
+
+    Raises:
+        ValueError, ChannelFault: as `demap`.
+    """
+    order = len(places.positions)
+    weight = _inverse_noise(noise_var, iq.shape)
+    iq = np.ascontiguousarray(iq, np.complex64)
+    levels, is_exact = pam_levels(order // 2), _is_exact(order, demapper)
+    steps = np.zeros((len(iq), len(places.first) - 1, places.width), np.int8)
+    per_llr, most = (np.float32(number) for number in scale)
+    where = places.first, places.positions, places.flips, steps
+    if not parts_to_steps(_parts(iq.reshape(-1)), weight, levels, is_exact, per_llr, most, *where):
+        demap(iq, noise_var, order, demapper=demapper)  # says which symbol is at fault
+    return steps
+
+
+def _parts(flat: np.ndarray) -> np.ndarray:
+    return flat.view(np.float32).reshape(-1, 2)
+
+
+def _is_exact(bits_per_symbol: int, demapper: Demapper) -> bool:
+    """Whether sums are to be taken; a part of two levels has none."""
+    return demapper == "exact" and bits_per_symbol > 2
 
 
 @lru_cache(maxsize=8)

@@ -51,6 +51,7 @@ from semlink.phy.coding.ldpc_coding import LdpcCoding
 from semlink.phy.coding.link_adaptation import Adaptive, Harq
 from semlink.phy.coding.mcs_tables import mcs_name, mcs_table
 from semlink.phy.coding.snr_thresholds import _is_carried, block_error_rate, blocks_tried, threshold_snr_db
+from semlink.phy.coding.transport_block import TransportBlock
 from semlink.phy.effective_snr import effective_snr_db, quantised, whole_db
 from semlink.phy.qam import demap, map_bits
 from semlink.phy.specs.channels import RayleighSpec
@@ -123,11 +124,11 @@ def test_a_stricter_target_asks_for_no_less():
 
 def test_what_the_target_misses_by_far_is_not_tried_to_the_end(monkeypatch):
     """A rare target takes 2,048 blocks, and lost ones take longest; the verdict is that of all of them."""
-    decoded, given = [], LdpcCoding.soft_bits
+    decoded, given = [], TransportBlock.decode_symbols
     monkeypatch.setattr(
-        LdpcCoding,
-        "soft_bits",
-        lambda self, heard, noise_var: decoded.append(len(heard)) or given(self, heard, noise_var),
+        TransportBlock,
+        "decode_symbols",
+        lambda self, heard, *rest, **options: decoded.append(len(heard)) or given(self, heard, *rest, **options),
     )
     coding = LdpcCoding(2, 0.5)
     for snr_db, blocks in ((-2, 128), (4, 2048)):

@@ -9,7 +9,7 @@ at the code rate R: A + L_crc <= R * s * Qm, A a whole number of bytes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Protocol
@@ -148,13 +148,17 @@ class BlockCoding(CodingBase):
         for cut in self.cuts(iq.shape[-1]):
             stop = start + cut.count * cut.symbols
             shape = (cut.count, cut.symbols)
-            llr = self.soft_bits(iq[0, start:stop].reshape(shape), noise[0, start:stop].reshape(shape))
-            code = self.code_for(cut.room, cut.symbols)
-            bits, good = code.decide(llr)
+            bits, good = self.decide_symbols(cut, iq[0, start:stop].reshape(shape), noise[0, start:stop].reshape(shape))
             rows = np.packbits(bits, axis=1)
-            out += [row.tobytes() if ok else None for row, ok in zip(rows, _crc_verdict(code, bits, llr, good))]
+            out += [row.tobytes() if ok else None for row, ok in zip(rows, good)]
             start = stop
         return tuple(out)
+
+    def decide_symbols(self, cut: Cut, iq: np.ndarray, noise_var: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Symbols (count, symbols) of `cut` to bits (count, 8 * room) and whether each block is to be believed."""
+        llr, code = self.soft_bits(iq, noise_var), self.code_for(cut.room, cut.symbols)
+        bits, good = code.decide(llr)
+        return bits, crc_verdict(code, bits, good, lambda rows: llr[rows])
 
 
 def looks_all_zero(llr: np.ndarray) -> np.ndarray:
@@ -167,14 +171,16 @@ def looks_all_zero(llr: np.ndarray) -> np.ndarray:
     return np.sign(llr).sum(axis=1) > 3 * np.sqrt(heard)
 
 
-def _crc_verdict(code: BlockCode, bits: np.ndarray, llr: np.ndarray, good: np.ndarray) -> np.ndarray:
-    """The CRC's verdict, without the zeros that nobody sent."""
-    hollow = good & ~bits.any(axis=1)
-    if not hollow.any():
+def crc_verdict(
+    code: BlockCode, bits: np.ndarray, good: np.ndarray, llr_of: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """The CRC's verdict, without the zeros that nobody sent; `llr_of` knows the LLRs of rows by their numbers."""
+    hollow = np.flatnonzero(good & ~bits.any(axis=1))
+    if not hollow.size:
         return good
     signs = np.where(code.encode(bits[hollow]), np.float32(-1), np.float32(1))
     good = good.copy()
-    good[hollow] = looks_all_zero(llr[hollow] * signs)
+    good[hollow] = looks_all_zero(llr_of(hollow) * signs)
     return good
 
 

@@ -8,12 +8,12 @@ from functools import lru_cache
 import numpy as np
 
 from semlink.blocks.coding import Decoding
-from semlink.phy.coding.block_coding import BlockCode, BlockCoding
+from semlink.phy.coding.block_coding import BlockCode, BlockCoding, Cut, crc_verdict
 from semlink.phy.coding.segmentation import segment
 from semlink.phy.coding.transport_block import TransportBlock
 from semlink.phy.error_curves.shipped import shipped
 from semlink.phy.ldpc.decoder import Backend
-from semlink.phy.qam import Demapper
+from semlink.phy.qam import Demapper, demap_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,16 @@ class LdpcCoding(BlockCoding):
             return None
         curve = shipped(self.bits_per_symbol, self.rate, symbols)
         return None if curve is None else (curve.middle_db, curve.width_db)
+
+    def decide_symbols(self, cut: Cut, iq: np.ndarray, noise_var: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As for every coding, but no LLR stands in memory as a float where int8 decodes."""
+        block, order = self.transport_block(cut.room, cut.symbols), self.bits_per_symbol
+        decoded = block.decode_symbols(iq, noise_var, demapper=self.demapper)
+
+        def llr_of(rows: np.ndarray) -> np.ndarray:
+            return demap_rows(iq, noise_var, order, rows, demapper=self.demapper)
+
+        return decoded.bits, crc_verdict(_LdpcBlock(block), decoded.bits, decoded.ok, llr_of)
 
     def decoding(self, uses: int, place: int, llr: np.ndarray) -> Decoding:
         decoded = self.transport_block(self.block_sizes(uses)[place], self.block_symbols(uses)[place]).decode(llr[None])

@@ -70,5 +70,5 @@ def _decoded(coding: LdpcCoding, symbols: int, snr_db: float, blocks: int) -> It
     iq = map_bits(block.encode(np.unpackbits(data, axis=1)), coding.bits_per_symbol)
     heard = Awgn()(torch.from_numpy(iq.reshape(1, -1)), snr_db, seeds).iq.numpy().reshape(iq.shape)
     for first in range(0, blocks, _AT_ONCE):
-        some = coding.soft_bits(heard[first : first + _AT_ONCE], noise_var_from_snr(snr_db))
-        yield block.decode(some).ok
+        some = heard[first : first + _AT_ONCE]
+        yield block.decode_symbols(some, noise_var_from_snr(snr_db), demapper=coding.demapper).ok

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,8 +16,9 @@ from semlink.errors import Infeasible
 from semlink.phy.coding.rate_matching import collect, select, sent_positions
 from semlink.phy.coding.scrambling import gold_sequence, scrambling_state
 from semlink.phy.coding.segmentation import Segments, segment
-from semlink.phy.ldpc.decoder import Backend, RuleName, decode_blocks
+from semlink.phy.ldpc.decoder import INT8_SCALE, Backend, Finer, RuleName, decode_blocks
 from semlink.phy.ldpc.encoder import encode
+from semlink.phy.qam import Demapper, Places, demap, demap_rows, demap_to_steps
 
 if TYPE_CHECKING:
     import torch
@@ -127,6 +129,26 @@ class TransportBlock:
         block = replace(self, backend="sionna") if there else self
         return block.decode(llr.detach().cpu().numpy(), rv=rv)
 
+    def decode_symbols(
+        self, iq: np.ndarray, noise_var: np.ndarray | float, *, demapper: Demapper = "exact", rv: int = 0
+    ) -> Decoded:
+        """Received symbols complex64 (b, n) to payload bits: what `decode` makes of their LLRs, to the last bit.
+
+        Where int8 decodes, LLRs are floats for the blocks alone that it leaves unsolved.
+        """
+        self._check(iq, self.num_coded // self.bits_per_symbol, "symbols")
+        places = _places(self, rv)
+        if places is None or self.backend not in ("auto", "int8"):
+            return self.decode(demap(iq, noise_var, self.bits_per_symbol, demapper=demapper), rv=rv)
+
+        def finer(blocks: np.ndarray) -> np.ndarray:
+            """Soft buffers of some code blocks in float32."""
+            rows, inside = np.unique(blocks // self.num_blocks, return_inverse=True)
+            llr = demap_rows(iq, noise_var, self.bits_per_symbol, rows, demapper=demapper)
+            return self.collect(llr, rv=rv)[inside, blocks % self.num_blocks]
+
+        return self._decode(demap_to_steps(iq, noise_var, places, INT8_SCALE, demapper), finer)
+
     def collect(self, llr: np.ndarray, *, rv: int = 0, onto: np.ndarray | None = None) -> np.ndarray:
         """The soft buffer float32 (b, num_blocks, width) after one more transmission.
 
@@ -144,6 +166,9 @@ class TransportBlock:
 
     def decode_buffer(self, buffers: np.ndarray) -> Decoded:
         """Decode soft buffers from `collect`."""
+        return self._decode(buffers, None)
+
+    def _decode(self, buffers: np.ndarray, finer: Finer | None) -> Decoded:
         segments = self.segments
         flat = buffers.reshape(-1, buffers.shape[2])
         words = decode_blocks(
@@ -153,6 +178,7 @@ class TransportBlock:
             backend=self.backend,
             rule=self.rule,
             num_threads=self.num_threads,
+            finer=finer,
         )
         bits, ok, block_ok = segments.join(words.hard)
         used, solved = (part.reshape(-1, segments.num_blocks) for part in (words.used, words.solved))
@@ -187,3 +213,14 @@ def _wire(block: TransportBlock, rv: int) -> _Wire:
     positions = np.concatenate([sent_positions(segments.code, n, order, rv) for n in sent])
     flips = gold_sequence(scrambling_state(block.n_rnti, block.n_id), block.num_coded)
     return _Wire(np.cumsum([0, *sent]), positions, flips, int(positions.max()) + 1)
+
+
+@lru_cache(maxsize=256)
+def _places(block: TransportBlock, rv: int) -> Places | None:
+    """The same by bit and symbol, for LLRs that go from the demapper to the decoder; None where bits are repeated."""
+    wire, order = _wire(block, rv), block.bits_per_symbol
+    sent = [wire.positions[a:b] for a, b in pairwise(wire.first)]
+    if order == 1 or any(len(np.unique(positions)) < len(positions) for positions in sent):
+        return None
+    positions, flips = (np.ascontiguousarray(row.reshape(-1, order).T) for row in (wire.positions, wire.flips))
+    return Places(wire.first // order, positions, -flips.astype(np.int8), wire.width)

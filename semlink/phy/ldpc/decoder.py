@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from types import ModuleType
@@ -23,6 +24,8 @@ BACKENDS: tuple[Backend, ...] = get_args(Backend)
 RuleName = Literal["box-plus", "normalised", "offset"]
 RULES: dict[RuleName, Rule] = {"box-plus": BoxPlus(), "normalised": Normalised(), "offset": Offset()}
 LARGEST_LLR = np.float32(1e6)
+INT8_SCALE = (INT8_UNIT, INT8_INPUT)  # steps per LLR, and the most
+Finer = Callable[[np.ndarray], np.ndarray]
 
 
 def decode_blocks(
@@ -33,6 +36,7 @@ def decode_blocks(
     backend: Backend = "auto",
     rule: RuleName = "box-plus",
     num_threads: int = 1,
+    finer: Finer | None = None,
 ) -> Words:
     """Decode LLRs of the beginning of the circular buffer.
 
@@ -42,25 +46,45 @@ def decode_blocks(
 
     Args:
         code: of every block.
-        buffers: float32 (block, width), positive for 0, zero where nothing was received.
-        iterations: the most that a block may take (`auto`: twice).
+        buffers: float32 (block, width), positive for 0, zero where nothing was received; for `int8`, and for
+            `auto` with `finer`, also int8 in the steps of `INT8_SCALE`.
         backend: see `BACKENDS`.
+        iterations: the most that a block may take (`auto`: twice).
         rule: how checks combine LLRs, see `RULES`.
         num_threads: to share the blocks among.
+        finer: from numbers of blocks to their buffers in float32, where `buffers` has them in int8.
     Raises:
         ValueError: a setting that does not exist.
         ChannelFault: an LLR that is not a number.
     """
     _check(backend, rule, iterations, num_threads)
-    buffers = np.ascontiguousarray(buffers, np.float32)
+    if buffers.dtype == np.int8 and (backend != "int8" if finer is None else backend not in ("int8", "auto")):
+        raise ValueError(f"LDPC backend is {backend!r} and buffers are int8; allowed: int8, and auto with finer ones")
+    if buffers.dtype != np.int8:
+        buffers = np.ascontiguousarray(buffers, np.float32)
     if backend == "sionna":
         from semlink.phy.ldpc.sionna_decoder import decode_flooding
 
         _scaled(buffers, np.float32)
         return decode_flooding(code, buffers, iterations)
-    if num_threads > 1 and len(buffers) > 1:
-        return _shared(code, buffers, iterations, backend, RULES[rule], num_threads)
-    return _decode(code, buffers, iterations, backend, RULES[rule])
+
+    def run(name: Backend, some: np.ndarray) -> Words:
+        return _shared(code, some, iterations, name, RULES[rule], num_threads)
+
+    if backend != "auto":
+        return run(backend, buffers)
+    words = run("int8", buffers)
+    left = np.flatnonzero(~words.solved)
+    if not left.size:
+        return words
+    again = np.ascontiguousarray(buffers[left] if finer is None else finer(left), np.float32)
+    heard = again.any(axis=1)  # nothing can be made of silence
+    left = left[heard]
+    if left.size:
+        more = run("float32", again[heard])
+        words.hard[left], words.solved[left] = more.hard, more.solved
+        words.used[left] += more.used
+    return words
 
 
 def _check(backend: str, rule: str, iterations: int, num_threads: int) -> None:
@@ -74,27 +98,20 @@ def _check(backend: str, rule: str, iterations: int, num_threads: int) -> None:
         raise ValueError(f"{num_threads} LDPC threads; need at least 1")
 
 
-def _decode(code: LdpcCode, buffers: np.ndarray, iterations: int, backend: Backend, rule: Rule) -> Words:
-    if backend == "plain":
-        return plain_kernel.decode(code, _scaled(buffers, np.float32), rule, iterations)
-    if backend == "float32":
-        return kernels().decode(code, _scaled(buffers, np.float32), rule, iterations)
-    words = kernels().decode(code, _scaled(buffers, np.int8), rule, iterations)
-    left = np.flatnonzero(~words.solved) if backend == "auto" else np.arange(0)
-    left = left[buffers[left].any(axis=1)]  # nothing can be made of silence
-    if left.size:
-        again = kernels().decode(code, _scaled(buffers[left], np.float32), rule, iterations)
-        words.hard[left], words.solved[left] = again.hard, again.solved
-        words.used[left] += again.used
-    return words
-
-
 def _shared(code, buffers, iterations, backend, rule, num_threads: int) -> Words:
     """`_decode` in threads; blocks are independent, so their order of work changes nothing."""
+    if num_threads == 1 or len(buffers) < 2:
+        return _decode(code, buffers, iterations, backend, rule)
     shares = np.array_split(buffers, min(num_threads, len(buffers)))
     with ThreadPoolExecutor(len(shares)) as pool:
         done = list(pool.map(lambda share: _decode(code, share, iterations, backend, rule), shares))
     return Words(*(np.concatenate(part) for part in zip(*done)))
+
+
+def _decode(code: LdpcCode, buffers: np.ndarray, iterations: int, backend: Backend, rule: Rule) -> Words:
+    if backend == "plain":
+        return plain_kernel.decode(code, _scaled(buffers, np.float32), rule, iterations)
+    return kernels().decode(code, _scaled(buffers, np.dtype(backend).type), rule, iterations)
 
 
 @lru_cache(maxsize=1)
@@ -117,6 +134,8 @@ def kernels() -> ModuleType:
 
 def _scaled(buffers: np.ndarray, dtype: type) -> np.ndarray:
     """LLRs as the kernels of `dtype` take them; `buffers` itself where nothing is to be done."""
+    if buffers.dtype == np.int8:
+        return buffers
     if dtype is np.int8:
         out = np.empty(buffers.shape, dtype)
         faulty = _to_int8(buffers, out)

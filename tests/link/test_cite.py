@@ -215,7 +215,8 @@ SCHEMES = {
 LDPC = {"kind": "ldpc", "modulation": "16qam", "rate": "2/3"}
 RUN = "semlink clopper1934 gaffke2005 virtanen2020scipy harris2020numpy paszke2019pytorch"
 H264 = "h264 x264 pyav ffmpeg"
-NR = "3gpp38211 3gpp38212 hocevar2004 jones2003 lam2015numba"
+DECODED = "3gpp38211 3gpp38212 hocevar2004 jones2003"
+NR = f"{DECODED} lam2015numba"
 CHOSEN = "3gpp38214 brueninghaus2005 polyanskiy2010"
 HEARD = "chase1985"
 OTHERS = f"av1 svt-av1 dav1d h265 x265 {HEARD} {CHOSEN} 3gpp38901 hoydis2022sionna gilbert1960 clarke1968 viterbi1967"
@@ -238,7 +239,7 @@ USED = [
     ("h264", {"coding": LDPC | {"backend": "sionna"}}, "hoydis2022sionna", "chen2002"),
     ("h264", {"coding": {"kind": "convolutional"}}, "viterbi1967 yasuda1984 3gpp38211", "hocevar2004 jones2003"),
     ("h264", {"coding": {"kind": "uncoded"}}, "3gpp38211", "viterbi1967 hocevar2004"),
-    ("h264", {"coding": {"kind": "capacity"}}, "shannon1948", f"{NR} caire1998 ungerboeck1982 goldsmith1997"),
+    ("h264", {"coding": {"kind": "capacity"}}, "shannon1948", f"{DECODED} caire1998 ungerboeck1982 goldsmith1997"),
     ("h264", {"coding": {"kind": "capacity", "modulation": "qpsk"}}, "ungerboeck1982", "caire1998"),
     ("h264", {"coding": {"kind": "capacity", "modulation": "qpsk", "bitwise": True}}, "caire1998", "ungerboeck1982"),
     (

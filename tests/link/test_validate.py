@@ -220,7 +220,7 @@ def test_a_number_of_theirs_that_is_changed_differs_by_name(monkeypatch):
 @pytest.mark.parametrize(
     ("place", "false", "name"),
     [
-        ("semlink.link.metrics.psnr_ssim.C2", 0.05**2, "quality/scikit-image/ssim"),
+        ("semlink.link.metrics.gaussian_window.C2", 0.05**2, "quality/scikit-image/ssim"),
         ("semlink.phy.channels.awgn.noise_var_from_snr", lambda db: 10 ** ((0.5 - db) / 10), "channels/noise/10db"),
         ("semlink.phy.capacity.LOG2_E", 1.44, "capacity/rayleigh-10db"),
     ],

@@ -11,7 +11,7 @@ import keyword
 import re
 import sys
 import textwrap
-from importlib.machinery import PathFinder
+from importlib.metadata import packages_distributions
 from importlib.resources import files
 from pathlib import Path
 
@@ -47,11 +47,11 @@ def write_skeleton(kind: str, path: Path) -> str:
     if kind not in TEMPLATES:
         raise ScenarioError(f"new: unknown kind {kind!r}, expected one of {', '.join(['scenario', *TEMPLATES])}")
     name = block_name(kind, path)
+    if path.exists():
+        raise ScenarioError(f"new: {path} is there already; name another file")
     shadowed = shadows(path.stem)
     if shadowed:
         raise ScenarioError(f"new: {path.name} has the name of {shadowed}, which it would hide; choose another name")
-    if path.exists():
-        raise ScenarioError(f"new: {path} is there already; name another file")
     text = skeleton(kind, path, name)
     try:
         path.write_text(text)
@@ -64,8 +64,7 @@ def shadows(stem: str) -> str:
     """What Python already calls `stem`, and a file of this name beside a script would hide; '' for nothing."""
     if stem in sys.stdlib_module_names:
         return "a module of Python"
-    found = PathFinder.find_spec(stem, [place for place in sys.path if place and Path(place).resolve() != Path.cwd()])
-    return "an installed library" if found is not None else ""
+    return "an installed library" if stem in packages_distributions() else ""
 
 
 def skeleton(kind: str, path: Path, name: str) -> str:

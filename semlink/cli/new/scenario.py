@@ -28,6 +28,7 @@ OPTIONS: Mapping[str, Mapping[str, Any]] = {
     "task-aware": {"weights": "compr_tokens"},
     "compressai": {"model": "bmshj2018-hyperprior", "pretrained": True},
     "gmlr": {"weights": "gmlr_digits", "epochs": 200},
+    "command": {"program": "vvenc"},
 }
 """What a kind needs to be told, or does better with; else its defaults hold."""
 DIGITS = ("gmlr",)
@@ -97,7 +98,8 @@ def write_scenario(name: str, channel: str = "awgn", codec: str = "h264") -> str
         raise ScenarioError(f"new scenario: {path} is there already; choose another name") from None
     except OSError as fault:
         raise ScenarioError(f"new scenario: {path} cannot be written: {fault.strerror}") from fault
-    return f"{path} is complete:\n\n  semlink run {path}\n"
+    allowing = " --allow-commands" if codec == "command" else ""
+    return f"{path} is complete:\n\n  semlink run {path}{allowing}\n"
 
 
 def scenario_text(name: str, file: str, channel: str = "awgn", codec: str = "h264") -> str:

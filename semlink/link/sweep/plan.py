@@ -84,6 +84,8 @@ class Job:
         """After a failure, with no worker left: no half-written file stays, and no folder that holds nothing."""
         self._tidy_beside_points()
         self.results.tidy()
+        if not self.results.points.folder.exists():
+            self.notes.forget()
 
     def _tidy_beside_points(self) -> None:
         self.pictures.tidy()

@@ -221,6 +221,7 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
+@pytest.mark.slow
 def test_the_same_expectations_in_another_process_on_two_threads():
     code = "import sys, torch; torch.set_num_threads(2); sys.path[:0] = sys.argv[1:]; import test_entropy as t; "
     tests = Path(__file__).parents[1]

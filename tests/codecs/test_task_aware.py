@@ -159,6 +159,7 @@ pickle.dump((latents.numpy(), TaskAwareCodec(weights).decode(packets, shape)), s
 """
 
 
+@pytest.mark.slow
 def test_another_process_on_two_threads_decodes_the_same(weights):
     codec = TaskAwareCodec(weights, slices=1)
     packets = codec.encode_at(make_readings(), 0.7)

@@ -138,6 +138,7 @@ def expected_digest() -> str:
     return hashlib.sha256(mean.tobytes() + scale.tobytes()).hexdigest()
 
 
+@pytest.mark.slow
 def test_other_threads_and_instructions_give_the_same_numbers():
     """OpenBLAS is told to use code for a processor of 2004, and two threads."""
     root, tests = Path(__file__).parents[2], Path(__file__).parent

@@ -226,6 +226,7 @@ def test_better_channels_get_a_higher_mcs(clip):
     assert psnrs == sorted(psnrs) and shares == sorted(shares)
 
 
+@pytest.mark.slow
 def test_old_reports_mislead_where_the_gain_moves_on(clip):
     """With a gain that changes at every group a report of the last group is worth nothing."""
     lost = {}
@@ -240,6 +241,7 @@ def test_old_reports_mislead_where_the_gain_moves_on(clip):
     assert lost[4000, 1] < lost[1000, 1] - 0.1
 
 
+@pytest.mark.slow
 def test_a_backoff_loses_less(clip):
     losses = []
     for backoff_db in (0.0, 6.0):

@@ -162,6 +162,7 @@ def test_a_budget_below_the_lowest_rate_is_infeasible_and_says_why(tmp_path, wei
         send(link, clip, budget=150)
 
 
+@pytest.mark.slow
 def test_another_process_receives_the_same_frames_from_what_arrived(tmp_path, weights):
     entry = scheme(weights)
     link, clip = link_of(tmp_path, entry), moving()

@@ -180,6 +180,7 @@ def test_budgets_hold_with_pilots_and_prefixes_in_every_burst(clip, waveform):
         assert outcome.ledger.spent_on("retransmission") > 0 and outcome.ledger.spent_on("pilot") > 0
 
 
+@pytest.mark.slow
 def test_pilots_go_on_where_the_last_burst_ended(clip):
     """A gain that stands still for 300 symbols from the first one sent on, whatever burst they belong to."""
     waveform = SingleCarrier(pilot_spacing=294, pilot_block=6, coherence=300)

@@ -5,7 +5,8 @@
 
 16-QAM over white noise, at most 20 iterations each. `decode` gives every
 decoder the same LLRs: Sionna's is sum-product with flooding in batches of 16
-(its best on a processor), ours are layered box-plus with early stop. `chain`
+(its best on a processor), ours are layered box-plus with early stop; `steps` is
+int8 with LLRs that the demapper left in int8, as links have them. `chain`
 runs payload bits to payload bits: CRC, encoder, mapper, noise, demapper,
 decoder, CRC. Speeds are the best of repeated runs after a warm-up, for Sionna as
 for us: other work on the machine slows Sionna's large arrays more than our small
@@ -27,13 +28,13 @@ import numpy as np
 from semlink.phy.coding.rate_matching import sent_positions
 from semlink.phy.coding.transport_block import TransportBlock
 from semlink.phy.ldpc.code import LdpcCode
-from semlink.phy.ldpc.decoder import Backend, decode_blocks
+from semlink.phy.ldpc.decoder import INT8_SCALE, Backend, decode_blocks
 from semlink.phy.ldpc.encoder import encode
-from semlink.phy.qam import demap, map_bits
+from semlink.phy.qam import Places, demap, demap_to_steps, map_bits
 from semlink.units import noise_var_from_snr
 
 ORDER = 4
-BATCH = 500
+BATCH, CHAIN_BATCH = 500, 64  # a chain keeps everything of a batch near the processor
 SIONNA_BATCH = 16
 POINTS = ((2048, 3072, (9.00, 9.15, 9.30, 10.50)), (4096, 8192, (6.15, 6.30, 6.45)))
 OURS: tuple[Backend, ...] = ("int8", "float32", "auto")
@@ -61,8 +62,11 @@ class Run:
 
 def noisy(symbols: np.ndarray, noise_var: float, rng: np.random.Generator) -> np.ndarray:
     """Symbols with circular Gaussian noise."""
-    pairs = rng.standard_normal((*symbols.shape, 2), dtype=np.float32) * np.float32((noise_var / 2) ** 0.5)
-    return symbols + pairs.view(np.complex64)[..., 0]
+    pairs = rng.standard_normal((*symbols.shape, 2), dtype=np.float32)
+    pairs *= np.float32((noise_var / 2) ** 0.5)
+    noise = pairs.view(np.complex64)[..., 0]
+    noise += symbols
+    return noise
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,38 +81,49 @@ class Link:
     def positions(self) -> np.ndarray:
         return sent_positions(self.code, self.num_sent, ORDER, 0)
 
-    def batch(self, num: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Information bits (num, k) and what the demapper says of the sent ones (num, n)."""
-        bits = rng.integers(0, 2, (num, self.code.info_bits), np.uint8)
-        sent = encode(self.code, bits, int(self.positions.max()) + 1)[:, self.positions]
-        noise_var = noise_var_from_snr(self.snr_db)
-        return bits, demap(noisy(map_bits(sent, ORDER), noise_var, rng), noise_var, ORDER)
+    @property
+    def width(self) -> int:
+        return int(self.positions.max()) + 1
 
-    def buffers(self, llr: np.ndarray) -> np.ndarray:
-        out = np.zeros((len(llr), int(self.positions.max()) + 1), np.float32)
-        out[:, self.positions] = llr
+    def batch(self, num: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Information bits (num, k) and what is heard of the sent ones (num, n / bits a symbol)."""
+        bits = rng.integers(0, 2, (num, self.code.info_bits), np.uint8)
+        sent = encode(self.code, bits, self.width)[:, self.positions]
+        return bits, noisy(map_bits(sent, ORDER), noise_var_from_snr(self.snr_db), rng)
+
+    def llr(self, heard: np.ndarray) -> np.ndarray:
+        return demap(heard, noise_var_from_snr(self.snr_db), ORDER)
+
+    def buffers(self, heard: np.ndarray) -> np.ndarray:
+        out = np.zeros((len(heard), self.width), np.float32)
+        out[:, self.positions] = self.llr(heard)
         return out
+
+    def steps(self, heard: np.ndarray) -> np.ndarray:
+        """The same in int8."""
+        positions = np.ascontiguousarray(self.positions.reshape(-1, ORDER).T)
+        first = np.array([0, positions.shape[1]])
+        places = Places(first, positions, np.zeros(positions.shape, np.int8), self.width)
+        return demap_to_steps(heard, noise_var_from_snr(self.snr_db), places, INT8_SCALE, "exact")[:, 0]
 
 
 def measure(
     name: str,
     link: Link,
+    given: Callable[[np.ndarray], np.ndarray],
     decode: Callable[[np.ndarray], tuple[np.ndarray, float]],
     blocks: int,
     batch: int,
-    *,
-    raw: bool = False,
 ) -> Run:
     """Decode `blocks` fresh blocks; the speed is that of the fastest batch."""
     rng = np.random.default_rng(1)
-    bits, llr = link.batch(batch, rng)
-    decode(llr if raw else link.buffers(llr))
+    decode(given(link.batch(batch, rng)[1]))
     speeds, errors, iterations, done = [], 0, [], 0
     while done < blocks:
-        bits, llr = link.batch(batch, rng)
-        given = llr if raw else link.buffers(llr)
+        bits, heard = link.batch(batch, rng)
+        llr = given(heard)
         start = time.thread_time()
-        hard, used = decode(given)
+        hard, used = decode(llr)
         speeds.append(bits.size / (time.thread_time() - start) / 1e6)
         errors += int((hard != bits).any(axis=1).sum())
         iterations.append(used)
@@ -141,11 +156,12 @@ def decode_table(blocks: int, sionna_blocks: int) -> None:
     """Every decoder at every point."""
     for k, n, snrs_db in POINTS:
         code = LdpcCode(2 if k <= 3824 and k / n <= 0.67 else 1, k)
-        theirs = sionna_decoder(k, n)
+        theirs = sionna_decoder(k, n) if sionna_blocks else None
         for snr_db in snrs_db:
             link = Link(code, n, snr_db)
-            runs = [measure("sionna", link, theirs, sionna_blocks, SIONNA_BATCH, raw=True)]
-            runs += [measure(b, link, our_decoder(code, b), blocks, BATCH) for b in OURS]
+            runs = [measure("sionna", link, link.llr, theirs, sionna_blocks, SIONNA_BATCH)] if sionna_blocks else []
+            runs.append(measure("steps", link, link.steps, our_decoder(code, "int8"), blocks, BATCH))
+            runs += [measure(b, link, link.buffers, our_decoder(code, b), blocks, BATCH) for b in OURS]
             print(f"\nk={k} n={n} base graph {code.graph} Z={code.z}, Es/N0 {snr_db:.2f} dB")
             show(runs, k)
 
@@ -163,8 +179,8 @@ def our_chain(block: TransportBlock, snr_db: float, num: int) -> Callable[[], in
     noise_var = noise_var_from_snr(snr_db)
 
     def run() -> int:
-        bits = rng.integers(0, 2, (num, block.num_bits), np.uint8)
-        received = noisy(map_bits(block.encode(bits), ORDER), noise_var, rng)
+        data = np.frombuffer(rng.bytes(num * block.num_bits // 8), np.uint8)
+        received = noisy(block.encode_symbols(np.unpackbits(data).reshape(num, -1)), noise_var, rng)
         decoded = block.decode_symbols(received, noise_var)
         return int((~decoded.ok).sum())
 
@@ -195,11 +211,11 @@ def chain_table(blocks: int, sionna_blocks: int) -> None:
     """Payload bits to payload bits, ours and Sionna's."""
     for num_bits, num_coded, snr_db in ((2024, 3072, 9.15), (2024, 3072, 10.50), (4032, 8192, 6.30)):
         block = TransportBlock(num_bits, num_coded, ORDER, num_bits / num_coded)
-        runs = [
-            time_chain("sionna", sionna_chain(block, snr_db, SIONNA_BATCH), num_bits, SIONNA_BATCH, sionna_blocks),
-            time_chain("ours", our_chain(block, snr_db, BATCH), num_bits, BATCH, blocks),
-        ]
-        print(f"\nchain of {num_bits} payload bits in {num_coded} coded bits, Es/N0 {snr_db:.2f} dB (target ratio 100)")
+        runs = [time_chain("ours", our_chain(block, snr_db, CHAIN_BATCH), num_bits, CHAIN_BATCH, blocks)]
+        if sionna_blocks:
+            theirs = sionna_chain(block, snr_db, SIONNA_BATCH)
+            runs.insert(0, time_chain("sionna", theirs, num_bits, SIONNA_BATCH, sionna_blocks))
+        print(f"\nchain of {num_bits} payload bits in {num_coded} coded bits, Es/N0 {snr_db:.2f} dB")
         show(runs, 0)
 
 
@@ -219,7 +235,7 @@ def main() -> None:
     parser.add_argument("what", choices=("decode", "chain", "all"), nargs="?", default="all")
     parser.add_argument("--core", type=int, help="pin the process to this core")
     parser.add_argument("--blocks", type=int, default=4000, help="blocks for our decoders")
-    parser.add_argument("--sionna-blocks", type=int, default=320, help="blocks for Sionna's decoder")
+    parser.add_argument("--sionna-blocks", type=int, default=320, help="blocks for Sionna's decoder; 0: without it")
     options = parser.parse_args()
     if options.core is not None and hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {options.core})

@@ -20,6 +20,7 @@ from semlink.kernels.compiled import compiled
 from semlink.phy.soft_demapping import BLOCK, demap_bpsk, demap_parts, parts_to_steps
 
 Demapper = Literal["exact", "max-log"]
+_AT_ONCE = 128  # symbols mapped side by side
 MODULATIONS = {"bpsk": 1, "qpsk": 2, "16qam": 4, "64qam": 6, "256qam": 8, "1024qam": 10}
 
 
@@ -32,6 +33,13 @@ def map_bits(bits: np.ndarray, bits_per_symbol: int) -> np.ndarray:
     iq = np.empty(len(labels), np.complex64)
     _map(labels, constellation(bits_per_symbol), iq)
     return iq.reshape(*bits.shape[:-1], -1)
+
+
+def map_buffers(buffers: np.ndarray, places: Places) -> np.ndarray:
+    """Symbols of the bits at `places` of uint8 (row, code block, width): complex64 (row, n)."""
+    iq = np.empty((len(buffers), places.positions.shape[1]), np.complex64)
+    _map_buffers(buffers, places.first, places.positions, places.flips, constellation(len(places.positions)), iq)
+    return iq
 
 
 def demap(
@@ -83,12 +91,12 @@ def demap_rows(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Places:
-    """Where the bits of a row of symbols go in int8 soft buffers of `width`.
+    """Where the bits of a row of symbols stand in buffers of `width`.
 
     Attributes:
         first: int64 (code block + 1,), the symbols of each.
-        positions: int32 (bit, symbol) in the soft buffer of its block; none comes twice.
-        flips: int8 (bit, symbol), -1 where the LLR is negated and 0 elsewhere.
+        positions: int32 (bit, symbol) in the buffer of its block; none comes twice.
+        flips: int8 (bit, symbol), -1 where the bit is flipped and its LLR negated, 0 elsewhere.
     """
 
     first: np.ndarray
@@ -181,3 +189,30 @@ def _map(labels, points, iq):
         for i in range(labels.shape[1]):
             label = label << 1 | labels[s, i]
         iq[s] = points[label]
+
+
+@compiled(nogil=True)
+def _map_buffers(buffers, first, positions, flips, points, iq):
+    """Bit by bit over many symbols, whose bits follow each other in the buffer but for a few places."""
+    labels = np.empty(_AT_ONCE, np.int16)
+    for row in range(len(iq)):
+        for r in range(len(first) - 1):
+            for s0 in range(first[r], first[r + 1], _AT_ONCE):
+                n = min(_AT_ONCE, first[r + 1] - s0)
+                labels[:] = 0
+                for k in range(len(positions)):
+                    _append_bit(labels, buffers[row, r], positions[k, s0:], flips[k, s0:], n)
+                for i in range(n):
+                    iq[row, s0 + i] = points[labels[i]]
+
+
+@compiled(nogil=True)
+def _append_bit(labels, buffer, positions, flips, count):
+    start = positions[0]
+    if positions[count - 1] - start == count - 1:
+        run = buffer[start:]
+        for i in range(count):
+            labels[i] = labels[i] << 1 | (run[i] ^ flips[i]) & 1
+    else:
+        for i in range(count):
+            labels[i] = labels[i] << 1 | (buffer[positions[i]] ^ flips[i]) & 1

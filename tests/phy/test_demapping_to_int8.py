@@ -1,4 +1,4 @@
-"""Symbols that go to the decoder in int8: what their LLRs in float32 give, to the last bit."""
+"""The short ways, from the encoder's buffers to symbols and from symbols to int8, give what the long ones give."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ def same(one: Decoded, other: Decoded) -> bool:
     st.floats(0, 6),
     st.integers(0, 10**6),
 )
-def test_the_way_through_int8_decides_as_the_way_through_floats(
-    order, size, backend, demapper, rv, batch, margin_db, seed
-):
+def test_the_short_ways_are_as_the_long_ones(order, size, backend, demapper, rv, batch, margin_db, seed):
     """Decisions, verdicts and iterations, for every modulation, sent once and (640 bits, BPSK to 256-QAM) repeated."""
     num_bits, rate = size
     num_coded = -(-int((num_bits + 24) / rate) // order) * order
     block = TransportBlock(num_bits, num_coded, order, rate, backend=backend, num_threads=1 + seed % 2)
+    bits = np.random.default_rng(seed).integers(0, 2, (batch, num_bits), np.uint8)
+    assert np.array_equal(block.encode_symbols(bits, rv=rv), map_bits(block.encode(bits, rv=rv), order))
     iq, noise_var = heard(block, batch, margin_db, np.random.default_rng(seed), rv)
     through_floats = block.decode(demap(iq, noise_var, order, demapper=demapper), rv=rv)
     assert same(block.decode_symbols(iq, noise_var, demapper=demapper, rv=rv), through_floats)

@@ -18,8 +18,11 @@ start = time.process_time()
 block = TransportBlock(2024, 3072, 4, 2 / 3)
 bits = np.zeros((1, 2024), np.uint8)
 bits[0, ::3] = 1
-decoded = block.decode(demap(map_bits(block.encode(bits), 4), 0.1, 4))
-assert decoded.ok.all() and np.array_equal(decoded.bits, bits)
+for decoded in (
+    block.decode(demap(map_bits(block.encode(bits), 4), 0.1, 4)),
+    block.decode_symbols(block.encode_symbols(bits), 0.1),
+):
+    assert decoded.ok.all() and np.array_equal(decoded.bits, bits)
 heavy = [name for name in ("sionna", "torch", "matplotlib", "tensorflow") if name in sys.modules]
 print(json.dumps({"seconds": time.process_time() - start, "heavy": heavy}))
 """

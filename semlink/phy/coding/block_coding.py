@@ -116,8 +116,7 @@ class BlockCoding(CodingBase):
         for cut in self.cuts(uses):
             code = self.code_for(cut.room, cut.symbols)
             data = np.frombuffer(b"".join(blocks[start : start + cut.count]), np.uint8).reshape(cut.count, cut.room)
-            coded = code.encode(np.unpackbits(data, axis=1))
-            pieces.append(map_bits(coded, self.bits_per_symbol).ravel())
+            pieces.append(self.encode_symbols(cut, np.unpackbits(data, axis=1)).ravel())
             crc_bits += cut.count * code.num_crc
             room_bits += cut.count * cut.room * 8
             start += cut.count
@@ -153,6 +152,10 @@ class BlockCoding(CodingBase):
             out += [row.tobytes() if ok else None for row, ok in zip(rows, good)]
             start = stop
         return tuple(out)
+
+    def encode_symbols(self, cut: Cut, bits: np.ndarray) -> np.ndarray:
+        """Bits (count, 8 * room) of the blocks of `cut` to their symbols (count, symbols)."""
+        return map_bits(self.code_for(cut.room, cut.symbols).encode(bits), self.bits_per_symbol)
 
     def decide_symbols(self, cut: Cut, iq: np.ndarray, noise_var: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Symbols (count, symbols) of `cut` to bits (count, 8 * room) and whether each block is to be believed."""

@@ -25,7 +25,6 @@ from semlink.ledger import Charge
 from semlink.payload import Received, Symbols
 from semlink.phy.coding.block_coding import Cut, looks_all_zero
 from semlink.phy.coding.ldpc_coding import LdpcCoding
-from semlink.phy.qam import map_bits
 
 __all__ = ["Combining", "SoftBlocks", "combined", "nothing_heard", "repeat", "symbols_of", "version"]
 
@@ -80,8 +79,8 @@ def repeat(coding: LdpcCoding, uses: int, blocks: Mapping[int, bytes], rv: int) 
     pieces = []
     for cut, numbers, _, _ in _runs(coding, uses, sorted(blocks)):
         data = np.frombuffer(b"".join(blocks[n] for n in numbers), np.uint8).reshape(len(numbers), cut.room)
-        coded = coding.transport_block(cut.room, cut.symbols).encode(np.unpackbits(data, axis=1), rv=rv)
-        pieces.append(map_bits(coded, coding.bits_per_symbol).ravel())
+        block = coding.transport_block(cut.room, cut.symbols)
+        pieces.append(block.encode_symbols(np.unpackbits(data, axis=1), rv=rv).ravel())
     iq = torch.from_numpy(np.concatenate(pieces)[None])
     return Flow(Symbols(iq)).then(Symbols(iq), Charge("phy/harq", "retransmission", iq.shape[1]))
 

@@ -48,6 +48,9 @@ class LdpcCoding(BlockCoding):
         curve = shipped(self.bits_per_symbol, self.rate, symbols)
         return None if curve is None else (curve.middle_db, curve.width_db)
 
+    def encode_symbols(self, cut: Cut, bits: np.ndarray) -> np.ndarray:
+        return self.transport_block(cut.room, cut.symbols).encode_symbols(bits)
+
     def decide_symbols(self, cut: Cut, iq: np.ndarray, noise_var: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """As for every coding, but no LLR stands in memory as a float where int8 decodes."""
         block, order = self.transport_block(cut.room, cut.symbols), self.bits_per_symbol

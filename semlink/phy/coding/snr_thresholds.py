@@ -13,7 +13,6 @@ from semlink.feedback import HIGHEST_DB, LOWEST_DB
 from semlink.phy.channels.awgn import Awgn
 from semlink.phy.coding.block_coding import efficiency
 from semlink.phy.coding.ldpc_coding import LdpcCoding
-from semlink.phy.qam import map_bits
 from semlink.seeds import Seeds
 from semlink.units import noise_var_from_snr, to_db
 
@@ -67,7 +66,7 @@ def _decoded(coding: LdpcCoding, symbols: int, snr_db: float, blocks: int) -> It
     room = coding.block_size_of(symbols)
     block = coding.transport_block(room, symbols)
     data = np.frombuffer(seeds.numpy("link/thresholds").bytes(blocks * room), np.uint8).reshape(blocks, room)
-    iq = map_bits(block.encode(np.unpackbits(data, axis=1)), coding.bits_per_symbol)
+    iq = block.encode_symbols(np.unpackbits(data, axis=1))
     heard = Awgn()(torch.from_numpy(iq.reshape(1, -1)), snr_db, seeds).iq.numpy().reshape(iq.shape)
     for first in range(0, blocks, _AT_ONCE):
         some = heard[first : first + _AT_ONCE]

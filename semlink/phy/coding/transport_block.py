@@ -18,7 +18,7 @@ from semlink.phy.coding.scrambling import gold_sequence, scrambling_state
 from semlink.phy.coding.segmentation import Segments, segment
 from semlink.phy.ldpc.decoder import INT8_SCALE, Backend, Finer, RuleName, decode_blocks
 from semlink.phy.ldpc.encoder import encode
-from semlink.phy.qam import Demapper, Places, demap, demap_rows, demap_to_steps
+from semlink.phy.qam import Demapper, Places, demap, demap_rows, demap_to_steps, map_bits, map_buffers
 
 if TYPE_CHECKING:
     import torch
@@ -109,14 +109,25 @@ class TransportBlock:
 
     def encode(self, bits: np.ndarray, *, rv: int = 0) -> np.ndarray:
         """Payload uint8 (b, num_bits) to wire uint8 (b, num_coded)."""
-        self._check(bits, self.num_bits, "payload bits")
-        wire = _wire(self, rv)
-        segments = self.segments
-        buffers = encode(segments.code, segments.cut(bits), wire.width)
+        wire, buffers = _wire(self, rv), self._buffers(bits, rv)
         out = np.empty((len(bits), self.num_coded), np.uint8)
-        shaped = buffers.reshape(len(bits), segments.num_blocks, -1)
-        select(shaped, wire.positions, wire.first, wire.flips, out)
+        select(buffers, wire.positions, wire.first, wire.flips, out)
         return out
+
+    def encode_symbols(self, bits: np.ndarray, *, rv: int = 0) -> np.ndarray:
+        """Payload uint8 (b, num_bits) to symbols complex64 (b, n): those of `encode`, mapped as they are read."""
+        places = _places(self, rv)
+        if places is None:
+            return map_bits(self.encode(bits, rv=rv), self.bits_per_symbol)
+        return map_buffers(self._buffers(bits, rv), places)
+
+    def _buffers(self, bits: np.ndarray, rv: int) -> np.ndarray:
+        """The beginning of each circular buffer, as far as it is sent: uint8 (b, num_blocks, width)."""
+        self._check(bits, self.num_bits, "payload bits")
+        segments = self.segments
+        return encode(segments.code, segments.cut(bits), _wire(self, rv).width).reshape(
+            len(bits), segments.num_blocks, -1
+        )
 
     def decode(self, llr: np.ndarray | torch.Tensor, *, rv: int = 0) -> Decoded:
         """LLRs float32 (b, num_coded), positive for 0, of one transmission to payload bits.
@@ -217,7 +228,7 @@ def _wire(block: TransportBlock, rv: int) -> _Wire:
 
 @lru_cache(maxsize=256)
 def _places(block: TransportBlock, rv: int) -> Places | None:
-    """The same by bit and symbol, for LLRs that go from the demapper to the decoder; None where bits are repeated."""
+    """The same by bit and symbol, for bits that go straight to the mapper, LLRs to the decoder; None with repeats."""
     wire, order = _wire(block, rv), block.bits_per_symbol
     sent = [wire.positions[a:b] for a, b in pairwise(wire.first)]
     if order == 1 or any(len(np.unique(positions)) < len(positions) for positions in sent):

@@ -121,6 +121,7 @@ def replay(
     *,
     force: bool,
     plugins: bool,
+    commands: bool,
 ) -> bool:
     """`semlink replay`: one transmission stage by stage; False if its numbers are not those of the run."""
     from semlink.link.page.page import check_place
@@ -129,7 +130,7 @@ def replay(
 
     if page is not None and not force:
         check_place(page, replaces_ours=False)
-    done = semlink.results(folder, plugins=plugins)
+    done = semlink.results(folder, plugins=plugins, commands=commands)
     told = done.replay(key, int(clip) if clip.lstrip("-").isdecimal() else clip, trial, block)
     sys.stdout.write(as_text(told))
     if page is not None:
@@ -147,6 +148,7 @@ def verify_folder(
     *,
     everything: bool,
     plugins: bool,
+    commands: bool,
 ) -> int:
     """`semlink verify`: say whether a folder's numbers hold here; the exit code."""
     from semlink.link.verify.told import as_json, as_text
@@ -157,7 +159,8 @@ def verify_folder(
         raise ScenarioError(
             f"--json {told}: lies in {folder}, which is looked at and not written to; name another place"
         )
-    own = None if scenario is None else semlink.load(scenario, plugins=plugins)
+    with plugins_refused(not plugins, commands=False):
+        own = None if scenario is None else semlink.load(scenario, commands=commands)
     try:
         with progress("verify") as (tell, left):
             found = semlink.verify(
@@ -167,6 +170,7 @@ def verify_folder(
                 workers=workers,
                 scenario=own,
                 plugins=plugins,
+                commands=commands,
                 progress=tell,
                 left=left,
             )

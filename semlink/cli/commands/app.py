@@ -24,7 +24,10 @@ AllowPlugins = Annotated[
     bool, typer.Option("--allow-plugins", help="run the code that the folder's scenario names: only if you trust it")
 ]
 AllowCommands = Annotated[
-    bool, typer.Option("--allow-commands", help="start the programs that a codec of kind command names")
+    bool,
+    typer.Option(
+        "--allow-commands", help="start the programs that a codec of kind command names: only if you trust it"
+    ),
 ]
 Metric = Annotated[str, typer.Option(help="psnr, ssim or another quality of the results, by name or column")]
 KINDS = "cost, snr, difference, time, frames, ratio_maps, rate_maps, strip, manifold or fit_loss"

@@ -10,6 +10,7 @@ import typer
 from semlink.cli import completion
 from semlink.cli.commands.app import (
     KINDS,
+    AllowCommands,
     AllowPlugins,
     Metric,
     app,
@@ -125,11 +126,13 @@ def replay(
     out: Annotated[Path | None, typer.Option(metavar="FILE", help="also a page of it, such as replay.html")] = None,
     force: Annotated[bool, typer.Option("--force", help="write over a file that is there")] = False,
     allow_plugins: AllowPlugins = False,
+    allow_commands: AllowCommands = False,
 ) -> None:
     """Send one clip of a finished run again, stage by stage. Exit code 1 if its numbers differ."""
     from semlink.cli.actions import replay as again
 
-    if not again(folder, point, clip, trial, block, out, force=force, plugins=allow_plugins):
+    allowed = {"plugins": allow_plugins, "commands": allow_commands}
+    if not again(folder, point, clip, trial, block, out, force=force, **allowed):
         raise typer.Exit(1)
 
 
@@ -147,6 +150,7 @@ def verify(
     ] = None,
     json: Annotated[Path | None, typer.Option(metavar="FILE", help="also write what was found, for programs")] = None,
     allow_plugins: AllowPlugins = False,
+    allow_commands: AllowCommands = False,
 ) -> None:
     """Compute points of a folder again: do its numbers hold?
 
@@ -154,7 +158,7 @@ def verify(
     """
     from semlink.cli.actions import verify_folder
 
-    how = {"everything": all_, "plugins": allow_plugins}
+    how = {"everything": all_, "plugins": allow_plugins, "commands": allow_commands}
     if code := verify_folder(folder, points, seed, workers, scenario, json, **how):
         raise typer.Exit(code)
 

@@ -49,6 +49,7 @@ class Results:
     run: FinishedRun = field(repr=False)
     origin: Scenario | None = field(default=None, repr=False)
     plugins: bool = field(default=False, repr=False)
+    commands: bool = field(default=False, repr=False)
     sources: tuple[tuple[str, FinishedRun], ...] = field(default=(), repr=False)
     _senders: dict[str, Sender] = field(default_factory=dict, repr=False, compare=False)
 
@@ -271,7 +272,9 @@ class Results:
             from semlink.link.api.sender import sender_for
 
             alone = run is self.run
-            found = self._sender if alone else lambda: sender_for(run, None, plugins=self.plugins)
+            found = (
+                self._sender if alone else lambda: sender_for(run, None, plugins=self.plugins, commands=self.commands)
+            )
             return keep_films(run, found, progress)
 
         return written(
@@ -337,7 +340,8 @@ class Results:
 
         if self.sources:
             raise ScenarioError("verify: takes one folder")
-        return verify(self.folder, points, scenario=self.origin, plugins=self.plugins, **how)
+        allowed = {"plugins": self.plugins, "commands": self.commands}
+        return verify(self.folder, points, scenario=self.origin, **allowed, **how)
 
     def source(self, clip: int | str = 0) -> np.ndarray:
         """The frames of a clip before anything happened to them: float32 (t, h, w)."""
@@ -348,29 +352,37 @@ class Results:
         if "here" not in self._senders:
             from semlink.link.api.sender import sender_for
 
-            self._senders["here"] = sender_for(self.run, self.origin, plugins=self.plugins)
+            allowed = {"plugins": self.plugins, "commands": self.commands}
+            self._senders["here"] = sender_for(self.run, self.origin, **allowed)
         return self._senders["here"]
 
 
-def results(folder: str | Path, *more: str | Path, scenario: Scenario | None = None, plugins: bool = False) -> Results:
+def results(
+    folder: str | Path,
+    *more: str | Path,
+    scenario: Scenario | None = None,
+    plugins: bool = False,
+    commands: bool = False,
+) -> Results:
     """What `semlink run` left in a folder; several folders are overlaid, schemes named after theirs.
 
     Args:
         scenario: for `frames`, where the folder's manifest does not lead to the scenario's files any more.
         plugins: True if `frames` may import the classes of a user that the manifest names; they may do whatever you
             may, so only for folders of people whom you trust. Nothing else imports anything.
+        commands: True if `frames` may start the programs that a codec of kind `command` names: only if you trust it.
     Raises:
         ResultsError: there is no such folder, or it holds no results.
     """
     if not more:
-        return Results(Path(folder), read_run(folder), scenario, plugins)
+        return Results(Path(folder), read_run(folder), scenario, plugins, commands)
     folders = [folder, *more]
     places = [Path(each).resolve() for each in folders]
     twice = next((each for n, each in enumerate(folders) if places[n] in places[:n]), None)
     if twice is not None:
         raise ResultsError(f"{twice}: is given twice; each folder once")
     sources = tuple(zip(folder_names(folders), map(read_run, folders)))
-    return Results(Path("."), merged(dict(sources)), scenario, plugins, sources)
+    return Results(Path("."), merged(dict(sources)), scenario, plugins, commands, sources)
 
 
 def _framed(records: list[JsonDict], pandas: bool | None) -> Any:

@@ -107,12 +107,13 @@ class Sender:
         raise ScenarioError(f"no clip {clip!r}; there are {len(names)}: {_some(names)}")
 
 
-def sender_for(run: FinishedRun, scenario: Scenario | None, *, plugins: bool = False) -> Sender:
+def sender_for(run: FinishedRun, scenario: Scenario | None, *, plugins: bool = False, commands: bool = False) -> Sender:
     """What sends the clips of a run again.
 
     Args:
         scenario: None for the one that the manifest holds.
         plugins: whether that one may name code of a user.
+        commands: whether it may name programs to start.
     Raises:
         ScenarioError: the manifest holds none that can be used, or one with a live object.
         SourceError: the clips are not there any more.
@@ -120,7 +121,16 @@ def sender_for(run: FinishedRun, scenario: Scenario | None, *, plugins: bool = F
     if scenario is None:
         again = "give it as semlink.results(folder, scenario=semlink.load(...))"
         trusting = "where you trust who wrote it, semlink.results(folder, plugins=True), or replay --allow-plugins"
-        scenario = scenario_of_manifest(run.folder, run.manifest, plugins=plugins, again=again, trusting=trusting)
+        starting = "replay --allow-commands or semlink.results(folder, commands=True): only if you trust it"
+        scenario = scenario_of_manifest(
+            run.folder,
+            run.manifest,
+            plugins=plugins,
+            commands=commands,
+            again=again,
+            trusting=trusting,
+            starting=starting,
+        )
     clips = load_clips(scenario, scenario.folder)
     return Sender(PointRunner.of(scenario, clips, run.folder / ".cache", scenario.folder), run)
 

@@ -30,6 +30,7 @@ def verify(
     workers: int = 1,
     scenario: Scenario | None = None,
     plugins: bool = False,
+    commands: bool = False,
     progress: Callable[[str, int, int], None] | None = None,
     left: TimeLeft | None = None,
 ) -> Verification:
@@ -44,6 +45,7 @@ def verify(
         workers: processes, each with one thread.
         scenario: your own copy, where the folder's manifest does not lead to the clips, or names code.
         plugins: True if the classes of a user that the manifest names may be imported; they may do whatever you may.
+        commands: True if the programs that a codec of kind `command` names may be started; they may do so too.
         progress: called with a point's name, how many are done and how many there are to do.
         left: follows the work, as in `run`.
     Raises:
@@ -66,6 +68,7 @@ def verify(
         seed=secrets.randbits(SEED_BITS) if seed is None else seed,
         workers=workers,
         plugins=plugins,
+        commands=commands,
         tell=progress or (lambda name, done, total: None),
         left=left or TimeLeft(),
     )

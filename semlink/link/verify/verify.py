@@ -30,7 +30,7 @@ from semlink.link.verify.compare import Difference, differences, remarks
 from semlink.link.verify.kept import Kept, look_over
 from semlink.link.verify.sample import drawn
 from semlink.plugins.contents import specs_inside
-from semlink.plugins.trust.permission import plugins_refused
+from semlink.plugins.trust.permission import commands_allowed, plugins_refused
 from semlink.weights.cards import RANDOM
 
 __all__ = ["CANNOT", "DIFFERS", "HOLDS", "SAME", "Checked", "Verification", "verified"]
@@ -101,20 +101,24 @@ def verified(
     seed: int,
     workers: int,
     plugins: bool,
+    commands: bool,
     tell: Tell,
     left: TimeLeft,
 ) -> Verification:
     """See `semlink.verify`; without `scenario` the one that the manifest holds, without `points` a few of each."""
     kept = look_over(folder)
     said = [*kept.said, *_made_by(kept)]
-    with plugins_refused(scenario is None and not plugins):
+    refused = scenario is None and not plugins
+    with plugins_refused(refused, commands=not commands), commands_allowed(commands):
         try:
             of = scenario or scenario_of_manifest(
                 folder,
                 kept.manifest,
                 plugins=plugins,
+                commands=commands,
                 again="--scenario names the file of it",
                 trusting="where you trust who wrote it, --allow-plugins",
+                starting="--allow-commands: only if you trust it",
             )
             metrics = scored(of.metrics, of.folder)
         except SemlinkError as fault:

@@ -13,21 +13,29 @@ from contextvars import ContextVar
 
 from semlink.errors import PluginRefused
 
-__all__ = ["REFUSED", "commands_allowed", "plugins_refused", "refuse_command", "refuse_plugin"]
+__all__ = ["REFUSED", "STARTS", "commands_allowed", "plugins_refused", "refuse_command", "refuse_plugin"]
 
 REFUSED = "is refused here"
+STARTS = "would start the program"
 
 _REFUSED: ContextVar[bool] = ContextVar("plugins are refused", default=False)
+_BARRED: ContextVar[bool] = ContextVar("commands are refused, whoever allows them", default=False)
 _COMMANDS: ContextVar[bool] = ContextVar("commands are allowed", default=False)
 
 
 @contextmanager
-def plugins_refused(refused: bool = True) -> Iterator[None]:
-    """Inside, nothing that a file names is imported (in this thread); with False nothing changes."""
+def plugins_refused(refused: bool = True, *, commands: bool = True) -> Iterator[None]:
+    """Inside, nothing that a file names is imported (in this thread); with False nothing changes.
+
+    Args:
+        commands: False leaves it to `commands_allowed` whether programs may be started.
+    """
     before = _REFUSED.set(refused or _REFUSED.get())
+    barred = _BARRED.set(refused and commands or _BARRED.get())
     try:
         yield
     finally:
+        _BARRED.reset(barred)
         _REFUSED.reset(before)
 
 
@@ -49,7 +57,7 @@ def commands_allowed(allowed: bool = True) -> Iterator[None]:
 
 def refuse_command(program: str) -> None:
     """Raise PluginRefused where a scenario may not name programs."""
-    if _REFUSED.get():
-        raise PluginRefused(f"would start the program {program!r}, which {REFUSED}")
+    if _BARRED.get():
+        raise PluginRefused(f"{STARTS} {program!r}, which {REFUSED}")
     if not _COMMANDS.get():
-        raise PluginRefused(f"would start the program {program!r}, which {REFUSED} without --allow-commands")
+        raise PluginRefused(f"{STARTS} {program!r}, which {REFUSED} without --allow-commands")

@@ -274,3 +274,17 @@ def test_what_drifts_holds_within_our_own_interval(by, holds):
             0
         ].far
     )
+
+
+def test_points_that_are_gone_are_wrong_and_nothing_is_said_to_agree(theirs):
+    for path in (theirs / "points").iterdir():
+        path.unlink()
+    found = verify(theirs, 2)
+    told = as_text(found)
+    assert found.code == 1 and found.wrong[0].startswith("4 points of the manifest missing, such as ")
+    assert "agree" not in told and "contradicts" not in told
+    unseen = "of 4 of 4 rows no trial and no checksum could be looked at"
+    assert told.endswith(f"does not hold: 4 of its points missing; {unseen}\n")
+    (theirs / "manifest.json").unlink()
+    alone = verify(theirs, 2, scenario=semlink.load(theirs.parent / "small.yaml"))
+    assert alone.code == 0 and as_text(alone).endswith(f"; {unseen}\n") and "agree" not in as_text(alone)

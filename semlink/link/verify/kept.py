@@ -28,6 +28,7 @@ class Kept:
         rows: of its table.
         behind: for each row the key and the record of the point that says it; an empty key where none does.
         manifest: empty where there is none.
+        missing: how many points the manifest names that are not there.
         wrong: what cannot be as a run left it, a line each.
         said: what else a reader should know, a line each.
     """
@@ -38,6 +39,12 @@ class Kept:
     manifest: Json
     wrong: tuple[str, ...]
     said: tuple[str, ...]
+    missing: int = 0
+
+    @property
+    def alone(self) -> int:
+        """Rows that no point stands behind."""
+        return sum(not key for key, _ in self.behind)
 
 
 def look_over(folder: Path) -> Kept:
@@ -57,14 +64,18 @@ def look_over(folder: Path) -> Kept:
         by_place.setdefault(grid_place(row), []).append((key, row))
     pairs = [_nearest(row, by_place.get(grid_place(row), ())) for row in rows]
     twice = {} if damaged else store.contradictions()
+    lacking = [key for key in named or () if key not in records]
     wrong = [*damaged, *([store.told_twice(twice)] if twice else ()), *_few(_table(rows, pairs, bool(records)))]
+    if lacking:
+        wrong.append(f"{_counted(len(lacking), 'point')} of the manifest missing, such as {lacking[0]}")
     return Kept(
         folder,
         rows,
         tuple((key, of_run.get(key, {})) for key, _ in pairs),
         manifest,
         tuple(wrong),
-        tuple(_said(rows, manifest, records, of_run, by_place)),
+        tuple(_said(rows, records, of_run, by_place)),
+        len(lacking),
     )
 
 
@@ -113,7 +124,6 @@ def _few(lines: Iterator[str]) -> list[str]:
 
 def _said(
     rows: Sequence[Row],
-    manifest: Json,
     records: Mapping[str, JsonDict],
     of_run: Mapping[str, JsonDict],
     by_place: Mapping[Place, object],
@@ -122,8 +132,6 @@ def _said(
         yield "the folder holds no points: the rows of the table stand alone, without their trials"
     if strangers := len(records) - len(of_run):
         yield f"{_counted(strangers, 'point')} here that the manifest does not name; not looked at"
-    if lacking := [key for key in manifest.get("keys") or () if key not in records]:
-        yield f"{_counted(len(lacking), 'point')} of the manifest missing, such as {lacking[0]}"
     if cut := set(by_place) - {grid_place(row) for row in rows}:
         yield f"{CURVES} lacks {_counted(len(cut), 'point')} that the folder holds"
     if bare := sum(CHECKSUM not in record for record in of_run.values()):

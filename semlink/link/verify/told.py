@@ -20,7 +20,9 @@ def as_text(found: Verification) -> str:
     """All of it, the verdict last."""
     lines = [f"{found.folder}: {found.rows} rows"]
     lines += [f"  {line}" for line in found.said]
-    lines += [f"  wrong: {line}" for line in found.wrong] or ["  table, points and checksums agree with one another"]
+    lines += [f"  wrong: {line}" for line in found.wrong]
+    if not (found.wrong or found.alone):
+        lines.append("  table, points and checksums agree with one another")
     if found.points:
         lines.append(f"{len(found.points)} points computed again, drawn with --seed {found.seed}")
     for point in found.points:
@@ -47,17 +49,21 @@ def _in_words(one: Difference) -> str:
 
 def _verdict(found: Verification) -> str:
     hold = len(found.of(SAME)) + len(found.of(HOLDS))
+    unseen = (
+        f"; of {found.alone} of {found.rows} rows no trial and no checksum could be looked at" if found.alone else ""
+    )
     if found.code == 1:
         parts = [f"{len(found.of(DIFFERS))} of {len(found.points)} points differ"] if found.of(DIFFERS) else []
-        parts += ["the folder contradicts itself"] if found.wrong else []
+        parts += [f"{found.missing} of its points missing"] if found.missing else []
+        parts += ["the folder contradicts itself"] if len(found.wrong) > bool(found.missing) else []
         parts += [found.cannot] if found.cannot else []
-        return f"does not hold: {'; '.join(parts)}"
+        return f"does not hold: {'; '.join(parts)}{unseen}"
     if found.cannot or not found.points:
         return f"cannot be said: {found.cannot or 'there is no point to compute'}"
     if found.code == 2:
-        return f"cannot be said of all: {hold} of {len(found.points)} points hold, {len(found.of(CANNOT))} not computed"
+        return f"cannot be said of all: {hold} of {len(found.points)} points hold, {len(found.of(CANNOT))} not computed{unseen}"
     same = len(found.of(SAME))
-    return f"holds: {hold} of {hold} points, {same} of them to the last digit"
+    return f"holds: {hold} of {hold} points, {same} of them to the last digit{unseen}"
 
 
 def as_json(found: Verification) -> JsonDict:
@@ -66,6 +72,8 @@ def as_json(found: Verification) -> JsonDict:
         "folder": str(found.folder),
         "verdict": ("holds", "differs", "cannot")[found.code],
         "rows": found.rows,
+        "missing": found.missing,
+        "alone": found.alone,
         "seed": found.seed,
         "cannot": found.cannot,
         "wrong": list(found.wrong),

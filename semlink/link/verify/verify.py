@@ -71,6 +71,8 @@ class Verification:
         wrong: what of the folder cannot be as a run left it, a line each.
         said: what else a reader should know, a line each.
         cannot: why no point could be computed; '' if some could be tried.
+        missing: how many points the manifest names that are not there.
+        alone: how many rows no point stands behind.
     """
 
     folder: Path
@@ -80,6 +82,8 @@ class Verification:
     wrong: tuple[str, ...]
     said: tuple[str, ...]
     cannot: str = ""
+    missing: int = 0
+    alone: int = 0
 
     def of(self, verdict: str) -> list[Checked]:
         """Points with this verdict."""
@@ -122,7 +126,7 @@ def verified(
             )
             metrics = scored(of.metrics, of.folder)
         except SemlinkError as fault:
-            return Verification(folder, len(kept.rows), seed, (), kept.wrong, tuple(said), str(fault))
+            return _found(kept, seed, (), kept.wrong, said, str(fault))
         channels = list(dict.fromkeys(row.channel for row in kept.rows))
         places = {grid_place(Row(*place_in_rows(of, point, channels))): point for point in grid(of)}
         rows = [n for n, row in enumerate(kept.rows) if grid_place(row) in places]
@@ -137,7 +141,14 @@ def verified(
         judge = _Judge(of, kept, again, keys)
         checked = tuple(judge.checked(n, found[n], metrics) for n in chosen)
         said += judge.said(found)
-    return Verification(folder, len(kept.rows), seed, checked, tuple(wrong), tuple(said))
+    return _found(kept, seed, checked, wrong, said)
+
+
+def _found(
+    kept: Kept, seed: int, checked: tuple[Checked, ...], wrong: Sequence[str], said: Sequence[str], cannot: str = ""
+) -> Verification:
+    rows = len(kept.rows)
+    return Verification(kept.folder, rows, seed, checked, tuple(wrong), tuple(said), cannot, kept.missing, kept.alone)
 
 
 def _strange(kept: Kept, found: Mapping[int, GridPoint]) -> list[str]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from semlink.blocks import CodecBase
-from semlink.codecs.command.programs import PROGRAMS, Cut, KnownProgram, Pictures, Program, words_of
+from semlink.codecs.command.programs import FILLED, PROGRAMS, Cut, KnownProgram, Pictures, Program, words_of
 from semlink.codecs.video.options import (
     LONGEST_GOP,
     MOST_BFRAMES,
@@ -140,7 +140,6 @@ class LatentCodecSpec(CodecSpec):
 GENERATIVE_CODECS = (LatentCodecSpec,)
 
 
-FILLED = "{input}, {output}, {quality}, {width}, {height}, {frames} and {fps}"
 Words = Annotated[list[str], Field(min_length=1, max_length=200)] | str
 
 
@@ -152,7 +151,9 @@ class CommandSpec(CodecSpec):
     program: KnownProgram | None = Field(
         None, description="one whose commands are known, instead of `encode` and `decode`"
     )
-    encode: Words | None = Field(None, description=f"words of the encoder, with {FILLED} filled in")
+    encode: Words | None = Field(
+        None, description=f"words of the encoder, with {', '.join(FILLED)} in braces filled in"
+    )
     decode: Words | None = Field(None, description="words of the decoder, alike")
     executables: dict[str, str] = Field({}, description="where programs are that PATH does not lead to, by first word")
     quality: Annotated[list[float], Field(min_length=2, max_length=2)] | None = Field(
@@ -174,6 +175,9 @@ class CommandSpec(CodecSpec):
     def _may_run(self) -> CommandSpec:
         if self.program is None and (self.encode is None or self.decode is None or self.quality is None):
             raise ValueError(f"needs encode, decode and quality, or program: one of {', '.join(PROGRAMS)}")
+        for words in (self.encode, self.decode):
+            if words is not None:
+                words_of(words)
         for name in self.first_words:
             refuse_command(name)
         return self

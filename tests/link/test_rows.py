@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 
 from semlink.errors import ResultsError, ScenarioError
+from semlink.link.metrics.registry import METRICS
 from semlink.link.report.results_table import as_text
 from semlink.link.results.finished import FinishedPoint, FinishedRun, metrics_of
 from semlink.link.results.labels import chosen_coding, in_words
@@ -140,3 +141,49 @@ def test_a_folder_without_results_says_what_to_do(tmp_path):
     write_csv([], tmp_path / "curves.csv")
     with pytest.raises(ResultsError, match="no rows"):
         read_folder(tmp_path)
+
+
+def test_a_narrow_table_loses_no_column_and_cuts_no_number():
+    """Five qualities need more than 100 columns: as many are taken as are needed, and every note has its mark."""
+    columns = {"xpsnr_db": 24.28, "vmaf": 73.3, "ms_ssim": 0.9503}
+    rows = [
+        Row(
+            scheme=name,
+            channel="awgn",
+            snr_db=9.0,
+            budget=0.05,
+            channel_uses=1614.0,
+            channel_uses_per_pixel=0.05,
+            psnr_db=31.03,
+            psnr_ci95=6.61,
+            ssim=0.8523,
+            bler=0.0,
+            trials=3,
+            clips=2,
+            seed=1,
+            note=note,
+            extra=columns,
+        )
+        for name, note in (("H.264 + LDPC 16-QAM 2/3", ""), ("H.264 + LDPC, best MCS", "MCS 16-QAM 2/3"))
+    ]
+    text = as_text(rows, width=60, metrics=METRICS)
+    head = next(line for line in text.splitlines() if "scheme" in line)
+    heads = "scheme SNR dB point uses PSNR dB SSIM MS-SSIM XPSNR dB VMAF BLER trials note"
+    assert " ".join(head.split()) == heads
+        "scheme",
+        "SNR",
+        "dB",
+        "point",
+        "uses",
+        "PSNR",
+        "dB",
+        "SSIM",
+        "MS-SSIM",
+        "XPSNR",
+        "dB",
+        "VMAF",
+        "BLER",
+        "trials",
+        "note",
+    ]
+    assert "…" not in text and text.count("31.03 ±6.61") == 2 and text.count("(1)") == 2

@@ -120,4 +120,4 @@ def _of_png(data: bytes, h: int, w: int) -> np.ndarray:
                 raise Unreadable(f"wrote a picture of {image.size[1]}x{image.size[0]}; need {h}x{w}")
             return np.asarray(image.convert("L"), np.float32)[None] / np.float32(255)
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as fault:
-        raise Unreadable(f"wrote a picture that cannot be read ({str(fault)[:80]})") from fault
+        raise Unreadable("wrote something else than a whole PNG") from fault

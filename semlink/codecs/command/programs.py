@@ -6,13 +6,17 @@ What stands in braces is filled in: `{input}` and `{output}` are files, `{qualit
 
 from __future__ import annotations
 
+import difflib
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-__all__ = ["PROGRAMS", "Cut", "KnownProgram", "Pictures", "Program", "words_of"]
+__all__ = ["FILLED", "PROGRAMS", "Cut", "KnownProgram", "Pictures", "Program", "words_of"]
 
+FILLED = ("input", "output", "quality", "width", "height", "frames", "fps")
+"""What stands in braces in the words of a command."""
 KnownProgram = Literal["vvenc", "ffmpeg-vvc", "vtm", "hm", "bpg"]
 """Keys of `PROGRAMS`."""
 Pictures = Literal["y4m", "yuv420", "gray", "png"]
@@ -52,11 +56,16 @@ def words_of(command: str | Sequence[str]) -> list[str]:
     """A command as words; text is split where a shell would split it, and nothing else of a shell is done.
 
     Raises:
-        ValueError: no word, a NUL in one, or a quote that does not end.
+        ValueError: no word, a NUL in one, a quote that does not end, or unknown braces.
     """
     words = shlex.split(command) if isinstance(command, str) else list(command)
     if not words or not words[0] or any("\0" in word for word in words):
         raise ValueError(f"got {command!r}; need a program and its words")
+    unknown = [name for word in words for name in re.findall(r"\{(\w+)\}", word) if name not in FILLED]
+    if unknown:
+        near = difflib.get_close_matches(unknown[0], FILLED, 1, 0.55)
+        hint = f"; did you mean {{{near[0]}}}?" if near else ""
+        raise ValueError(f"unknown {{{unknown[0]}}}; known are {', '.join(f'{{{name}}}' for name in FILLED)}{hint}")
     return words
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,7 +17,7 @@ from semlink.link.plots.style import PLAIN, Look
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-__all__ = ["FORMATS", "check_format", "check_places", "rendered", "save"]
+__all__ = ["FORMATS", "boxes_for_glyphs", "check_format", "check_places", "rendered", "save"]
 
 FORMATS = ("png", "svg", "pdf", "pgf")
 TOLD: JsonDict = {
@@ -60,11 +61,18 @@ def rendered(figure: Figure, kind: str, look: Look = PLAIN) -> bytes:
             return as_pgf(figure, serif="STIX" in look.fonts[0]).encode()
     data = io.BytesIO()
     dots = "figure" if figure.images else look.dots  # pictures on whole dots stay there
-    with matplotlib.rc_context(look.rc), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)  # boxes in the figure tell it
+    with matplotlib.rc_context(look.rc), boxes_for_glyphs():
         figure.savefig(data, format=kind, metadata=TOLD[kind], dpi=dots)
     is_drawing = kind == "png" and not figure.images and not any(axes.images for axes in figure.axes)
     return _few_colours(data) if is_drawing else data.getvalue()
+
+
+@contextmanager
+def boxes_for_glyphs() -> Iterator[None]:
+    """Letters that the font lacks are drawn as boxes, and nothing is warned of: the boxes tell it."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from", UserWarning)
+        yield
 
 
 def _few_colours(png: io.BytesIO) -> bytes:

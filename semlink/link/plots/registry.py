@@ -22,7 +22,7 @@ from semlink.link.plots.curves.over_time import time_sheet
 from semlink.link.plots.curves.quantity import difference, quantity_of
 from semlink.link.plots.curves.scene import Scene, scene
 from semlink.link.plots.drawing.figure import sheet_figure
-from semlink.link.plots.files import check_places, save
+from semlink.link.plots.files import boxes_for_glyphs, check_places, save
 from semlink.link.plots.pictures.frames import run_frames
 from semlink.link.plots.pictures.latent_manifold import loss_figure, manifold_figure
 from semlink.link.plots.pictures.rate_maps import rate_map_figure
@@ -185,7 +185,8 @@ def draw(
     folder = Path(out or run.folder)
     if folder.is_file():
         raise ScenarioError(f"out: {folder} is a file; figures need a folder")
-    made = list(chain.from_iterable(_made(plot, run, folder, view, formats) for plot in plots))
+    with boxes_for_glyphs():
+        made = list(chain.from_iterable(_made(plot, run, folder, view, formats) for plot in plots))
     if out is not None and not force:
         check_places(path for paths, _, _ in made for path in paths)
     drawn = [Drawn(tuple(save(figure, path, view.look) for path in paths), notes) for paths, figure, notes in made]

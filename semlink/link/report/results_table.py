@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from semlink.link.metrics.registry import METRICS, PSNR, Metric
@@ -16,7 +16,7 @@ from semlink.link.results.labels import COST_NAMES, in_words
 from semlink.link.results.rows import Row, by_cost, value
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
     from rich.table import Table
 
 __all__ = [
@@ -77,21 +77,47 @@ def text_of(content: RenderableType, width: int = 100) -> str:
 
     out = io.StringIO()
     wide = Console(file=out, width=10 * width, color_system=None, force_terminal=False, legacy_windows=False)
-    needed = wide.measure(content).minimum
-    wide.width = max(width, needed)
+    wide.width = max(width, _needed(content, wide))
     wide.print(content)
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
 def show(content: RenderableType) -> None:
-    """Rich content on standard output: styled in a terminal, plain text of 100 columns or more in a pipe or file."""
+    """Rich content on standard output: styled in a terminal, plain text of 100 columns or more in a pipe or file.
+
+    Where it needs more columns than there are, the terminal breaks its lines: nothing of a table is left out.
+    """
     from rich.console import Console
 
     console = Console()
-    if console.is_terminal:
-        console.print(content)
-    else:
+    if not console.is_terminal:
         sys.stdout.write(text_of(content))
+        return
+    console.width = max(console.width, _needed(content, Console(width=10 * console.width)))
+    console.print(content)
+
+
+def _needed(content: RenderableType, console: Console) -> int:
+    """Columns that content takes at least, no number of a table cut; `console` is as wide as anything may be."""
+    from rich.cells import cell_len
+
+    for table in _tables_in(content):
+        for column in table.columns:
+            if column.no_wrap:
+                lines = [line for cell in (column.header, *column.cells) for line in str(cell).splitlines()]
+                column.min_width = max(map(cell_len, lines), default=1)
+    return console.measure(content).minimum
+
+
+def _tables_in(content: RenderableType) -> Iterator[Table]:
+    from rich.console import Group
+    from rich.table import Table
+
+    if isinstance(content, Table):
+        yield content
+    elif isinstance(content, Group):
+        for part in content.renderables:
+            yield from _tables_in(part)
 
 
 def grid(title: str, heads: Sequence[str]) -> Table:

@@ -248,6 +248,25 @@ def test_a_wrong_set(place, option, says):
         (("run", "nothing"), "semlink: nothing: is a folder; need a file"),
         (("run", "clip.mkv"), "semlink: clip.mkv:1: is not text in UTF-8"),
         (("run", "bad.yaml", "--workers", "0"), "semlink: --workers: got 0; need 1 or more"),
+        (("run", "bad.yaml", "--shard", "3"), "semlink: --shard: got '3'; need K/N with 1 <= K <= N <= "),
+        (("run", "bad.yaml", "--shard", "１/3"), "semlink: --shard: got '１/3'; need K/N"),
+        (("run", "bad.yaml", "--max-minutes", "0"), "semlink: --max-minutes: got 0; need more than 0"),
+        (("run", "bad.yaml", "--on", "slurm"), "semlink: --on: got 'slurm'; need ray, ray://auto, or ray://HOST:PORT"),
+        (("run", "bad.yaml", "--on", "ray://127.0.0.1:1"), "semlink: --on: nobody answers at 127.0.0.1:1 ("),
+        (
+            ("run", "bad.yaml", "--fresh", "--share"),
+            "semlink: --fresh: would take away what others compute; not togeth",
+        ),
+        (("status", "bad.yaml"), "semlink: bad.yaml: is a file; expected the folder that `semlink run` wrote"),
+        (
+            ("merge", "nothing", "bad.yaml"),
+            "semlink: bad.yaml: is a file; expected the folder that `semlink run` wrote",
+        ),
+        (
+            ("merge", "bad.yaml", "nothing"),
+            "semlink: bad.yaml: is a file; expected the folder that `semlink run` wrote",
+        ),
+        (("merge", "gone", "gone"), "semlink: gone: no such folder; expected one that `semlink run` wrote"),
         (("run", "bad.yaml", "--workers", "two"), "semlink run: --workers: need a whole number (see"),
         (("replay", "nothing", "--trial", "-1"), "semlink replay: --trial: need 0 or more (see"),
         (("train", "bad.yaml", "--minutes", "soon"), "semlink train: --minutes: need a number (see"),
@@ -303,7 +322,7 @@ def test_a_folder_that_cannot_be_made_is_said_before_the_work(place, out):
     if out.startswith("/proc") and not Path("/proc/self").exists():
         pytest.skip("no /proc here")
     line = refused(run(place, options=("--out", out)))
-    assert line.startswith(f"semlink: {out}") and line.endswith("; choose another --out")
+    assert line.startswith(f"semlink: {out}") and line.endswith("; choose another folder")
     assert (place / "bad.yaml").is_file()
 
 

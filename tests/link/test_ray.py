@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +19,7 @@ from test_workers import comes_true, runs, waiting
 import semlink
 from semlink.errors import ScenarioError, SemlinkError
 from semlink.link.results.course.notes import Notes
+from semlink.link.sweep.workers import address
 
 ray = pytest.importorskip("ray")
 pytestmark = [
@@ -45,6 +47,23 @@ def cluster():
 def test_what_is_no_cluster_is_refused_in_a_line(tmp_path, on):
     with pytest.raises(ScenarioError, match="on: got .*need ray, ray://auto, or ray://HOST:PORT"):
         semlink.run(scenario_file(tmp_path), tmp_path / "out", on=on)
+
+
+@pytest.mark.parametrize(("on", "why"), [("ray://no.invalid:1", "no host is called"), ("ray://127.0.0.1:1", "refused")])
+def test_where_nobody_is_is_told_at_once_and_leaves_no_folder(tmp_path, on, why):
+    started = time.monotonic()
+    with pytest.raises(SemlinkError, match=f"on: .*{why}"):
+        semlink.run(scenario_file(tmp_path), tmp_path / "out", on=on)
+    assert time.monotonic() - started < 8 and not (tmp_path / "out").exists()
+
+
+def test_what_listens_and_is_no_cluster_is_given_up(tmp_path, monkeypatch):
+    monkeypatch.setattr(address, "ANSWER_S", 0.5)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        on = f"ray://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(SemlinkError, match="on: no cluster answers at .*nothing came back within"):
+            semlink.run(scenario_file(tmp_path), tmp_path / "out", on=on)
+    assert not (tmp_path / "out").exists()
 
 
 def test_live_objects_are_refused(tmp_path):

@@ -181,6 +181,18 @@ def test_the_same_point_with_other_numbers_is_refused_and_a_changed_one_too(runs
     assert not (tmp_path / "out").exists()
 
 
+def test_no_folder_is_left_where_nothing_is_joined(runs, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in").mkdir()
+    with pytest.raises(ResultsError, match="new: no such folder"):
+        semlink.merge("new", ["new", "new"])
+    with pytest.raises(ResultsError, match="in: holds no points"):
+        semlink.merge("step/../../out", ["in"])
+    assert [path.name for path in tmp_path.iterdir()] == ["in"]
+    semlink.merge("step/../in/out", [runs / "s1"])
+    assert [path.name for path in (tmp_path).iterdir()] == ["in"] and (tmp_path / "in" / "out" / "curves.csv").exists()
+
+
 def test_nothing_to_join_is_said(runs, tmp_path):
     with pytest.raises(ResultsError, match="nowhere: no such folder"):
         semlink.merge(tmp_path / "out", [runs / "s1", tmp_path / "nowhere"])

@@ -40,11 +40,14 @@ def run(
     allow_commands: AllowCommands = False,
 ) -> None:
     """Compute a scenario's missing points and draw its curves."""
-    from semlink.cli.actions import run_scenario
+    from semlink.link.sweep.sharing.asked import refuse_wrong
 
     if workers is not None and workers < 1:
         raise ScenarioError(f"--workers: got {workers}; need 1 or more")
+    refuse_wrong(shard=shard, max_minutes=max_minutes, on=on, fresh=fresh, share=share, options=True)
     workers = workers or (None if on else os.cpu_count() or 1)
+    from semlink.cli.actions import run_scenario
+
     how = {"workers": workers, "fresh": fresh, "shard": shard, "max_minutes": max_minutes, "share": share, "on": on}
     try:
         with commands_allowed(allow_commands):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +19,8 @@ from semlink.link.results.finished import read_run
 from semlink.link.scenario.diagnostics import ScenarioText, explain
 from semlink.link.scenario.loader import Origin, apply_override, load_scenario, set_value
 from semlink.link.scenario.scenario import Scenario
+from semlink.link.sweep.sharing.asked import refuse_wrong
+from semlink.link.sweep.workers.address import ray_address, refuse_strangers
 from semlink.plugins.trust.permission import commands_allowed, plugins_refused
 
 if TYPE_CHECKING:
@@ -105,32 +107,33 @@ def run(
         TimeUp: no point was finished within `max_minutes`.
         NoPoints: there are fewer points than shards, and none is in this one.
     """
+    refuse_wrong(shard=shard, max_minutes=max_minutes, on=on, fresh=fresh, share=share)
     from semlink.link.sweep.plan import Job
     from semlink.link.sweep.run import How, run as sweep
-    from semlink.link.sweep.sharing.shards import Shard
+    from semlink.link.sweep.sharing.shard import Shard
 
     if not isinstance(scenario, Scenario):
         scenario = load(scenario)
     if workers is not None and workers < 1:
         raise ScenarioError(f"workers: got {workers}; need 1 or more")
-    if max_minutes is not None and not 0 < max_minutes < math.inf:
-        raise ScenarioError(f"max_minutes: got {max_minutes:g}; need more than 0")
-    if share and fresh:
-        raise ScenarioError("fresh: would take away what others compute; leave it or share out")
+    if on is not None and live_blocks(scenario):
+        raise ScenarioError("on: objects of Python stay in their process; name their classes as file.py:Class")
     if on is not None:
-        from semlink.link.sweep.workers.on_ray import ray_address
-
-        ray_address(on)
-        if live_blocks(scenario):
-            raise ScenarioError("on: objects of Python stay in their process; name their classes as file.py:Class")
+        refuse_strangers(ray_address(on))
     how = How(workers or (1 if on is None else 0), None if shard is None else Shard.of(shard), max_minutes, share, on)
     _refuse_to_move(scenario, how.workers > 1 or max_minutes is not None)
     default = Path("results") / f"{scenario.name}{'' if how.shard is None or share else how.shard.folder_suffix}"
-    job = Job(scenario, Path(out or default), scenario.folder, scenario.origin)
+    job = Job(scenario, _place(out or default), scenario.folder, scenario.origin)
     done = sweep(job, how, fresh=fresh, progress=progress, left=left, warn=warn)
     if not done.keys:
         raise _nothing_done(done.left, how)
     return Results(job.out, read_run(job.out), scenario)
+
+
+def _place(out: str | Path) -> Path:
+    """A folder to be made, without the steps back in its path: no folder is made for their sake."""
+    path = Path(out)
+    return Path(os.path.relpath(path.resolve())) if ".." in path.parts and not path.exists() else path
 
 
 def _nothing_done(left: int, how: How) -> SemlinkError:
@@ -155,7 +158,7 @@ def merge(out: str | Path, folders: Iterable[str | Path], *, warn: Callable[[str
     from semlink.link.results.course.merge import merged
 
     say = warn or (lambda line: None)
-    found = merged(Path(out), [Path(folder) for folder in folders], say)
+    found = merged(_place(out), [Path(folder) for folder in folders], say)
     for line in found.warnings:
         say(line)
     return Results(found.folder, read_run(found.folder))

@@ -154,8 +154,8 @@ def is_held(path: Path) -> bool:
 def unwritable(folder: Path, fault: OSError) -> ResultsError:
     """What is said of a folder that cannot be written."""
     if isinstance(fault, ResultsError):
-        return ResultsError(f"{fault}; choose another --out")
-    return ResultsError(f"{folder}: cannot be written ({reason_of(fault)}); choose another --out")
+        return ResultsError(f"{fault}; choose another folder")
+    return ResultsError(f"{folder}: cannot be written ({reason_of(fault)}); choose another folder")
 
 
 def _wait_for(folder: Path, fresh: bool, say: Callable[[str], None]) -> int | None:

@@ -181,6 +181,18 @@ def read_csv(path: str | os.PathLike[str]) -> tuple[Row, ...]:
     return tuple(rows)
 
 
+def refuse_no_folder(folder: Path) -> None:
+    """Refuse what is no folder.
+
+    Raises:
+        ResultsError: says whether a file is there, or nothing.
+    """
+    if folder.is_file():
+        raise ResultsError(f"{folder}: is a file; expected the folder that `semlink run` wrote")
+    if not folder.is_dir():
+        raise ResultsError(f"{folder}: no such folder; expected one that `semlink run` wrote")
+
+
 def read_folder(directory: str | os.PathLike[str]) -> tuple[Row, ...]:
     """The rows of a results folder.
 
@@ -188,10 +200,7 @@ def read_folder(directory: str | os.PathLike[str]) -> tuple[Row, ...]:
         ResultsError: there is no such folder, or it holds no readable, filled `curves.csv`.
     """
     folder = Path(directory)
-    if folder.is_file():
-        raise ResultsError(f"{folder}: is a file; expected the folder that `semlink run` wrote")
-    if not folder.is_dir():
-        raise ResultsError(f"{folder}: no such folder; expected one that `semlink run` wrote")
+    refuse_no_folder(folder)
     if not (folder / CURVES).is_file():
         raise ResultsError(f"{folder}: holds no {CURVES}; finish `semlink run` with --out {folder} first")
     rows = read_csv(folder / CURVES)

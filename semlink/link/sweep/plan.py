@@ -24,7 +24,8 @@ from semlink.link.sweep.grid import GridPoint, Task, channel_name, grid, middle_
 from semlink.link.sweep.point_key import point_keys
 from semlink.link.sweep.point_runner import PointRunner
 from semlink.link.sweep.renewal import is_current, renewed
-from semlink.link.sweep.sharing.shards import Shard
+from semlink.link.sweep.sharing.shard import Shard
+from semlink.link.sweep.sharing.shards import among
 from semlink.link.sweep.shown import source_shown
 from semlink.nn.cpu import one_thread
 
@@ -183,7 +184,7 @@ def plan(
     strangers = job.results.points.strangers(keys.values())
     said += [f"{strangers}; they are kept and not used"] if strangers else []
     middle = middle_points(points)
-    mine = frozenset(keys.values()) if shard is None else shard.among(keys)
+    mine = frozenset(keys.values()) if shard is None else among(shard, keys)
     tasks = [_task(job.scenario, p, key, p in middle) for p, key in keys.items() if key in mine]
     to_do, doubts = _to_do(job, tasks, finished), _doubts(runner, doubts)
     return Plan(job, keys, tuple(keys[p] for p in middle), to_do, runner, doubts, tuple(said), shard)

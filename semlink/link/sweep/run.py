@@ -20,7 +20,8 @@ from semlink.link.sweep.clips import Clips, clip_file
 from semlink.link.sweep.grid import doubled, point_name
 from semlink.link.sweep.plan import Job, Plan, plan
 from semlink.link.sweep.sharing.leases import Leases, forget, leases
-from semlink.link.sweep.sharing.shards import Shard
+from semlink.link.sweep.sharing.shard import Shard
+from semlink.link.sweep.sharing.shards import among
 from semlink.link.sweep.time_left import TimeLeft
 from semlink.link.sweep.workers.work import Progress, Way, work_on
 
@@ -203,7 +204,7 @@ class _Kept:
         made, scenario = self.made, self.made.job.scenario
         grid = tuple(made.keys.values())
         planned = [{"name": point_name(scenario, point), **asdict(point)} for point in made.keys]
-        mine = None if made.shard is None else sorted(made.shard.among(made.keys))
+        mine = None if made.shard is None else sorted(among(made.shard, made.keys))
         whole = self._manifest(grid, 0, self.warnings)
         return {**whole, "grid": list(grid), "points_planned": planned, "mine": mine}
 

@@ -20,6 +20,7 @@ from semlink.link.results.course.notes import Notes
 from semlink.link.results.folder import Results
 from semlink.link.results.lock import LOCK, alone_in, is_held
 from semlink.link.results.points import differ, made_by
+from semlink.link.results.rows import refuse_no_folder
 
 __all__ = ["Merged", "merged"]
 
@@ -82,11 +83,15 @@ def merged(out: Path, folders: Sequence[Path], say: Callable[[str], None] = lamb
         ResultsError: a folder holds no points, or points of another scenario or version, or a damaged one; or two hold
             the same point with different numbers. Nothing is written then.
     """
+    for folder in folders:
+        refuse_no_folder(folder)
+    if out.exists():
+        refuse_no_folder(out)
     with alone_in(out, fresh=False, say=say):
         there = {folder.resolve(): folder for folder in (*folders, out) if folder != out or _holds_points(out)}
         parts = [_part(folder) for folder in there.values()]
         if not any(_holds_points(part.folder) for part in parts):
-            raise ResultsError(f"{', '.join(str(part.folder) for part in parts)}: no point is finished in any")
+            raise ResultsError(f"{', '.join(map(str, folders))}: no point is finished in any")
         for part in parts:
             _refuse_another(part, parts[0])
         lines: dict[str, str] = {}
@@ -102,8 +107,6 @@ def _holds_points(folder: Path) -> bool:
 
 
 def _part(folder: Path) -> _Part:
-    if not folder.is_dir():
-        raise ResultsError(f"{folder}: no such folder")
     plan, manifest = Notes(folder).plan() or {}, _manifest(folder)
     if not plan and not _holds_points(folder):
         raise ResultsError(f"{folder}: holds no points of a run")

@@ -8,17 +8,14 @@ Each scheme is dealt out evenly, so that one that takes a hundred times as long 
 from __future__ import annotations
 
 import heapq
-import re
 from collections import defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass
 
-from semlink.errors import ScenarioError
 from semlink.link.sweep.grid import GridPoint
+from semlink.link.sweep.sharing.shard import Shard
 
-__all__ = ["Shard", "cost", "dealt"]
+__all__ = ["among", "cost", "dealt"]
 
-MOST = 100_000
 BESIDE_USES = 0.3
 """Channel uses a pixel that take as long as all that does not follow from them: sensing, source coding, scoring.
 
@@ -26,37 +23,9 @@ Measured on the fixed MCS of `scenarios/quickstart.yaml`: 0.56 s of processor ti
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Shard:
-    """The part `number` of `count`, from 1."""
-
-    number: int
-    count: int
-
-    @classmethod
-    def of(cls, text: str) -> Shard:
-        """What `3/16` says.
-
-        Raises:
-            ScenarioError: it says something else.
-        """
-        found = re.fullmatch(r"(\d{1,6})/(\d{1,6})", text)
-        shard = cls(int(found[1]), int(found[2])) if found else cls(0, 0)
-        if not 1 <= shard.number <= shard.count <= MOST:
-            raise ScenarioError(f"shard: got {text!r}; need K/N with 1 <= K <= N <= {MOST}, such as 3/16")
-        return shard
-
-    def __str__(self) -> str:
-        return f"{self.number}/{self.count}"
-
-    @property
-    def folder_suffix(self) -> str:
-        """What a folder of its own has at the end of its name."""
-        return f".shard-{self.number}-of-{self.count}"
-
-    def among(self, keys: Mapping[GridPoint, str]) -> frozenset[str]:
-        """The keys of its points."""
-        return frozenset(key for key, number in dealt(keys, self.count).items() if number == self.number)
+def among(shard: Shard, keys: Mapping[GridPoint, str]) -> frozenset[str]:
+    """The keys of the points of a shard."""
+    return frozenset(key for key, number in dealt(keys, shard.count).items() if number == shard.number)
 
 
 def cost(point: GridPoint) -> float:

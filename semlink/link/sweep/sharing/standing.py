@@ -15,6 +15,7 @@ from semlink.link.results.course.holders import holders
 from semlink.link.results.course.notes import Notes
 from semlink.link.results.folder import Results
 from semlink.link.results.lock import LOCK, is_held
+from semlink.link.results.rows import refuse_no_folder
 from semlink.link.sweep.grid import GridPoint, Task
 from semlink.link.sweep.time_left import TimeLeft, early_of_each
 
@@ -84,8 +85,7 @@ def standing(folder: str | Path) -> Standing:
         ResultsError: there is no such folder, nothing says what it is to hold, or a file is damaged.
     """
     folder = Path(folder)
-    if not folder.is_dir():
-        raise ResultsError(f"{folder}: no such folder")
+    refuse_no_folder(folder)
     about = _about(folder)
     tasks = _tasks(about)
     there = frozenset(Results(folder).keys())

@@ -27,6 +27,6 @@ def as_text(told: Standing) -> str:
         lines.append("  nobody is at work; semlink run goes on")
     lines += [f"  failed: {one.point}: {one.told}" for one in told.failed]
     lines += [f"  missing: {name}" for name in told.missing[:MOST]]
-    lines += [f"  missing: {len(told.missing) - MOST} more" if len(told.missing) > MOST else ""]
+    lines += [f"  and {len(told.missing) - MOST} more" if len(told.missing) > MOST else ""]
     lines += [f"  {told.stale} of other scenarios or versions, kept and not used" if told.stale else ""]
     return "".join(f"{line}\n" for line in lines if line)

@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from semlink.errors import ScenarioError, SemlinkError
+from semlink.errors import SemlinkError
 from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.sweep.grid import Task
 from semlink.link.sweep.plan import Plan
@@ -29,6 +29,7 @@ from semlink.link.sweep.point_key import specs_of
 from semlink.link.sweep.point_runner import Trial
 from semlink.link.sweep.trials import StopRule, stop_rule
 from semlink.link.sweep.workers import ray_node
+from semlink.link.sweep.workers.address import ray_address
 from semlink.link.sweep.workers.one_task import ONE_THREAD, Done
 from semlink.link.sweep.workers.ray_node import Answer, Shipped
 from semlink.link.sweep.workers.supply import Supply
@@ -36,9 +37,8 @@ from semlink.payload import Frames
 from semlink.plugins.contents import files_of_metric, users_files
 from semlink.plugins.named_files import content_digest
 
-__all__ = ["finished_on_ray", "ray_address"]
+__all__ = ["finished_on_ray"]
 
-LOCAL = "ray"
 A_CPU = 2
 """Tasks under way for each processor: one is computed, and the next is there already."""
 TRIES = 3
@@ -53,24 +53,6 @@ STORE_BYTES = 200_000_000
 """Of a local object store, beside the clips."""
 SHORT_S, HURRIED_S = 5.0, 0.3
 """How long nodes have to forget a run that is at its end, and one that is interrupted; the next run does it else."""
-
-
-def ray_address(on: str) -> str | None:
-    """The address in `ray://HOST:PORT`, and None for a cluster that is started here.
-
-    Raises:
-        ScenarioError: it says something else.
-    """
-    if on == LOCAL:
-        return None
-    address = on.removeprefix("ray://") if on.startswith("ray://") else on.removeprefix("ray:")
-    host, colon, port = address.rpartition(":")
-    if address == on or not (address == "auto" or host and colon and port.isdecimal() and "/" not in host):
-        raise ScenarioError(
-            f"on: got {on!r}; need ray, ray://auto, or ray://HOST:PORT as `ray start --head` prints it, such as "
-            "ray://10.0.0.1:6379"
-        )
-    return address
 
 
 def finished_on_ray(plan: Plan, supply: Supply, on: str, workers: int) -> Generator[Done]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -287,4 +288,46 @@ def test_points_that_are_gone_are_wrong_and_nothing_is_said_to_agree(theirs):
     assert told.endswith(f"does not hold: 4 of its points missing; {unseen}\n")
     (theirs / "manifest.json").unlink()
     alone = verify(theirs, 2, scenario=semlink.load(theirs.parent / "small.yaml"))
-    assert alone.code == 0 and as_text(alone).endswith(f"; {unseen}\n") and "agree" not in as_text(alone)
+    assert alone.code == 0, as_text(alone)
+    assert as_text(alone).endswith(f"; {unseen}\n") and "agree" not in as_text(alone)
+
+
+def test_what_a_falsified_row_says_is_wrong_and_never_holds(theirs):
+    """With its point, that is compared; alone, what moved without its interval is no chance."""
+    rows = list(read_csv(theirs / "curves.csv"))
+    write_csv([replace(rows[0], psnr_db=rows[0].psnr_db + 0.04), *rows[1:]], theirs / "curves.csv")
+    found = verify(theirs)
+    assert len(found.wrong) == 1 and found.code == 1
+    assert [point.verdict for point in found.points] == ["same"] * 4
+    assert any("not its row of the table" in line for line in found.points[0].remarks)
+    shutil.rmtree(theirs / "points")
+    alone = verify(theirs)
+    assert [point.verdict for point in alone.points] == ["differs", "same", "same", "same"] and alone.code == 1
+
+
+@pytest.mark.parametrize("change", [{"psnr_ci95": 0.11}, {"psnr_db": 30.15}, {"channel_uses": 100.5}])
+def test_the_very_code_explains_nothing_that_moved_alone(change):
+    ours = Row("s", "awgn", 5.0, 0.1, psnr_db=30.1, psnr_ci95=0.1, channel_uses=100.0)
+    clips = {"clips": [{"name": "a", "psnr_db": [30.0, 30.2]}]}
+
+    def found(exact, **more):
+        theirs = replace(ours, **{**change, **more})
+        known = {"adaptive": False, "same_code": True, "exact": exact}
+        return differences(theirs, {}, ours, clips, METRICS[:1], **known)
+
+    assert all(one.holds for one in found(False))
+    assert all(one.holds for one in found(True)) is ("psnr_ci95" in change)  # 0.01 is the last shown digit
+    assert all(one.holds for one in found(True, psnr_db=30.15, psnr_ci95=0.11))
+
+
+def test_a_scenario_that_is_another_is_the_first_thing_said_and_what_is_equal_is_not_listed(theirs):
+    own = semlink.load(theirs.parent / "small.yaml", {"name": "tiny", "trials": {"min": 2, "max": 2}})
+    found = verify(theirs, scenario=own)
+    told = as_text(found)
+    cause = told.splitlines()[1]
+    assert cause.startswith(
+        '  the scenario given is another than theirs: name is "small" there and "tiny" here; trials is'
+    )
+    assert found.code == 1 and "(+0," not in told and "e-16" not in told
+    same = as_text(verify(theirs, 1, scenario=semlink.load(theirs.parent / "small.yaml")))
+    assert "is another than theirs" not in same

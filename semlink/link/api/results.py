@@ -340,8 +340,8 @@ class Results:
 
         if self.sources:
             raise ScenarioError("verify: takes one folder")
-        allowed = {"plugins": self.plugins, "commands": self.commands}
-        return verify(self.folder, points, scenario=self.origin, **allowed, **how)
+        how |= {"plugins": self.plugins, "commands": self.commands}
+        return verify(self.folder, points, scenario=self.origin, **how)
 
     def source(self, clip: int | str = 0) -> np.ndarray:
         """The frames of a clip before anything happened to them: float32 (t, h, w)."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -68,7 +68,15 @@ class Difference:
 
 
 def differences(
-    row: Row, theirs: Json, ours_row: Row, ours: Json, metrics: Sequence[Metric], *, adaptive: bool, same_code: bool
+    row: Row,
+    theirs: Json,
+    ours_row: Row,
+    ours: Json,
+    metrics: Sequence[Metric],
+    *,
+    adaptive: bool,
+    same_code: bool,
+    exact: bool = False,
 ) -> tuple[Difference, ...]:
     """What of a row, and of the record behind it, is another here.
 
@@ -76,9 +84,12 @@ def differences(
         theirs: their record; empty where the folder has none.
         adaptive: the number of trials follows from what they give.
         same_code: they say that they had the versions of today.
+        exact: they say that they had the very code of today as well.
     """
     allowed = _allowed(ours_row, ours, metrics)
     found = list(_of_row(row, ours_row, allowed))
+    if exact and not theirs:
+        found = list(_explained(found, metrics))
     drifts = any(d.holds for d in found if d.column in allowed)
     if drifts and adaptive:
         found = [d for d in found if d.column != "trials"]
@@ -121,6 +132,18 @@ def _allowed(row: Row, ours: Json, metrics: Sequence[Metric]) -> Mapping[str, fl
         share, low, high = (float(s) for s in shares.values() if s is not None)
         found |= dict.fromkeys(shares, max(high - share, share - low))
     return found
+
+
+def _explained(found: Sequence[Difference], metrics: Sequence[Metric]) -> Iterator[Difference]:
+    """Nothing of a row's is allowed that moved alone: a mean that chance moves takes its interval along."""
+    by_column = {one.column for one in found}
+    partners = {m.column: (m.interval, m) for m in metrics} | {m.interval: (m.column, m) for m in metrics}
+    for one in found:
+        if one.column in partners:
+            partner, metric = partners[one.column]
+            yield one if partner in by_column else replace(one, allowed=min(one.allowed, 10.0**-metric.decimals))
+        else:
+            yield one if by_column & partners.keys() else replace(one, allowed=0.0)
 
 
 def _of_row(row: Row, ours: Row, allowed: Mapping[str, float]) -> Iterator[Difference]:
@@ -171,6 +194,8 @@ def _of_values(clip: Json, here: Json, metric: Metric, allowed: float) -> Iterat
     least = allowed if math.isnan(half) else max(allowed, half)
     means = [f"{metric.column} {v.mean():.{metric.decimals + 2}f} on average" for v in (theirs, ours)]
     by = float(ours.mean() - theirs.mean())
+    if abs(by) <= SAME * max(1.0, abs(ours.mean())):
+        return  # other trials of the same mean; those that differ are told by their distance
     yield Difference(f"{here['name']}, {metric.column}", means[0], means[1], by, least)
 
 

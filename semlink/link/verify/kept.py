@@ -13,7 +13,7 @@ from semlink.link.results.folder import Results
 from semlink.link.results.labels import place_in_words
 from semlink.link.results.rows import COLUMNS, CURVES, Row, cells, from_json, read_folder
 
-__all__ = ["Kept", "look_over"]
+__all__ = ["Kept", "look_over", "unlike"]
 
 MOST_TOLD = 6
 """Faults of one kind that are told one by one."""
@@ -81,8 +81,13 @@ def look_over(folder: Path) -> Kept:
 
 def _nearest(row: Row, points: Sequence[tuple[str, Row]]) -> tuple[str, list[str]]:
     """The key of the point at the row's place that is most like it, and what differs; '' where there is none."""
-    told = [(key, list(_unlike(row, point))) for key, point in points]
+    told = [(key, unlike(row, point)) for key, point in points]
     return min(told, key=lambda pair: len(pair[1]), default=("", []))
+
+
+def unlike(row: Row, point: Row) -> list[str]:
+    """What a row of the table says otherwise than its point, in words."""
+    return list(_unlike(row, point))
 
 
 def _unlike(row: Row, point: Row) -> Iterator[str]:

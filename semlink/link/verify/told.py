@@ -12,6 +12,7 @@ from semlink.yaml12.words import shown
 __all__ = ["as_json", "as_text"]
 
 WORDS = {SAME: "the same to the last digit", HOLDS: "holds", DIFFERS: "differs", CANNOT: "cannot be computed here"}
+NOTHING = 1e-9
 MOST_TOLD, MOST_HELD = 8, 2
 """Differences of a point that are told one by one, and where all of them are within what is allowed."""
 
@@ -32,12 +33,19 @@ def as_text(found: Verification) -> str:
 
 def _of_point(point: Checked) -> Iterator[str]:
     yield f"  {WORDS[point.verdict]}: {point.place}" + (f": {point.why}" if point.why else "")
-    worst = sorted(point.differences, key=lambda one: -one.far)
-    most = MOST_HELD if point.verdict == HOLDS else MOST_TOLD
+    holds = point.verdict == HOLDS
+    unlike = [one for one in point.differences if not _looks_equal(one)]
+    worst = sorted(unlike, key=lambda one: -one.far)
+    most = MOST_HELD if holds else MOST_TOLD
     yield from (f"    {_in_words(one)}" for one in worst[:most])
     if len(worst) > most:
         yield f"    and {len(worst) - most} more, by less of what is allowed"
     yield from (f"    {line}" for line in point.remarks)
+
+
+def _looks_equal(one: Difference) -> bool:
+    """Whether its line would show the same twice, or a distance of nothing."""
+    return one.holds and (abs(one.by or 0.0) < NOTHING or (bool(one.theirs) and one.theirs == one.ours))
 
 
 def _in_words(one: Difference) -> str:
@@ -61,7 +69,8 @@ def _verdict(found: Verification) -> str:
     if found.cannot or not found.points:
         return f"cannot be said: {found.cannot or 'there is no point to compute'}"
     if found.code == 2:
-        return f"cannot be said of all: {hold} of {len(found.points)} points hold, {len(found.of(CANNOT))} not computed{unseen}"
+        counts = f"{hold} of {len(found.points)} points hold, {len(found.of(CANNOT))} not computed"
+        return f"cannot be said of all: {counts}{unseen}"
     same = len(found.of(SAME))
     return f"holds: {hold} of {hold} points, {same} of them to the last digit{unseen}"
 

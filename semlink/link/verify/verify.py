@@ -15,6 +15,7 @@ from semlink import __version__
 from semlink.errors import SemlinkError
 from semlink.files import Json
 from semlink.link.results.code import commit
+from semlink.link.results.course.merge import scenarios_apart
 from semlink.link.results.finished import grid_place
 from semlink.link.results.folder import packages
 from semlink.link.results.labels import place_in_words
@@ -27,7 +28,7 @@ from semlink.link.sweep.point_key import point_keys, specs_of
 from semlink.link.sweep.time_left import TimeLeft
 from semlink.link.verify.again import Again, Tell, computed
 from semlink.link.verify.compare import Difference, differences, remarks
-from semlink.link.verify.kept import Kept, look_over
+from semlink.link.verify.kept import Kept, look_over, unlike
 from semlink.link.verify.sample import drawn
 from semlink.plugins.contents import specs_inside
 from semlink.plugins.trust.permission import commands_allowed, plugins_refused
@@ -35,6 +36,7 @@ from semlink.weights.cards import RANDOM
 
 __all__ = ["CANNOT", "DIFFERS", "HOLDS", "SAME", "Checked", "Verification", "verified"]
 
+OF_POINT = "what its point says was compared, not its row of the table, which says something else"
 ROW_ALONE = "its row stands alone: of single transmissions nothing can be said"
 SAME, HOLDS, DIFFERS, CANNOT = "same", "holds", "differs", "cannot"
 
@@ -111,7 +113,7 @@ def verified(
 ) -> Verification:
     """See `semlink.verify`; without `scenario` the one that the manifest holds, without `points` a few of each."""
     kept = look_over(folder)
-    said = [*kept.said, *_made_by(kept)]
+    said = [*_another(kept, scenario), *kept.said, *_made_by(kept)]
     refused = scenario is None and not plugins
     with plugins_refused(refused, commands=not commands), commands_allowed(commands):
         try:
@@ -151,6 +153,20 @@ def _found(
     return Verification(kept.folder, rows, seed, checked, tuple(wrong), tuple(said), cannot, kept.missing, kept.alone)
 
 
+def _another(kept: Kept, scenario: Scenario | None) -> list[str]:
+    """What a scenario that was given has otherwise than that of the manifest, but for where the clips are."""
+    theirs = kept.manifest.get("scenario")
+    if scenario is None or not isinstance(theirs, Mapping):
+        return []
+    ours = scenario.model_dump(mode="json")
+    both = [{name: one[name] for name in ours if name in theirs} for one in (ours, theirs)]
+    for one in both:
+        if isinstance(source := one.get("source"), Mapping):
+            one["source"] = {name: value for name, value in source.items() if name != "path"}
+    apart = list(scenarios_apart(*both))
+    return [f"the scenario given is another than theirs: {'; '.join(apart)}"] if apart else []
+
+
 def _strange(kept: Kept, found: Mapping[int, GridPoint]) -> list[str]:
     """Rows of points that the scenario does not have."""
     rows = [row for n, row in enumerate(kept.rows) if n not in found]
@@ -180,6 +196,10 @@ def _made_by(kept: Kept) -> list[str]:
     return [*lines, *([f"packages: {'; '.join(others)}"] if others else [])]
 
 
+def _same_commit(manifest: Json) -> bool:
+    return (manifest.get("version"), manifest.get("commit")) == (__version__, commit())
+
+
 def _other_packages(manifest: Json) -> list[str]:
     """Packages of theirs that are of another version here."""
     here, theirs = packages(), dict(manifest.get("packages") or {})
@@ -205,10 +225,16 @@ class _Judge:
             return Checked(place, key, CANNOT, why=self.again.faults.get(point, "nobody says why"))
         ours = self.again.records[point]
         trials = self.scenario.trials
-        adaptive, same_code = trials.min < trials.max, not _other_packages(self.kept.manifest)
-        own = from_json(ours["row"])
-        found = differences(row, record, own, ours, metrics, adaptive=adaptive, same_code=same_code)
-        said = tuple(remarks(row, own)) if record else (*remarks(row, own), ROW_ALONE)
+        same_code = not _other_packages(self.kept.manifest)
+        known = {
+            "adaptive": trials.min < trials.max,
+            "same_code": same_code,
+            "exact": same_code and _same_commit(self.kept.manifest),
+        }
+        own, told = from_json(ours["row"]), from_json(record["row"]) if record else row
+        found = differences(told, record, own, ours, metrics, **known)
+        more = ((OF_POINT,) if unlike(row, told) else ()) if record else (ROW_ALONE,)
+        said = (*remarks(told, own), *more)
         if all(one.holds for one in found):
             return Checked(place, key, HOLDS if found else SAME, found, remarks=said)
         excuse = self._excuse(point, key, record, ours)

@@ -22,7 +22,7 @@ from semlink.link.results.lock import LOCK, alone_in, is_held
 from semlink.link.results.points import differ, made_by
 from semlink.link.results.rows import refuse_no_folder
 
-__all__ = ["Merged", "merged"]
+__all__ = ["Merged", "merged", "scenarios_apart"]
 
 OF_WORK = ("version", "commit", "device", "workers", "wall_s", "shard")
 """What a manifest tells of the work that made the points of a folder."""
@@ -146,12 +146,18 @@ def _refuse_another(part: _Part, first: _Part) -> None:
 def _difference(first: Json, other: Json) -> str:
     """Why two runs have other points, in words."""
     a, b = dict(first.get("scenario") or {}), dict(other.get("scenario") or {})
-    for name in dict.fromkeys(("name", "seed", "source", *a, *b)):
-        if a.get(name) != b.get(name):
-            return f"{name} is {_short(b.get(name))} there and {_short(a.get(name))} here"
+    if apart := next(scenarios_apart(a, b), ""):
+        return apart
     if first.get("clips_digest") != other.get("clips_digest"):
         return "their clips differ"
     return f"code or files of the same names differ ({_version(other)} there, {_version(first)} here)"
+
+
+def scenarios_apart(here: Json, there: Json) -> Iterator[str]:
+    """What two scenarios have otherwise, what names them first."""
+    for name in dict.fromkeys(("name", "seed", "source", *here, *there)):
+        if here.get(name) != there.get(name):
+            yield f"{name} is {_short(there.get(name))} there and {_short(here.get(name))} here"
 
 
 def _version(about: Json) -> str:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from rich.console import Console
@@ -28,8 +29,8 @@ __all__ = ["Lines", "bar", "progress"]
 
 WHOLE_RUN_S = 30 * 86_400.0
 """Steps may take minutes: a mean is one over all of them, not over the last half minute."""
-FIRST_S, EVERY_S = 30.0, 60.0
-"""Without a terminal: when the first line comes, and how long the next waits at least."""
+EARLY_S, FIRST_S, EVERY_S = 5.0, 30.0, 60.0
+"""Without a terminal: when work is said to have begun, when the next line comes, and how long others wait at least."""
 SLOWER = 1.1
 """Without a terminal a long run says something whenever it has gone on for this much longer."""
 LOOKING = 50.0
@@ -42,7 +43,14 @@ def progress(name: str) -> Iterator[tuple[Tell, TimeLeft]]:
     """What a run tells what is done, and what follows it."""
     left = TimeLeft()
     if not _console().is_terminal:
-        yield Lines(name, left).tell, left
+        lines = Lines(name, left)
+        early = threading.Timer(EARLY_S, lines.begin)
+        early.daemon = True
+        early.start()
+        try:
+            yield lines.tell, left
+        finally:
+            early.cancel()
         return
     with bar(name, _Left(left)) as tell:
         yield tell, left
@@ -92,12 +100,22 @@ class Lines:
     write: Callable[[str], object] = field(default_factory=lambda: sys.stderr.write)
     since: float = field(init=False)
     due: float = FIRST_S
+    done: int = 0
+    total: int = 0
 
     def __post_init__(self) -> None:
         self.since = self.clock()
 
+    def begin(self) -> None:
+        """Say that work has begun, which may load and compile for long before a point is done."""
+        if self.done < self.total or not self.total:
+            at = f"{self.done} of {self.total} points" if self.total else "preparing"
+            with suppress(OSError, ValueError):
+                self.write(f"{self.name}: {at}\n")
+
     def tell(self, name: str, done: int, total: int) -> None:
         """As `semlink.run` has it."""
+        self.done, self.total = done, total
         gone = self.clock() - self.since
         if gone < self.due or done == total:
             return

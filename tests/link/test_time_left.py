@@ -218,6 +218,17 @@ def test_without_a_terminal_a_line_comes_now_and_then():
     ]
 
 
+def test_a_log_hears_early_that_work_has_begun():
+    lines: list[str] = []
+    log = Lines("toy", TimeLeft(), lambda: 0.0, lines.append)
+    log.begin()
+    log.tell("toy", 0, 27)
+    log.begin()
+    log.tell("last", 27, 27)
+    log.begin()
+    assert lines == ["toy: preparing\n", "toy: 0 of 27 points\n"]
+
+
 def test_times_in_words():
     told = {3: "3 s", 0: "1 s", 42: "40 s", 61: "1 min", 3600: "1 h", 7900: "2 h 10 min", 40_000: "11 h"}
     assert {seconds: in_words(seconds) for seconds in told} == told

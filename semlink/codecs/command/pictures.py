@@ -67,11 +67,11 @@ def read_pictures(path: Path, pictures: Pictures, shape: tuple[int, int, int]) -
 
 
 def _luma(data: bytes, each: int, h: int, w: int, t: int) -> np.ndarray:
-    """Of raw frames of `each` samples of 8 bits, or of 16 where there are twice as many bytes as `t` frames take."""
+    """Of raw frames of `each` samples of 8 bits; twice `t` of them may be frames of 16 bits, and are refused."""
     count = len(data) // each
     if count == 0 or len(data) % each:
         raise Unreadable(f"wrote {len(data):,} bytes, no whole number of frames of {each:,}")
-    if count == 2 * t and t > 0 and len(data) % (2 * each) == 0:
+    if count == 2 * t:
         raise Unreadable(f"wrote {count} frames or {t} of 16 bits; need frames of 8 bits")
     planes = np.frombuffer(data, np.uint8).reshape(count, each)[:t, : h * w]
     return planes.reshape(-1, h, w).astype(np.float32) / np.float32(255)

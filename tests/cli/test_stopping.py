@@ -15,10 +15,10 @@ from semlink.cli.stopping import patient, stoppable
 with stoppable(), patient(0.2):
     try:
         print("ready", flush=True)
-        time.sleep(60)
+        time.sleep(900)
     except BaseException:
         pass
-    time.sleep(60)
+    time.sleep(900)
 """
 TIDIES = """
 import sys, time
@@ -26,7 +26,7 @@ from semlink.cli.stopping import stoppable
 with stoppable():
     try:
         print("ready", flush=True)
-        time.sleep(60)
+        time.sleep(900)
     finally:
         print("tidying", flush=True)
         time.sleep(0.5)
@@ -56,7 +56,7 @@ def started(code: str, handler=signal.default_int_handler, folder=None) -> subpr
 def test_a_library_that_swallows_the_interruption_does_not_keep_the_process():
     process = started(SWALLOWS)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=300)
     assert process.returncode == 130
     assert err == "semlink: ended in the middle of its work; finished points are kept, run again to continue\n"
 
@@ -68,15 +68,15 @@ def test_what_puts_things_in_order_is_not_interrupted_again(number, code):
     assert process.stdout.readline() == "tidying\n"
     process.send_signal(getattr(signal, number))
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=300)
     assert process.returncode == code and out == "tidied\n" and "Traceback" not in err
 
 
 def test_an_ignored_signal_stays_ignored():
     """As in the background of a script."""
-    process = started(TIDIES.replace("sleep(60)", "sleep(1)"), handler=signal.SIG_IGN)
+    process = started(TIDIES.replace("sleep(900)", "sleep(1)"), handler=signal.SIG_IGN)
     process.send_signal(signal.SIGINT)
-    out, _ = process.communicate(timeout=30)
+    out, _ = process.communicate(timeout=300)
     assert process.returncode == 0 and out.endswith("tidied\n")
 
 
@@ -97,12 +97,12 @@ def test_an_interruption_at_any_moment_of_a_start_is_told_in_one_line():
 
 
 def test_an_interruption_after_the_work_changes_nothing():
-    code = TIDIES.replace("sleep(60)", "sleep(0)") + "\nprint('done', flush=True)\ntime.sleep(0.5)"
+    code = TIDIES.replace("sleep(900)", "sleep(0)") + "\nprint('done', flush=True)\ntime.sleep(0.5)"
     process = started(code)
     while process.stdout.readline() != "done\n":
         pass
     process.send_signal(signal.SIGINT)
-    assert process.communicate(timeout=30) == ("", "") and process.returncode == 0
+    assert process.communicate(timeout=300) == ("", "") and process.returncode == 0
 
 
 FULL, CLOSED = (f"semlink: standard output: {why}; files are kept\n" for why in ("no space left on device", "closed"))
@@ -150,13 +150,13 @@ with stoppable():
 """
 
 
-@pytest.mark.parametrize("after", ["time.sleep(60)", "pass"])
+@pytest.mark.parametrize("after", ["time.sleep(900)", "pass"])
 @pytest.mark.parametrize("name, told", [("semlink.link.sweep.run", "tidied\n"), ("other", "")])
 def test_no_module_is_interrupted_while_it_is_imported(tmp_path, name, told, after):
     """Compiled ones abort, and pydantic makes an error of its own of it. What is at work puts things in order first."""
     process = started(TURNS.replace("AFTER", after).replace("NAME", name), folder=tmp_path)
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out, err) == (130, told, "semlink: interrupted\n")
 
 
@@ -173,7 +173,7 @@ def test_no_moment_before_or_after_the_work_loses_an_interruption(moment, told):
         code += "        sys.settrace(None)\n        os.kill(os.getpid(), signal.SIGINT)\nsys.settrace(trace)\n"
     code += "print('ready', flush=True)\nwith stopping.stoppable():\n    print('worked', flush=True)\n"
     process = started(code)
-    out, err = process.communicate(timeout=30)
+    out, err = process.communicate(timeout=300)
     assert (process.returncode, out, err) == (130, told, "semlink: interrupted\n")
 
 
@@ -183,7 +183,7 @@ def test_who_failed_does_not_take_libraries_apart():
     code += "print('ready', flush=True)\nwith stoppable():\n    print('said')\n    sys.exit({})"
     for status, told in ((2, "said\n"), (0, "said\napart\n")):
         process = started(code.format(status))
-        out, err = process.communicate(timeout=30)
+        out, err = process.communicate(timeout=300)
         assert (process.returncode, out, err) == (status, told, "")
 
 
@@ -191,7 +191,7 @@ def test_what_a_library_makes_of_the_interruption_is_still_an_interruption():
     code = TIDIES[: TIDIES.index("    finally")] + "    except KeyboardInterrupt:\n        raise ValueError\n"
     process = started(code)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=300)
     assert (process.returncode, err) == (130, "semlink: interrupted\n")
 
 
@@ -223,7 +223,7 @@ def slow(file):
     print("ready", flush=True)
     while True:
         try:
-            time.sleep(60)
+            time.sleep(900)
         except BaseException:
             pass
 os.fsync = slow
@@ -236,5 +236,5 @@ def test_who_is_ended_while_a_slow_disk_holds_him_up_leaves_nothing_half_written
     process = started(HELD_UP, folder=tmp_path)
     assert list(tmp_path.iterdir())
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=300)
     assert process.returncode == 130 and not list(tmp_path.iterdir())

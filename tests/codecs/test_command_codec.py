@@ -112,7 +112,7 @@ def test_what_a_program_does_wrong_is_said_before_the_work(place, modes, options
     with pytest.raises(InterfaceError, match=message) as caught:
         codec(place, *modes, **options).check_rate(None, SHAPE)
     assert "\n" not in str(caught.value) and "\x1b" not in str(caught.value)
-    assert time.monotonic() - started < 30
+    assert time.monotonic() - started < 300
 
 
 @pytest.mark.skipif(os.name != "posix", reason="processes are found in /proc")

@@ -31,8 +31,8 @@ FAILED = {
     "softcast": ("1-softcast-12",),
 }
 """Seeds of damage that once raised, gave frames that were none, or took seconds."""
-PATIENCE_S = 20.0
-"""Of CPU time, for 64 x 64 pixels and on any machine; what took long took minutes."""
+PATIENCE_S = 100.0
+"""Of CPU time, for 64 x 64 pixels, beside half a minute in which kernels are compiled; what took long took minutes."""
 
 
 @cache

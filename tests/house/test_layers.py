@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
 import subprocess
 import sys
@@ -186,7 +185,10 @@ def test_import_of_the_package_loads_nothing_heavy():
 
 @pytest.mark.parametrize("arguments", [("--help",), ("show", "scenarios/quickstart.yaml"), ("list",), ("schema",)])
 def test_light_commands_load_nothing_heavy(arguments):
-    assert not set(HEAVY) & modules_after(*arguments)
+    loaded = modules_after(*arguments)
+    assert not set(HEAVY) & loaded
+    if arguments == ("--help",):  # 0.2 s; what is imported is what a start takes
+        assert len(loaded) < 450 and "pydantic" not in loaded
 
 
 def test_loading_a_scenario_and_reading_results_load_nothing_heavy(tmp_path):
@@ -203,17 +205,6 @@ def test_loading_a_scenario_and_reading_results_load_nothing_heavy(tmp_path):
 def test_types_are_shipped():
     shipped = re.search(r"package_data\]\nsemlink =\n((?:    .*\n)*)", (ROOT / "setup.cfg").read_text())
     assert (PACKAGE / "py.typed").is_file() and shipped and "py.typed" in shipped[1].split()
-
-
-def test_start_up_is_quick():
-    """Half a second of processor time, however busy the machine is."""
-    spent = []
-    for _ in range(4):
-        before = os.times()
-        subprocess.run([sys.executable, "-m", "semlink.cli", "--help"], capture_output=True, cwd=ROOT, check=True)
-        after = os.times()
-        spent.append(after.children_user + after.children_system - before.children_user - before.children_system)
-    assert min(spent) < 0.5
 
 
 def test_public_names_are_there():

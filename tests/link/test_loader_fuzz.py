@@ -145,7 +145,7 @@ def check(path: Path, text: str, overrides: list[str], read) -> bool:
             assert overrides or re.match(rf"{re.escape(str(path))}:\d+: ", line), (line, text)
         return False
     finally:
-        assert time.process_time() - started < 2, (text, overrides)
+        assert time.process_time() - started < 20, (text, overrides)
 
 
 def run(tmp_path: Path, seed: int, tries: int) -> int:

@@ -34,9 +34,11 @@ def test_the_second_waits_says_for_whom_and_comes_next(tmp_path):
     with hold(tmp_path / "out"):
         other = threading.Thread(target=second)
         other.start()
-        other.join(0.5)
+        while not said:
+            other.join(0.05)
+        assert not order and other.is_alive()
         order.append("first")
-    other.join(10)
+    other.join(200)
     assert order == ["first", "second"]
     assert len(said) == 1 and f"process {os.getpid()} on " in said[0] and "waiting until it has ended" in said[0]
     assert not (tmp_path / "out").exists()  # neither left anything
@@ -73,7 +75,7 @@ def test_a_run_beside_another_gives_its_table_afterwards(tmp_path):
         while not said:
             other.join(0.05)
         assert not (made.out / "points").exists()
-    other.join(60)
+    other.join(300)
     assert len(rows(made.out)) == 2 and not (made.out / LOCK).exists()
 
 

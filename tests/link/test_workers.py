@@ -101,12 +101,12 @@ def test_a_failure_ends_a_run_and_leaves_the_table_of_what_is_finished(tmp_path,
 
 
 def test_a_failure_waits_for_no_other_worker(tmp_path):
-    file = waiting(tmp_path, [1, 2], fails_at_db=2.0, seconds=600.0)
+    file = waiting(tmp_path, [1, 2], fails_at_db=2.0, seconds=3000.0)
     started = time.monotonic()
     with pytest.raises(SemlinkError, match="out of symbols"):
         run(Job(load_scenario(file), tmp_path / "out", tmp_path), workers=2)
-    assert time.monotonic() - started < 60
-    comes_true(lambda: not any(runs(int(path.stem)) for path in tmp_path.glob("*.pid")), within_s=20)
+    assert time.monotonic() - started < 600
+    comes_true(lambda: not any(runs(int(path.stem)) for path in tmp_path.glob("*.pid")), within_s=200)
 
 
 @pytest.mark.parametrize(
@@ -133,9 +133,9 @@ def test_workers_end_with_a_run_that_is_ended_in_the_middle_of_a_point(tmp_path,
         comes_true(lambda: len(list(tmp_path.glob("*.pid"))) >= 2, within_s=100)
     finally:
         process.send_signal(number)
-        assert process.wait(20) == code
+        assert process.wait(200) == code
     workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
-    comes_true(lambda: not any(map(runs, workers)), within_s=20)
+    comes_true(lambda: not any(map(runs, workers)), within_s=200)
     assert bool(list(tmp_path.glob("semlink-clips-*"))) == (number == signal.SIGKILL)
 
 

@@ -10,11 +10,11 @@ import sys
 import pytest
 
 SCRIPT = """
-import json, sys, time
+import json, sys
 import numpy as np
+from numba.core.dispatcher import Dispatcher
 from semlink.phy.qam import demap, map_bits
 from semlink.phy.coding.transport_block import TransportBlock
-start = time.process_time()
 block = TransportBlock(2024, 3072, 4, 2 / 3)
 bits = np.zeros((1, 2024), np.uint8)
 bits[0, ::3] = 1
@@ -23,38 +23,36 @@ for decoded in (
     block.decode_symbols(block.encode_symbols(bits), 0.1),
 ):
     assert decoded.ok.all() and np.array_equal(decoded.bits, bits)
-heavy = [name for name in ("sionna", "torch", "matplotlib", "tensorflow") if name in sys.modules]
-print(json.dumps({"seconds": time.process_time() - start, "heavy": heavy}))
+parts = [vars(module) for name, module in list(sys.modules.items()) if name.startswith("semlink.")]
+kernels = {id(it): it.stats for part in parts for it in part.values() if isinstance(it, Dispatcher)}.values()
+told = {
+    "found": sum(sum(stats.cache_hits.values()) for stats in kernels),
+    "compiled": sum(sum(stats.cache_misses.values()) for stats in kernels),
+    "heavy": [name for name in ("sionna", "torch", "matplotlib", "tensorflow") if name in sys.modules],
+}
+print(json.dumps(told))
 """
 
 
 def first_block(**environment: str) -> dict:
-    """CPU seconds from the end of the imports to the first decoded block, in a process of its own."""
+    """How many kernels were found and how many compiled until the first block is decoded, in a process of its own."""
     done = subprocess.run(
         [sys.executable, "-c", SCRIPT], env=os.environ | environment, capture_output=True, text=True, check=True
     )
     return json.loads(done.stdout)
 
 
-def test_a_second_process_starts_within_half_a_second_and_without_torch_or_sionna():
+def test_a_second_process_compiles_nothing_and_loads_no_torch_or_sionna():
     first_block()
     second = first_block()
-    assert second["seconds"] < 0.5
-    assert second["heavy"] == []
-
-
-@pytest.mark.slow
-def test_compiling_everything_takes_seconds_once(tmp_path):
-    folder = str(tmp_path)
-    fresh, cached = first_block(NUMBA_CACHE_DIR=folder), first_block(NUMBA_CACHE_DIR=folder)
-    assert fresh["seconds"] < 20
-    assert cached["seconds"] < min(0.5, fresh["seconds"] / 5)
+    assert second["found"] >= 5 and second["compiled"] == 0 and second["heavy"] == []
 
 
 @pytest.mark.slow
 def test_kernels_are_kept_apart_by_what_they_are_made_of(tmp_path):
     """The width of the vectors is part of the key; so is the text of the files that make the kernel."""
     folder = str(tmp_path)
-    first_block(NUMBA_CACHE_DIR=folder, SEMLINK_VECTORS="32")
-    assert first_block(NUMBA_CACHE_DIR=folder, SEMLINK_VECTORS="16")["seconds"] > 1
-    assert first_block(NUMBA_CACHE_DIR=folder, SEMLINK_VECTORS="32")["seconds"] < 0.5
+    fresh = first_block(NUMBA_CACHE_DIR=folder, SEMLINK_VECTORS="32")
+    assert fresh["compiled"] >= 5 and not fresh["found"]
+    assert first_block(NUMBA_CACHE_DIR=folder, SEMLINK_VECTORS="16")["compiled"]
+    assert first_block(NUMBA_CACHE_DIR=folder, SEMLINK_VECTORS="32")["compiled"] == 0

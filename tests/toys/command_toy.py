@@ -22,7 +22,7 @@ elif mode == "fail":
     sys.exit("\x1b[31mno such luck")
 elif mode == "hang":
     os.fork()
-    time.sleep(60)
+    time.sleep(900)
 elif mode == "much":
     written = bytes(10_000_000)
 elif mode == "short":

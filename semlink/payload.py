@@ -7,13 +7,15 @@ for type checkers only, so specs and the command line stay light.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 import numpy as np
 
+from semlink.colour.layout import Colour, check_colour, check_size, height_of, rows_of
 from semlink.errors import InterfaceError
+from semlink.plain_data import LEFT_OUT
 
 if TYPE_CHECKING:
     import torch
@@ -21,26 +23,71 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Gray video: `pixels` is float32 (clip, t, h, w) in [0, 1]."""
+    """Video or pictures: `pixels` is float32 (clip, t, rows, w) in [0, 1], planes as `semlink.colour.layout` says.
+
+    Gray has h rows, rgb 3 h, yuv420 h + h/2; a picture is a clip of one frame.
+    """
 
     pixels: torch.Tensor
+    colour: Colour = field(default="gray", metadata=LEFT_OUT)
 
     @property
     def shape(self) -> FrameShape:
-        return FrameShape(*self.pixels.shape[1:])
+        return FrameShape.of(self.pixels.shape[1:], self.colour)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class FrameShape:
-    """Frames, rows and columns of one clip: known to both ends before the run."""
+    """Frames of one clip, their height, width and colour: known to both ends before the run.
+
+    Attributes:
+        h, w: of the picture in pixels, whatever planes it has.
+        colour: gray, rgb or yuv420. Where it is gray nothing that is kept or shown tells of it.
+    """
 
     t: int
     h: int
     w: int
+    colour: Colour = field(default="gray", metadata=LEFT_OUT)
+
+    def __post_init__(self) -> None:
+        if self.colour != "gray":
+            check_colour(self.colour)
+            check_size(self.h, self.w, self.colour)
+
+    def __repr__(self) -> str:
+        told = f"FrameShape(t={self.t!r}, h={self.h!r}, w={self.w!r}"
+        return f"{told})" if self.colour == "gray" else f"{told}, colour={self.colour!r})"
+
+    @classmethod
+    def of(cls, array: Sequence[int], colour: str = "gray") -> FrameShape:
+        """That of an array (t, rows, w).
+
+        Raises:
+            InterfaceError: no frame of this colour has so many rows.
+        """
+        t, rows, w = array
+        return cls(t, height_of(rows, colour), w, cast("Colour", colour))
+
+    @property
+    def rows(self) -> int:
+        """Of the array that holds a frame, all planes."""
+        return rows_of(self.h, self.colour)
+
+    @property
+    def array(self) -> tuple[int, int, int]:
+        """The shape (t, rows, w) of the array that holds the clip."""
+        return self.t, self.rows, self.w
 
     @property
     def num_pixels(self) -> int:
+        """Of the picture: a pixel counts once, whatever its colour."""
         return self.t * self.h * self.w
+
+    @property
+    def num_samples(self) -> int:
+        """Numbers in the array: of an rgb pixel three, of yuv420 one and a half."""
+        return self.t * self.rows * self.w
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,17 +314,17 @@ def is_per_symbol(value: Any, total: int) -> bool:
 
 def copy_of(frames: Frames) -> Frames:
     """The same pixels, which may be changed without changing these."""
-    return Frames(frames.pixels.clone())
+    return Frames(frames.pixels.clone(), frames.colour)
 
 
 def only_clip(frames: Frames) -> np.ndarray:
-    """The one clip of a batch: (t, h, w)."""
+    """The one clip of a batch: (t, rows, w)."""
     (clip,) = frames.pixels.detach().cpu().numpy()
     return clip
 
 
-def as_frames(pixels: np.ndarray) -> Frames:
-    """A batch of one from pixels (t, h, w)."""
+def as_frames(pixels: np.ndarray, colour: Colour = "gray") -> Frames:
+    """A batch of one from pixels (t, rows, w)."""
     import torch
 
-    return Frames(torch.from_numpy(np.ascontiguousarray(pixels[None], np.float32)))
+    return Frames(torch.from_numpy(np.ascontiguousarray(pixels[None], np.float32)), colour)

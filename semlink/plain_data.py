@@ -8,6 +8,7 @@ from bytes shares no object with what the bytes were made from.
     same = from_bytes(data)
 
 Every value is a letter for its type and what is in it; texts, arrays and collections tell their length first.
+A field that is marked `LEFT_OUT` takes no byte where it has its default, so that a dataclass can be given one later.
 """
 
 from __future__ import annotations
@@ -16,20 +17,23 @@ import io
 import struct
 import sys
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from fractions import Fraction
+from types import MappingProxyType
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from semlink.errors import InterfaceError
 
-__all__ = ["from_bytes", "to_bytes"]
+__all__ = ["LEFT_OUT", "from_bytes", "to_bytes"]
 
 ALLOWED = (
     "None, booleans, numbers, strings, bytes, tuples, lists, dictionaries, arrays of numbers and frozen dataclasses"
 )
 DEEPEST = 32
+LEFT_OUT = MappingProxyType({"left out at its default": True})
+"""`field(default=..., metadata=LEFT_OUT)`."""
 
 
 def to_bytes(value: object, where: str = "value") -> bytes:
@@ -82,10 +86,16 @@ def _write_fields(out: BinaryIO, value: Any, where: str, depth: int) -> None:
         raise InterfaceError(f"{where}: dataclass {cls.__name__} can be changed; write @dataclass(frozen=True)")
     if _found(cls.__module__, cls.__qualname__) is not cls:
         raise InterfaceError(f"{where}: {cls.__qualname__} stands inside a function; define it at the top of its file")
-    out.write(b"D")
+    late = [field.name for field in fields(value) if _is_left_out(field)]
+    whole = any(getattr(value, field.name) != field.default for field in fields(value) if _is_left_out(field))
+    out.write(b"E" if whole else b"D")
     _text(out, f"{cls.__module__}:{cls.__qualname__}".encode())
-    for name in names:
+    for name in names if whole else [name for name in names if name not in late]:
         _write(out, getattr(value, name), f"{where}.{name}", depth + 1)
+
+
+def _is_left_out(field: Field[Any]) -> bool:
+    return field.metadata == LEFT_OUT
 
 
 def _write_array(out: BinaryIO, value: Any, where: str) -> None:
@@ -142,12 +152,13 @@ def _read(data: BinaryIO) -> Any:
     return _READ[data.read(1)](data)
 
 
-def _read_fields(data: BinaryIO) -> Any:
+def _read_fields(data: BinaryIO, *, whole: bool) -> Any:
     """A dataclass as it was, without its constructor."""
     cls: Any = _found(*_read_text(data).decode().split(":"))
     made = object.__new__(cls)
     for field in fields(cls):
-        object.__setattr__(made, field.name, _read(data))
+        is_told = whole or not _is_left_out(field)
+        object.__setattr__(made, field.name, _read(data) if is_told else field.default)
     return made
 
 
@@ -189,7 +200,8 @@ _READ: dict[bytes, Callable[[BinaryIO], Any]] = {
     b"t": lambda data: tuple(_read(data) for _ in range(_count(data))),
     b"l": lambda data: [_read(data) for _ in range(_count(data))],
     b"d": lambda data: {_read(data): _read(data) for _ in range(_count(data))},
-    b"D": _read_fields,
+    b"D": lambda data: _read_fields(data, whole=False),
+    b"E": lambda data: _read_fields(data, whole=True),
     b"a": _read_array,
     b"g": lambda data: _read_array(data)[()],
     b"p": _read_tensor,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal, Protocol, TypeVa
 
 from pydantic import ConfigDict, Field
 
+from semlink.colour.layout import Colour
 from semlink.files import PACKED_SUFFIX, PLAIN_SUFFIX, found_from
 from semlink.yaml12.fields import PlainValues
 
@@ -34,6 +35,7 @@ class BuildContext:
 
     Attributes:
         frames: of a clip.
+        colour: of a clip's frames.
         rate: one of the scheme's `rates`, for a sensor or a reconstruction that takes them; None without.
         sensor: whose readings a reconstruction gets.
         folder: where files that a scenario names are looked for first.
@@ -42,6 +44,7 @@ class BuildContext:
     """
 
     frames: int = 16
+    colour: Colour = "gray"
     rate: float | None = None
     sensor: SensorBase | None = None
     folder: Path | None = None

@@ -22,7 +22,12 @@ knowledge of the receiver from `Agreement`.
 | scheme, sensing only | sense | `SensingBase` |
 """
 
-from semlink.blocks.block import Block as Block, NamedBlock as NamedBlock, Progress as Progress
+from semlink.blocks.block import (
+    Block as Block,
+    FrameBlock as FrameBlock,
+    NamedBlock as NamedBlock,
+    Progress as Progress,
+)
 from semlink.blocks.channel import (
     Channel as Channel,
     ChannelBase as ChannelBase,

@@ -6,6 +6,8 @@ import inspect
 import os
 from collections.abc import Callable, Sequence
 
+from semlink.colour.layout import GRAY_ONLY
+
 Progress = Callable[[int, int], None]
 """Called with how much of a long piece of work is done, and how much there is."""
 
@@ -50,6 +52,17 @@ class NamedBlock(Block):
 
     __slots__ = ()
     name: str = ClassName()  # type: ignore[assignment]
+
+
+class FrameBlock(NamedBlock):
+    """A block that is given frames, or gives them.
+
+    Attributes:
+        colours: of the frames that it can be given, see `semlink.colour.layout`; a run with others is refused.
+    """
+
+    __slots__ = ()
+    colours: Sequence[str] = GRAY_ONLY
 
 
 def spelled(block: object) -> str:

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Callable, Hashable, Sequence
 from typing import TYPE_CHECKING, Protocol
 
-from semlink.blocks.block import NamedBlock
+from semlink.blocks.block import FrameBlock
 from semlink.blocks.sensing import SensorBase
 from semlink.errors import InterfaceError
 from semlink.payload import FrameShape, Packet
@@ -22,7 +22,7 @@ class Codec(Protocol):
 
     @abstractmethod
     def encode(self, clip: np.ndarray, *, max_bytes: int) -> tuple[Packet, ...]:
-        """The best packets for `clip`, float32 (t, h, w) in [0, 1], whose framed size is at most `max_bytes`.
+        """The best packets for `clip`, float32 (t, rows, w) in [0, 1], whose framed size is at most `max_bytes`.
 
         The framed size counts packet headers, see `semlink.codecs.packetization.framed_size`.
 
@@ -38,7 +38,7 @@ class Codec(Protocol):
 
     @abstractmethod
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
-        """Frames (t, h, w) in [0, 1] from the packets that arrived, in order; never raises on damage.
+        """Frames (t, rows, w) in [0, 1] from the packets that arrived, in order; never raises on damage.
 
         What is missing is concealed; with no packet at all the picture is whatever the receiver shows then.
         """
@@ -74,10 +74,11 @@ class PacketStore(Protocol):
         ...
 
 
-class CodecBase(NamedBlock, Codec):
+class CodecBase(FrameBlock, Codec):
     """Base of codecs.
 
-    Encoded clips are kept on disk under what `Block` says, under the clip, and under the budget or rate.
+    A constructor with an argument `colour` is given that of the clips, whose planes stand as `semlink.colour.layout`
+    says. Encoded clips are kept on disk under what `Block` says, under the clip, and under the budget or rate.
 
     Attributes:
         gop: frames from one point where decoding can begin to the next; None: the whole clip.

@@ -18,7 +18,7 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol, TypeGuard
 
-from semlink.blocks.block import NamedBlock, Progress
+from semlink.blocks.block import FrameBlock, Progress
 from semlink.blocks.channel import ChannelBase
 from semlink.blocks.coding import CodingBase
 from semlink.blocks.sensing import ReconstructionBase, SensorBase
@@ -157,8 +157,12 @@ class Sensing(Protocol):
         ...
 
 
-class SchemeBase(NamedBlock):
-    """What schemes of all kinds may offer, and what holds where they do not."""
+class SchemeBase(FrameBlock):
+    """What schemes of all kinds may offer, and what holds where they do not.
+
+    Its frames are of the shape and the colour of `Agreement.frames`; what a constructor with an argument `colour`
+    is given says so beforehand.
+    """
 
     __slots__ = ()
 
@@ -191,6 +195,13 @@ class SchemeBase(NamedBlock):
     def camera_at(self, rate: float | None) -> Camera | None:
         """The sensor and reconstruction that it sees through at one of its rates, None without a sensor."""
         return None
+
+    def frame_blocks(self) -> Sequence[FrameBlock]:
+        """Blocks inside it that are given frames, beside sensor and reconstruction, such as a codec.
+
+        What `colours` they can take holds for the scheme too.
+        """
+        return ()
 
     def group_frames(self, frames: FrameShape) -> int:
         """Frames from one point where decoding can begin to the next; by default the whole clip."""

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from semlink.blocks.block import NamedBlock, Progress
+from semlink.blocks.block import FrameBlock, Progress
 from semlink.errors import InterfaceError, told_at
 from semlink.payload import Frames, FrameShape, Measurement, Projections, Readings, Restored
 from semlink.seeds import Seeds
@@ -44,7 +44,7 @@ class Sensor(Protocol):
         ...
 
 
-class SensorBase(NamedBlock, Sensor):
+class SensorBase(FrameBlock, Sensor):
     """Base of sensors: what a sensor may say about itself, and what holds where it says nothing.
 
     With `rates` in a scheme, a row is made for each of them. A sensor takes part
@@ -104,7 +104,7 @@ class Reconstruction(Protocol):
         ...
 
 
-class ReconstructionBase(NamedBlock, Reconstruction):
+class ReconstructionBase(FrameBlock, Reconstruction):
     """Base of reconstructions.
 
     A constructor with an argument `sensor` is given the sensor whose readings it

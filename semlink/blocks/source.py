@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from semlink.blocks.block import Block
+from semlink.colour.conversion import Conversion
+from semlink.colour.layout import Colour
+from semlink.colour.look import Look
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +32,7 @@ class Source(Protocol):
 
     @abstractmethod
     def clip(self, index: int) -> np.ndarray:
-        """Clip `index`: float32 (t, h, w) in [0, 1]; all clips of a source have one shape."""
+        """Clip `index`: float32 (t, rows, w) in [0, 1]; in gray a frame has as many rows as its height."""
         ...
 
 
@@ -37,11 +40,20 @@ class SourceBase(Block, Source):
     """Base of sources.
 
     Attributes:
-        planes: pictures that each frame holds, one above the other: 1 gray, 3 for R, G and B.
+        colour: of the frames: gray, rgb or yuv420, whose planes stand as `semlink.colour.layout` says.
+        conversion: how YCbCr and RGB belong together in these clips.
+        planes: 3 where each gray frame is R, G and B, one above the other, that every block takes for one gray picture.
     """
 
     __slots__ = ()
+    colour: Colour = "gray"
+    conversion: Conversion = Conversion()
     planes: int = 1
+
+    @property
+    def look(self) -> Look:
+        """What the frames are to the eye."""
+        return Look(self.colour, self.planes, self.conversion)
 
     def facts(self, index: int) -> Mapping[str, str]:
         """What `manifest.json` says of clip `index` beside its name, such as `{"range": "limited"}`."""

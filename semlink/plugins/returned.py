@@ -140,8 +140,10 @@ def _readings(result: Any, given: Given) -> Any:
 def _frames(result: Any, shape: FrameShape) -> Frames:
     """Frames of this shape, in [0, 1]."""
     pixels = _tensor(_of_type(result, Frames).pixels, "pixels", 4)
-    if FrameShape(*pixels.shape[1:]) != shape:
-        raise Wrong(f"frames of shape {tuple(pixels.shape)}; need (clip, {shape.t}, {shape.h}, {shape.w})")
+    if tuple(pixels.shape[1:]) != shape.array:
+        raise Wrong(f"frames of shape {tuple(pixels.shape)}; need (clip, {', '.join(map(str, shape.array))})")
+    if result.colour != shape.colour:
+        raise Wrong(f"frames in {shortened(str(result.colour))}; need Frames(pixels, {shape.colour!r})")
     _check_range(float(pixels.min()), float(pixels.max()))
     return result
 
@@ -170,8 +172,8 @@ def _packets(result: Any, given: Given) -> tuple[Packet, ...]:
 def _pixels(result: Any, given: Given) -> np.ndarray:
     shape = given[1]
     pixels = _array(result)
-    if pixels.shape != (shape.t, shape.h, shape.w):
-        raise Wrong(f"{_name(result)}; need an array of shape ({shape.t}, {shape.h}, {shape.w})")
+    if pixels.shape != shape.array:
+        raise Wrong(f"{_name(result)}; need an array of shape {shape.array}")
     pixels = pixels.astype(np.float32, copy=False)
     _check_range(float(pixels.min()), float(pixels.max()))
     return pixels

@@ -34,7 +34,12 @@ __all__ = ["PluginSpec", "one_of"]
 PLUGIN = "plug-in"
 LIVE = "<live>"
 """The key that a Python caller's object stands under: none that a constructor could have."""
-GIVEN = {"sensor": ("frames", "rate"), "reconstruction": ("frames", "rate", "sensor")}
+GIVEN = {
+    "sensor": ("frames", "rate"),
+    "reconstruction": ("frames", "rate", "sensor"),
+    "codec": ("colour",),
+    "scheme": ("colour",),
+}
 """By interface, what a constructor is given if it has an argument of this name and the scenario does not say it."""
 
 
@@ -125,7 +130,12 @@ class PluginSpec(PlainValues):
 
     def _given(self, parameters: Mapping[str, inspect.Parameter], context: BuildContext) -> dict[str, Any]:
         """Of what is known when a block is built, what its constructor names."""
-        known = {"frames": context.frames, "rate": context.rate, "sensor": context.sensor}
+        known = {
+            "frames": context.frames,
+            "rate": context.rate,
+            "sensor": context.sensor,
+            "colour": context.colour,
+        }
         wanted = [name for name in GIVEN.get(self.interface, ()) if name in parameters]
         return {name: known[name] for name in wanted if known[name] is not None}
 

@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = ROOT / "semlink"
 ORDER = {
     "semlink": (
-        "errors, units, seeds, caching, kernels, files, memory, yaml12, spec",
+        "errors, units, seeds, caching, colour, kernels, files, memory, yaml12, spec",
         "payload, ledger, weights, plain_data",
         "feedback, flow",
         "blocks",

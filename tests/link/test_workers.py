@@ -48,7 +48,7 @@ def test_clips_in_a_file_are_the_clips_and_travel_as_its_name(tmp_path):
         other = pickle.loads(sent)
         assert len(sent) < 2000 < file.stat().st_size
         assert own.digest == mapped.digest == other.digest
-        assert (own.names, own.motion, own.planes) == (other.names, other.motion, other.planes)
+        assert (own.names, own.motion, own.look) == (other.names, other.motion, other.look)
         for a, b in zip(own.frames, other.frames, strict=True):
             np.testing.assert_array_equal(a.pixels, b.pixels)
         other.frames[0].pixels[:] = 0.25  # a process that writes into its clips changes nobody's

@@ -82,6 +82,7 @@ def _replayed(
     packets, arrived = _packets(link, watched) if watched else ((), ())
     if block is not None and watched is None:
         raise ScenarioError(f"block: got {block}; nothing of this point met the air")
+    look = runner.clips.look
     source, received = clip.pixels[0].numpy(), outcome.frames.pixels[0].numpy()
     return Replay(
         place=place_in_words(point.row),
@@ -98,8 +99,8 @@ def _replayed(
         by_frame=psnr_by_frame(source, received),
         blame=tuple(blamed(link, clip, agreed, seeds, budget, watched)),
         block=None if block is None or watched is None else followed(link, watched, block),
-        pixels=(source, received),
-        planes=runner.clips.planes,
+        pixels=(look.shown(source), look.shown(received)),
+        planes=look.pictures,
         point=point,
     )
 

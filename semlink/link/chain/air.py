@@ -118,4 +118,4 @@ def as_delivered(made: Frames | Delivered) -> Delivered:
             f"Delivered.failed: got {len(failed)} numbers of blocks, such as {failed[0]}; "
             f"need each of the {lost} lost ones once, from 0 to {blocks - 1}, or nothing"
         )
-    return Delivered(Frames(delivered.frames.pixels.detach().clone()), blocks, lost, failed)
+    return Delivered(replace(delivered.frames, pixels=delivered.frames.pixels.detach().clone()), blocks, lost, failed)

@@ -15,6 +15,7 @@ from semlink.blocks import (
     BoundBase,
     Calibration,
     ChannelBase,
+    FrameBlock,
     InteractiveBase,
     OneWayBase,
     Scheme,
@@ -108,6 +109,13 @@ class _Behind(SchemeBase):
     def check(self, frames: FrameShape, rate: float | None) -> None:
         self.view.check_shape(frames)
         self.view.fitted(self._scheme, frames).check(frames, rate)
+
+    @property
+    def colours(self) -> Sequence[str]:  # type: ignore[override]
+        return self._scheme.colours
+
+    def frame_blocks(self) -> Sequence[FrameBlock]:
+        return self._scheme.frame_blocks()
 
     def camera_at(self, rate: float | None) -> Camera:
         return self.view.camera

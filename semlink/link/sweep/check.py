@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
+from semlink.blocks import Scheme
 from semlink.errors import ScenarioError, SemlinkError
 from semlink.link.sweep.grid import GridPoint
 from semlink.link.sweep.point_runner import PointRunner
@@ -56,7 +57,30 @@ def _check_channel(
 
 
 def _check_scheme(runner: PointRunner, point: GridPoint) -> None:
-    runner.link(point).transmitter.check(runner.clips.frames[0].shape, point.rate)
+    scheme = runner.link(point).transmitter
+    _check_colours(scheme, point.rate, runner.clips.look.colour)
+    for shape in dict.fromkeys(frames.shape for frames in runner.clips.frames):
+        scheme.check(shape, point.rate)
+
+
+def _check_colours(scheme: Scheme, rate: float | None, colour: str) -> None:
+    """Refuse frames of a colour that the scheme, or a block in it, cannot be given.
+
+    Raises:
+        ScenarioError: names the block, and what it takes.
+    """
+    if colour == "gray":
+        return
+    camera = scheme.camera_at(rate)
+    eye = [] if camera is None else [("sensor", camera.sensor), ("reconstruction", camera.reconstructor)]
+    inside = [*eye, *(("codec", block) for block in scheme.frame_blocks()), ("scheme", scheme)]
+    for what, block in inside:
+        if colour not in block.colours:
+            allowed = " or ".join(block.colours)
+            raise ScenarioError(
+                f"{what} {block.name} takes frames in {allowed}, and the source gives {colour}; "
+                f"set source.colour: {allowed}"
+            )
 
 
 def metric_warnings(runner: PointRunner) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from semlink.caching import digest_of
+from semlink.colour.look import Look
 from semlink.errors import SemlinkError, SourceError
 from semlink.files import Json, reason_of
 from semlink.link.results.lock import LOCK, alone_in, is_held
@@ -35,7 +36,7 @@ class Clips:
 
     Attributes:
         digest: of names and pixels, those for calibration included.
-        planes: pictures that each frame holds, one above the other.
+        look: what they are to the eye.
         facts: what a source tells of each clip beside its name.
         cautions: what a user should know about them, a line each.
         file: holds the pixels, float32, one clip after the other, where several processes read them; else None.
@@ -46,7 +47,7 @@ class Clips:
     motion: tuple[str, ...]
     frames: tuple[Frames, ...]
     digest: str
-    planes: int = 1
+    look: Look = Look()
     file: Path | None = None
     calibration: tuple[Frames, ...] = ()
     facts: tuple[Json, ...] = ()
@@ -60,10 +61,10 @@ class Clips:
     def __reduce__(self) -> tuple[object, ...]:
         """Clips in a file travel as its name: whoever unpickles them maps the same pixels."""
         if self.file is None:
-            parts = (self.names, self.motion, self.frames, self.digest, self.planes)
+            parts = (self.names, self.motion, self.frames, self.digest, self.look)
             return Clips, (*parts, None, self.calibration)
-        shapes = [(f.shape.t, f.shape.h, f.shape.w) for f in self.frames]
-        return clips_in, (self.file, shapes, self.names, self.motion, self.digest, self.planes, self.calibration)
+        shapes = [f.shape.array for f in self.frames]
+        return clips_in, (self.file, shapes, self.names, self.motion, self.digest, self.look, self.calibration)
 
 
 def clips_in(
@@ -72,11 +73,11 @@ def clips_in(
     names: tuple[str, ...],
     motion: tuple[str, ...],
     digest: str,
-    planes: int,
+    look: Look,
     calibration: tuple[Frames, ...],
 ) -> Clips:
     """The clips whose pixels lie in `file`."""
-    return Clips(names, motion, _frames(_mapped(file, shapes)), digest, planes, file, calibration)
+    return Clips(names, motion, _frames(_mapped(file, shapes), look), digest, look, file, calibration)
 
 
 @contextmanager
@@ -126,15 +127,13 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
             pixels.append(clip)
         else:
             _append(file, clip)
-    frames = _frames(pixels if file is None else _mapped(file, shapes))
+    frames = _frames(pixels if file is None else _mapped(file, shapes), source.look)
     digest = digest_of(*names, *(f.pixels.numpy() for f in frames))
     tried = _calibration_clips(scenario, folder, shapes[0])
     if tried:
         digest = digest_of(digest, "calibration", *(f.pixels.numpy() for f in tried))
     facts = tuple(dict(source.facts(index)) for index in range(len(source)))
-    return Clips(
-        tuple(names), tuple(motion), frames, digest, source.planes, file, tried, facts, tuple(source.cautions())
-    )
+    return Clips(tuple(names), tuple(motion), frames, digest, source.look, file, tried, facts, tuple(source.cautions()))
 
 
 def _refuse_too_many(told: tuple[int, int] | None, file: Path | None) -> None:
@@ -178,7 +177,7 @@ def _calibration_clips(scenario: Scenario, folder: Path | None, shape: Shape) ->
                 f"calibration.source {spec.kind}: gave a clip of (t, h, w) = {clip.shape}; need {shape}, as those "
                 "that are scored"
             )
-    return _frames(clips)
+    return _frames(clips, source.look)
 
 
 def _append(file: Path, clip: np.ndarray) -> None:
@@ -199,12 +198,12 @@ def _mapped(file: Path, shapes: Sequence[Shape]) -> list[np.ndarray]:
     return [part.reshape(shape) for part, shape in zip(np.split(pixels, ends[:-1]), shapes, strict=True)]
 
 
-def _frames(pixels: Sequence[np.ndarray]) -> tuple[Frames, ...]:
-    return tuple(Frames(torch.from_numpy(clip[None])) for clip in pixels)
+def _frames(pixels: Sequence[np.ndarray], look: Look) -> tuple[Frames, ...]:
+    return tuple(Frames(torch.from_numpy(clip[None]), look.colour) for clip in pixels)
 
 
 def check_clip(clip: np.typing.ArrayLike, kind: str) -> np.ndarray:
-    """A source's clip as contiguous float32 (t, h, w).
+    """A source's clip as contiguous float32 (t, rows, w).
 
     Raises:
         SourceError: it is something else, or leaves [0, 1].
@@ -213,7 +212,7 @@ def check_clip(clip: np.typing.ArrayLike, kind: str) -> np.ndarray:
         raise SourceError(f"source {kind}: gave complex numbers; need float32 in [0, 1]")
     clip = np.ascontiguousarray(given, np.float32)
     if clip.ndim != 3 or 0 in clip.shape:
-        raise SourceError(f"source {kind}: gave a clip of shape {clip.shape}; need (t, h, w)")
+        raise SourceError(f"source {kind}: gave a clip of shape {clip.shape}; need (t, rows, w)")
     if not np.isfinite(clip).all() or clip.min() < 0 or clip.max() > 1:
         raise SourceError(f"source {kind}: gave pixels outside [0, 1]")
     return clip

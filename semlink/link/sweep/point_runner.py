@@ -156,6 +156,7 @@ class PointRunner:
     def _build_link(self, scheme: int, channel: int | None) -> Link:
         context = BuildContext(
             frames=self.clips.frames[0].shape.t,
+            colour=self.clips.look.colour,
             folder=self.folder,
             streams=self.streams,
             files=self.declared[f"scheme {scheme}"],

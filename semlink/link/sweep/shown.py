@@ -19,7 +19,7 @@ from semlink.link.results.clip_trial import ClipTrial
 from semlink.link.results.pictures import Picture, RateMap, gap, in_8_bits
 from semlink.link.sweep.clips import Clips
 from semlink.link.sweep.grid import Task
-from semlink.payload import Agreement, FrameShape
+from semlink.payload import Agreement, Frames, FrameShape
 from semlink.seeds import Seeds
 
 CORNER = 16
@@ -41,11 +41,11 @@ def picture_of(
     if not task.is_shown:
         return picture
     numbers, middle = frames_shown(shape.t, link.frame_kinds(shape, rate))
-    source = in_8_bits(clips.frames[0].pixels[0].numpy()[list(numbers)])
-    picture = replace(picture, numbers=numbers, middle=middle, source=source, planes=clips.planes)
+    source = in_8_bits(_shown(clips, clips.frames[0])[list(numbers)])
+    picture = replace(picture, numbers=numbers, middle=middle, source=source, planes=clips.look.pictures)
     if agreed is None or first is None:
         return picture
-    received = in_8_bits(first.frames.pixels[0].numpy()[list(numbers)])
+    received = in_8_bits(_shown(clips, first.frames)[list(numbers)])
     return replace(picture, received=received, rate_maps=tuple(rate_maps(link, clips, seed, agreed)))
 
 
@@ -60,9 +60,9 @@ def film_at(
     """
     film = film_of(
         clips.names[0],
-        clips.frames[0].pixels[0].numpy(),
-        first.frames.pixels[0].numpy(),
-        clips.planes,
+        _shown(clips, clips.frames[0]),
+        _shown(clips, first.frames),
+        clips.look.pictures,
         source=film_of_source(clips),
         scored_db=scored.metrics[PSNR.name],
         by_frame=scored.by_frame,
@@ -75,7 +75,7 @@ def film_at(
         film,
         blocks=first.blocks,
         lost=first.lost,
-        counts=None if counts is None else tile(counts[: len(counts) // clips.planes]),
+        counts=None if counts is None else tile(counts[: len(counts) // clips.look.planes]),
         uses=None if uses is None else uses.astype(np.float32),
     )
 
@@ -87,7 +87,12 @@ def film_of_source(clips: Clips) -> str:
 
 def source_shown(clips: Clips) -> Film | None:
     """The first clip before anything happened to it."""
-    return source_film(clips.names[0], clips.frames[0].pixels[0].numpy(), clips.planes)
+    return source_film(clips.names[0], _shown(clips, clips.frames[0]), clips.look.pictures)
+
+
+def _shown(clips: Clips, frames: Frames) -> np.ndarray:
+    """The first clip of a batch, gray or as R, G and B one above the other."""
+    return np.asarray(clips.look.shown(frames.pixels[0]).numpy())
 
 
 def frames_shown(frames: int, frame_kinds: Sequence[str]) -> tuple[tuple[int, ...], int]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
 import torch
@@ -17,7 +18,7 @@ import torch
 from semlink.blocks import is_interactive, is_one_way
 from semlink.errors import BoundaryError, Infeasible
 from semlink.feedback import Burst, BurstContext, Feedback
-from semlink.payload import ChannelOutput, Delivered, Frames
+from semlink.payload import ChannelOutput, Delivered, Frames, copy_of
 from semlink.plain_data import from_bytes
 from semlink.seeds import Seeds
 
@@ -46,9 +47,9 @@ def environment_kept() -> Iterator[None]:
 
 def decoy_for(clip: Frames, other: Frames | None = None) -> Frames:
     """Another clip of the shape of `clip`: `other` if it is one, else the negative, mirrored."""
-    if other is not None and other.pixels.shape == clip.pixels.shape and not torch.equal(other.pixels, clip.pixels):
-        return Frames(other.pixels.clone())
-    return Frames(1.0 - clip.pixels.flip(-1))
+    if other is not None and other.shape == clip.shape and not torch.equal(other.pixels, clip.pixels):
+        return copy_of(other)
+    return replace(clip, pixels=1.0 - clip.pixels.flip(-1))
 
 
 def audit_one_way(

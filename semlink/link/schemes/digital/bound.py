@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from numbers import Real
 
-from semlink.blocks import BoundBase, ChannelBase, CodecBase, PacketStore, RateBoundBase
+from semlink.blocks import BoundBase, ChannelBase, CodecBase, FrameBlock, PacketStore, RateBoundBase
 from semlink.codecs.packetization import framed_size
+from semlink.colour.layout import COLOURS
 from semlink.errors import Infeasible, InterfaceError
 from semlink.ledger import Charge, Ledger
 from semlink.link.schemes.digital.packets import coded
@@ -23,9 +25,13 @@ class BoundScheme(BoundBase):
     codec: CodecBase
     bound: RateBoundBase
     streams: PacketStore | None = None
+    colours = COLOURS
 
     def check(self, frames: FrameShape, rate: float | None) -> None:
         self.codec.check_rate(rate, frames)
+
+    def frame_blocks(self) -> Sequence[FrameBlock]:
+        return (self.codec,)
 
     def group_frames(self, frames: FrameShape) -> int:
         return self.codec.gop or frames.t
@@ -42,7 +48,9 @@ class BoundScheme(BoundBase):
             packets = coded(self.codec, clip, self.streams, rate=point.rate)
         uses = self.bound.uses(framed_size(packets) * 8, point.snr_db, channel)
         decoded = self.codec.decode(packets, agreement.frames)
-        return as_frames(decoded), Ledger().spend(Charge("link/bound", "payload", _exact(uses, self.bound.name)))
+        return as_frames(decoded, frames.colour), Ledger().spend(
+            Charge("link/bound", "payload", _exact(uses, self.bound.name))
+        )
 
 
 def _exact(uses: float | Fraction, bound: str) -> Fraction:

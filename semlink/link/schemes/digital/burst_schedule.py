@@ -83,7 +83,7 @@ class Rules:
 
     def shape_of(self, group: int, frames: FrameShape) -> FrameShape:
         first, last = self.frames_of(group, frames)
-        return FrameShape(last - first, frames.h, frames.w)
+        return replace(frames, t=last - first)
 
     def share(self, frames: FrameShape, point: Point) -> int | None:
         """Symbols that a group may take with all its repeats."""

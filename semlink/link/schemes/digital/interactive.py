@@ -14,9 +14,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from semlink.blocks import Calibration, CodecBase, InteractiveBase, OneWayBase, PacketStore, SymbolPart
+from semlink.blocks import Calibration, CodecBase, FrameBlock, InteractiveBase, OneWayBase, PacketStore, SymbolPart
 from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
+from semlink.colour.layout import COLOURS
 from semlink.errors import Infeasible, InterfaceError
 from semlink.feedback import Burst, BurstContext, Feedback, Repeats, SentBurst
 from semlink.flow import Flow
@@ -55,9 +56,13 @@ class InteractiveScheme(InteractiveBase):
     sent: Memo[tuple[bytes, ...]] = field(default_factory=lambda: Memo(KEPT), repr=False)
     heard: Memo[ReceiverState] = field(default_factory=lambda: Memo(KEPT), repr=False)
     shown: Memo[np.ndarray] = field(default_factory=lambda: Memo(KEPT), repr=False)
+    colours = COLOURS
 
     def check(self, frames: FrameShape, rate: float | None) -> None:
         self.codec.check_rate(rate, frames)
+
+    def frame_blocks(self) -> Sequence[FrameBlock]:
+        return (self.codec,)
 
     def group_frames(self, frames: FrameShape) -> int:
         return self.codec.gop or frames.t
@@ -70,7 +75,7 @@ class InteractiveScheme(InteractiveBase):
 
     def unquantised(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Frames | None:
         made = self.codec.unquantised(only_clip(frames))
-        return None if made is None else as_frames(made)
+        return None if made is None else as_frames(made, frames.colour)
 
     def doubts(self) -> Sequence[str]:
         adaptive = self.rules.adaptive
@@ -134,7 +139,7 @@ class InteractiveScheme(InteractiveBase):
             gone = soft.missing if join(soft.data) else range(len(soft.data))
             failed += [total + number for number in gone]
             total += len(soft.data)
-        return Delivered(as_frames(np.concatenate(pieces)), total, len(failed), tuple(failed))
+        return Delivered(as_frames(np.concatenate(pieces), agreement.frames.colour), total, len(failed), tuple(failed))
 
     def burst_parts(self, past: Sequence[SentBurst], agreement: Agreement) -> Sequence[Sequence[SymbolPart]]:
         """Blocks of each burst; those that are sent again keep their numbers."""

@@ -79,6 +79,7 @@ def store_of(codec: Spec | PluginSpec, store: PacketStore | None, context: Build
         "options": chosen(codec, without={"coding"}),
         "revisions": {place: spec.revision for place, spec in specs_inside(own) if isinstance(spec, Spec)},
         **contents(own, context.folder, context.files or ()),
+        **({} if context.colour == "gray" else {"colour": context.colour}),
     }
     return CodecStore(store, json.dumps(made_by, sort_keys=True))
 

@@ -8,9 +8,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from semlink.blocks import Calibration, CodecBase, CodingBase, OneWayBase, PacketStore, SymbolPart
+from semlink.blocks import Calibration, CodecBase, CodingBase, FrameBlock, OneWayBase, PacketStore, SymbolPart
 from semlink.caching import Memo, digest_of
 from semlink.codecs.packetization import POINTER_BYTES, cut, framed_size, join
+from semlink.colour.layout import COLOURS
 from semlink.flow import Flow
 from semlink.link.schemes.digital.packets import check_blocks, coded, split_header
 from semlink.payload import (
@@ -43,9 +44,13 @@ class DigitalScheme(OneWayBase):
     codings: Mapping[str, CodingBase]
     streams: PacketStore | None = None
     decoded: Memo[np.ndarray] = field(default_factory=lambda: Memo(DECODED_CLIPS_KEPT), repr=False)
+    colours = COLOURS
 
     def check(self, frames: FrameShape, rate: float | None) -> None:
         self.codec.check_rate(rate, frames)
+
+    def frame_blocks(self) -> Sequence[FrameBlock]:
+        return (self.codec,)
 
     def group_frames(self, frames: FrameShape) -> int:
         return self.codec.gop or frames.t
@@ -69,7 +74,7 @@ class DigitalScheme(OneWayBase):
             digest_of(*[p.data for p in arrived], [p.time for p in arrived], agreement.frames),
             lambda: self.codec.decode(arrived, agreement.frames),
         )
-        return counted(as_frames(frames), blocks)
+        return counted(as_frames(frames, agreement.frames.colour), blocks)
 
     def symbol_parts(self, sent: Received, agreement: Agreement) -> Sequence[SymbolPart]:
         return (SymbolPart.coded("blocks", self.coding(agreement), sent.iq.shape[1]),)
@@ -79,7 +84,7 @@ class DigitalScheme(OneWayBase):
 
     def unquantised(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Frames | None:
         made = self.codec.unquantised(only_clip(frames))
-        return None if made is None else as_frames(made)
+        return None if made is None else as_frames(made, frames.colour)
 
     def coding(self, agreement: Agreement) -> CodingBase:
         """The one that was agreed on."""

@@ -324,7 +324,7 @@ def _shipped(plan: Plan) -> Shipped:
         clips.names,
         clips.motion,
         clips.digest,
-        clips.planes,
+        clips.look,
         _pixels(clips.calibration),
         *_files(plan),
         runner.secret,

@@ -21,6 +21,7 @@ import numpy as np
 import torch
 
 import semlink
+from semlink.colour.look import Look
 from semlink.errors import SemlinkError
 from semlink.files import write_atomic
 from semlink.link.results.lock import LOCK, hold_with_others
@@ -57,7 +58,7 @@ class Shipped:
     names: tuple[str, ...]
     motion: tuple[str, ...]
     digest: str
-    planes: int
+    look: Look
     calibration: tuple[np.ndarray, ...]
     files: Mapping[str, bytes]
     outside: Mapping[str, str]
@@ -180,5 +181,5 @@ def _clips(file: Path, shipped: Shipped) -> Clips:
                 pixels.tofile(out)
         os.replace(spare, file)
     shapes: list[Shape] = [(p.shape[0], p.shape[1], p.shape[2]) for p in shipped.pixels]
-    tried = tuple(Frames(torch.from_numpy(pixels.copy())[None]) for pixels in shipped.calibration)
-    return clips_in(file, shapes, shipped.names, shipped.motion, shipped.digest, shipped.planes, tried)
+    tried = tuple(Frames(torch.from_numpy(pixels.copy())[None], shipped.look.colour) for pixels in shipped.calibration)
+    return clips_in(file, shapes, shipped.names, shipped.motion, shipped.digest, shipped.look, tried)

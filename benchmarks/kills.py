@@ -108,13 +108,19 @@ def wait_for(moment: str, out: Path, mark: str, process: subprocess.Popen) -> No
         "workers": lambda: len(processes(mark)) > 1 or loose() > already,
         "calibration": lambda: (out / "points").exists(),
         "middle": lambda: loose() >= enough,
-        "tables": lambda: loose() >= POINTS or (out / "curves.csv").exists(),
-        "end": lambda: (out / "manifest.json").exists(),
+        "tables": lambda: loose() >= POINTS or is_whole(out),
+        "end": lambda: is_whole(out),
     }
     deadline = time.monotonic() + PATIENCE_S
     while not has_come[moment]() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     time.sleep(random.uniform(0, within_s))
+
+
+def is_whole(out: Path) -> bool:
+    """Whether a folder has its table, with all points; a run that was ended leaves one of those that were finished."""
+    table = out / "curves.csv"
+    return table.exists() and len(table.read_text().splitlines()) > POINTS
 
 
 def end(process: subprocess.Popen, way: str) -> None:
@@ -200,7 +206,7 @@ def main() -> None:
         whole, faults, met = undisturbed(folder), 0, Counter[str]()
         for number in range(options.kills):
             kill = kills[number % len(kills)]
-            if (folder / "out" / "curves.csv").exists():
+            if is_whole(folder / "out"):
                 shutil.rmtree(folder / "out")
             wrong, line = one_kill(folder, number, kill, whole)
             faults += bool(wrong)

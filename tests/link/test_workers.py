@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import shutil
 import signal
 import subprocess
 import sys
@@ -11,12 +12,13 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
 import toys
 import yaml
-from small_runs import job, scenario_file
+from small_runs import job, rows, scenario_file
 
 from semlink.errors import SemlinkError
 from semlink.link.results.finished import read_run
@@ -137,6 +139,53 @@ def test_workers_end_with_a_run_that_is_ended_in_the_middle_of_a_point(tmp_path,
     workers = [int(path.stem) for path in tmp_path.glob("*.pid")]
     comes_true(lambda: not any(map(runs, workers)), within_s=200)
     assert bool(list(tmp_path.glob("semlink-clips-*"))) == (number == signal.SIGKILL)
+
+
+SCRIPT = """
+import semlink
+scheme = {"name": "x", "kind": "waiting.py:Slow", "told": "."}
+scenario = {"name": "x", "source": {"kind": "scenes", "clips": 1, "frames": 2, "size": [16, 16]}, "schemes": [scheme]}
+scenario |= {"channel": {"kind": "awgn"}, "sweep": {"snr_db": [1, 2], "budget": [1]}, "metrics": ["psnr"]}
+semlink.run(scenario, "out", workers=2)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("from_input", [False, True])
+def test_workers_do_not_run_the_script_that_starts_them(tmp_path, from_input):
+    """As `multiprocessing` has it they would, and without a guard around the call end at once."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    shutil.copy(Path(toys.__file__).parent / "waiting.py", tmp_path)
+    command = [sys.executable, "-" if from_input else "script.py"]
+    done = subprocess.run(command, input=SCRIPT if from_input else "", text=True, cwd=tmp_path, capture_output=True)
+    assert done.returncode == 0, done.stderr
+    assert len(rows(tmp_path / "out")) == 2 and len(list(tmp_path.glob("*.pid"))) == 2
+
+
+@pytest.mark.slow
+def test_runs_in_threads_of_one_process_take_turns_and_end(tmp_path):
+    """They once waited for each other for ever: the process in which receivers work again has one line."""
+    jobs = [Job(load_scenario(waiting(tmp_path, [1, 2, 3, 4])), tmp_path / name, tmp_path) for name in "abc"]
+    told: list[str] = []
+    threads = [Thread(target=run, args=(job,), kwargs={"warn": told.append}, daemon=True) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(120)
+    tables = {(job.out / "curves.csv").read_bytes() for job in jobs}
+    assert len(tables) == 1 and any("another run is at work in this process" in line for line in told)
+
+
+@pytest.mark.parametrize("end, why", [(KeyboardInterrupt(), "interrupted"), (SystemExit(143), "told to end")])
+def test_a_run_that_is_ended_leaves_the_table_of_what_is_finished(tmp_path, end, why):
+    def tell(name: str, done: int, total: int) -> None:
+        if done == 2:
+            raise end
+
+    with pytest.raises(type(end)):
+        run(Job(load_scenario(waiting(tmp_path, [1, 2, 3])), tmp_path / "out", tmp_path), progress=tell)
+    kept = read_run(tmp_path / "out")
+    assert len(kept.rows) == 2 and kept.manifest["warnings"][-1].endswith(why)
 
 
 def test_clips_of_killed_runs_go_with_the_next_and_those_of_others_stay(tmp_path, monkeypatch):

@@ -7,6 +7,7 @@ change nothing.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
@@ -28,6 +29,7 @@ from semlink.link.sweep.workers.work import Progress, Way, work_on
 Warn = Callable[[str], None]
 
 
+_TURN = threading.RLock()
 RESERVE, MOST_RESERVE_S = 0.05, 30.0
 """Of the time that a run may take, what it leaves for tables and figures, and the most of it."""
 
@@ -104,7 +106,7 @@ def run(
     say = warn or (lambda line: None)
     until = None if how.max_seconds is None else started + how.max_seconds
     way = Way(how.workers, until, on=how.on)
-    with clip_file(wanted=way.needs_processes) as file, ExitStack() as held:
+    with _in_turn(say), clip_file(wanted=way.needs_processes) as file, ExitStack() as held:
         places: list[Place] = []
 
         def alone() -> bool:
@@ -123,15 +125,38 @@ def run(
             with _logged(job), _shared(job, places) as claims:
                 tell = progress or (lambda name, done, total: None)
                 computed = work_on(made, replace(way, claims=claims), tell, left)
-        except Exception as fault:
+        except BaseException as fault:  # Ctrl-C and being told to end among them
             with suppress(SemlinkError):  # the fault itself is told
-                kept.write(failure=str(fault).partition("\n")[0])
+                kept.write(failure=_why(fault))
             raise
         is_last = all(place.close() for place in places)
         if places and is_last:
             forget(job)
             job.tidy()
         return kept.write(computed=computed if how.share else None, pack=is_last)
+
+
+@contextmanager
+def _in_turn(say: Warn) -> Iterator[None]:
+    """Runs in threads of one process, one after the other.
+
+    They would share what a process has once: the number of threads that torch has, on which last bits depend, the
+    process in which receivers work again, and what is seen of files that somebody opens.
+    """
+    if not _TURN.acquire(blocking=False):
+        say("another run is at work in this process; waiting until it has ended")
+        _TURN.acquire()
+    try:
+        yield
+    finally:
+        _TURN.release()
+
+
+def _why(fault: BaseException) -> str:
+    """Why a run has ended early, in a line."""
+    if isinstance(fault, Exception):
+        return str(fault).partition("\n")[0]
+    return "interrupted" if isinstance(fault, KeyboardInterrupt) else "told to end"
 
 
 @contextmanager

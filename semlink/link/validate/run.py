@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 
 from semlink.errors import SemlinkError
+from semlink.link.sweep.workers.crew import no_script
 from semlink.link.validate.entry import Bench, CannotRun, Entry, Found, Measure
 from semlink.link.validate.verdict import Row, judged, not_run, raised
 
@@ -77,7 +78,10 @@ def _outcomes(measures: Sequence[Measure], bench: Bench, workers: int) -> Iterat
             yield measure, _outcome(measure, bench)
         return
     with _crew(min(workers, len(measures))) as pool:
-        waiting: dict[Future[Outcome], Measure] = {pool.submit(_outcome, each, bench): each for each in measures[::-1]}
+        with no_script():
+            waiting: dict[Future[Outcome], Measure] = {
+                pool.submit(_outcome, each, bench): each for each in measures[::-1]
+            }
         for done in as_completed(waiting):
             try:
                 yield waiting[done], done.result()

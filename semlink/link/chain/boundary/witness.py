@@ -14,6 +14,7 @@ import pickle
 import struct
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,15 +68,16 @@ def ask(journey: Journey, task: str, given: tuple[Any, ...], calibration: LinkCa
         RuntimeError: what else went wrong in it.
         BoundaryError: the end cannot be made there, or used what did not reach its antenna.
     """
-    line = _line_to(journey)
-    line.say(("task", task, given))
-    while True:
-        word, value = line.hear()
-        if word == "done":
-            return value
-        if word == "fault":
-            raise value
-        line.say(_answered(calibration, word, value))
+    with _one_at_a_time:
+        line = _line_to(journey)
+        line.say(("task", task, given))
+        while True:
+            word, value = line.hear()
+            if word == "done":
+                return value
+            if word == "fault":
+                raise value
+            line.say(_answered(calibration, word, value))
 
 
 def _answered(calibration: LinkCalibration | None, word: str, value: tuple[Any, ...]) -> tuple[str, Any]:
@@ -131,6 +133,8 @@ class _Line:
 
 
 _lines: list[_Line] = []
+_one_at_a_time = threading.RLock()
+"""Held for a task and its answer: of two threads each would wait for what the other has read."""
 
 
 def _line_to(journey: Journey) -> _Line:

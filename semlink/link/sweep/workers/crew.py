@@ -17,6 +17,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
+from types import ModuleType
 from typing import Any
 
 from semlink.errors import SemlinkError
@@ -27,7 +28,7 @@ from semlink.link.sweep.workers import one_task, server
 from semlink.link.sweep.workers.one_task import Done
 from semlink.link.sweep.workers.supply import Supply
 
-__all__ = ["finished_by_workers"]
+__all__ = ["finished_by_workers", "no_script"]
 
 PRELOADED = (server.__name__, one_task.__name__, "scipy.ndimage")
 """What ends the server in time, what a worker does, and what nearly every point needs and no module imports before."""
@@ -113,7 +114,8 @@ def _crew(job: Job, clips: Clips, workers: int) -> Iterator[list[Worker]]:
             here, there = context.Pipe()
             process = context.Process(target=one_task.serve, args=(there, job, clips, dict(os.environ)), daemon=True)
             crew.append(Worker(process, here))
-            process.start()
+            with no_script():
+                process.start()
             there.close()
         yield crew
     finally:
@@ -147,6 +149,21 @@ def _context() -> Any:
     with _environment(), _ctrl_c_later():
         forkserver.ensure_running()
     return context
+
+
+@contextmanager
+def no_script() -> Iterator[None]:
+    """Processes started inside do not run the user's script from its top, as `multiprocessing` would have them.
+
+    They need nothing of it: classes that live in a script are refused where there are workers. So a script needs no
+    `if __name__ == "__main__"`, may come from standard input, and workers do not load what it loads.
+    """
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script
 
 
 @contextmanager

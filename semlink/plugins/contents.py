@@ -132,6 +132,8 @@ def _named(plugins: Iterable[PluginSpec], ours: Iterable[Spec], folder: Path | N
         yield from _files_of_plugin(plugin, folder)
     for spec in ours:
         yield from _files_of_ours(spec, folder)
+        for kind in spec.users_code:
+            yield from files_of(source_of(kind, folder=folder), (), folder)
 
 
 def _weights(specs: Iterable[Spec], folder: Path | None) -> Iterator[tuple[str, str]]:

@@ -29,7 +29,7 @@ from semlink.plugins.trust.permission import refuse_plugin
 from semlink.spec import NOTHING_KNOWN, BuildContext, OwnRate, Spec, kinds_of
 from semlink.yaml12.fields import PlainValues, Shown
 
-__all__ = ["PluginSpec", "one_of"]
+__all__ = ["PluginSpec", "check_options", "one_of", "parameters_of"]
 
 PLUGIN = "plug-in"
 LIVE = "<live>"
@@ -83,7 +83,7 @@ class PluginSpec(PlainValues):
         cls = self._class(context)
         base = kind_for(self.interface, cls).base
         own = vars(base).get("at_rate")
-        return "rate" in _parameters(cls) or getattr(cls, "at_rate", own) is not own
+        return "rate" in parameters_of(cls) or getattr(cls, "at_rate", own) is not own
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> Any:
         """The user's object behind the base of its interface.
@@ -95,11 +95,11 @@ class PluginSpec(PlainValues):
         """
         cls, where = self._class(context), f"{self.interface} {self.kind}"
         if self.live is not None and self.live is not cls:
-            _check_options({}, self.options(), where)
+            check_options({}, self.options(), where)
             return self._told(adapted(self.interface, copy.deepcopy(self.live), where), context)
-        parameters = _parameters(cls)
+        parameters = parameters_of(cls)
         options = self._given(parameters, context) | self._options_for(parameters)
-        _check_options(parameters, options, where)
+        check_options(parameters, options, where)
         kind = kind_for(self.interface, cls)
         if inspect.isabstract(cls):
             check_names(self.interface, kind, cls, where)
@@ -172,7 +172,7 @@ class ChannelPlugin(PluginSpec):
 
     def name_is_option(self, context: BuildContext = NOTHING_KNOWN) -> bool:
         """Whether numbers may depend on `name`: where the constructor takes one."""
-        return bool(self.name) and "name" in _parameters(self._class(context))
+        return bool(self.name) and "name" in parameters_of(self._class(context))
 
     def _options_for(self, parameters: Mapping[str, inspect.Parameter]) -> dict[str, Any]:
         given = self.name and "name" in parameters
@@ -265,14 +265,15 @@ def _chooser(interface: str, known: frozenset[str]) -> Callable[[Any], str | Non
     return tag_of
 
 
-def _parameters(cls: type) -> Mapping[str, inspect.Parameter]:
+def parameters_of(cls: Callable[..., Any]) -> Mapping[str, inspect.Parameter]:
+    """The arguments of a class's constructor, or of a function; none where nobody can say."""
     try:
         return inspect.signature(cls).parameters
     except ValueError:
         return {}
 
 
-def _check_options(parameters: Mapping[str, inspect.Parameter], options: Mapping[str, Any], where: str) -> None:
+def check_options(parameters: Mapping[str, inspect.Parameter], options: Mapping[str, Any], where: str) -> None:
     """Compare options with the constructor's arguments.
 
     Raises:

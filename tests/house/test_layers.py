@@ -68,7 +68,7 @@ ORDER = {
     "semlink.link.schemes": (
         "base, camera, coded_header, interleaver, symbol_pairs",
         "behind_sensor, readings_view",
-        "analogue | delta_sigma_direct | digital | semantic | sensing_only",
+        "analogue | delta_sigma_direct | digital | model | semantic | sensing_only",
         "hybrid | measurements",
         "registry",
     ),

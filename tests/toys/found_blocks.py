@@ -106,6 +106,8 @@ SCHEMES: dict[str, dict[str, Any]] = {
         "transmission": {"kind": "digital", "coding": LDPC},
     },
 }
+MODEL_TOYS = Path(__file__).parent / "model_toys.py"
+SCHEMES["model"] = {"encoder": f"{MODEL_TOYS}:Encoder", "decoder": f"{MODEL_TOYS}:Decoder"}
 PUBLISHED_CODEC = "task-aware-published"
 """Shipped weights are of tokens; those of the published architecture are untrained and made in the test."""
 SLOW_SCHEMES = ("hybrid", "semantic", "delta-sigma-direct", "measurements")

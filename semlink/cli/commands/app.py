@@ -29,6 +29,9 @@ AllowCommands = Annotated[
         "--allow-commands", help="start the programs that a codec of kind command names: only if you trust it"
     ),
 ]
+AllowPickle = Annotated[
+    bool, typer.Option("--allow-pickle", help="read weights that are pickles (.pt, .pth), for tensors alone")
+]
 Metric = Annotated[str, typer.Option(help="psnr, ssim or another quality of the results, by name or column")]
 KINDS = "cost, snr, difference, time, frames, ratio_maps, rate_maps, strip, manifold or fit_loss"
 """What `semlink.link.plots.registry` offers; written out so that --help imports nothing heavy."""

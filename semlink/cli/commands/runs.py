@@ -11,6 +11,7 @@ import typer
 from semlink.cli import completion
 from semlink.cli.commands.app import (
     AllowCommands,
+    AllowPickle,
     NoPlugins,
     Overrides,
     Scenario,
@@ -20,7 +21,7 @@ from semlink.cli.commands.app import (
 from semlink.cli.stopping import interrupted
 from semlink.cli.usage import POINTS_LEFT
 from semlink.errors import ScenarioError
-from semlink.plugins.trust.permission import commands_allowed
+from semlink.plugins.trust.permission import commands_allowed, pickles_allowed
 
 
 @app.command(epilog=example("semlink run scenarios/quickstart.yaml --workers 2"))
@@ -38,6 +39,7 @@ def run(
     share: Annotated[bool, typer.Option("--share", help="beside other runs with --share in the same folder")] = False,
     no_plugins: NoPlugins = False,
     allow_commands: AllowCommands = False,
+    allow_pickle: AllowPickle = False,
 ) -> None:
     """Compute a scenario's missing points and draw its curves."""
     from semlink.link.sweep.sharing.asked import refuse_wrong
@@ -50,7 +52,7 @@ def run(
 
     how = {"workers": workers, "fresh": fresh, "shard": shard, "max_minutes": max_minutes, "share": share, "on": on}
     try:
-        with commands_allowed(allow_commands):
+        with commands_allowed(allow_commands), pickles_allowed(allow_pickle):
             done = run_scenario(file, out, set_ or [], plugins=not no_plugins, **how)
         if not done:
             raise typer.Exit(POINTS_LEFT)
@@ -88,12 +90,13 @@ def show(
     set_: Overrides = None,
     no_plugins: NoPlugins = False,
     allow_commands: AllowCommands = False,
+    allow_pickle: AllowPickle = False,
 ) -> None:
     """Print the scenario with every default filled in."""
     import semlink
     from semlink.yaml12.write import write_yaml
 
-    scenario = semlink.load(file, set_ or [], plugins=not no_plugins, commands=allow_commands)
+    scenario = semlink.load(file, set_ or [], plugins=not no_plugins, commands=allow_commands, pickles=allow_pickle)
     typer.echo(write_yaml(scenario.model_dump(mode="json")), nl=False)
 
 
@@ -121,9 +124,14 @@ def schema() -> None:
 
 
 @app.command(epilog=example("semlink cite scenarios/cliff.yaml"))
-def cite(file: Scenario, no_plugins: NoPlugins = False, allow_commands: AllowCommands = False) -> None:
+def cite(
+    file: Scenario,
+    no_plugins: NoPlugins = False,
+    allow_commands: AllowCommands = False,
+    allow_pickle: AllowPickle = False,
+) -> None:
     """Print BibTeX of what a scenario uses."""
     from semlink.cli.actions import citations
 
-    with commands_allowed(allow_commands):
+    with commands_allowed(allow_commands), pickles_allowed(allow_pickle):
         typer.echo(citations(file, plugins=not no_plugins), nl=False)

@@ -21,7 +21,7 @@ from semlink.link.scenario.loader import Origin, apply_override, load_scenario, 
 from semlink.link.scenario.scenario import Scenario
 from semlink.link.sweep.sharing.asked import refuse_wrong
 from semlink.link.sweep.workers.address import ray_address, refuse_strangers
-from semlink.plugins.trust.permission import commands_allowed, plugins_refused
+from semlink.plugins.trust.permission import commands_allowed, pickles_allowed, plugins_refused
 
 if TYPE_CHECKING:
     from semlink.link.sweep.run import How
@@ -34,7 +34,12 @@ Progress = Callable[[str, int, int], None]
 
 
 def load(
-    source: str | Path | Json, changes: Sequence[str] | Json = (), *, plugins: bool = True, commands: bool = False
+    source: str | Path | Json,
+    changes: Sequence[str] | Json = (),
+    *,
+    plugins: bool = True,
+    commands: bool = False,
+    pickles: bool = False,
 ) -> Scenario:
     """A scenario from a YAML file or from a dict of the same form, checked; nothing heavy is imported.
 
@@ -46,10 +51,11 @@ def load(
         changes: values to change first, `{"sweep.snr_db": [4, 8]}` or `["sweep.snr_db=[4, 8]"]`.
         plugins: False refuses a scenario that names classes of a user or of plug-ins, which may do whatever you may.
         commands: True allows a codec that starts programs of the scenario's choice (`kind: command`), which may so too.
+        pickles: True allows weights that are pickles (`kind: model`), which are read for tensors alone.
     Raises:
         ScenarioError: one line for each thing that is wrong.
     """
-    with plugins_refused(not plugins), commands_allowed(commands):
+    with plugins_refused(not plugins), commands_allowed(commands), pickles_allowed(pickles):
         return _loaded(source, changes)
 
 

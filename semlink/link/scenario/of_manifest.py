@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from semlink.errors import PluginRefused, ScenarioError
 from semlink.files import Json
 from semlink.link.scenario.scenario import Scenario
-from semlink.plugins.trust.permission import REFUSED, STARTS, commands_allowed, plugins_refused
+from semlink.plugins.trust.permission import READS, REFUSED, STARTS, commands_allowed, pickles_allowed, plugins_refused
 
 __all__ = ["scenario_of_manifest"]
 
@@ -20,7 +20,7 @@ def scenario_of_manifest(
     """The scenario of a folder; its files are looked up where the run found them, seen from the folder.
 
     Args:
-        plugins: whether it may name code of a user.
+        plugins: whether it may name code of a user, and weights that are pickles.
         commands: whether it may name programs to start.
         again: what to do where there is none, in words.
         trusting: what else to do where it names code.
@@ -32,7 +32,7 @@ def scenario_of_manifest(
     if not isinstance(kept, dict):
         raise ScenarioError(f"{folder}: holds no manifest with a scenario; {again}")
     try:
-        with plugins_refused(not plugins, commands=not commands), commands_allowed(commands):
+        with plugins_refused(not plugins, commands=not commands), commands_allowed(commands), pickles_allowed(plugins):
             scenario = Scenario.model_validate(kept)
     except ValidationError as fault:
         refused = [str(error["ctx"]["error"]) for error in fault.errors() if REFUSED in error["msg"]]
@@ -51,7 +51,9 @@ def _refusal(refused: list[str], trusting: str, starting: str) -> str:
     programs = [line for line in refused if line.startswith(STARTS)]
     code = [line for line in refused if line not in programs]
     told = []
-    if code:
+    if code and code[0].startswith(READS):
+        told.append(f"{code[0].partition(', which ')[0]}; {trusting}")
+    elif code:
         told.append(f"names code of a user ({code[0].partition(' names code')[0]}); {trusting}")
     if programs:
         told.append(f"{programs[0].partition(', which ')[0]}; {starting}")

@@ -233,6 +233,13 @@ def _number(result: Any, given: Given) -> Any:
     return result
 
 
+def _part_of_uses(result: Any, given: Given) -> Any:
+    """A scheme would fill whatever room it is told of, in memory before it is on the air."""
+    if _number(result, given) > given[0]:
+        raise Wrong(f"{_what(result)}; need at most the {given[0]} uses that it was given")
+    return result
+
+
 def _whole(result: Any, given: Given) -> Any:
     if isinstance(result, bool) or not isinstance(result, Integral) or abs(int(result)) > sys.maxsize:
         raise Wrong(f"{_what(result)}; need a whole number")
@@ -338,7 +345,7 @@ CHECKS: dict[tuple[type, str], Check] = {
     (blocks.CodingBase, "receive"): _blocks,
     (blocks.RateBoundBase, "bits"): _number,
     (blocks.RateBoundBase, "uses"): _number,
-    (blocks.WaveformBase, "data_uses"): _number,
+    (blocks.WaveformBase, "data_uses"): _part_of_uses,
     (blocks.WaveformBase, "modulate"): lambda result, given: _flow(result),
     (blocks.WaveformBase, "demodulate"): _received,
     (blocks.OneWayBase, "transmit"): lambda result, given: _flow(result),

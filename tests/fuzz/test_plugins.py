@@ -113,13 +113,15 @@ def meet(folder: Path, seed: str, interfaces: tuple[str, ...] = INTERFACES) -> N
         assert "\n" not in str(fault) and str(fault).isprintable(), seed
 
 
-FAILED: tuple[str, ...] = ()
-"""Seeds of classes that once got through."""
+FAILED: tuple[str, ...] = ("9-190", "10-46")
+"""Seeds of classes that once got through: two waveforms that leave more for data than there is took all memory."""
 
 
 def test_odd_classes_are_refused_in_a_line(tmp_path):
-    for seed in (*FAILED, *(f"0-{n}" for n in range(8))):
+    for seed in (f"0-{n}" for n in range(8)):
         meet(tmp_path, seed, QUICK)
+    for seed in FAILED:
+        meet(tmp_path, seed)
 
 
 @pytest.mark.slow

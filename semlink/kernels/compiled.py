@@ -19,7 +19,7 @@ from typing import Any
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
 
-__all__ = ["cache_folder", "compiled"]
+__all__ = ["cache_folder", "compiled", "make_ready"]
 
 
 def compiled(**options: Any) -> Callable[[Callable], Any]:
@@ -36,6 +36,14 @@ def compiled(**options: Any) -> Callable[[Callable], Any]:
 def cache_folder(kernel: Any) -> Path | None:
     """Where the machine code of a compiled loop is kept; None: nowhere."""
     return Path(kernel._cache.cache_path) if isinstance(kernel._cache, _Kept) else None
+
+
+def make_ready() -> None:
+    """Do here what numba does at the first call of a compiled loop, so that no process forked from this one has to."""
+    from numba.core.registry import cpu_target
+
+    cpu_target.typing_context.refresh()
+    cpu_target.target_context.refresh()
 
 
 def _cache_of(function: Callable) -> _Kept | NullCache:

@@ -26,6 +26,7 @@ from semlink.link.scenario.loader import load_scenario
 from semlink.link.sweep.clips import CLIPS_OF_A_RUN, clip_file, load_clips
 from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
+from semlink.link.sweep.workers.crew import PRELOADED
 
 DYING = """
 import os, torch
@@ -59,10 +60,11 @@ def test_clips_in_a_file_are_the_clips_and_travel_as_its_name(tmp_path):
 
 
 def test_a_worker_is_ready_without_what_few_scenarios_need():
-    """What a worker is forked with: torch, but no 3GPP channel, plot or command line."""
-    code = "import sys, semlink.link.sweep.workers.one_task; print(*sorted({m.partition('.')[0] for m in sys.modules}))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    assert "torch" in loaded
+    """What a worker is forked with: torch and numba's own, but no 3GPP channel, plot or command line."""
+    code = f"import gc, sys, {', '.join(PRELOADED)}; print(gc.get_freeze_count(), *sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    frozen, *loaded = done.stdout.split()
+    assert int(frozen) > 100_000 and {"torch", "numba.cpython.unicode"} <= set(loaded)
     assert not {"sionna", "matplotlib", "typer", "rich", "tensorflow", "compressai"} & set(loaded)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 import os
@@ -19,6 +20,7 @@ import torch
 from semlink.blocks import ChannelBase, CodingBase, Scheme, WaveformBase
 from semlink.caching import Memo
 from semlink.errors import BoundaryError, SemlinkError
+from semlink.kernels.compiled import make_ready
 from semlink.link.chain.boundary.file_watch import Watch
 from semlink.link.chain.boundary.folder_view import show_folders_as_they_were
 from semlink.link.chain.boundary.fresh_end import TASKS, user_modules
@@ -93,6 +95,8 @@ def main() -> None:
     torch.set_num_threads(1)
     post = Post(os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "wb"))
     _look_away()
+    make_ready()
+    gc.freeze()  # no child looks for garbage in what is loaded here, which would copy it page by page
     try:
         while True:
             word, *given = post.hear()

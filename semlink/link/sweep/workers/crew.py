@@ -30,8 +30,9 @@ from semlink.link.sweep.workers.supply import Supply
 
 __all__ = ["finished_by_workers", "no_script"]
 
-PRELOADED = (server.__name__, one_task.__name__, "scipy.ndimage")
-"""What ends the server in time, what a worker does, and what nearly every point needs and no module imports before."""
+PRELOADED = (server.__name__, one_task.__name__, "scipy.ndimage", "semlink.link.sweep.workers.ready")
+"""What ends the server in time, what a worker does, what nearly every point needs and no module imports before, and
+what each worker would do first."""
 PATIENCE_S = 2.0
 """How long all workers together may take to die."""
 

@@ -32,7 +32,10 @@ class Source(Protocol):
 
     @abstractmethod
     def clip(self, index: int) -> np.ndarray:
-        """Clip `index`: float32 (t, rows, w) in [0, 1]; in gray a frame has as many rows as its height."""
+        """Clip `index`: float32 (t, rows, w) in [0, 1]; of gray the rows are the height.
+
+        All clips have one shape unless `sizes_agree` says otherwise.
+        """
         ...
 
 
@@ -42,6 +45,7 @@ class SourceBase(Block, Source):
     Attributes:
         colour: of the frames: gray, rgb or yuv420, whose planes stand as `semlink.colour.layout` says.
         conversion: how YCbCr and RGB belong together in these clips.
+        sizes_agree: whether all clips have the shape of the first; where not, schemes settle an agreement for each.
         planes: 3 where each gray frame is R, G and B, one above the other, that every block takes for one gray picture.
     """
 
@@ -49,6 +53,7 @@ class SourceBase(Block, Source):
     colour: Colour = "gray"
     conversion: Conversion = Conversion()
     planes: int = 1
+    sizes_agree: bool = True
 
     @property
     def look(self) -> Look:

@@ -17,6 +17,7 @@ from pydantic.json_schema import JsonSchemaValue, SkipJsonSchema
 from pydantic_core import CoreSchema
 
 from semlink.blocks import CodingBase, RateBoundBase
+from semlink.colour.layout import Colour
 from semlink.errors import ScenarioError, SemlinkError, traced
 from semlink.plugins.adapter import adapted, named_fault
 from semlink.plugins.entry_points import offered, refuse_claims
@@ -148,6 +149,7 @@ class SourcePlugin(PluginSpec):
 
     interface: ClassVar[str] = "source"
     all_pixels: ClassVar[None] = None
+    frame_colour: ClassVar[Colour] = "gray"  # what it is shows when it is built
 
 
 class SensorPlugin(PluginSpec):

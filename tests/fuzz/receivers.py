@@ -101,7 +101,7 @@ def receiver(name: str, *, size: Sequence[int] = (64, 64), frames: int = 4, uses
     runner = PointRunner.of(scenario, load_clips(scenario, None), folder, None)
     (point,) = grid(scenario)
     link = runner.link(point)
-    agreed, _ = runner.agree(link, point)
+    agreed = runner.deals(link, point)[0].agreement
     clip, seeds = runner.clips.frames[0], Seeds(1, (0,), 0)
     flow = link.transmitter.transmit(clip, agreed, seeds)
     shutil.rmtree(folder, ignore_errors=True)

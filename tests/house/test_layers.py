@@ -36,7 +36,7 @@ ORDER = {
         "specs",
     ),
     "semlink.sensing": ("total_variation | sources", "block_cs | programmable | random_projections", "specs"),
-    "semlink.sensing.sources": ("luma_range, clips, motion", "files", "synthetic"),
+    "semlink.sensing.sources": ("luma_range, clips, motion", "files", "pictures | synthetic"),
     "semlink.codecs": (
         "entropy, rate_search, readings_domain, readings_klt, token_readings",
         "packetization",

@@ -227,6 +227,6 @@ def test_ratio_maps_of_schemes_behind_a_sensor_are_found(tmp_path, scheme):
     head = f"name: toy\nsource: {source}\nchannel: {{kind: awgn}}\nsweep: {{snr_db: [20], budget: [0.2]}}\n"
     file.write_text(head + "schemes:\n  - " + scheme % SENSED + "\n")
     made = plan(Job(load_scenario(file), tmp_path / "out", tmp_path))
-    picture = picture_of(made.runner.link(made.tasks[0].point), made.runner.clips, made.tasks[0], 1, None, None)
+    picture = picture_of(made.runner.link(made.tasks[0].point), made.runner.clips, made.tasks[0], 1, (), None)
     assert picture.mean_count == 2 and picture.counts is not None
     assert picture.counts[:2, :2].tolist() == [[1, 2], [4, 1]]

@@ -74,5 +74,5 @@ def test_wrong_planes_are_refused(tmp_path, folder):
     with pytest.raises(SourceError, match=r"source planes: got 2, allowed: 1 \(gray\) or 3"):
         VideoSource(str(folder), frames=1, planes=2)
     (tmp_path / "x.yuv").write_bytes(bytes(600))
-    with pytest.raises(SourceError, match="headerless video is read as luma only; allowed: planes 1"):
+    with pytest.raises(SourceError, match="headerless gray read as rgb; allowed: gray, and yuv420"):
         VideoSource(str(tmp_path / "x.yuv"), frames=1, planes=3, pixel_format="gray", raw_size=(10, 20))

@@ -42,6 +42,7 @@ BLOCKS = {"kind": "block", "ratio": 0.1}
 SKIPPING = {"kind": "random", "operator": "identity", "skip": [1, 3]}
 OPTIONS: dict[str, dict[str, Any]] = {
     "scenes": {"clips": 2, "frames": 4, "size": [32, 48]},
+    "images": {"clips": 2, "size": [32, 48]},
     "digits": {"clips": 2, "frames": 4},
     "wheel": {"frames": 4},
     "programmable": {"mean_count": 2},

@@ -70,11 +70,12 @@ def _replayed(
 ) -> Replay:
     runner = sender.runner
     link = runner.link(where)
-    agreed, budget = runner.agree(link, where)
+    deals = runner.deals(link, where)
+    agreed, budget = deals[number].agreement, deals[number].budget
     clip, seeds = runner.clips.frames[number], Seeds(runner.scenario.seed, (number,), trial)
     seen: list[Transmission] = []
     if link.is_sensing:
-        outcome = list(runner.trial(link, agreed, budget, trial))[number]
+        outcome = list(runner.trial(link, deals, trial))[number]
     else:
         outcome = run_clip(link, clip, agreed, seeds, budget=budget, observe=seen.append)
     scored = runner.score(number, outcome)

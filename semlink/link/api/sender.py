@@ -61,12 +61,13 @@ class Sender:
     def _sent(self, point: GridPoint, number: int, trial: int) -> np.ndarray:
         """One clip over the link; clips that are only sensed go together, as in the run."""
         link = self.runner.link(point)
-        agreed, budget = self.runner.agree(link, point)
+        deals = self.runner.deals(link, point)
         if link.is_sensing:
-            outcome = list(self.runner.trial(link, agreed, budget, trial))[number]
+            outcome = list(self.runner.trial(link, deals, trial))[number]
         else:
             seeds = Seeds(self.runner.scenario.seed, (number,), trial)
-            outcome = run_clip(link, self.runner.clips.frames[number], agreed, seeds, budget=budget)
+            deal = deals[number]
+            outcome = run_clip(link, self.runner.clips.frames[number], deal.agreement, seeds, budget=deal.budget)
         return outcome.frames.pixels[0].numpy().astype(np.float32)
 
     def _check(self, place: Place, number: int, trial: int, pixels: np.ndarray) -> None:

@@ -19,9 +19,11 @@ from typing import Any
 
 import numpy as np
 
+from semlink.colour.look import Look
 from semlink.errors import InterfaceError, ScenarioError, SemlinkError, raised, traced
 from semlink.link.metrics.ms_ssim import missing_scales, ms_ssim
-from semlink.link.metrics.psnr_ssim import psnr_by_frame, psnr_db, ssim, ssim_by_frame
+from semlink.link.metrics.psnr_ssim import psnr_by_frame, psnr_db, psnr_yuv611_db, ssim, ssim_by_frame
+from semlink.link.metrics.seen import Sees, scored
 from semlink.link.metrics.vmaf import small_for_vmaf, vmaf
 from semlink.link.metrics.xpsnr import xpsnr_by_frame, xpsnr_db
 from semlink.plugins import fingerprint, load_class
@@ -42,6 +44,9 @@ __all__ = [
 ]
 
 
+GRAY = Look()
+
+
 @dataclass(frozen=True, slots=True)
 class Metric:
     """A quality of a received clip.
@@ -54,6 +59,7 @@ class Metric:
         decimals: of its numbers in tables.
         function: two arrays (t, h, w), the source in [0, 1] and what was
             received, to one finite number.
+        sees: what it is given of colour frames, see `semlink.link.metrics.seen`; by default their luma.
         source: where it is defined, as `key, place`.
         higher_is_better: False for errors and distances.
         by_frame: the same for each frame, (t,); None where a clip has no such thing.
@@ -68,7 +74,7 @@ class Metric:
     column: str
     label: str
     decimals: int
-    function: Callable[[np.ndarray, np.ndarray], float]
+    function: Callable[[Any, Any], float]
     source: str = ""
     higher_is_better: bool = True
     by_frame: Callable[[np.ndarray, np.ndarray], np.ndarray] | None = None
@@ -76,6 +82,7 @@ class Metric:
     revision: int = 1
     extremes: tuple[float, float] | None = None
     package: str = ""
+    sees: Sees = "luma"
 
     @property
     def interval(self) -> str:
@@ -96,14 +103,29 @@ class Metric:
     def is_shipped(self) -> bool:
         return self in METRICS
 
-    def score(self, reference: np.ndarray, received: np.ndarray) -> float:
-        """The quality of one clip.
+    def check_colour(self, colour: str) -> None:
+        """Refuse frames that it cannot score.
+
+        Raises:
+            ScenarioError: says which it can.
+        """
+        if self.sees == "ycbcr" and colour == "gray":
+            raise ScenarioError(
+                f"{self.name}: scores luma and chroma, and the source gives gray; score psnr, or set colour"
+            )
+
+    def frames(self, reference: np.ndarray, received: np.ndarray, look: Look = GRAY) -> np.ndarray | None:
+        """The quality of each frame; None where a clip has no such thing."""
+        return None if self.by_frame is None else scored(self.by_frame, self.sees, reference, received, look)
+
+    def score(self, reference: np.ndarray, received: np.ndarray, look: Look = GRAY) -> float:
+        """The quality of one clip (t, rows, w), whose colour `look` tells.
 
         Raises:
             InterfaceError: the function failed, or gave something else than one finite number.
         """
         try:
-            found = float(self.function(reference, received))
+            found = float(scored(self.function, self.sees, reference, received, look))
         except SemlinkError:
             raise
         except (Exception, SystemExit) as fault:
@@ -120,8 +142,12 @@ GREY_DB = 10.8
 GOOD_DB = 40.0
 """PSNR that video at the rates of a channel hardly exceeds."""
 METRICS = (
-    Metric("psnr", "psnr_db", "PSNR [dB]", 2, psnr_db, by_frame=psnr_by_frame, extremes=(GREY_DB, GOOD_DB)),
-    Metric("ssim", "ssim", "SSIM", 4, ssim, "wang2004, eq. (13)", by_frame=ssim_by_frame, extremes=(0.0, 1.0)),
+    Metric(
+        "psnr", "psnr_db", "PSNR [dB]", 2, psnr_db, by_frame=psnr_by_frame, extremes=(GREY_DB, GOOD_DB), sees="samples"
+    ),
+    Metric(
+        "ssim", "ssim", "SSIM", 4, ssim, "wang2004, eq. (13)", by_frame=ssim_by_frame, extremes=(0.0, 1.0), sees="each"
+    ),
     Metric(
         "ms_ssim",
         "ms_ssim",
@@ -132,6 +158,7 @@ METRICS = (
         caution=missing_scales,
         revision=2,
         extremes=(0.0, 1.0),
+        sees="each",
     ),
     Metric(
         "xpsnr",
@@ -154,18 +181,29 @@ METRICS = (
         package="vmaf_torch",
         extremes=(0.0, 100.0),
     ),
+    Metric("psnr_y", "psnr_y_db", "PSNR-Y [dB]", 2, psnr_db, by_frame=psnr_by_frame, extremes=(GREY_DB, GOOD_DB)),
+    Metric(
+        "psnr_yuv611",
+        "psnr_yuv611_db",
+        "PSNR-YUV 6:1:1 [dB]",
+        2,
+        psnr_yuv611_db,
+        "ohm2012, combined PSNR_YUV",
+        extremes=(GREY_DB, GOOD_DB),
+        sees="ycbcr",
+    ),
 )
 PSNR = METRICS[0]
 
 
-def extremes_of(metric: Metric, reference: np.ndarray) -> tuple[float, float] | None:
-    """What a receiver scores on a clip (t, h, w) that knows nothing of it, and the best that is plausible.
+def extremes_of(metric: Metric, reference: np.ndarray, look: Look = GRAY) -> tuple[float, float] | None:
+    """What a receiver scores on a clip (t, rows, w) that knows nothing of it, and the best that is plausible.
 
     None where the metric cannot score a flat grey clip.
     """
     try:
-        worst = metric.score(reference, np.full_like(reference, GREY))
-        best = metric.score(reference, reference) if metric.extremes is None else metric.extremes[1]
+        worst = metric.score(reference, np.full_like(reference, GREY), look)
+        best = metric.score(reference, reference, look) if metric.extremes is None else metric.extremes[1]
     except SemlinkError:
         return None
     return worst, best

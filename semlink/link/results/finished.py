@@ -17,7 +17,7 @@ from semlink.link.results.checked.records import checked_manifest
 from semlink.link.results.folder import Results
 from semlink.link.results.labels import bound_words
 from semlink.link.results.points import Points
-from semlink.link.results.rows import CURVES, DECIMALS, SIGNIFICANT, Row, from_json, read_folder, value
+from semlink.link.results.rows import CURVES, DECIMALS, PER_SAMPLE, SIGNIFICANT, Row, from_json, read_folder, value
 
 __all__ = ["FinishedPoint", "FinishedRun", "grid_place", "metrics_of", "read_manifest", "read_run"]
 
@@ -145,7 +145,7 @@ def metrics_of(rows: Iterable[Row], told: Iterable[Json] = ()) -> tuple[Metric, 
     for row in rows:
         for name in row.extra:
             half = any(name == metric.interval for metric in known.values()) or name.endswith("_ci95")
-            if not half and value(row, name) is not None:
+            if not half and name != PER_SAMPLE and value(row, name) is not None:
                 known.setdefault(name, generic(name))
     return tuple(m for m in known.values() if any(value(row, m.column) is not None for row in rows))
 

@@ -13,7 +13,7 @@ from semlink.files import JsonDict
 from semlink.link.metrics.intervals import ERROR, halfwidth, share_interval, t_halfwidth
 from semlink.link.metrics.registry import Metric, metrics_named
 from semlink.link.results.clip_trial import ClipTrial, draws_of
-from semlink.link.results.rows import COLUMNS
+from semlink.link.results.rows import COLUMNS, PER_SAMPLE
 
 Trials = Sequence[Sequence[ClipTrial]]
 """For each trial every clip."""
@@ -42,7 +42,7 @@ def scored(names: Iterable[str], folder: Path | None = None) -> tuple[Metric, ..
     Raises:
         ScenarioError, UnknownBlock: a name leads nowhere, or a column is taken.
     """
-    return metrics_named(names, folder, taken=(*COLUMNS, "extra"))
+    return metrics_named(names, folder, taken=(*COLUMNS, PER_SAMPLE, "extra"))
 
 
 def qualities(trials: Trials, metrics: Sequence[Metric], doubt: Doubt = ONE_LOOK) -> JsonDict:

@@ -42,6 +42,8 @@ DECIMALS = {
     "ssim": 5,
     "ssim_ci95": 5,
 }
+PER_SAMPLE = "channel_uses_per_sample"
+"""A cost that stands behind the other columns, of runs in colour or with budgets per sample."""
 SIGNIFICANT = 8  # digits of every other number
 
 

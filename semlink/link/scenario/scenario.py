@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from semlink.colour.layout import rows_of
 from semlink.link.metrics.registry import METRICS, check_metric_name
 from semlink.link.scenario.published_table import TableSpec
 from semlink.link.schemes.base import SchemeSpec
@@ -62,6 +63,27 @@ class Sweep(Spec):
     budget: Annotated[tuple[Share, ...], Field(min_length=1), _one_or_more(Share)] | None = Field(
         None, description="complex channel uses per source pixel, a number or a list"
     )
+    budget_per_sample: Annotated[tuple[Share, ...], Field(min_length=1), _one_or_more(Share)] | None = Field(
+        None,
+        description="the same per source sample (k/n, the bandwidth ratio): an rgb pixel has 3, one of yuv420 1.5",
+    )
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Sweep:
+        if self.budget is not None and self.budget_per_sample is not None:
+            raise ValueError("sweep.budget and sweep.budget_per_sample are two ways to say the same; give one of them")
+        return self
+
+    @property
+    def has_budget(self) -> bool:
+        """Whether it says what schemes without rates may spend."""
+        return self.budget is not None or self.budget_per_sample is not None
+
+    def budgets(self, colour: str) -> tuple[float, ...]:
+        """In channel uses per source pixel, of frames in this colour."""
+        if self.budget_per_sample is None:
+            return self.budget or ()
+        return tuple(share * rows_of(2, colour) / 2 for share in self.budget_per_sample)
 
 
 class Trials(Spec):
@@ -94,7 +116,7 @@ def _operating_points() -> list[Rule]:
     only_senses = either(is_one_of("kind", "sensing"), is_one_of("sends", False), matches("kind", ":"))
     no_sender = for_each("schemes", only_senses)
     on_the_air = {"required": ["channel"], "properties": {"channel": {"not": {"maxItems": 0, "type": "array"}}}}
-    budget = inside("sweep", given("budget"))
+    budget = inside("sweep", either(given("budget"), given("budget_per_sample")))
     rates = for_each("schemes", either(only_senses, given("rates")))
     return [either(no_sender, {"allOf": [on_the_air, given("sweep")]}), either(budget, rates)]
 
@@ -197,7 +219,7 @@ class Scenario(Spec):
                 raise BrokenRule(f"scheme {name!r} sends symbols, and no channel is given", "schemes", at)
             if self.sweep is None:
                 raise BrokenRule(f"scheme {name!r} sends symbols, and no sweep.snr_db is given", "schemes", at)
-            if self.sweep.budget is None and rates_of(scheme) is None:
+            if not self.sweep.has_budget and rates_of(scheme) is None:
                 words = f"scheme {name!r} has no rates and sweep.budget is not given; set one"
                 raise BrokenRule(words, "schemes", at)
         return self

@@ -89,8 +89,10 @@ def metric_warnings(runner: PointRunner) -> tuple[str, ...]:
     Raises:
         ScenarioError: one cannot take them at all.
     """
-    shape = runner.clips.frames[0].shape
-    said = (metric.caution(shape.h, shape.w) for metric in runner.metrics if metric.caution is not None)
+    for metric in runner.metrics:
+        metric.check_colour(runner.clips.look.colour)
+    sizes = sorted({(frames.shape.h, frames.shape.w) for frames in runner.clips.frames}, key=min)
+    said = (metric.caution(*sizes[0]) for metric in runner.metrics if metric.caution is not None)  # of the smallest
     return tuple(filter(None, said))
 
 

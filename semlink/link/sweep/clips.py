@@ -19,7 +19,7 @@ from semlink.files import Json, reason_of
 from semlink.link.results.lock import LOCK, alone_in, is_held
 from semlink.link.scenario.scenario import Scenario
 from semlink.memory import refuse_beyond_memory
-from semlink.payload import Frames
+from semlink.payload import Frames, FrameShape
 from semlink.sensing.sources.motion import motion_class
 from semlink.spec import BuildContext
 from semlink.yaml12.words import shown
@@ -57,6 +57,10 @@ class Clips:
     def tried(self) -> tuple[Frames, ...]:
         """What choices before the run are made on."""
         return self.calibration or self.frames
+
+    def tried_as(self, shape: FrameShape) -> tuple[Frames, ...]:
+        """Those of them that have this shape."""
+        return tuple(frames for frames in self.tried if frames.shape == shape)
 
     def __reduce__(self) -> tuple[object, ...]:
         """Clips in a file travel as its name: whoever unpickles them maps the same pixels."""
@@ -115,10 +119,16 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
     source = scenario.source.build(BuildContext(folder=folder))
     if len(source) == 0:
         raise SourceError(f"source {scenario.source.kind}: holds no clip")
+    by_sample = scenario.sweep is not None and scenario.sweep.budget_per_sample is not None
+    if by_sample and source.colour != scenario.source.frame_colour:
+        raise SourceError(
+            f"source {scenario.source.kind}: gives {source.colour}, which shows only when it is built; "
+            "say sweep.budget, per pixel, in place of budget_per_sample"
+        )
     names, motion, pixels, shapes = [], [], [], []
     for index in range(len(source)):
         clip = check_clip(source.clip(index), scenario.source.kind)
-        if index == 0 and scenario.source.all_pixels is None:
+        if index == 0 and scenario.source.all_pixels is None and source.sizes_agree:
             _refuse_too_many((len(source), clip.size), file)
         names.append(shown(str(source.name(index))))
         motion.append(motion_class(clip))
@@ -129,7 +139,9 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
             _append(file, clip)
     frames = _frames(pixels if file is None else _mapped(file, shapes), source.look)
     digest = digest_of(*names, *(f.pixels.numpy() for f in frames))
-    tried = _calibration_clips(scenario, folder, shapes[0])
+    if source.look.colour != "gray":
+        digest = digest_of(digest, source.look)
+    tried = _calibration_clips(scenario, folder, [clip.shape for clip in frames])
     if tried:
         digest = digest_of(digest, "calibration", *(f.pixels.numpy() for f in tried))
     facts = tuple(dict(source.facts(index)) for index in range(len(source)))
@@ -157,11 +169,11 @@ def _refuse_too_many(told: tuple[int, int] | None, file: Path | None) -> None:
         )
 
 
-def _calibration_clips(scenario: Scenario, folder: Path | None, shape: Shape) -> tuple[Frames, ...]:
+def _calibration_clips(scenario: Scenario, folder: Path | None, scored: Sequence[FrameShape]) -> tuple[Frames, ...]:
     """The clips that choices are made on, where the scenario names others than those that are scored.
 
     Raises:
-        SourceError: they cannot be read, or are of another shape.
+        SourceError: they cannot be read, are of a shape that no clip has, or of not all that there are.
     """
     spec = scenario.calibration.source
     if spec is None:
@@ -171,13 +183,26 @@ def _calibration_clips(scenario: Scenario, folder: Path | None, shape: Shape) ->
     if len(source) == 0:
         raise SourceError(f"calibration.source {spec.kind}: holds no clip")
     clips = [check_clip(source.clip(index), f"{spec.kind} of calibration") for index in range(len(source))]
-    for clip in clips:
-        if clip.shape != shape:
+    found = _frames(clips, source.look)
+    for made in found:
+        if made.shape not in scored:
             raise SourceError(
-                f"calibration.source {spec.kind}: gave a clip of (t, h, w) = {clip.shape}; need {shape}, as those "
-                "that are scored"
+                f"calibration.source {spec.kind}: gave a clip of {_words(made.shape)}; need {_words(scored[0])}, "
+                "as those that are scored"
             )
-    return _frames(clips, source.look)
+    given = {made.shape for made in found}
+    lacking = [shape for shape in scored if shape not in given]
+    if lacking:
+        raise SourceError(
+            f"calibration.source {spec.kind}: gave no clip of {_words(lacking[0])}, as one that is scored; choices are "
+            "made for each size"
+        )
+    return found
+
+
+def _words(shape: FrameShape) -> str:
+    colour = "" if shape.colour == "gray" else f" in {shape.colour}"
+    return f"(t, h, w) = {(shape.t, shape.h, shape.w)}{colour}"
 
 
 def _append(file: Path, clip: np.ndarray) -> None:

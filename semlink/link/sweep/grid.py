@@ -55,6 +55,7 @@ def doubled(scenario: Scenario) -> list[str]:
     lists: dict[str, Sequence[float]] = {
         "sweep.snr_db": () if sweep is None else sweep.snr_db,
         "sweep.budget": () if sweep is None else sweep.budget or (),
+        "sweep.budget_per_sample": () if sweep is None else sweep.budget_per_sample or (),
         **{f"schemes.{n}.rates": rates_of(scheme) or () for n, scheme in enumerate(scenario.schemes)},
     }
     said = [(where, f"{value:g}") for where, values in lists.items() for value in _again(values)]
@@ -91,7 +92,7 @@ def _points(scenario: Scenario) -> Iterator[GridPoint]:
                 if rates is not None:
                     yield from (GridPoint(number, channel, snr_db, None, float(rate)) for rate in rates)
                 else:
-                    budgets = scenario.sweep.budget or ()
+                    budgets = scenario.sweep.budgets(scenario.source.frame_colour)
                     yield from (GridPoint(number, channel, snr_db, budget, None) for budget in budgets)
 
 

@@ -18,7 +18,7 @@ from semlink.blocks import ChannelBase, WaveformBase
 from semlink.caching import Memo, digest_of
 from semlink.errors import Infeasible, SemlinkError, placed, told_at
 from semlink.files import JsonDict
-from semlink.link.chain.boundary.settle import Question, Settled, settled
+from semlink.link.chain.boundary.settle import Deal, Question, settled
 from semlink.link.chain.calibration import SENT_KEPT, LinkCalibration, calibration_root
 from semlink.link.chain.draws import SharedDraws
 from semlink.link.chain.link import Link, Outcome
@@ -36,10 +36,10 @@ from semlink.link.scenario.scenario import Scenario
 from semlink.link.schemes.digital.packet_store import StreamStore
 from semlink.link.sweep.clips import Clips
 from semlink.link.sweep.grid import GridPoint, Task
-from semlink.link.sweep.record import interval_notes, note_of, record_of
+from semlink.link.sweep.record import interval_notes, note_of, record_of, sensed_by
 from semlink.link.sweep.shown import film_at, picture_of, source_shown
 from semlink.link.sweep.trials import StopRule, repeat, stop_rule
-from semlink.payload import Agreement
+from semlink.payload import Frames, FrameShape
 from semlink.plain_data import to_bytes
 from semlink.seeds import Seeds
 from semlink.spec import BuildContext
@@ -194,11 +194,11 @@ class PointRunner:
         """
         link = self.link(task.point)
         try:
-            agreed, budget = self.agree(link, task.point)
-            if link.is_certain(agreed):
+            deals = self.deals(link, task.point)
+            if _is_certain(link, deals):
                 return {}
-            audited = partial(self._is_audited, to_bytes(agreed), stop_rule(self.scenario).min)
-            return {number: self._trial(link, agreed, budget, number, audited) for number in numbers}
+            audited = partial(self._is_audited, deals, stop_rule(self.scenario).min)
+            return {number: self._trial(link, deals, number, audited) for number in numbers}
         except Infeasible:
             return {}
 
@@ -206,24 +206,23 @@ class PointRunner:
         link = self.link(task.point)
         about = (self.scenario, self.clips, self.metrics, link, task.point)
         sensed: float | None = None
-        made: Settled | None = None
+        deals: Sequence[Deal] = ()
         try:
-            made, budget = self.settle(link, task.point)
-            agreed = made.agreement
-            sensed = link.measurements_per_pixel(agreed)
-            sent = self._sent(link, agreed, budget, known)
+            deals = self.deals(link, task.point)
+            sensed = sensed_by(link, deals)
+            sent = self._sent(link, deals, known)
         except Infeasible as reason:
             note = f"infeasible: {reason}"
-            return Finished(record_of(*about, [], sensed=sensed, note=note, settled=made), self._shown(task))
-        notes = [] if link.is_bound else [note_of(link, agreed, sent.trials)]
+            return Finished(record_of(*about, [], sensed=sensed, note=note, deals=deals), self._shown(task))
+        notes = [] if link.is_bound else [note_of(link, deals, sent.trials)]
         note = "; ".join(part for part in [*notes, *sent.notes] if part)
         genie, doubt = sorted(sent.genie), sent.doubt
-        record = record_of(*about, sent.trials, genie=genie, sensed=sensed, note=note, settled=made, doubt=doubt)
-        picture = self._shown(task, agreed, sent.first)
+        record = record_of(*about, sent.trials, genie=genie, sensed=sensed, note=note, deals=deals, doubt=doubt)
+        picture = self._shown(task, deals, sent.first)
         film = self._film(task, sent.first, sent.trials[0][0], picture)
         return Finished(record, picture, sent.reception, film)
 
-    def _sent(self, link: Link, agreed: Agreement, budget: int | None, known: Mapping[int, Trial]) -> Sent:
+    def _sent(self, link: Link, deals: Sequence[Deal], known: Mapping[int, Trial]) -> Sent:
         """Trials until the stop rule is met; one where all would be the same.
 
         Raises:
@@ -238,15 +237,15 @@ class PointRunner:
 
         def one_trial(number: int) -> list[ClipTrial]:
             if number == 0:
-                made = self._trial(link, agreed, budget, 0, audited, watch, first)
+                made = self._trial(link, deals, 0, audited, watch, first)
             else:
-                made = known.get(number) or self._trial(link, agreed, budget, number, audited)
+                made = known.get(number) or self._trial(link, deals, number, audited)
             genie.update(made.genie)
             return made.scores
 
-        certain = link.is_certain(agreed)
+        certain = _is_certain(link, deals)
         rule = StopRule(1, 1, 1.0) if certain else stop_rule(self.scenario)
-        audited = partial(self._is_audited, to_bytes(agreed), rule.min)
+        audited = partial(self._is_audited, deals, rule.min)
         trials = repeat(one_trial, rule)
         reception = kept[0] if kept else None
         if certain:
@@ -258,8 +257,7 @@ class PointRunner:
     def _trial(
         self,
         link: Link,
-        agreed: Agreement,
-        budget: int | None,
+        deals: Sequence[Deal],
         number: int,
         audited: Callable[[int, int], bool],
         observe: Observe | None = None,
@@ -267,7 +265,7 @@ class PointRunner:
     ) -> Trial:
         """A trial sent and scored; `first` gets what became of the first clip."""
         scores, genie = [], set[str]()
-        for clip, outcome in enumerate(self.trial(link, agreed, budget, number, audited, observe)):
+        for clip, outcome in enumerate(self.trial(link, deals, number, audited, observe)):
             if clip == 0 and first is not None:
                 first.append(outcome)
             genie.update(outcome.genie)
@@ -279,14 +277,14 @@ class PointRunner:
         """What a point shows whose record is kept and whose picture is not: the first clip is sent once more."""
         link, seeds = self.link(task.point), Seeds(self.scenario.seed, (0,), 0)
         try:
-            agreed, budget = self.agree(link, task.point)
-            first = run_clip(link, self.clips.frames[0], agreed, seeds, budget=budget)
+            deals = self.deals(link, task.point)
+            first = run_clip(link, self.clips.frames[0], deals[0].agreement, seeds, budget=deals[0].budget)
         except Infeasible:
             return self._shown(task)
-        return self._shown(task, agreed, first)
+        return self._shown(task, deals, first)
 
-    def _shown(self, task: Task, agreed: Agreement | None = None, first: Outcome | None = None) -> Picture:
-        return picture_of(self.link(task.point), self.clips, task, self.scenario.seed, agreed, first)
+    def _shown(self, task: Task, deals: Sequence[Deal] = (), first: Outcome | None = None) -> Picture:
+        return picture_of(self.link(task.point), self.clips, task, self.scenario.seed, deals, first)
 
     def again(self, point: GridPoint) -> Again:
         """The first clip of the first trial sent once more, with the noise of the run.
@@ -295,10 +293,10 @@ class PointRunner:
             Infeasible: nothing fits there.
         """
         link, seen = self.link(point), list[Transmission]()
-        agreed, budget = self.agree(link, point)
-        first = next(self.trial(link, agreed, budget, 0, observe=seen.append))
+        deals = self.deals(link, point)
+        first = next(self.trial(link, deals, 0, observe=seen.append))
         seeds = Seeds(self.scenario.seed, (0,), 0)
-        uses = link.transmitter.uses_of_blocks(self.clips.frames[0], agreed, seeds)
+        uses = link.transmitter.uses_of_blocks(self.clips.frames[0], deals[0].agreement, seeds)
         if uses is not None and uses.max() - uses.min() <= 1:  # all alike, but for what does not divide
             uses = None
         film = film_at(link, self.clips, Task("", point, "", is_shown=True), first, self.score(0, first), uses)
@@ -309,45 +307,40 @@ class PointRunner:
         uses = next((found.uses for found in picture.rate_maps if found.clip == self.clips.names[0]), None)
         return film_at(self.link(task.point), self.clips, task, first, scored, uses)
 
-    def agree(self, link: Link, point: GridPoint) -> tuple[Agreement, int | None]:
-        """The agreement at a point, and the antenna's budget in channel uses.
-
-        Raises:
-            Infeasible: the scheme finds no room there.
-        """
-        made, budget = self.settle(link, point)
-        return made.agreement, budget
-
-    def settle(self, link: Link, point: GridPoint) -> tuple[Settled, int | None]:
-        """The agreement with what it takes from the clips, and the antenna's budget in channel uses.
+    def deals(self, link: Link, point: GridPoint) -> tuple[Deal, ...]:
+        """For each clip, the agreement at a point and the antenna's budget; settled once for clips of one shape.
 
         Raises:
             Infeasible: the scheme finds no room there.
             BoundaryError, InterfaceError: it holds what an agreement may not hold.
         """
-        shape = self.clips.frames[0].shape
+        shapes = [frames.shape for frames in self.clips.frames]
+        found = {shape: self._deal(link, point, shape) for shape in dict.fromkeys(shapes)}
+        return tuple(found[shape] for shape in shapes)
+
+    def _deal(self, link: Link, point: GridPoint, shape: FrameShape) -> Deal:
         budget = None if point.budget is None else int(point.budget * shape.num_pixels + 1e-9)
         if budget == 0:
             raise Infeasible(f"a budget of {point.budget:g} is less than one channel use a clip")
         snr_db = float("nan") if point.snr_db is None else point.snr_db
         root, ends = calibration_root(self.scenario.seed), ((point.channel,), point.scheme)
         shared = self.deliveries, *ends, self.tried, self.draws
-        calibration = LinkCalibration(link, self.clips.tried, root, snr_db, *shared, doing=self.doing)
-        question = Question(shape, link.point(snr_db, budget, point.rate))
-        made = settled(link, question, calibration)
-        return (replace(made, choice_bits=0.0) if self.clips.calibration else made), budget
+        calibration = LinkCalibration(link, self.clips.tried_as(shape), root, snr_db, *shared, doing=self.doing)
+        made = settled(link, Question(shape, link.point(snr_db, budget, point.rate)), calibration)
+        if self.clips.calibration:
+            made = replace(made, choice_bits=0.0)
+        return Deal(made, made.agreement, budget)
 
-    def _is_audited(self, agreed: bytes, least: int, clip: int, trial: int) -> bool:
+    def _is_audited(self, deals: Sequence[Deal], least: int, clip: int, trial: int) -> bool:
         """Whether the boundary is put to the proof: for each clip in one of every `least` trials, drawn."""
         turn, place = divmod(trial, least)
-        draw = Seeds(self.secret, (clip,), turn).numpy(f"link/audit {digest_of(agreed)}")
+        draw = Seeds(self.secret, (clip,), turn).numpy(f"link/audit {digest_of(to_bytes(deals[clip].agreement))}")
         return int(draw.integers(least)) == place
 
     def trial(
         self,
         link: Link,
-        agreed: Agreement,
-        budget: int | None,
+        deals: Sequence[Deal],
         trial: int,
         is_audited: Callable[[int, int], bool] = lambda clip, trial: False,
         observe: Observe | None = None,
@@ -364,8 +357,7 @@ class PointRunner:
         seeds = [Seeds(self.scenario.seed, (number,), trial) for number in range(len(frames))]
         if link.is_sensing:
             with told_at(f"trial {trial}"):
-                sensed = sense_clips(link, frames, agreed, seeds, self.tell)
-            yield from sensed
+                yield from _sensed(link, frames, deals, seeds, self.tell)
             return
         for number, clip in enumerate(frames):
             proof = is_audited(number, trial)
@@ -376,9 +368,9 @@ class PointRunner:
                     outcome = run_clip(
                         link,
                         clip,
-                        agreed,
+                        deals[number].agreement,
                         seeds[number],
-                        budget=budget,
+                        budget=deals[number].budget,
                         audit=proof,
                         decoy=other,
                         observe=None if number else observe,
@@ -393,7 +385,7 @@ class PointRunner:
         reference = self.clips.frames[number].pixels[0].numpy()
         key = (number, digest_of(received))
         metrics = self.scores.get(
-            key, lambda: {metric.name: metric.score(reference, received) for metric in self.metrics}
+            key, lambda: {m.name: m.score(reference, received, self.clips.look) for m in self.metrics}
         )
         by_frame = self.over_time.get(key, lambda: self._by_frame(reference, received))
         uses = {str(purpose): float(amount) for purpose, amount in outcome.ledger.by_purpose().items()}
@@ -410,13 +402,35 @@ class PointRunner:
 
     def nothing_db(self) -> float:
         """Mean PSNR over the clips of a receiver that knows nothing."""
-        found = [extremes_of(PSNR, frames.pixels[0].numpy()) for frames in self.clips.frames]
+        look = self.clips.look
+        found = [extremes_of(PSNR, frames.pixels[0].numpy(), look) for frames in self.clips.frames]
         return float(np.mean([pair[0] for pair in found if pair is not None]))
 
     def _extremes(self, reference: np.ndarray) -> dict[str, tuple[float, float]]:
-        found = {metric.name: extremes_of(metric, reference) for metric in self.metrics}
+        found = {metric.name: extremes_of(metric, reference, self.clips.look) for metric in self.metrics}
         return {name: pair for name, pair in found.items() if pair is not None}
 
     def _by_frame(self, reference: np.ndarray, received: np.ndarray) -> dict[str, tuple[float, ...]]:
-        functions = {metric.name: metric.by_frame for metric in self.metrics if metric.by_frame is not None}
-        return {name: tuple(map(float, of(reference, received))) for name, of in functions.items()}
+        found = {metric.name: metric.frames(reference, received, self.clips.look) for metric in self.metrics}
+        return {name: tuple(map(float, values)) for name, values in found.items() if values is not None}
+
+
+def _is_certain(link: Link, deals: Iterable[Deal]) -> bool:
+    """Whether every trial would be the same."""
+    return all(link.is_certain(deal.agreement) for deal in deals)
+
+
+def _sensed(
+    link: Link,
+    frames: Sequence[Frames],
+    deals: Sequence[Deal],
+    seeds: Sequence[Seeds],
+    tell: Callable[[int, int], None] | None,
+) -> list[Outcome]:
+    """What a scheme that sends nothing makes of the clips, those of one shape in one go."""
+    made: dict[int, Outcome] = {}
+    for shape in dict.fromkeys(clip.shape for clip in frames):
+        mine = [number for number, clip in enumerate(frames) if clip.shape == shape]
+        given = [frames[number] for number in mine], deals[mine[0]].agreement, [seeds[number] for number in mine]
+        made |= zip(mine, sense_clips(link, *given, tell), strict=True)
+    return [made[number] for number in range(len(frames))]

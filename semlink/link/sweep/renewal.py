@@ -58,7 +58,7 @@ def _trials(clips: Sequence[Json], metrics: Sequence[Metric], source: Clips) -> 
 
 def _of_clip(clip: Json, metrics: Sequence[Metric], source: Clips, number: int) -> list[ClipTrial]:
     reference = source.frames[number].pixels[0].numpy()
-    pairs = {metric.name: extremes_of(metric, reference) for metric in metrics}
+    pairs = {metric.name: extremes_of(metric, reference, source.look) for metric in metrics}
     extremes = {name: pair for name, pair in pairs.items() if pair is not None}
     count = len(clip[metrics[0].column])
     blocks, lost = clip.get("blocks") or [0] * count, clip.get("lost") or [0] * count
@@ -77,7 +77,7 @@ def _is_certain(record: Json, trials: int, rule: StopRule, runner: PointRunner, 
     link = runner.link(point)
     if not link.is_sensing:
         return bool(link.is_bound) and record["row"].get("measurements_per_pixel") is None
-    return bool(link.is_certain(runner.agree(link, point)[0]))
+    return all(link.is_certain(deal.agreement) for deal in runner.deals(link, point))
 
 
 def _would_end_here(trials: Sequence[Sequence[ClipTrial]], rule: StopRule) -> bool:

@@ -9,6 +9,7 @@ import numpy as np
 
 from semlink.blocks.scheme import Camera
 from semlink.errors import Infeasible
+from semlink.link.chain.boundary.settle import Deal
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.transmit import run_clip
 from semlink.link.films.film import Film
@@ -28,13 +29,14 @@ SHORT = 12
 
 
 def picture_of(
-    link: Link, clips: Clips, task: Task, seed: int, agreed: Agreement | None, first: Outcome | None
+    link: Link, clips: Clips, task: Task, seed: int, deals: Sequence[Deal], first: Outcome | None
 ) -> Picture:
     """The picture of a point: maps of its sensor, and frames where pictures show the point.
 
     Args:
         seed: root of all chance.
-        agreed, first: what the first clip became in the first trial; None where the point does not fit.
+        deals: of each clip; nothing where the point does not fit.
+        first: what the first clip became in the first trial; None then.
     """
     shape, rate = clips.frames[0].shape, task.point.rate
     picture = _with_map(Picture(), link.transmitter.camera_at(rate), shape)
@@ -43,10 +45,10 @@ def picture_of(
     numbers, middle = frames_shown(shape.t, link.frame_kinds(shape, rate))
     source = in_8_bits(_shown(clips, clips.frames[0])[list(numbers)])
     picture = replace(picture, numbers=numbers, middle=middle, source=source, planes=clips.look.pictures)
-    if agreed is None or first is None:
+    if not deals or first is None:
         return picture
     received = in_8_bits(_shown(clips, first.frames)[list(numbers)])
-    return replace(picture, received=received, rate_maps=tuple(rate_maps(link, clips, seed, agreed)))
+    return replace(picture, received=received, rate_maps=tuple(rate_maps(link, clips, seed, deals)))
 
 
 def film_at(
@@ -101,13 +103,13 @@ def frames_shown(frames: int, frame_kinds: Sequence[str]) -> tuple[tuple[int, ..
     return tuple(sorted({max(middle - 1, 0), middle, *gap(frame_kinds)})), middle
 
 
-def rate_maps(link: Link, clips: Clips, seed: int, agreed: Agreement) -> Iterator[RateMap]:
+def rate_maps(link: Link, clips: Clips, seed: int, deals: Sequence[Deal]) -> Iterator[RateMap]:
     """The maps of all clips whose blocks do not get the same; the same cost spread evenly tells what they follow."""
     even = link.transmitter.with_even_blocks()
     if even is None:
         return
     for number, clip in enumerate(clips.frames):
-        seeds = Seeds(seed, (number,), 0)
+        seeds, agreed = Seeds(seed, (number,), 0), deals[number].agreement
         uses = link.transmitter.uses_of_blocks(clip, agreed, seeds)
         if uses is None or uses.max() - uses.min() <= 1:  # all blocks alike, but for what does not divide
             continue

@@ -16,12 +16,17 @@ import numpy as np
 from PIL import Image
 
 from semlink.blocks import SourceBase
+from semlink.colour.conversion import Conversion, Matrix
+from semlink.colour.layout import Colour, stacked
 from semlink.errors import SourceError
 from semlink.seeds import Seeds
-from semlink.sensing.sources.luma_range import Coded, WantedRange, converted, mixed_ranges
+from semlink.sensing.sources.luma_range import Coded, WantedRange, chroma_converted, converted, mixed_ranges
 
 Crop = Literal["center", "resize", "stretch"]
 Pick = Literal["even", "seed", "first"]
+
+
+Decoded = np.ndarray | tuple[np.ndarray, ...]
 
 
 class Reel(Protocol):
@@ -39,8 +44,11 @@ class Reel(Protocol):
     @property
     def coded(self) -> Coded: ...
 
-    def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray]:
-        """The frames of ascending numbers `wanted`: float32 (h, w) or (3, h, w) in [0, 1], one at a time."""
+    def read(self, wanted: Sequence[int]) -> Iterator[Decoded]:
+        """The frames of ascending numbers `wanted`, one at a time, float32 in [0, 1].
+
+        Gray as (h, w), RGB as (3, h, w), and what is coded in 4:2:0, if that is wanted, as Y, Cb and Cr.
+        """
         ...
 
 
@@ -60,9 +68,16 @@ class Cutting:
     seed: int = 0
     stride: int = 1
     range: WantedRange = "as-coded"
+    colour: Colour = "gray"
+    matrix: Matrix | None = None
 
     def __post_init__(self) -> None:
         choice("range", self.range, WantedRange)
+        choice("colour", self.colour, Colour)
+        if self.colour == "yuv420" and self.size is not None and (self.size[0] % 2 or self.size[1] % 2):
+            raise SourceError(
+                f"source size: got {list(self.size)}; yuv420 has chroma of half the size: need even sides"
+            )
         for name in ("frames", "stride"):
             object.__setattr__(self, name, whole(name, getattr(self, name)))
         object.__setattr__(self, "clips", None if self.clips is None else whole("clips", self.clips))
@@ -86,9 +101,9 @@ class Clip:
     start: int
 
     def read(self, cutting: Cutting) -> np.ndarray:
-        """float32 (t, h, w) in [0, 1]; holds no more of the reel than the clip itself.
+        """float32 (t, rows, w) in [0, 1]; holds no more of the reel than the clip itself.
 
-        Planes of colour frames are put one above the other: (t, 3 h, w).
+        Planes of colour frames stand as `semlink.colour.layout` says.
         """
         wanted = range(self.start, self.start + cutting.span, cutting.stride)
 
@@ -96,14 +111,76 @@ class Clip:
             plane = converted(plane, self.reel.coded, cutting.range)
             return to_size(plane, cutting.size, cutting.crop, self.reel.where)
 
-        frames = [
-            sized(frame) if frame.ndim == 2 else np.concatenate([sized(plane) for plane in frame])
-            for frame in self.reel.read(wanted)
-        ]
+        frames = []
+        for frame in self.reel.read(wanted):
+            if isinstance(frame, tuple):
+                frames.append(_in_420(frame, self.reel, cutting))
+            elif frame.ndim == 2:
+                frames.append(sized(frame))
+            elif cutting.colour == "yuv420":
+                rgb = np.stack([to_size(plane, cutting.size, cutting.crop, self.reel.where) for plane in frame])
+                _check_even(rgb.shape[-2:], self.reel.where)
+                frames.append(conversion_of(self.reel, cutting).frames(rgb))
+            else:
+                frames.append(np.concatenate([sized(plane) for plane in frame]))
         if len({frame.shape for frame in frames}) != 1:
             sizes = sorted({f"{h}x{w}" for h, w in (frame.shape for frame in frames)})
             raise SourceError(f"{self.reel.where}: frames change size ({', '.join(sizes)}); set size and crop: resize")
         return np.stack(frames)
+
+
+def _in_420(planes: tuple[np.ndarray, ...], reel: Reel, cutting: Cutting) -> np.ndarray:
+    """Y, Cb and Cr of a file, brought to size and range, as one array."""
+    y, *chroma = planes
+    y = converted(y, reel.coded, cutting.range)
+    chroma = [chroma_converted(plane, reel.coded, cutting.range) for plane in chroma]
+    if cutting.size is None or y.shape == cutting.size:
+        _check_even(y.shape, reel.where)
+    elif cutting.crop == "center":
+        _check_room(y.shape, cutting.size, reel.where)
+        h, w = cutting.size[0] // 2, cutting.size[1] // 2
+        top, left = ((have - want) // 4 for have, want in zip(y.shape, cutting.size))
+        y = y[2 * top : 2 * (top + h), 2 * left : 2 * (left + w)]
+        chroma = [plane[top : top + h, left : left + w] for plane in chroma]
+    else:
+        half = cutting.size[0] // 2, cutting.size[1] // 2
+        y = to_size(y, cutting.size, cutting.crop, reel.where)
+        chroma = [to_size(plane, half, cutting.crop, reel.where) for plane in chroma]
+    return np.asarray(stacked((y, *chroma), "yuv420"))
+
+
+def _check_even(size: tuple[int, ...], where: Path) -> None:
+    if size[0] % 2 or size[1] % 2:
+        raise SourceError(
+            f"{where}: frames are {_by(size)} (height x width), and yuv420 has chroma of half the size; "
+            "set an even size, or colour: rgb"
+        )
+
+
+def conversion_of(reel: Reel, cutting: Cutting) -> Conversion:
+    """How the YCbCr of a reel's frames, once read, and RGB belong together."""
+    limited = cutting.range == "limited" or (cutting.range == "as-coded" and reel.coded.is_limited)
+    is_rgb = cutting.colour == "rgb"
+    return Conversion(cutting.matrix or reel.coded.matrix or "bt709", "limited" if limited and not is_rgb else "full")
+
+
+def one_conversion(plan: Sequence[Clip], cutting: Cutting) -> Conversion:
+    """That of all clips.
+
+    Raises:
+        SourceError: two of them have different ones, and the scenario names none.
+    """
+    if cutting.colour == "gray":
+        return Conversion()
+    found = {conversion_of(clip.reel, cutting): clip.reel.where for clip in plan}
+    (first, place), *others = found.items()
+    if others:
+        other, where = others[0]
+        raise SourceError(
+            f"{where}: is of {other.matrix} in {other.range} range, {place} of {first.matrix} in {first.range} range; "
+            "set source.matrix and source.range so that all clips are alike"
+        )
+    return first
 
 
 class ClipSource(SourceBase):

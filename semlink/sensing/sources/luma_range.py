@@ -12,6 +12,8 @@ from typing import Literal
 
 import numpy as np
 
+from semlink.colour.conversion import Matrix
+
 CodedRange = Literal["full", "limited", "unspecified"]
 WantedRange = Literal["as-coded", "full", "limited"]
 
@@ -23,12 +25,14 @@ class Coded:
     Attributes:
         range: `unspecified` where a file of video does not say; such files are limited by convention.
         bits: of a sample.
+        matrix: of a file in YCbCr; None where there is none. What does not say it is taken for BT.601, as FFmpeg does.
         cautions: a line each.
     """
 
     range: CodedRange = "full"
     bits: int = 8
     cautions: tuple[str, ...] = ()
+    matrix: Matrix | None = None
 
     @property
     def is_limited(self) -> bool:
@@ -48,6 +52,16 @@ def converted(luma: np.ndarray, coded: Coded, wanted: WantedRange) -> np.ndarray
     if wanted == "full":
         return np.clip((luma - black) / span, np.float32(0), np.float32(1))
     return black + luma * span
+
+
+def chroma_converted(chroma: np.ndarray, coded: Coded, wanted: WantedRange) -> np.ndarray:
+    """Cb or Cr with its ends where `wanted` has them, as `converted` does with luma; its zero stays at 128."""
+    if wanted == "as-coded" or coded.is_limited == (wanted == "limited"):
+        return chroma
+    peak, step = 2**coded.bits - 1, 2.0 ** (coded.bits - 8)
+    zero, span = np.float32(128 * step / peak), np.float32(224 * step / peak)
+    scale = 1 / span if wanted == "full" else span
+    return np.clip(zero + (chroma - zero) * scale, np.float32(0), np.float32(1))
 
 
 def mixed_ranges(clips: Iterable[tuple[str, Coded]]) -> Sequence[str]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import Field, PositiveInt
 
 from semlink.blocks import SourceBase
+from semlink.colour.conversion import Matrix
+from semlink.colour.layout import Colour, rows_of
 from semlink.plugins.specs import SourcePlugin, one_of
 from semlink.sensing.sources.files.suffixes import PICTURES, RAW_SUFFIXES, VIDEOS
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
@@ -32,6 +34,11 @@ class SourceSpec(Spec):
     def all_pixels(self) -> tuple[int, int] | None:
         """Clips, and pixels of each, where the options say so."""
         return None
+
+    @property
+    def frame_colour(self) -> Colour:
+        """Of the frames, as the options say it."""
+        return "gray"
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         """The source."""
@@ -99,9 +106,20 @@ class _FileSpec(SourceSpec):
         "as-coded", description="luma of limited range to full range, or the other way round; default: as it is"
     )
 
+    colour: Colour = Field("gray", description="of the frames; yuv420: as coded in 4:2:0, of other files from RGB")
+    matrix: Matrix | None = Field(
+        None, description="of YCbCr; default: what the file says, else bt601; pictures: bt709"
+    )
+
     @property
     def all_pixels(self) -> tuple[int, int] | None:
-        return None if self.size is None else (self.clips or 1, self.frames * self.size[0] * self.size[1])
+        if self.size is None:
+            return None
+        return self.clips or 1, self.frames * rows_of(self.size[0], self.colour) * self.size[1]
+
+    @property
+    def frame_colour(self) -> Colour:
+        return self.colour
 
     def places(self, context: BuildContext = NOTHING_KNOWN) -> list[str]:
         """What `path` names, each found as all paths of a scenario are."""
@@ -156,6 +174,37 @@ class DatasetSpec(_FileSpec):
         return DatasetSource(**self.model_dump(exclude={"kind", "path"}), path=self.places(context))
 
 
+class ImagesSpec(SourceSpec):
+    """Photographs as clips of one frame, each at its own size: files, folders, CIFAR-10, or built-in ones."""
+
+    kind: Literal["images"]
+    path: str | list[str] = Field(
+        [], description="files, folders, globs with {a,b}, CIFAR-10's .bin, built-in names; default: the built-in ones"
+    )
+    colour: Colour = Field("rgb", description="of the frames; yuv420: made from RGB by `matrix` and `range`")
+    size: Size | None = Field(None, description="[height, width] of all; default: each as it is")
+    crop: Literal["center", "resize", "stretch"] = Field(
+        "center", description="cut the centre, or scale first so that it fits, or stretch to the size"
+    )
+    clips: Count | None = Field(None, description="how many; default: all")
+    pick: Literal["even", "seed", "first"] = Field("even", description="which, where `clips` are fewer than there are")
+    seed: int = Field(0, ge=0, description="for pick: seed")
+    matrix: Matrix = Field("bt709", description="of YCbCr, for yuv420 and for luma that is scored")
+    range: Literal["full", "limited"] = Field("full", description="of YCbCr")
+
+    @property
+    def frame_colour(self) -> Colour:
+        return self.colour
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
+        from semlink.sensing.sources.pictures.found import BUILT_IN
+        from semlink.sensing.sources.pictures.source import ImageSource
+
+        paths = [self.path] if isinstance(self.path, str) else self.path
+        found = tuple(path if path in BUILT_IN else context.found(path) for path in paths)
+        return ImageSource(**self.model_dump(exclude={"kind", "path"}), path=found)
+
+
 class DigitsSpec(SourceSpec):
     """Digits that turn or bounce about, 64 x 64 pixels, drawn from fonts or taken from a file such as MNIST's."""
 
@@ -206,7 +255,7 @@ class WheelSpec(SourceSpec):
         return WheelSource(**self.model_dump(exclude={"kind"}))
 
 
-SOURCES = (ScenesSpec, VideoSpec, DatasetSpec, DigitsSpec, WheelSpec)
+SOURCES = (ScenesSpec, ImagesSpec, VideoSpec, DatasetSpec, DigitsSpec, WheelSpec)
 if TYPE_CHECKING:
     AnySource = SourceSpec | SourcePlugin
 else:

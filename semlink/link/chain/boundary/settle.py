@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from semlink.link.chain.calibration import LinkCalibration
     from semlink.link.chain.link import Link
 
-__all__ = ["MOST_BYTES", "Invented", "Question", "Settled", "Story", "settled", "story_of"]
+__all__ = ["MOST_BYTES", "Deal", "Invented", "Question", "Settled", "Story", "settled", "story_of"]
 
 MOST_BYTES = 64 * 1024
 """What an agreement may take as plain data."""
@@ -61,6 +61,19 @@ class Settled:
     def agreement(self) -> Agreement:
         """The agreement, made anew."""
         return from_bytes(self.data)
+
+
+@dataclass(frozen=True, slots=True)
+class Deal:
+    """What holds for one clip at a point: clips of one shape have the same.
+
+    Attributes:
+        budget: what the antenna may spend on it, in channel uses; None without a budget.
+    """
+
+    settled: Settled
+    agreement: Agreement
+    budget: int | None
 
 
 @dataclass(frozen=True, slots=True)

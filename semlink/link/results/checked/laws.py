@@ -8,7 +8,7 @@ from typing import TypeGuard
 
 from semlink.ledger import PURPOSES
 from semlink.link.results.checked.shapes import ClipShape, RecordShape
-from semlink.link.results.rows import COLUMNS, Row, own_columns, value
+from semlink.link.results.rows import COLUMNS, PER_SAMPLE, Row, own_columns, value
 
 __all__ = ["check_laws"]
 
@@ -69,7 +69,8 @@ def _check_row(record: RecordShape, row: Row) -> None:
 def _others(row: Row) -> list[str]:
     """The columns of the row's other qualities."""
     own = [] if row.ssim is None else ["ssim"]
-    return own + [name for name, told in row.extra.items() if isinstance(told, float) and not name.endswith("_ci95")]
+    told = {name: told for name, told in row.extra.items() if isinstance(told, float) and name != PER_SAMPLE}
+    return own + [name for name in told if not name.endswith("_ci95")]
 
 
 def _check_clip(place: str, clip: ClipShape, row: Row, columns: Sequence[str]) -> None:
@@ -105,7 +106,7 @@ def _check_costs(record: RecordShape, row: Row) -> None:
     per_pixel = row.channel_uses_per_pixel
     if per_pixel is None or bool(per_pixel) != bool(row.channel_uses):
         raise ValueError("row.channel_uses_per_pixel: not that of the channel uses")
-    pixels = row.channel_uses / per_pixel / len(record.clips[0].psnr_by_frame) if per_pixel else 1.0
+    pixels = row.channel_uses / per_pixel * len(record.clips) if per_pixel else 1.0  # of all clips, which may differ
     if not math.isclose(pixels, max(round(pixels), 1), rel_tol=1e-9, abs_tol=1e-4):
         raise ValueError("row.channel_uses_per_pixel: of no whole number of pixels")
     if row.budget is not None and not row.bound and per_pixel > row.budget * (1 + ROUNDING):

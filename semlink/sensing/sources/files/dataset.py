@@ -14,9 +14,11 @@ from os import PathLike, fspath
 from pathlib import Path
 from typing import Literal
 
+from semlink.colour.conversion import Conversion, Matrix
+from semlink.colour.layout import Colour
 from semlink.errors import SourceError
 from semlink.seeds import Seeds
-from semlink.sensing.sources.clips import Clip, ClipSource, Crop, Cutting, Pick, choice, planned, shares
+from semlink.sensing.sources.clips import Clip, ClipSource, Crop, Cutting, Pick, choice, one_conversion, planned, shares
 from semlink.sensing.sources.files.file_search import Footage, in_folder, labels, natural
 from semlink.sensing.sources.files.raw_video import format_in_name
 from semlink.sensing.sources.luma_range import WantedRange
@@ -60,11 +62,17 @@ class DatasetSource(ClipSource):
     variant: str | None = None
     videos: tuple[str, ...] = ()
     range: WantedRange = "as-coded"
+    colour: Colour = "gray"
+    matrix: Matrix | None = None
+    conversion: Conversion = field(init=False, repr=False, compare=False)
     cutting: Cutting = field(init=False, repr=False, compare=False)
     plan: tuple[Clip, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        cutting = Cutting(self.frames, self.size, self.clips, self.crop, self.pick, self.seed, self.stride, self.range)
+        cutting = Cutting(
+            *(self.frames, self.size, self.clips, self.crop, self.pick, self.seed, self.stride, self.range),
+            *(self.colour, self.matrix),
+        )
         choice("layout", self.layout, Layout)
         roots = _roots(self.path)
         footage = [item for root in roots for item in videos_of(root, self.layout, self.variant)]
@@ -73,12 +81,13 @@ class DatasetSource(ClipSource):
             order = Seeds(cutting.seed).numpy("order of videos").permutation(len(named))
             named = [named[number] for number in order]
         counts = shares(cutting.clips, len(named))
-        reels = [(label, item.open()) for label, item in named[: len(counts)]]
+        reels = [(label, item.open(colour=self.colour, matrix=self.matrix)) for label, item in named[: len(counts)]]
         object.__setattr__(self, "path", tuple(str(root) for root in roots))
         object.__setattr__(self, "videos", tuple(self.videos))
         object.__setattr__(self, "size", cutting.size)
         object.__setattr__(self, "cutting", cutting)
         object.__setattr__(self, "plan", planned(reels, counts, cutting))
+        object.__setattr__(self, "conversion", one_conversion(self.plan, cutting))
 
 
 def videos_of(root: Path, layout: Layout = "auto", variant: str | None = None) -> tuple[Footage, ...]:

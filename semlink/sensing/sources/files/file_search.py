@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from semlink.colour.conversion import Matrix
+from semlink.colour.layout import Colour
 from semlink.errors import SourceError
 from semlink.files import braces
 from semlink.sensing.sources.clips import Reel
@@ -29,10 +31,11 @@ class Footage:
         pixel_format: str | None = None,
         raw_size: tuple[int, int] | None = None,
         *,
-        colour: bool = False,
+        colour: Colour = "gray",
         stream: int | None = None,
+        matrix: Matrix | None = None,
     ) -> Reel:
-        """The reel, of gray frames (h, w) or of colour frames (3, h, w).
+        """The reel, of gray frames (h, w), of RGB (3, h, w), or for yuv420 of Y, Cb and Cr where the file has these.
 
         Raises:
             SourceError: it cannot be read.
@@ -40,10 +43,8 @@ class Footage:
         if self.pictures:
             return open_images(self.where, self.pictures, colour=colour)
         if self.where.suffix.lower() in RAW_SUFFIXES:
-            if colour:
-                raise SourceError(f"{self.where}: headerless video is read as luma only; allowed: planes 1")
-            return open_raw(self.where, pixel_format, raw_size)
-        return open_video(self.where, colour=colour, stream=stream)
+            return open_raw(self.where, pixel_format, raw_size, colour=colour)
+        return open_video(self.where, colour=colour, stream=stream, matrix=matrix)
 
 
 def find(patterns: Iterable[str]) -> tuple[Footage, ...]:

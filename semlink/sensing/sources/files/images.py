@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageOps
 
+from semlink.colour.layout import Colour
 from semlink.errors import SourceError
 from semlink.files import as_file
 from semlink.sensing.sources.luma_range import Coded
@@ -34,7 +35,7 @@ class ImageSequence:
     where: Path
     paths: tuple[Path, ...]
     size: tuple[int, int]
-    colour: bool = False
+    colour: Colour = "gray"
     coded: Coded = Coded()
 
     @property
@@ -42,12 +43,12 @@ class ImageSequence:
         return len(self.paths)
 
     def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray]:
-        """Frames `wanted`: float32 (h, w) in [0, 1], or (3, h, w) in colour.
+        """Frames `wanted`: float32 (h, w) in [0, 1], or (3, h, w) in RGB for all other colours.
 
         Raises:
             SourceError: a picture cannot be read or has another size than the first.
         """
-        look = colour_picture if self.colour else gray_picture
+        look = gray_picture if self.colour == "gray" else colour_picture
         for number in wanted:
             frame = look(self.paths[number])
             if frame.shape[-2:] != self.size:
@@ -58,7 +59,7 @@ class ImageSequence:
             yield frame
 
 
-def open_images(where: Path, paths: Sequence[Path], *, colour: bool = False) -> ImageSequence:
+def open_images(where: Path, paths: Sequence[Path], *, colour: Colour = "gray") -> ImageSequence:
     """The reel of a folder of pictures.
 
     Raises:

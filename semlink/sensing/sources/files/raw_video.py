@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from semlink.colour.layout import Colour
 from semlink.errors import SourceError
 from semlink.files import as_file
 from semlink.sensing.sources.luma_range import Coded
@@ -29,15 +30,17 @@ class RawVideo:
     num_frames: int
     size: tuple[int, int]
     pixel_format: str
+    colour: Colour = "gray"
 
     @property
     def coded(self) -> Coded:
         """Gray files are taken for full range; of others nothing is known."""
         bits = _DEPTHS[self.pixel_format.removeprefix(_layout(self.pixel_format))]
-        return Coded("full" if _layout(self.pixel_format) == "gray" else "unspecified", bits)
+        is_gray = _layout(self.pixel_format) == "gray"
+        return Coded("full" if is_gray else "unspecified", bits, matrix=None if is_gray else "bt601")
 
-    def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray]:
-        """Luma of frames `wanted`: float32 (h, w) in [0, 1], as coded.
+    def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray | tuple[np.ndarray, ...]]:
+        """Frames `wanted` as coded, float32 in [0, 1]: luma (h, w), or of yuv420 Y, Cb and Cr.
 
         Raises:
             SourceError: the file is gone or was cut meanwhile.
@@ -52,12 +55,29 @@ class RawVideo:
                     luma = np.frombuffer(file.read(rows * columns * kind.itemsize), dtype=kind)
                     if luma.size != rows * columns:
                         raise SourceError(f"{self.where}: ends before frame {number}")
-                    yield luma.reshape(rows, columns).astype(np.float32) / np.float32(peak)
+                    y = luma.reshape(rows, columns).astype(np.float32) / np.float32(peak)
+                    if self.colour == "gray":
+                        yield y
+                        continue
+                    half = (-(-rows // 2), -(-columns // 2))
+                    chroma = np.frombuffer(file.read(2 * half[0] * half[1] * kind.itemsize), dtype=kind)
+                    if chroma.size != 2 * half[0] * half[1]:
+                        raise SourceError(f"{self.where}: ends before frame {number + 1}")
+                    chroma = chroma.astype(np.float32) / np.float32(peak)
+                    pairs = chroma.reshape(*half, 2).transpose(2, 0, 1) if self._is_woven else chroma.reshape(2, *half)
+                    yield y, pairs[0], pairs[1]
         except OSError as error:
             raise SourceError(f"{self.where}: cannot be read: {error.strerror}") from None
 
+    @property
+    def _is_woven(self) -> bool:
+        """Whether Cb and Cr take turns."""
+        return self.pixel_format == "nv12"
 
-def open_raw(path: Path, pixel_format: str | None, size: tuple[int, int] | None) -> RawVideo:
+
+def open_raw(
+    path: Path, pixel_format: str | None, size: tuple[int, int] | None, *, colour: Colour = "gray"
+) -> RawVideo:
     """The reel of a headerless file; a name such as BQMall_832x480_60.yuv says size and depth where nothing else does.
 
     Raises:
@@ -82,7 +102,11 @@ def open_raw(path: Path, pixel_format: str | None, size: tuple[int, int] | None)
             f"{path}: {num_bytes} bytes are not a whole number of {pixel_format} frames of "
             f"{size[0]}x{size[1]} (height x width), {step} bytes each"
         )
-    return RawVideo(path, num_bytes // step, size, pixel_format)
+    if colour == "rgb" or (colour == "yuv420" and _CHROMA[_layout(pixel_format)] != (2, 2)):
+        raise SourceError(
+            f"{path}: headerless {pixel_format} read as {colour}; allowed: gray, and yuv420 of yuv420p and nv12"
+        )
+    return RawVideo(path, num_bytes // step, size, pixel_format, colour)
 
 
 def format_in_name(path: Path) -> tuple[str, tuple[int, int]] | None:

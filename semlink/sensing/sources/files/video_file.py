@@ -13,12 +13,14 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 
 import av
 import numpy as np
 
+from semlink.colour.conversion import Matrix
+from semlink.colour.layout import Colour
 from semlink.errors import SourceError
 from semlink.sensing.sources.files.container import open_container
 from semlink.sensing.sources.files.images import gray_of_rgb, planes_of_rgb
@@ -29,7 +31,8 @@ from semlink.sensing.sources.luma_range import Coded, CodedRange
 _LUMA_FIRST = re.compile(r"(yuvj?4\d\dp|yuva4\d\dp|gray|ya|nv(12|16|21|24|42))(\d+)?(le|be)?")
 # Codecs with packets that are never shown: their packets do not count frames.
 _HIDDEN_FRAMES = frozenset({"vp8"})
-Look = Callable[[av.VideoFrame], np.ndarray]
+Frame = np.ndarray | tuple[np.ndarray, ...]
+Look = Callable[[av.VideoFrame], Frame]
 # Below this many frames a decode from the beginning costs less than a seek is worth.
 _NEAR = 32
 
@@ -41,12 +44,13 @@ class VideoFile:
     where: Path
     num_frames: int
     size: tuple[int, int]
-    colour: bool = False
+    colour: Colour = "gray"
     stream: int = 0
     coded: Coded = Coded()
+    matrix: Matrix | None = None
 
-    def read(self, wanted: Sequence[int]) -> Iterator[np.ndarray]:
-        """Frames `wanted` (ascending): float32 (h, w) in [0, 1], or (3, h, w) in colour.
+    def read(self, wanted: Sequence[int]) -> Iterator[Frame]:
+        """Frames `wanted` (ascending): float32 (h, w) in [0, 1], (3, h, w) in RGB, or the planes of 4:2:0.
 
         Raises:
             SourceError: the file is gone or a frame cannot be decoded.
@@ -55,7 +59,7 @@ class VideoFile:
         if wanted[-1] >= index.num_frames:
             raise SourceError(f"{self.where}: frame {wanted[-1]} cannot be decoded: {index.num_frames} frames found")
         stamps, done = index.stamps, 0
-        at, look = _Stream(self.where, self.stream), _upright_colours if self.colour else _upright_luma
+        at, look = _Stream(self.where, self.stream), partial(_LOOKS[self.colour], matrix=self.matrix)
         if stamps is not None and wanted[0] >= _NEAR:
             for frame in _after_seek(at, [stamps[number] for number in wanted], look):
                 done += 1
@@ -64,11 +68,14 @@ class VideoFile:
             yield from _from_beginning(at, wanted[done:], stamps, look)
 
 
-def open_video(path: Path, *, colour: bool = False, stream: int | None = None) -> VideoFile:
+def open_video(
+    path: Path, *, colour: Colour = "gray", stream: int | None = None, matrix: Matrix | None = None
+) -> VideoFile:
     """The reel of a video file.
 
     Args:
         stream: which of its video streams, 0 for the first; None for the first, with a caution if there are more.
+        matrix: of its YCbCr, whatever it says; None for what it says.
     Raises:
         SourceError: not a video, no such stream, or nothing in it can be decoded.
     """
@@ -77,20 +84,45 @@ def open_video(path: Path, *, colour: bool = False, stream: int | None = None) -
     if stream is None and index.num_streams > 1:
         cautions.append(f"{path}: holds {index.num_streams} video streams, the first is read; say stream: 0, 1, ...")
     seen = index.seen
-    coded = Coded("full", 8, tuple(cautions)) if colour else Coded(seen.range, seen.bits, tuple(cautions))
-    return VideoFile(path, index.num_frames, seen.size, colour, stream or 0, coded)
+    is_rgb = colour == "rgb" or (colour == "yuv420" and not seen.is_420)
+    said = tuple(cautions)
+    coded = Coded("full", 8, said, seen.matrix) if is_rgb else Coded(seen.range, seen.bits, said, seen.matrix)
+    return VideoFile(path, index.num_frames, seen.size, colour, stream or 0, coded, matrix)
 
 
-def _upright_colours(frame: av.VideoFrame) -> np.ndarray:
-    return turned(colours_of(frame), orientation_of(frame))
+def _upright_colours(frame: av.VideoFrame, matrix: Matrix | None) -> np.ndarray:
+    return turned(colours_of(frame, matrix), orientation_of(frame))
 
 
-def _upright_luma(frame: av.VideoFrame) -> np.ndarray:
+def _upright_luma(frame: av.VideoFrame, matrix: Matrix | None) -> np.ndarray:
     return turned(luma_of(frame), orientation_of(frame))
 
 
-def colours_of(frame: av.VideoFrame) -> np.ndarray:
+def _upright_planes(frame: av.VideoFrame, matrix: Matrix | None) -> Frame:
+    """Y, Cb and Cr as coded of a file in 4:2:0, of others R, G and B."""
+    if not _is_420(frame):
+        return _upright_colours(frame, matrix)
+    if frame.format.name == "nv12":
+        frame = frame.reformat(format="yuv420p")
+    bits, width = frame.format.components[0].bits, frame.width
+    peak, columns = np.float32(2**bits - 1), (width, -(-width // 2), -(-width // 2))
+    halves = (frame.height, -(-frame.height // 2), -(-frame.height // 2))
+    planes = (_plane(frame, number, bits)[: halves[number], : columns[number]] for number in range(3))
+    return tuple(turned(plane.astype(np.float32) / peak, orientation_of(frame)) for plane in planes)
+
+
+def _is_420(frame: av.VideoFrame) -> bool:
+    return re.fullmatch(r"yuvj?420p(\d+le)?|nv12", frame.format.name) is not None
+
+
+_FFMPEG_NAMES: dict[str, str] = {"bt601": "ITU601", "bt709": "ITU709"}
+_LOOKS: dict[str, Callable[..., Frame]] = {"gray": _upright_luma, "rgb": _upright_colours, "yuv420": _upright_planes}
+
+
+def colours_of(frame: av.VideoFrame, matrix: Matrix | None = None) -> np.ndarray:
     """The planes R, G, B of a decoded frame as FFmpeg converts it to 8 bits: float32 (3, h, w) in [0, 1]."""
+    if matrix is not None and _matrix_of(frame) is not None:
+        frame = frame.reformat(format="rgb24", src_colorspace=_FFMPEG_NAMES[matrix])
     return planes_of_rgb(frame.to_ndarray(format="rgb24"))
 
 
@@ -126,7 +158,7 @@ def _plane(frame: av.VideoFrame, number: int, bits: int) -> np.ndarray:
     kind = np.dtype("u1") if bits <= 8 else np.dtype(">u2" if frame.format.name.endswith("be") else "<u2")
     plane = frame.planes[number]
     rows = np.frombuffer(memoryview(plane), dtype=kind).reshape(-1, plane.line_size // kind.itemsize)
-    return rows[: frame.height]
+    return rows[: frame.height]  # of chroma there are fewer
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +170,8 @@ class _Seen:
     bits: int
     is_turned_oddly: bool
     is_interlaced: bool
+    is_420: bool
+    matrix: Matrix | None
 
     def cautions(self) -> Iterator[str]:
         if self.is_interlaced:
@@ -149,7 +183,15 @@ class _Seen:
 def _seen_in(frame: av.VideoFrame) -> _Seen:
     orientation = orientation_of(frame)
     size = (frame.width, frame.height) if orientation and orientation[0] else (frame.height, frame.width)
-    return _Seen(size, _range_of(frame), frame.format.components[0].bits, orientation is None, frame.interlaced_frame)
+    return _Seen(
+        size,
+        _range_of(frame),
+        frame.format.components[0].bits,
+        orientation is None,
+        frame.interlaced_frame,
+        _is_420(frame),
+        _matrix_of(frame),
+    )
 
 
 def _range_of(frame: av.VideoFrame) -> CodedRange:
@@ -158,6 +200,13 @@ def _range_of(frame: av.VideoFrame) -> CodedRange:
     if not name.startswith(("yuv", "nv", "p0", "p2", "p4", "uy", "yvyu", "y2", "xyz", "vuy", "ayuv", "xv")):
         return "full"
     return "full" if name.startswith("yuvj") else _RANGES.get(int(frame.color_range), "unspecified")
+
+
+def _matrix_of(frame: av.VideoFrame) -> Matrix | None:
+    """None of RGB and gray; what does not say is BT.601 to FFmpeg."""
+    if frame.format.is_rgb or frame.format.name.startswith(("gray", "ya")):
+        return None
+    return "bt709" if int(frame.colorspace) == 1 else "bt601"
 
 
 _RANGES: dict[int, CodedRange] = {1: "limited", 2: "full"}
@@ -243,7 +292,7 @@ def _counted(at: _Stream, num_streams: int) -> _Index:
     return _Index(len(stamps), seen, tuple(known) if stamps == sorted(set(known)) else None, num_streams)
 
 
-def _after_seek(at: _Stream, stamps: Sequence[int], look: Look) -> Iterator[np.ndarray]:
+def _after_seek(at: _Stream, stamps: Sequence[int], look: Look) -> Iterator[Frame]:
     """Frames with these stamps; ends early if one of them does not come."""
     with _opened(at) as (container, stream):
         try:
@@ -259,9 +308,7 @@ def _after_seek(at: _Stream, stamps: Sequence[int], look: Look) -> Iterator[np.n
             return
 
 
-def _from_beginning(
-    at: _Stream, wanted: Sequence[int], stamps: Sequence[int] | None, look: Look
-) -> Iterator[np.ndarray]:
+def _from_beginning(at: _Stream, wanted: Sequence[int], stamps: Sequence[int] | None, look: Look) -> Iterator[Frame]:
     """Frames by number; by stamp where there are stamps, so that a damaged frame shifts no other."""
     due = [number if stamps is None else stamps[number] for number in wanted]
     done, why = 0, "it is missing from the stream"

@@ -7,8 +7,21 @@ from dataclasses import dataclass, field
 from os import PathLike, fspath
 from typing import Any
 
+from semlink.colour.conversion import Conversion, Matrix
+from semlink.colour.layout import Colour
 from semlink.errors import SourceError
-from semlink.sensing.sources.clips import Clip, ClipSource, Crop, Cutting, Pick, pair, planned, shares, whole
+from semlink.sensing.sources.clips import (
+    Clip,
+    ClipSource,
+    Crop,
+    Cutting,
+    Pick,
+    one_conversion,
+    pair,
+    planned,
+    shares,
+    whole,
+)
 from semlink.sensing.sources.files.file_search import find, labels
 from semlink.sensing.sources.luma_range import WantedRange
 
@@ -36,7 +49,10 @@ class VideoSource(ClipSource):
         stream: which video stream of each file, 0 for the first; None for the
             first, with a caution where there are more.
         planes: 1 for gray; 3 for colour, with the planes R, G, B of a frame
-            one above the other; `size` is that of a plane.
+            one above the other, as one gray frame; `size` is that of a plane.
+        colour: `gray`, `rgb`, or `yuv420`: as coded where a file is in 4:2:0, else from RGB.
+        matrix: `bt601` or `bt709` where a file is not of what it says, or says nothing; None for what it
+            says, BT.601 where it says nothing, and BT.709 of pictures.
 
     Raises:
         SourceError: an option out of range, nothing found, a file that cannot
@@ -56,11 +72,17 @@ class VideoSource(ClipSource):
     planes: int = 1
     range: WantedRange = "as-coded"
     stream: int | None = None
+    colour: Colour = "gray"
+    matrix: Matrix | None = None
+    conversion: Conversion = field(init=False, repr=False, compare=False)
     cutting: Cutting = field(init=False, repr=False, compare=False)
     plan: tuple[Clip, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        cutting = Cutting(self.frames, self.size, self.clips, self.crop, self.pick, self.seed, self.stride, self.range)
+        cutting = Cutting(
+            *(self.frames, self.size, self.clips, self.crop, self.pick, self.seed, self.stride, self.range),
+            *(self.colour, self.matrix),
+        )
         raw_size = None if self.raw_size is None else pair("raw_size", self.raw_size)
         patterns = as_patterns(self.path)
         if self.planes not in (1, 3):
@@ -68,15 +90,19 @@ class VideoSource(ClipSource):
         footage = find(patterns)
         counts = shares(cutting.clips, len(footage))
         stream = None if self.stream is None else whole("stream", self.stream, least=0)
-        colour = self.planes == 3
+        if self.planes == 3 and self.colour != "gray":
+            raise SourceError(f"source planes: got 3 with colour {self.colour}; planes: 3 is gray; leave it out")
+        colour: Colour = "rgb" if self.planes == 3 else self.colour
         reels = [
-            item.open(self.pixel_format, raw_size, colour=colour, stream=stream) for item in footage[: len(counts)]
+            item.open(self.pixel_format, raw_size, colour=colour, stream=stream, matrix=self.matrix)
+            for item in footage[: len(counts)]
         ]
         object.__setattr__(self, "path", patterns)
         object.__setattr__(self, "size", cutting.size)
         object.__setattr__(self, "raw_size", raw_size)
         object.__setattr__(self, "cutting", cutting)
         object.__setattr__(self, "plan", planned(list(zip(labels(footage), reels)), counts, cutting))
+        object.__setattr__(self, "conversion", one_conversion(self.plan, cutting))
 
 
 def as_patterns(path: Any) -> tuple[str, ...]:

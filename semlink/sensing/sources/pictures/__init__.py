@@ -1,0 +1,1 @@
+"""Photographs as clips of one frame."""

@@ -31,6 +31,7 @@ WHOLE_RUN_S = 30 * 86_400.0
 """Steps may take minutes: a mean is one over all of them, not over the last half minute."""
 EARLY_S, FIRST_S, EVERY_S = 5.0, 30.0, 60.0
 """Without a terminal: when work is said to have begun, when the next line comes, and how long others wait at least."""
+LOOKS_EVERY_S = 1.0
 SLOWER = 1.1
 """Without a terminal a long run says something whenever it has gone on for this much longer."""
 LOOKING = 50.0
@@ -43,14 +44,12 @@ def progress(name: str) -> Iterator[tuple[Tell, TimeLeft]]:
     """What a run tells what is done, and what follows it."""
     left = TimeLeft()
     if not _console().is_terminal:
-        lines = Lines(name, left)
-        early = threading.Timer(EARLY_S, lines.begin)
-        early.daemon = True
-        early.start()
+        lines, over = Lines(name, left), threading.Event()
+        threading.Thread(target=lines.follow, args=(over,), daemon=True, name="progress").start()
         try:
             yield lines.tell, left
         finally:
-            early.cancel()
+            over.set()
         return
     with bar(name, _Left(left)) as tell:
         yield tell, left
@@ -92,7 +91,7 @@ class _Left(ProgressColumn):
 
 @dataclass(slots=True)
 class Lines:
-    """For a log: a line after half a minute, then one a minute, in long runs fewer."""
+    """For a log: a line after half a minute, then one a minute, in long runs fewer; also while one point takes long."""
 
     name: str
     left: TimeLeft
@@ -102,24 +101,43 @@ class Lines:
     due: float = FIRST_S
     done: int = 0
     total: int = 0
+    at: str = ""
 
     def __post_init__(self) -> None:
         self.since = self.clock()
+
+    def follow(self, over: threading.Event) -> None:
+        """Say what there is to say until a run is over."""
+        if over.wait(EARLY_S):
+            return
+        self.begin()
+        while not over.wait(LOOKS_EVERY_S):
+            self.look()
 
     def begin(self) -> None:
         """Say that work has begun, which may load and compile for long before a point is done."""
         if self.done < self.total or not self.total:
             at = f"{self.done} of {self.total} points" if self.total else "preparing"
-            with suppress(OSError, ValueError):
-                self.write(f"{self.name}: {at}\n")
+            self._write(f"{self.name}: {at}\n")
 
     def tell(self, name: str, done: int, total: int) -> None:
         """As `semlink.run` has it."""
+        self.at = name if done == self.done else ""  # of a point that is finished there is no more to say
         self.done, self.total = done, total
+        self.look()
+
+    def look(self) -> None:
+        """Write the next line, if it is time."""
         gone = self.clock() - self.since
-        if gone < self.due or done == total:
+        if gone < self.due or self.total and self.done == self.total:
             return
         self.due = max(gone + EVERY_S, gone * SLOWER)
         seconds = self.left.seconds()
         rest = "" if seconds is None else f", about {in_words(seconds)} left"
-        self.write(f"{self.name}: {done} of {total} points after {in_words(gone)}{rest}\n")
+        points = f"{self.done} of {self.total} points" if self.total else "preparing"
+        at = f"; {self.at}" if self.at and self.at != self.name else ""
+        self._write(f"{self.name}: {points} after {in_words(gone)}{rest}{at}\n")
+
+    def _write(self, line: str) -> None:
+        with suppress(OSError, ValueError):
+            self.write(line)

@@ -218,6 +218,30 @@ def test_without_a_terminal_a_line_comes_now_and_then():
     ]
 
 
+def test_a_log_hears_of_a_point_that_takes_long_what_it_is_at():
+    clock, lines = Clock(), []
+    log = Lines("toy", TimeLeft(clock), clock, lines.append)
+    for _ in range(200):  # seconds in which clips are loaded, and then a calibration says what it is at
+        clock.now += 1
+        log.look()
+        if clock.now > 1100:
+            log.tell("best, 4 dB, choosing: draw 8 of the channel", 0, 3)
+    assert lines == [
+        "toy: preparing after 30 s\n",
+        "toy: preparing after 2 min\n",
+        "toy: 0 of 3 points after 2 min; best, 4 dB, choosing: draw 8 of the channel\n",
+    ]
+
+
+@pytest.mark.slow
+def test_workers_say_what_a_calibration_is_at(tmp_path):
+    told = []
+    coding = {"kind": "ldpc", "mcs": "best"}
+    schemes = [{"name": "best", "kind": "digital", "codec": {"kind": f"{toys.__file__}:Thumbnails"}, "coding": coding}]
+    run(job(tmp_path, schemes=schemes), workers=2, progress=lambda name, done, total: told.append(name))
+    assert any("best, 5 dB" in name and ", choosing: " in name for name in told)
+
+
 def test_a_log_hears_early_that_work_has_begun():
     lines: list[str] = []
     log = Lines("toy", TimeLeft(), lambda: 0.0, lines.append)

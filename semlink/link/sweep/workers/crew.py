@@ -46,7 +46,12 @@ class Worker:
 
 
 def finished_by_workers(
-    job: Job, clips: Clips, supply: Supply, workers: int, started: Callable[[Task, int], None]
+    job: Job,
+    clips: Clips,
+    supply: Supply,
+    workers: int,
+    started: Callable[[Task, int], None],
+    doing: Callable[[Task, str], None],
 ) -> Generator[Done]:
     """The tasks in the order in which workers finish and keep them; no worker is left at the end.
 
@@ -54,14 +59,20 @@ def finished_by_workers(
 
     Args:
         started: told of each task that a worker gets, and of the worker's number.
+        doing: told now and then what a task is at.
     Raises:
         SemlinkError: a process died.
     """
     with _crew(job, clips, workers) as crew:
-        yield from _finished(crew, supply, started)
+        yield from _finished(crew, supply, started, doing)
 
 
-def _finished(crew: Sequence[Worker], supply: Supply, started: Callable[[Task, int], None]) -> Iterator[Done]:
+def _finished(
+    crew: Sequence[Worker],
+    supply: Supply,
+    started: Callable[[Task, int], None],
+    doing: Callable[[Task, str], None],
+) -> Iterator[Done]:
     busy: dict[Connection, Task] = {}
     free = [worker.line for worker in crew]
     while not supply.is_late:
@@ -75,7 +86,11 @@ def _finished(crew: Sequence[Worker], supply: Supply, started: Callable[[Task, i
         patience = supply.patience(is_free=bool(free))
         for ready in wait(list(busy), patience) if busy else _nobody_for(patience):
             assert isinstance(ready, Connection)
-            fault, seconds = _hear(ready)
+            word = _hear(ready)
+            if isinstance(word, str):
+                doing(busy[ready], word)
+                continue
+            fault, seconds = word
             yield Done(busy.pop(ready), seconds, fault=fault)
             free.append(ready)
 
@@ -92,13 +107,13 @@ def _send(line: Connection, task: Task) -> None:
         raise _died() from fault
 
 
-def _hear(line: Connection) -> tuple[BaseException | None, float]:
-    """Wait for a worker's word that it is done: what went wrong, if anything did, and how many seconds it took."""
+def _hear(line: Connection) -> str | tuple[BaseException | None, float]:
+    """A worker's word: what it is at, or that it is done: what went wrong, if anything did, and how long it took."""
     try:
-        fault, seconds = line.recv()
+        word: str | tuple[BaseException | None, float] = line.recv()
     except (EOFError, OSError) as end:
         raise _died() from end
-    return fault, seconds
+    return word
 
 
 def _died() -> SemlinkError:

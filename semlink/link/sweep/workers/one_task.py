@@ -9,8 +9,9 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 
@@ -22,7 +23,10 @@ from semlink.link.sweep.grid import Task
 from semlink.link.sweep.plan import Job
 from semlink.link.sweep.point_runner import Finished, PointRunner
 
-__all__ = ["ONE_THREAD", "Done", "compute", "keep", "portable", "serve"]
+__all__ = ["ONE_THREAD", "Done", "compute", "keep", "portable", "saying", "serve"]
+
+SAYS_EVERY_S = 0.5
+"""How long a worker waits at least until it says again what it is at."""
 
 ONE_THREAD = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 """Variables by which libraries choose their threads."""
@@ -60,6 +64,11 @@ def keep(job: Job, clips: Clips, task: Task, finished: Finished) -> None:
     job.keep(task.key, finished.record, finished.picture, finished.reception)
 
 
+def saying(runner: PointRunner, doing: Callable[[str], None]) -> PointRunner:
+    """A runner that says in a few words what it is at, where that takes long: a calibration, a fit."""
+    return replace(runner, tell=lambda part, whole: doing(f"{part} of {whole}"), doing=doing)
+
+
 def serve(line: Connection, job: Job, clips: Clips, environment: dict[str, str]) -> None:
     """A worker's life: one task after the other until the parent hangs up, or is no more."""
     _hear_no_ctrl_c()
@@ -67,12 +76,25 @@ def serve(line: Connection, job: Job, clips: Clips, environment: dict[str, str])
     os.environ.update(environment | dict.fromkeys(ONE_THREAD, "1"))  # the server may have been started under another
     torch.set_num_threads(1)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
-        runner = job.runner(clips)
+        runner = saying(job.runner(clips), _now_and_then(line))
         while True:
             task = line.recv()
             started = time.monotonic()
             fault = _fault(job, runner, task)
             line.send((fault, time.monotonic() - started))
+
+
+def _now_and_then(line: Connection) -> Callable[[str], None]:
+    """Words for the parent, on the line on which it hears what is done."""
+    due = 0.0
+
+    def say(words: str) -> None:
+        nonlocal due
+        if time.monotonic() >= due:
+            due = time.monotonic() + SAYS_EVERY_S
+            line.send(words)
+
+    return say
 
 
 def _hear_no_ctrl_c() -> None:

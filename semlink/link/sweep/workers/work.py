@@ -16,7 +16,7 @@ from semlink.link.sweep.grid import Task
 from semlink.link.sweep.plan import Plan
 from semlink.link.sweep.time_left import TimeLeft, early_of_each
 from semlink.link.sweep.workers.crew import finished_by_workers
-from semlink.link.sweep.workers.one_task import Done, compute, keep
+from semlink.link.sweep.workers.one_task import Done, compute, keep, saying
 from semlink.link.sweep.workers.supply import Claims, Supply
 from semlink.nn.cpu import one_thread
 
@@ -89,7 +89,8 @@ def _finished(plan: Plan, supply: Supply, way: Way, tell: Progress) -> Generator
         return finished_on_ray(plan, supply, way.on, way.workers)
     if plan.tasks and way.needs_processes:
         plan.runner.links.clear()  # this process computes nothing
-        return finished_by_workers(plan.job, plan.runner.clips, supply, way.workers, supply.left.started)
+        doing = partial(_within, tell, supply)
+        return finished_by_workers(plan.job, plan.runner.clips, supply, way.workers, supply.left.started, doing)
     return _finished_here(plan, supply, tell)
 
 
@@ -113,14 +114,14 @@ def _finished_here(plan: Plan, supply: Supply, tell: Progress) -> Generator[Done
     while True:
         while (task := supply.take()) is not None:
             supply.left.started(task)
-            yield _done_here(plan, task, partial(_within, tell, task.name, supply))
+            yield _done_here(plan, task, partial(_within, tell, supply, task))
         if not supply.may_come:
             return
         time.sleep(supply.patience(is_free=True) or 0.0)
 
 
 def _done_here(plan: Plan, task: Task, doing: Callable[[str], None]) -> Done:
-    runner = replace(plan.runner, tell=partial(_part_of, doing), doing=doing)
+    runner = saying(plan.runner, doing)
     started = time.monotonic()
     try:
         with one_thread():
@@ -130,11 +131,6 @@ def _done_here(plan: Plan, task: Task, doing: Callable[[str], None]) -> Done:
     return Done(task, time.monotonic() - started, finished)
 
 
-def _within(tell: Progress, name: str, supply: Supply, said: str) -> None:
-    """What a calibration tells of itself, as progress of the run."""
-    tell(f"{name}, {said}", supply.done, supply.total)
-
-
-def _part_of(doing: Callable[[str], None], part: int, whole: int) -> None:
-    """What a long fit tells of itself."""
-    doing(f"{part} of {whole}")
+def _within(tell: Progress, supply: Supply, task: Task, said: str) -> None:
+    """What a task is at, as progress of the run."""
+    tell(f"{task.name}, {said}", supply.done, supply.total)

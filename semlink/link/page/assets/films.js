@@ -101,11 +101,17 @@ semlink.decodeFilm = (() => {
   };
 })();
 
-/* A clip as a file for any player. */
+/* A clip as a file for any player, and a picture as a PNG. */
+semlink.saveBlob = (blob, name) => {
+  const address = URL.createObjectURL(blob);
+  const [stem, suffix] = name;
+  semlink.element("a", { href: address, download: `${stem.replace(/[^\w.+-]+/g, "_").slice(0, 80)}.${suffix}` }).click();
+  setTimeout(() => URL.revokeObjectURL(address), 10000);
+};
 semlink.saveFilm = (film, name) => {
   const content = Uint8Array.from(atob(film.mp4), (sign) => sign.charCodeAt(0));
-  const address = URL.createObjectURL(new Blob([content], { type: "video/mp4" }));
-  const link = semlink.element("a", { href: address, download: `${name.replace(/[^\w.+-]+/g, "_").slice(0, 80)}.mp4` });
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(address), 10000);
+  semlink.saveBlob(new Blob([content], { type: "video/mp4" }), [name, "mp4"]);
+};
+semlink.savePicture = (canvas, name) => {
+  if (canvas) canvas.toBlob((blob) => semlink.saveBlob(blob, [name, "png"]), "image/png");
 };

@@ -121,7 +121,7 @@
       const film = filmOf(panel.key);
       paint(panel.canvas, panel.key);
       lay(panel.over, film, state.frame);
-      panel.now.textContent = panel.isSource ? "\u00a0" : `frame ${state.frame + 1}: ${now(film)}`;
+      panel.now.textContent = panel.isSource ? "\u00a0" : `${data.still ? "" : `frame ${state.frame + 1}: `}${now(film)}`;
       panel.stage.classList.toggle("hit", (film.hit || []).includes(state.frame));
     }
     wipe();
@@ -232,12 +232,14 @@
   bar.speed.made.value = String(state.fps);
   const over = Object.entries(OVERLAYS).filter(([name]) => name === "none" || [...films.values()].some((film) => film[name]));
   const overlays = chooser("over the pictures", over, (name) => { state.overlay = name; legend(); draw(); });
-  get("film-bar").append(bar.play, bar.back, bar.on, bar.slider, bar.told, bar.speed.whole, overlays.whole);
+  if (!data.still) get("film-bar").append(bar.play, bar.back, bar.on, bar.slider, bar.told, bar.speed.whole);
+  get("film-bar").append(overlays.whole);
   get("films").addEventListener("keydown", (event) => {
     const isField = event.target.matches("select, input:not([type=range]), textarea") || event.ctrlKey || event.metaKey || event.altKey;
     const isButton = event.target.matches("button, summary");
-    const does = { ArrowLeft: () => go(state.frame - 1), ArrowRight: () => go(state.frame + 1), Home: () => go(0), End: () => go(lengthOf() - 1) };
-    if (event.key === " " && !isButton) does[" "] = () => play(!state.playing);
+    const moves = { ArrowLeft: () => go(state.frame - 1), ArrowRight: () => go(state.frame + 1), Home: () => go(0), End: () => go(lengthOf() - 1) };
+    const does = data.still ? {} : moves;
+    if (event.key === " " && !isButton && !data.still) does[" "] = () => play(!state.playing);
     does.e = does.E = () => {
       state.overlay = state.overlay === "errors" ? "none" : "errors";
       overlays.made.value = state.overlay;
@@ -323,7 +325,8 @@
     } else head.append(element("span", { className: "now" }, film.clip));
     head.append(panel.now);
     const drift = film.scored_db === null || film.scored_db === undefined ? null : `scored ${film.scored_db.toFixed(2)} dB, sent again ${film.psnr_db.toFixed(2)} dB`;
-    const save = button("Save", `save the clip of ${nameOf(key)}`, () => semlink.saveFilm(film, `${nameOf(key)} ${point ? say.place(point) : film.clip}`), "small");
+    const file = `${nameOf(key)} ${point ? say.place(point) : film.clip}`;
+    const save = button("Save", `save the ${data.still ? "picture" : "clip"} of ${nameOf(key)}`, () => (data.still ? semlink.savePicture(frameIn(key), file) : semlink.saveFilm(film, file)), "small");
     const under = element("div", { className: "under" }, element("span", {}, ...clear([point ? lossesOf(film) : null, drift && (film.blocks ? `; ${drift}` : drift)])), save);
     const strip = point && film.where && film.where.length ? air(film) : null;
     panel.whole = element("figure", { className: "film" }, head, panel.stage, ...clear([strip]), under);
@@ -370,6 +373,7 @@
     type: "rect", xref: "x", yref: "paper", x0: frame + 0.5, x1: frame + 1.5, y0: 0, y1: 1, line: { width: 0 }, fillcolor: semlink.css("--bad"), opacity: 0.12, layer: "below",
   }));
   const chart = () => {
+    if (data.still) return; // one frame is no curve
     for (const [name, [id, label]] of Object.entries(CHARTS)) {
       const shown = charted().filter((panel) => (filmOf(panel.key)[name] || []).length);
       get(id).hidden = !shown.length;

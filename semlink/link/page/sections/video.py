@@ -22,7 +22,7 @@ REST_OF_PAGE_MB = 7.0
 DRIFT_DB = 0.05
 """A clip that was sent again and arrives with so much another PSNR is named."""
 MOST_NAMED = 8
-TITLE = "Video side by side"
+TITLE, STILLS = "Video side by side", "Pictures side by side"
 
 
 def section(runs: Sequence[NamedRun], options: PageOptions) -> Section | None:
@@ -50,8 +50,10 @@ def section(runs: Sequence[NamedRun], options: PageOptions) -> Section | None:
         kept[key] = found
         if first:
             sources[found["source"]] = first
-    data = {"films": kept, "sources": sources, "step_db": ERROR_STEP_DB} if kept else None
-    return Section("video", TITLE, data, _words(sent, kept, lacking, left, options))
+    still = bool(kept) and all(found["shape"][0] + found["left_out"] == 1 for found in kept.values())
+    data = {"films": kept, "sources": sources, "step_db": ERROR_STEP_DB, "still": still} if kept else None
+    words = _words(sent, kept, lacking, left, options) | {"still": still}
+    return Section("video", STILLS if still else TITLE, data, words)
 
 
 Sent = tuple[NamedRun, int, str, FinishedPoint]

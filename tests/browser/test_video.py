@@ -197,3 +197,32 @@ def test_a_small_screen_has_no_sideways_scrolling(chromium, page):
         "return document.getElementById('video').scrollWidth - document.getElementById('video').clientWidth"
     )
     assert width <= 0 and chromium.complaints() == []
+
+
+def test_a_clip_of_one_frame_is_a_still_in_colour(chromium, tmp_path):
+    """Nothing to play, no curve over frames; the planes of the film are the colours of the picture."""
+    folder = tmp_path / "stills"
+    make(folder, [Law("plain")], budgets=(0.003,))
+    run, films = read_run(folder), Films(folder)
+    source = np.concatenate([np.full((1, SIDE, SIDE), level, np.float32) for level in (0.8, 0.5, 0.2)], 1)
+    films.write("source-1", source_film("clip0", source, 3))
+    given = {"source": "source-1", "by_frame": {"psnr": [30.0]}, "measured": True}
+    for number, point in enumerate(run.points):
+        film = film_of("clip0", source, source * 0.9, 3, scored_db=scored_db(point), **given)
+        films.write(key_at(run, number), film)
+    chromium.open(semlink.results(folder).report())
+    chromium.run("document.getElementById('films').scrollIntoView()")
+    chromium.wait("document.getElementById('films').dataset.ready", 30)
+    assert chromium.run("return document.querySelector('#video h2').textContent") == "Pictures side by side"
+    assert chromium.run("return document.querySelectorAll('#film-bar .play, #film-bar input[type=range]').length") == 0
+    assert chromium.run("return ['film-psnr', 'film-table'].map((id) => document.getElementById(id).offsetHeight)") == [
+        0,
+        0,
+    ]
+    colours = chromium.run(
+        "return [...document.querySelectorAll('#films canvas.picture')].map((canvas) => "
+        "[canvas.width, canvas.height, ...canvas.getContext('2d').getImageData(20, 20, 1, 1).data.slice(0, 3)])"
+    )
+    assert [found[:2] for found in colours] == [[SIDE, SIDE]] * 2
+    np.testing.assert_allclose([found[2:] for found in colours], 255 * np.outer([1, 0.9], [0.8, 0.5, 0.2]), atol=4)
+    assert chromium.complaints() == []

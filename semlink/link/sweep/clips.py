@@ -14,7 +14,7 @@ import torch
 
 from semlink.caching import digest_of
 from semlink.colour.look import Look
-from semlink.errors import SemlinkError, SourceError
+from semlink.errors import SemlinkError, SourceError, told_at
 from semlink.files import Json, reason_of
 from semlink.link.results.lock import LOCK, alone_in, is_held
 from semlink.link.scenario.scenario import Scenario
@@ -137,11 +137,15 @@ def load_clips(scenario: Scenario, folder: Path | None, file: Path | None = None
             pixels.append(clip)
         else:
             _append(file, clip)
-    frames = _frames(pixels if file is None else _mapped(file, shapes), source.look)
+    with told_at(f"source {scenario.source.kind}"):
+        frames = _frames(pixels if file is None else _mapped(file, shapes), source.look)
+        seen = [
+            made.shape for made in frames
+        ]  # refuses a colour that there is not, or rows that do not make its planes
     digest = digest_of(*names, *(f.pixels.numpy() for f in frames))
     if source.look.colour != "gray":
         digest = digest_of(digest, source.look)
-    tried = _calibration_clips(scenario, folder, [clip.shape for clip in frames])
+    tried = _calibration_clips(scenario, folder, seen)
     if tried:
         digest = digest_of(digest, "calibration", *(f.pixels.numpy() for f in tried))
     facts = tuple(dict(source.facts(index)) for index in range(len(source)))

@@ -196,6 +196,12 @@ class ImagesSpec(SourceSpec):
     def frame_colour(self) -> Colour:
         return self.colour
 
+    def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
+        from semlink.sensing.sources.pictures.found import BUILT_IN
+
+        paths = [self.path] if isinstance(self.path, str) else self.path
+        return ("semlink.sensing.sources.pictures.built_in",) if paths and not set(BUILT_IN) & set(paths) else ()
+
     def build(self, context: BuildContext = NOTHING_KNOWN) -> SourceBase:
         from semlink.sensing.sources.pictures.found import BUILT_IN
         from semlink.sensing.sources.pictures.source import ImageSource

@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,13 @@ import numpy as np
 from semlink.errors import SourceError
 from semlink.files import as_file, braces
 from semlink.sensing.sources.files.file_search import natural
+from semlink.sensing.sources.pictures.built_in import place_of
 from semlink.sensing.sources.pictures.reading import looked_at, picture
 
 __all__ = ["BUILT_IN", "Found", "find", "labelled"]
 
 BUILT_IN = ("astronaut", "chelsea", "coffee", "motorcycle_left")
-"""Colour photographs that lie inside the scikit-image wheel as lossless PNG, of three sizes and four."""
+"""Names of photographs in colour that need no file."""
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp"})
 BATCH = ".bin"
 SIDE, RECORD = 32, 1 + 3 * 32 * 32
@@ -86,7 +86,7 @@ def labelled(found: Sequence[Found]) -> tuple[str, ...]:
 
 def _named_by(pattern: str) -> list[Found]:
     if pattern in BUILT_IN:
-        return [Found(Path(str(files("skimage.data").joinpath(f"{pattern}.png"))))]
+        return [Found(place_of(pattern))]
     path = Path(pattern).expanduser()
     if path.is_dir():
         return _in_folder(path)

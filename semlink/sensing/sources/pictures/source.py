@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -100,6 +100,10 @@ class ImageSource(SourceBase):
 
     def _sized(self, plane: np.ndarray, found: Found) -> np.ndarray:
         return to_size(plane, self.size, self.crop, found.where)
+
+    def facts(self, index: int) -> Mapping[str, str]:
+        """The size of picture `index` as it is stored."""
+        return {"size": f"{self.sizes[index][0]}x{self.sizes[index][1]}"}
 
     def cautions(self) -> Sequence[str]:
         odd = [name for (name, _), size in zip(self.plan, self.sizes) if size[0] % 2 or size[1] % 2]

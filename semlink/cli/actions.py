@@ -216,6 +216,27 @@ def check_channel(kind: str, options: Sequence[str], seed: int, *, plugins: bool
     return passed
 
 
+def check_models(
+    named: Sequence[str], scheme: str | None, changes: Sequence[str], *, as_json: bool, plugins: bool, pickles: bool
+) -> bool:
+    """`semlink check-model`: print what was found; True if every model passed every check."""
+    from semlink.link.model_check.bench import checked_models, tree_of_networks
+    from semlink.link.model_check.examine import as_text
+
+    files = [name for name in named if Path(name).suffix in (".yaml", ".yml")]
+    if len(files) == len(named):
+        scenarios = [semlink.load(file, changes, plugins=plugins, pickles=pickles) for file in files]
+    elif len(named) == 2 and not files:
+        scenarios = [semlink.load(tree_of_networks(named[0], named[1], changes), plugins=plugins, pickles=pickles)]
+    else:
+        raise ScenarioError("check-model: give scenario files (.yaml), or an encoder and a decoder")
+    reports = [report for scenario in scenarios for report in checked_models(scenario, scheme)]
+    told = [report.as_json() for report in reports]
+    text = json.dumps(told, indent=1) + "\n" if as_json else "\n".join(map(as_text, reports))
+    sys.stdout.write(text)
+    return all(report.passed for report in reports)
+
+
 def list_points(full: bool, only: Sequence[str]) -> None:
     """`semlink validate --list`: the points that would be measured."""
     from semlink.link.validate.entries.registry import chosen, entries, home

@@ -61,7 +61,7 @@ ORDER = {
         "schemes",
         "scenario",
         "sweep | report",
-        "plots | verify",
+        "model_check | plots | verify",
         "page",
         "validate | api",
     ),

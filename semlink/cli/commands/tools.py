@@ -9,6 +9,7 @@ import typer
 
 from semlink.cli import completion
 from semlink.cli.commands.app import (
+    AllowPickle,
     NoPlugins,
     app,
     example,
@@ -33,6 +34,32 @@ def check_channel(
     from semlink.cli.actions import check_channel as examine
 
     if not examine(spec, set_ or [], seed, plugins=not no_plugins):
+        raise typer.Exit(1)
+
+
+@app.command(
+    "check-model", epilog=example("semlink check-model my_jscc.yaml --json; my_jscc.py:Encoder my_jscc.py:Decoder")
+)
+def check_model(
+    named: Annotated[
+        list[str], typer.Argument(metavar="FILE...", help="scenarios with kind: model; or an encoder and a decoder")
+    ],
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="of a scenario; of two networks an option, such as knows=[snr]"
+        ),
+    ] = None,
+    scheme: Annotated[str | None, typer.Option(metavar="NAME", help="only this [all models]")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="for programs")] = False,
+    no_plugins: NoPlugins = False,
+    allow_pickle: AllowPickle = False,
+) -> None:
+    """Examine models: symbols, power, SNR, leakage, batch. Exit code 1 if a check fails."""
+    from semlink.cli.actions import check_models
+
+    trust = {"plugins": not no_plugins, "pickles": allow_pickle}
+    if not check_models(named, scheme, set_ or [], as_json=as_json, **trust):
         raise typer.Exit(1)
 
 

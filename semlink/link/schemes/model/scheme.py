@@ -134,7 +134,7 @@ class ModelScheme(OneWayBase):
         Raises:
             Infeasible: the model has more symbols than there is room for.
         """
-        items = self._items(frames)
+        items = self.items(frames)
         side_bytes = 0 if self.side is None else self.side.num_bytes(items)
         room, path = point.budget_uses, CodedHeader()
         if room is None and self._fills:
@@ -157,7 +157,7 @@ class ModelScheme(OneWayBase):
 
     def transmit(self, frames: Frames, agreement: Agreement[ModelTerms], seeds: Seeds) -> Flow[Symbols]:
         terms, snr_db = agreement.terms, agreement.point.snr_db
-        numbers, side = self._encoded(frames.pixels, agreement.frames, agreement.point, terms.uses)
+        numbers, side = self.numbers_of(frames, agreement)
         if tuple(numbers.shape) != terms.shape:
             raise InterfaceError(
                 f"{self.encoder.where}: gave {tuple(numbers.shape)} for this clip and {terms.shape} for black frames; "
@@ -167,7 +167,7 @@ class ModelScheme(OneWayBase):
         if self.side is None:
             return Flow(Symbols(iq)).then(Symbols(iq), Charge("link/model", "payload", iq.shape[1]))
         assert side is not None
-        flow = terms.path.send(self._guarded(self.side.pack, side, self._items(agreement.frames)), snr_db)
+        flow = terms.path.send(self._guarded(self.side.pack, side, self.items(agreement.frames)), snr_db)
         whole = Symbols(torch.cat([flow.payload.iq, iq], 1))
         return flow.then(whole, Charge("link/model", "payload", iq.shape[1]))
 
@@ -181,9 +181,13 @@ class ModelScheme(OneWayBase):
             if data is None:
                 gray = Frames(torch.full(pixels_of(shape), 0.5), shape.colour)
                 return Delivered(gray, blocks, blocks, tuple(range(blocks)))
-            side = self.side.unpack(data, self._items(shape))
-        pixels = self._decoded(part_of(received, head, head + terms.symbols), side, agreement)
+            side = self.side.unpack(data, self.items(shape))
+        pixels = self.decoded(part_of(received, head, head + terms.symbols), side, agreement)
         return Delivered(Frames(pixels.clamp(0, 1), shape.colour), blocks)
+
+    def numbers_of(self, frames: Frames, agreement: Agreement[ModelTerms]) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """The encoder's own numbers (item, ...) of a clip, and its side information."""
+        return self._encoded(frames.pixels, agreement.frames, agreement.point, agreement.terms.uses)
 
     def symbol_parts(self, sent: Received, agreement: Agreement[ModelTerms]) -> Sequence[SymbolPart]:
         terms = agreement.terms
@@ -197,7 +201,8 @@ class ModelScheme(OneWayBase):
         """Whether the model is told how many symbols it has."""
         return self.encoder.tells("uses")
 
-    def _items(self, frames: FrameShape) -> int:
+    def items(self, frames: FrameShape) -> int:
+        """Of the batch that a clip is to the networks."""
         return frames.t if self.form.layout == "frames" else 1
 
     def _tried(self, frames: FrameShape, point: Point, uses: int) -> tuple[tuple[int, ...], int]:
@@ -215,8 +220,8 @@ class ModelScheme(OneWayBase):
         self, pixels: torch.Tensor, frames: FrameShape, point: Point, uses: int
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """The encoder's numbers (item, ...), and its side information."""
-        items, where = self._items(frames), self.encoder.where
-        found = self.encoder(self._as_input(pixels, frames), self._known(point, uses, items))
+        items, where = self.items(frames), self.encoder.where
+        found = self.encoder(self.as_input(pixels, frames), self.known(point, uses, items))
         side = None
         if self.side is not None:
             if not (isinstance(found, tuple | list) and len(found) == 2):
@@ -239,23 +244,23 @@ class ModelScheme(OneWayBase):
         iq = self._guarded(to_symbols, numbers, self.form.symbols) / self.form.amplitude
         return self._guarded(constrained, iq, self.form.power)
 
-    def _decoded(self, received: Received, side: torch.Tensor | None, agreement: Agreement[ModelTerms]) -> torch.Tensor:
+    def decoded(self, received: Received, side: torch.Tensor | None, agreement: Agreement[ModelTerms]) -> torch.Tensor:
         """What the decoder makes of the symbols: pixels of the clip, which may lie outside [0, 1]."""
         frames, terms, amplitude = agreement.frames, agreement.terms, self.form.amplitude
-        items, lost = self._items(frames), received.noise_var.isinf()
+        items, lost = self.items(frames), received.noise_var.isinf()
         iq = (received.iq.masked_fill(lost, 0).to(torch.complex64) * amplitude).reshape(terms.shape[0], -1)
         noise_var = (received.noise_var.float() * amplitude**2).masked_fill(lost, LOST_NOISE).reshape(iq.shape)
-        known = {**self._known(agreement.point, terms.uses, items), "noise_var": noise_var}
+        known = {**self.known(agreement.point, terms.uses, items), "noise_var": noise_var}
         more = [] if self.side is None or side is None else [(self.side.name, side)]
         numbers = from_symbols(iq, terms.shape, self.form.symbols)
         return self._as_pixels(self.decoder(numbers, known, *more), frames)
 
-    def _known(self, point: Point, uses: int, items: int) -> Known[str, Any]:
+    def known(self, point: Point, uses: int, items: int) -> Known[str, Any]:
         """What both ends may be told, as tensors (item,)."""
         told = {"snr": point.snr_db + self.form.snr_offset_db, "rate": point.rate, "uses": uses}
         return {name: torch.full((items,), float(value)) for name, value in told.items() if value is not None}
 
-    def _as_input(self, pixels: torch.Tensor, frames: FrameShape) -> torch.Tensor:
+    def as_input(self, pixels: torch.Tensor, frames: FrameShape) -> torch.Tensor:
         """Pixels (1, t, planes * h, w) as the encoder takes them, padded by repeating the edge."""
         h, w = self._grown(frames)
         planes = pixels.reshape(frames.t, -1, frames.h, frames.w)

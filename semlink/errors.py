@@ -7,9 +7,10 @@ line and exits with 2.
 
 from __future__ import annotations
 
+import difflib
 import sysconfig
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +18,18 @@ from typing import TypeVar
 _PACKAGE = Path(__file__).resolve().parent
 _LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 _INSTALLED = ("site-packages", "dist-packages")
+ALIKE, MORE, BEGINNING = 0.66, 3, 3
+"""A word may be another one misspelt that is so like it, and by so many letters longer; or its first letters, so many."""
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str | None:
+    """The allowed word that was probably meant: misspelt, cut short or in other capitals; None if none is like it."""
+    allowed = list(allowed)
+    if near := difflib.get_close_matches(word, [a for a in allowed if abs(len(a) - len(word)) <= MORE], 1, ALIKE):
+        return near[0]
+    plain = word.casefold()
+    begun = [a for a in allowed if a.casefold() == plain or len(plain) >= BEGINNING and a.casefold().startswith(plain)]
+    return min(begun, key=len, default=None)
 
 
 class SemlinkError(Exception):

@@ -8,12 +8,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import MISSING, asdict, dataclass, field, fields, is_dataclass, replace
-from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, get_type_hints
 
-from semlink.errors import ScenarioError
+from semlink.errors import ScenarioError, nearest
 from semlink.training.data.clip_sampler import ClipSettings
 from semlink.training.data.material import DataSpec
 from semlink.yaml12.compose import lines_of
@@ -174,8 +173,8 @@ def _build(kind: type, values: Any, place: _Place) -> Any:
     hints, known = get_type_hints(kind), {f.name: f for f in fields(kind)}
     for key in values:
         if key not in known:
-            near = get_close_matches(str(key), known, 1)
-            hint = f"; did you mean {near[0]!r}?" if near else f"; allowed: {sorted(known)}"
+            near = nearest(str(key), known)
+            hint = f"; did you mean {near!r}?" if near else f"; allowed: {sorted(known)}"
             raise place.at(str(key)).error(f"unknown key{hint}")
     missing = [f.name for f in known.values() if f.default is MISSING and f.default_factory is MISSING]
     for name in missing:

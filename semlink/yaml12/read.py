@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
 import stat
 from pathlib import Path
 
 import yaml
 
-from semlink.errors import ScenarioError
+from semlink.errors import ScenarioError, nearest
 from semlink.files import JsonDict, reason_of
 from semlink.yaml12.compose import MOST_BYTES, YamlFault, compose, construct
 
@@ -52,8 +51,9 @@ def _text(path: Path) -> str:
     except ScenarioError:
         raise
     except FileNotFoundError:
-        near = difflib.get_close_matches(path.name, [p.name for p in path.parent.glob("*.y*ml")], 1)
-        hint = f"; did you mean {path.parent / near[0]}?" if near else ""
+        beside = {p.stem: p for p in path.parent.glob("*.y*ml")}
+        near = nearest(path.stem, beside)
+        hint = f"; did you mean {beside[near]}?" if near else ""
         raise ScenarioError(f"{path}: no such file{hint}") from None
     except UnicodeDecodeError as fault:
         line = fault.object.count(b"\n", 0, fault.start) + 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 import semlink
-from semlink.errors import ScenarioError
+from semlink.errors import ScenarioError, nearest
 from semlink.link.scenario.loader import load_scenario
 from semlink.link.scenario.schema import json_schema
 
@@ -205,3 +205,18 @@ def test_a_metric_that_leads_nowhere_is_named_where_it_stands(tmp_path):
         semlink.run(path, tmp_path / "out")
     assert str(fault.value).startswith(f"{path}:3: metric: 'json' is a module of Python itself")
     assert not (tmp_path / "out").exists()
+
+
+def test_only_a_word_that_was_probably_meant_is_offered():
+    meant = {
+        "chanel": "channel",
+        "bda": "bad",
+        "snr": "snr_db",
+        "AWGN": "awgn",
+        "rayleight": "rayleigh",
+        "psnrr": "psnr",
+    }
+    words = ["channel", "bad", "snr_db", "awgn", "rayleigh", "ssim", "seed", "rate", "cliff", "compressai"]
+    assert {word: nearest(word, words) for word in meant} == meant
+    for far in ("seedling", "x", "", "ra", "satellite", "mse", "fig12", "quantum", "mpeg2", "a" * 300):
+        assert nearest(far, words) is None, far

@@ -6,12 +6,13 @@ What stands in braces is filled in: `{input}` and `{output}` are files, `{qualit
 
 from __future__ import annotations
 
-import difflib
 import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
+
+from semlink.errors import nearest
 
 __all__ = ["FILLED", "PROGRAMS", "Cut", "KnownProgram", "Pictures", "Program", "words_of"]
 
@@ -63,8 +64,8 @@ def words_of(command: str | Sequence[str]) -> list[str]:
         raise ValueError(f"got {command!r}; need a program and its words")
     unknown = [name for word in words for name in re.findall(r"\{(\w+)\}", word) if name not in FILLED]
     if unknown:
-        near = difflib.get_close_matches(unknown[0], FILLED, 1, 0.55)
-        hint = f"; did you mean {{{near[0]}}}?" if near else ""
+        near = nearest(unknown[0], FILLED)
+        hint = f"; did you mean {{{near}}}?" if near else ""
         raise ValueError(f"unknown {{{unknown[0]}}}; known are {', '.join(f'{{{name}}}' for name in FILLED)}{hint}")
     return words
 

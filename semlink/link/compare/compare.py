@@ -9,7 +9,6 @@ rate is cheaper for both.
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -17,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from semlink.errors import ScenarioError
+from semlink.errors import ScenarioError, nearest
 from semlink.link.compare.bd_rate import Average, bd_quality, bd_rate
 from semlink.link.compare.curve_noise import noise_halfwidth
 from semlink.link.compare.gaps import Comparison, CurveGap, PointGap, TurnedRound
@@ -91,10 +90,8 @@ def check_reference(rows: Sequence[Row], reference: str, folder: Path) -> None:
     """
     names = schemes_of(rows)
     if reference not in names:
-        near = difflib.get_close_matches(reference, names, 1, 0.4) or [
-            n for n in names if reference.casefold() in n.casefold()
-        ]
-        hint = f"; did you mean {near[0]!r}?" if near else ";"
+        near = nearest(reference, names) or next((n for n in names if reference.casefold() in n.casefold()), None)
+        hint = f"; did you mean {near!r}?" if near else ";"
         raise ScenarioError(f"{folder}: no scheme {reference!r}{hint} schemes: {', '.join(map(repr, names))}")
     if len(names) < 2:
         raise ScenarioError(f"{folder}: {reference!r} is the only scheme; a comparison needs a second one")

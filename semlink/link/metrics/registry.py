@@ -7,7 +7,6 @@ point `metric.<name>`; it is a function of two clips, or a `Metric`.
 
 from __future__ import annotations
 
-import difflib
 import math
 import re
 import sys
@@ -20,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from semlink.colour.look import Look
-from semlink.errors import InterfaceError, ScenarioError, SemlinkError, raised, traced
+from semlink.errors import InterfaceError, ScenarioError, SemlinkError, nearest, raised, traced
 from semlink.link.metrics.ms_ssim import missing_scales, ms_ssim
 from semlink.link.metrics.psnr_ssim import psnr_by_frame, psnr_db, psnr_yuv611_db, ssim, ssim_by_frame
 from semlink.link.metrics.seen import Sees, scored
@@ -224,8 +223,8 @@ def check_metric_name(name: str) -> str:
     if ":" in name or name in offered("metric"):
         refuse_plugin("metric", name)
         return name
-    near = difflib.get_close_matches(name, known, 1, 0.55)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
+    near = nearest(name, known)
+    hint = f"; did you mean {near!r}?" if near else ""
     allowed = ", ".join(map(repr, [*known, *offered("metric")]))
     raise ValueError(f"got {name!r}, expected one of {allowed}, or file.py:function or module:function{hint}")
 

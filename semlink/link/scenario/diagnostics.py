@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from semlink.errors import nearest
 from semlink.files import Json
 from semlink.plugins.entry_points import INTERFACES, offered
 from semlink.spec import BrokenRule
@@ -60,7 +60,7 @@ def explain(text: ScenarioText, fault: ValidationError) -> Iterable[str]:
     """A line for each thing that is wrong, the first twenty of them."""
     found = fault.errors(include_url=False)
     errors = found[:MOST_TOLD]
-    meant = {(e["loc"][:-1], _nearest(str(e["loc"][-1]), _neighbours(e["loc"]))) for e in errors if _is_stray(e)}
+    meant = {(e["loc"][:-1], nearest(str(e["loc"][-1]), _neighbours(e["loc"]))) for e in errors if _is_stray(e)}
     lines: dict[str, list[ErrorDetails]] = {}
     for error in errors:
         if error["type"] == "missing" and (error["loc"][:-1], error["loc"][-1]) in meant:
@@ -239,15 +239,8 @@ def _is_stray(error: ErrorDetails) -> bool:
 
 def hint(word: str, allowed: Iterable[str]) -> str:
     """What a wrong word may have meant, to be put behind an error; '' if nothing is like it."""
-    near = _nearest(word, allowed)
+    near = nearest(word, allowed)
     return f"; did you mean {near!r}?" if near else ""
-
-
-def _nearest(word: str, allowed: Iterable[str]) -> str | None:
-    """The allowed word that looks most like `word`, None if none does."""
-    allowed = list(allowed)
-    near = difflib.get_close_matches(word, allowed, 1, cutoff=0.55)
-    return near[0] if near else next((a for a in allowed if a.lower() == word.lower()), None)
 
 
 def _neighbours(loc: Loc) -> list[str]:

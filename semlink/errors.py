@@ -19,7 +19,7 @@ _PACKAGE = Path(__file__).resolve().parent
 _LIBRARY = Path(sysconfig.get_path("stdlib")).resolve()
 _INSTALLED = ("site-packages", "dist-packages")
 ALIKE, MORE, BEGINNING = 0.66, 3, 3
-"""A word may be another one misspelt that is so like it, and by so many letters longer; or its first letters, so many."""
+"""A word may be another one misspelt: so like it, by so many letters longer; or its beginning, of so many letters."""
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str | None:

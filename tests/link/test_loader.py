@@ -214,7 +214,6 @@ def test_only_a_word_that_was_probably_meant_is_offered():
         "snr": "snr_db",
         "AWGN": "awgn",
         "rayleight": "rayleigh",
-        "psnrr": "psnr",
     }
     words = ["channel", "bad", "snr_db", "awgn", "rayleigh", "ssim", "seed", "rate", "cliff", "compressai"]
     assert {word: nearest(word, words) for word in meant} == meant

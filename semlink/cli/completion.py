@@ -13,7 +13,10 @@ CHANNELS = (
     *("awgn", "rayleigh", "rician", "erasure", "gilbert-elliott", "interference", "phase-noise"),
     *("tdl", "cdl", "tensorflow"),
 )
-CODECS = ("h264", "h265", "av1", "task-aware", "compressai", "delta-sigma", "gmlr", "command")
+CODECS = (
+    *("h264", "h265", "av1", "jpeg", "jpeg2000", "webp", "avif", "jpegxl"),
+    *("task-aware", "compressai", "delta-sigma", "gmlr", "command"),
+)
 PLOTS = ("cost", "snr", "difference", "time", "frames", "ratio_maps", "rate_maps", "strip", "manifold", "fit_loss")
 BLOCKS = (
     *("source", "sensor", "reconstruction", "codec", "coding", "rate-bound", "channel", "waveform"),

@@ -73,10 +73,14 @@ def best_under(
     knob: Knob,
     start: float,
     name: str,
+    shown: Callable[[float], float] = float,
     most_encodes: int = 8,
 ) -> Trial[T]:
     """The largest stream of at most `max_bytes` among those tried.
 
+    Args:
+        name: of the coarsest setting, for the error.
+        shown: a setting as the encoder counts it, for the error.
     Raises:
         Infeasible: the coarsest setting is too large as well.
     """
@@ -90,7 +94,7 @@ def best_under(
     if not fitting:
         least = min(trials, key=lambda trial: trial.size)
         raise Infeasible(
-            f"{name} {least.setting:g} takes {least.size} bytes with packet headers, the budget is {max_bytes}; "
+            f"{name} {shown(least.setting):g} takes {least.size} bytes with packet headers, the budget is {max_bytes}; "
             f"raise it to {least.size} bytes or send fewer pixels"
         )
     return max(fitting, key=lambda trial: trial.size)

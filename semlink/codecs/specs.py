@@ -15,6 +15,7 @@ from semlink.codecs.video.options import (
     LONGEST_GOP,
     MOST_BFRAMES,
     MOST_SLICES,
+    Chroma,
     Preset,
     RateControl,
     SvtPreset,
@@ -85,7 +86,9 @@ class CompressAISpec(CodecSpec):
         if "compressai" not in sys.modules and find_spec("compressai") is None:
             raise ScenarioError("codec compressai needs CompressAI: pip install 'semlink[compressai]'")
         checkpoint = None if self.checkpoint is None else context.found(self.checkpoint)
-        return CompressAICodec(**self.model_dump(exclude={"kind", "checkpoint"}), checkpoint=checkpoint)
+        return CompressAICodec(
+            **self.model_dump(exclude={"kind", "checkpoint"}), checkpoint=checkpoint, colour=context.colour
+        )
 
 
 LEARNED_CODECS = (TaskAwareSpec, CompressAISpec)
@@ -218,6 +221,7 @@ PRESET = "speed of the encoder against what it gains"
 SLICES = "slices in a picture (H.264 only)"
 BFRAMES = "bidirectional pictures in a row; default: the preset's"
 TUNE = "what the encoder optimises; default: its own choice"
+CHROMA = "of rgb frames: at half the size each way, or at the full size"
 
 
 class VideoSpec(CodecSpec):
@@ -235,11 +239,12 @@ class VideoSpec(CodecSpec):
     rate_control: RateControl = Field("crf", description="what `rates` and the budget search turn")
     fps: float = Field(25.0, ge=1, le=1000, description="frames a second that the encoder assumes")
     repeat_headers: bool = Field(False, description="parameter sets again with each key frame")
+    chroma: Chroma = Field("4:2:0", description=CHROMA)
 
     def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
         from semlink.codecs.video.h26x import VideoCodec
 
-        return VideoCodec(standard=self.kind, **self.model_dump(exclude={"kind"}))
+        return VideoCodec(standard=self.kind, colour=context.colour, **self.model_dump(exclude={"kind"}))
 
 
 class H264Spec(VideoSpec):
@@ -268,6 +273,7 @@ class Av1Spec(VideoSpec):
     """Source: [av1, sections 4.10.5 and 5.3], coded by [svt-av1], decoded by [dav1d]."""
     preset: Preset | SvtPreset = Field("medium", description=f"{PRESET}, or as SVT-AV1 numbers it")  # type: ignore[assignment]
     bframes: Literal[0] | None = Field(None, description=BFRAMES)
+    chroma: Literal["4:2:0"] = Field("4:2:0", description="SVT-AV1 codes no other")  # type: ignore[assignment]
     tune: SvtTune | None = Field(None, description=TUNE)
 
     @field_validator(
@@ -278,7 +284,66 @@ class Av1Spec(VideoSpec):
         return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-CODECS = (H264Spec, H265Spec, Av1Spec, *LEARNED_CODECS, DeltaSigmaSpec, *GENERATIVE_CODECS, *COMMAND_CODECS)
+class PictureSpec(CodecSpec):
+    """What codecs of single pictures share: every frame by itself, through imagecodecs (extra `pictures`)."""
+
+    kind: Literal["jpeg", "jpeg2000", "webp", "avif", "jpegxl"]
+
+    def build(self, context: BuildContext = NOTHING_KNOWN) -> CodecBase:
+        from semlink.codecs.pictures.codec import PictureCodec
+
+        return PictureCodec(self.kind, colour=context.colour, **self.model_dump(exclude={"kind"}))
+
+
+class JpegSpec(PictureSpec):
+    """JPEG (libjpeg-turbo), each frame by itself (extra `pictures`); `rates` are qualities of 1 to 100."""
+
+    kind: Literal["jpeg"]
+    """Source: [wallace1992jpeg], coded by [libjpeg-turbo]."""
+    chroma: Chroma | None = Field(None, description=f"{CHROMA}; default: 4:2:0")
+
+
+class Jpeg2000Spec(PictureSpec):
+    """JPEG 2000 (OpenJPEG), each frame by itself (extra `pictures`); `rates` are PSNRs of 10 to 60 dB."""
+
+    kind: Literal["jpeg2000"]
+    """Source: [taubman2002jpeg2000], coded by [openjpeg]."""
+
+
+class WebpSpec(PictureSpec):
+    """WebP (libwebp), each frame by itself (extra `pictures`); `rates` are qualities of 0 to 100."""
+
+    kind: Literal["webp"]
+    """Source: [rfc9649], coded by [libwebp]."""
+
+
+class AvifSpec(PictureSpec):
+    """AVIF (libaom), each frame by itself (extra `pictures`); `rates` are qualities of 0 to 99."""
+
+    kind: Literal["avif"]
+    """Source: [av1], coded by [libaom]."""
+    chroma: Chroma | None = Field(None, description=f"{CHROMA}; default: 4:2:0")
+
+
+class JpegXlSpec(PictureSpec):
+    """JPEG XL (libjxl), each frame by itself (extra `pictures`); `rates` are distances of 25 to 0.05."""
+
+    kind: Literal["jpegxl"]
+    """Source: [alakuijala2019jpegxl], coded by [libjxl]."""
+
+
+PICTURE_CODECS = (JpegSpec, Jpeg2000Spec, WebpSpec, AvifSpec, JpegXlSpec)
+
+CODECS = (
+    H264Spec,
+    H265Spec,
+    Av1Spec,
+    *PICTURE_CODECS,
+    *LEARNED_CODECS,
+    DeltaSigmaSpec,
+    *GENERATIVE_CODECS,
+    *COMMAND_CODECS,
+)
 
 
 if TYPE_CHECKING:

@@ -281,5 +281,5 @@ def test_av1_spends_its_budget_within_three_percent(rate_control):
 def test_coding_leaves_the_priority_of_the_thread_as_it_was(encoder):
     """SVT-AV1 raises it to real time for root; what is started afterwards would inherit it and starve the others."""
     before = os.sched_getscheduler(0)
-    coded_units(np.zeros((2, 64, 64), np.uint8), encoder, pix_fmt="yuv420p", fps=25.0, options={})
+    coded_units([np.zeros((2, 64, 64), np.uint8)], encoder, pix_fmt="yuv420p", fps=25.0, options={})
     assert os.sched_getscheduler(0) == before

@@ -66,6 +66,7 @@ class CommandCodec(CodecBase):
             knob=knob,
             start=(knob.finest + knob.coarsest) / 2,
             name=f"{self._name}: even quality",
+            shown=self._quality,
         ).stream
 
     def encode_at(self, clip: np.ndarray, rate: float) -> tuple[Packet, ...]:
@@ -107,11 +108,10 @@ class CommandCodec(CodecBase):
         p = self.program
         return Knob(min(p.finest, p.coarsest), max(p.finest, p.coarsest), p.step, p.octave)
 
-    def _quality(self, turned: float) -> str:
+    def _quality(self, turned: float) -> float:
         """What the program is told; where more is better, the knob is turned the other way round."""
         p = self.program
-        found = turned if p.finest <= p.coarsest else p.finest + p.coarsest - turned
-        return f"{found:.9g}"
+        return turned if p.finest <= p.coarsest else p.finest + p.coarsest - turned
 
     def _try(self, shape: FrameShape) -> None:
         """Send a first clip through encoder and decoder, so that what cannot work is said before the work."""
@@ -148,7 +148,7 @@ class CommandCodec(CodecBase):
             folder = Path(place)
             frames, coded = folder / f"frames.{_suffix(self.program.pictures)}", folder / f"coded{self.program.suffix}"
             write_pictures(luma, frames, self.program.pictures, self.fps)
-            told = self._told(frames, coded, luma.shape) | {"quality": self._quality(quality)}
+            told = self._told(frames, coded, luma.shape) | {"quality": f"{self._quality(quality):.9g}"}
             run_program(_filled(self.program.encode, told), folder, self.timeout_s)
             size = coded.stat().st_size if coded.is_file() else 0
             if size == 0:

@@ -26,6 +26,7 @@ from semlink.blocks import CodecBase
 from semlink.codecs.entropy.leb128 import read_leb128, to_leb128
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.video.luma import placed, to_luma8
+from semlink.colour.layout import Colour, apart, together
 from semlink.errors import Infeasible, ModelError, ScenarioError
 from semlink.files import as_file, reason_of
 from semlink.payload import FrameShape, Packet
@@ -48,6 +49,7 @@ class CompressAICodec(CodecBase):
         checkpoint: file of a state dict; `{quality}` in it stands for the quality.
         pretrained: let CompressAI fetch its published weights instead.
         every: code one frame in so many; the receiver repeats it.
+        colour: of the frames; a gray one is sent as three equal planes, and comes back as their mean.
     Raises:
         ScenarioError: neither or both sources of weights, or a quality that is none.
     """
@@ -57,6 +59,8 @@ class CompressAICodec(CodecBase):
     checkpoint: str | None = None
     pretrained: bool = False
     every: int = 1
+    colour: Colour = "gray"
+    colours = ("gray", "rgb")
 
     def __post_init__(self) -> None:
         if self.pretrained == (self.checkpoint is not None):
@@ -93,7 +97,7 @@ class CompressAICodec(CodecBase):
         self.check_rate(rate)
         net = self._net(int(rate))
         return tuple(
-            Packet(time, _packed(int(rate), net.compress(_pictured(clip[time]))["strings"]))
+            Packet(time, _packed(int(rate), net.compress(_pictured(clip[time], self.colour))["strings"]))
             for time in range(0, len(clip), self.every)
         )
 
@@ -111,14 +115,14 @@ class CompressAICodec(CodecBase):
                 self._net(quality)
 
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
-        """float32 (t, h, w) in [0, 1]; frames that are missing repeat the last one before."""
+        """float32 (t, rows, w) in [0, 1]; frames that are missing repeat the last one before."""
         pictures: dict[int, np.ndarray] = {}
         for packet in packets:
             found = _unpacked(packet.data)
             if found is None or found[0] not in self._qualities or packet.time >= shape.t:
                 continue
             pictures[packet.time] = self._picture(*found, shape)
-        return placed(pictures, shape)
+        return placed(pictures, FrameShape(shape.t, shape.rows, shape.w))
 
     @property
     def _qualities(self) -> Sequence[int]:
@@ -132,12 +136,12 @@ class CompressAICodec(CodecBase):
         return load_model(self.model, quality, path)
 
     def _picture(self, quality: int, strings: list[bytes], shape: FrameShape) -> np.ndarray:
-        """uint8 (h, w): mean of the three colours."""
+        """uint8 (rows, w)."""
         net = self._net(quality)
         size = _latent_size(net, shape.h, shape.w)
         with torch.no_grad():
-            colours = net.decompress([[string] for string in strings], size)["x_hat"][0]
-        return to_luma8(colours.mean(0)[: shape.h, : shape.w].numpy())
+            colours = net.decompress([[string] for string in strings], size)["x_hat"][0, :, : shape.h, : shape.w]
+        return to_luma8((colours.mean(0) if shape.colour == "gray" else together(colours)).numpy())
 
 
 @remembered
@@ -182,11 +186,12 @@ def _state(path: Path) -> Mapping[str, torch.Tensor]:
     return found
 
 
-def _pictured(frame: np.ndarray) -> torch.Tensor:
-    """(1, 3, H, W): three equal colours, grown by repeating the edge."""
-    h, w = frame.shape
-    wide = np.pad(frame.astype(np.float32), ((0, -h % MULTIPLE), (0, -w % MULTIPLE)), mode="edge")
-    return torch.from_numpy(wide)[None, None].expand(1, 3, -1, -1).contiguous()
+def _pictured(frame: np.ndarray, colour: Colour = "gray") -> torch.Tensor:
+    """(1, 3, H, W) of (rows, w), gray as three equal planes, grown by repeating the edge."""
+    planes = frame[None] if colour == "gray" else apart(frame)
+    h, w = planes.shape[1:]
+    wide = np.pad(planes.astype(np.float32), ((0, 0), (0, -h % MULTIPLE), (0, -w % MULTIPLE)), mode="edge")
+    return torch.from_numpy(wide)[None].expand(1, 3, -1, -1).contiguous()
 
 
 @cache

@@ -20,13 +20,20 @@ import numpy as np
 from semlink.blocks import CodecBase
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.rate_search import Knob, best_under
+from semlink.codecs.video.eight_bit import (
+    as_eight_bit,
+    check_chroma,
+    coded_planes,
+    coded_shape,
+    shown,
+)
 from semlink.codecs.video.elementary_stream import Standard, access_units, packets_of
 from semlink.codecs.video.libav import coded_units, decoded_pictures
-from semlink.codecs.video.luma import from_luma8, padded, placed, to_luma8
 from semlink.codecs.video.options import (
     LONGEST_GOP,
     MOST_BFRAMES,
     MOST_SLICES,
+    Chroma,
     Preset,
     RateControl,
     SvtPreset,
@@ -34,6 +41,7 @@ from semlink.codecs.video.options import (
     X264Tune,
     X265Tune,
 )
+from semlink.colour.layout import COLOURS, Colour
 from semlink.errors import ScenarioError, SourceError
 from semlink.payload import FrameShape, Packet
 
@@ -58,6 +66,7 @@ class _Library:
 
     x265 writes outside its buffers at widths below 64, so H.265 and AV1 are
     padded to 64; gray (4:0:0) costs no more than neutral 4:2:0 where it exists.
+    `pix_fmt` is for gray frames.
     """
 
     encoder: str
@@ -98,6 +107,7 @@ _LIBRARIES = {
         knobs=_SVT_KNOBS,
     ),
 }
+_PIX_FMT = {"4:2:0": "yuv420p", "4:4:4": "yuv444p"}
 _TYPICAL = (0.1, 0.68)  # bits a pixel, and where on the knob's range they usually lie
 _FIRST_AT_MOST = 0.92  # of that range: its end is steep
 
@@ -117,6 +127,8 @@ class VideoCodec(CodecBase):
         rate_control: `crf` (constant quality) or `qp` (constant quantiser).
         fps: frames a second that the encoder assumes; CRF means finer coding at lower rates.
         repeat_headers: send parameter sets again with each key frame.
+        chroma: of rgb frames, 4:2:0 or 4:4:4.
+        colour: of the frames.
     Raises:
         ScenarioError: an option this standard does not have.
     """
@@ -131,6 +143,9 @@ class VideoCodec(CodecBase):
     rate_control: RateControl = "crf"
     fps: float = 25.0
     repeat_headers: bool = False
+    chroma: Chroma = "4:2:0"
+    colour: Colour = "gray"
+    colours = COLOURS
 
     def __post_init__(self) -> None:
         _require("standard", self.standard, get_args(Standard))
@@ -143,13 +158,15 @@ class VideoCodec(CodecBase):
         _require("gop", self.gop, (None, *range(1, _WHOLE_CLIP + 1)))
         if not 1 <= self.fps <= 1000:
             raise ScenarioError(f"codec.fps: got {self.fps}; allowed: 1 to 1000")
+        _require("chroma", self.chroma, get_args(Chroma))
+        check_chroma(self.chroma, self.colour, self.standard)
 
     def unquantised(self, clip: np.ndarray) -> np.ndarray:
-        """Pixels of 8 bits, as a lossless stream has them."""
-        return from_luma8(to_luma8(clip))
+        """Planes of 8 bits, as a lossless stream has them."""
+        return as_eight_bit(clip, self.colour, self.chroma)
 
     def encode(self, clip: np.ndarray, *, max_bytes: int) -> tuple[Packet, ...]:
-        """The best packets for `clip` (t, h, w) whose framed size is at most `max_bytes`.
+        """The best packets for `clip` (t, rows, w) whose framed size is at most `max_bytes`.
 
         Raises:
             Infeasible: not even the coarsest setting fits.
@@ -188,20 +205,23 @@ class VideoCodec(CodecBase):
         """The packets at any setting of the knob, those between two whole QP included."""
         _check_clip(clip)
         library = _LIBRARIES[self.standard]
-        luma = padded(to_luma8(clip), multiple=library.multiple, least=library.least)
-        options = _OPTIONS[self.standard](self, f"{rate:.9g}", luma.shape[2])
-        units = coded_units(luma, library.encoder, pix_fmt=library.pix_fmt, fps=self.fps, options=options)
+        planes = coded_planes(clip, self.colour, self.chroma, multiple=library.multiple, least=library.least)
+        options = _OPTIONS[self.standard](self, f"{rate:.9g}", planes[0].shape[2])
+        pix_fmt = library.pix_fmt if self.colour == "gray" else _PIX_FMT[self.chroma]
+        units = coded_units(planes, library.encoder, pix_fmt=pix_fmt, fps=self.fps, options=options)
         return packets_of(units, self.standard, repeat_headers=self.repeat_headers)
 
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
-        """float32 (t, h, w) in [0, 1] from the packets that arrived; never raises on damage.
+        """float32 (t, rows, w) in [0, 1] from the packets that arrived; never raises on damage.
 
         Frames that are missing repeat the last one before; without any, mid-gray.
         """
         library = _LIBRARIES[self.standard]
         units = access_units(packets, self.standard)
-        pictures = decoded_pictures(units, library.decoder, shape, options=library.decoder_options)
-        return placed(pictures, shape)
+        coded = coded_shape(shape, self.chroma)
+        return shown(
+            decoded_pictures(units, library.decoder, coded, options=library.decoder_options), shape, self.chroma
+        )
 
     @property
     def _knob(self) -> Knob:

@@ -17,7 +17,8 @@ import av
 import numpy as np
 from av.video.codeccontext import VideoCodecContext
 
-from semlink.codecs.video.luma import luma_of, to_frame
+from semlink.codecs.video.eight_bit import plane_sizes
+from semlink.codecs.video.luma import planes_in, to_frame
 from semlink.payload import FrameShape
 
 __all__ = ["coded_units", "decoded_pictures"]
@@ -28,11 +29,11 @@ _SLACK = 128  # no decoder gets to allocate pictures much larger than agreed
 
 
 def coded_units(
-    luma: np.ndarray, encoder: str, *, pix_fmt: str, fps: float, options: Mapping[str, str]
+    planes: Sequence[np.ndarray], encoder: str, *, pix_fmt: str, fps: float, options: Mapping[str, str]
 ) -> list[tuple[int, bytes]]:
-    """Access units of the clip `luma` (uint8, t h w) in coding order, each with its display time."""
+    """Access units of a clip's planes (uint8, t h w each) in coding order, each with its display time."""
     context = cast(VideoCodecContext, av.CodecContext.create(encoder, "w"))
-    context.height, context.width = luma.shape[1:]
+    context.height, context.width = planes[0].shape[1:]
     context.pix_fmt = pix_fmt
     context.framerate = Fraction(fps).limit_denominator(1001)
     context.time_base = 1 / context.framerate
@@ -40,7 +41,10 @@ def coded_units(
     context.options = dict(options)
     units = []
     with _priority_kept():
-        for picture in (*(to_frame(picture, pix_fmt, time) for time, picture in enumerate(luma)), None):
+        for picture in (
+            *(to_frame(frame, pix_fmt, time) for time, frame in enumerate(zip(*planes, strict=True))),
+            None,
+        ):
             units += [(packet.pts or 0, bytes(packet)) for packet in context.encode(picture)]
     return units
 
@@ -65,16 +69,19 @@ def _priority_kept() -> Iterator[None]:
 
 def decoded_pictures(
     units: Sequence[tuple[int, bytes]], decoder: str, shape: FrameShape, *, options: Mapping[str, str]
-) -> dict[int, np.ndarray]:
-    """The pictures (uint8, h w) that `decoder` makes of access units, by display time."""
+) -> dict[int, tuple[np.ndarray, ...]]:
+    """The planes (uint8, h w) of the pictures that `decoder` makes of access units, by display time.
+
+    `shape` is of what was coded, as `semlink.codecs.video.eight_bit.coded_shape` says.
+    """
     context = cast(VideoCodecContext, av.CodecContext.create(decoder, "r"))
     context.thread_count = 1
     limit = (shape.h + _SLACK) * (shape.w + _SLACK)
     context.options = {**options, "max_pixels": str(limit)}
-    pictures = {}
+    pictures, sizes = {}, plane_sizes(shape)
     for packet in (*map(_packet, units), None):
         for frame in _decoded(context, packet):
-            picture = luma_of(frame, shape)
+            picture = planes_in(frame, sizes)
             if picture is not None and frame.pts is not None and 0 <= frame.pts < shape.t:
                 pictures[frame.pts] = picture
     return pictures

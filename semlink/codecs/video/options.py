@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 RateControl = Literal["crf", "qp"]
+Chroma = Literal["4:2:0", "4:4:4"]
 Preset = Literal[
     "ultrafast", "superfast", "veryfast", "faster", "fast", "medium", "slow", "slower", "veryslow", "placebo"
 ]

@@ -28,6 +28,7 @@ TOOLS = {
     "av": ("pyav", "ffmpeg"),
     "bjontegaard": ("herglotz2022bd",),
     "compressai": ("begaint2020compressai",),
+    "imagecodecs": ("imagecodecs",),
     "constriction": ("bamler2022constriction",),
     "numba": ("lam2015numba",),
     "numpy": ("harris2020numpy",),

@@ -77,7 +77,7 @@ def _written(pictures: np.ndarray) -> bytes:
         stream.codec_context.color_range = FULL_RANGE
         stream.codec_context.thread_count = 1
         for time, picture in enumerate(pictures):
-            frame = to_frame(picture, PIXELS, time)
+            frame = to_frame((picture,), PIXELS, time)
             frame.color_range = FULL_RANGE
             file.mux(stream.encode(frame))
         file.mux(stream.encode())

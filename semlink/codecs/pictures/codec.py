@@ -7,7 +7,7 @@ of a clip have one quality, which the budget turns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from zlib import crc32
 
 import numpy as np
@@ -36,6 +36,7 @@ class PictureCodec(CodecBase):
         format: its name.
         chroma: of rgb frames; None: the format's own choice.
         colour: of the frames.
+        version: of the library; default: the one at hand.
     Raises:
         ScenarioError: chroma that the format or the frames do not have, or imagecodecs is missing.
     """
@@ -43,7 +44,7 @@ class PictureCodec(CodecBase):
     format: FormatName
     chroma: Chroma | None = None
     colour: Colour = "gray"
-    version: str = field(init=False)
+    version: str = ""
     colours = ("gray", "rgb")
 
     def __post_init__(self) -> None:
@@ -51,7 +52,7 @@ class PictureCodec(CodecBase):
         if self.chroma is not None and self.chroma not in allowed:
             told = f"{self.format} of {self.colour} frames has {' or '.join(allowed) or 'none to choose'}"
             raise ScenarioError(f"codec.chroma: got {self.chroma}; {told}")
-        object.__setattr__(self, "version", self._format.version())
+        object.__setattr__(self, "version", self.version or self._format.version())
 
     def unquantised(self, clip: np.ndarray) -> np.ndarray:
         """Pixels of 8 bits, which every format begins with."""

@@ -41,7 +41,7 @@ ORDER = {
         "entropy, rate_search, readings_domain, readings_klt, token_readings",
         "packetization",
         "analogue | latent_codec | semantic | task_aware | video",
-        "command | projections | tokens",
+        "command | pictures | projections | tokens",
         "delta_sigma",
         "specs",
     ),

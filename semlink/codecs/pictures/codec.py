@@ -118,8 +118,8 @@ class PictureCodec(CodecBase):
     @property
     def _knob(self) -> Knob:
         """Its quality as the search turns it: from fine to coarse upwards."""
-        ends = sorted((self._format.finest, self._format.coarsest))
-        return Knob(*ends, self._format.step, self._format.octave)
+        finest, coarsest = sorted((self._format.finest, self._format.coarsest))
+        return Knob(finest, coarsest, self._format.step, self._format.octave)
 
     def _quality(self, turned: float) -> float:
         """Where more is better, the knob is turned the other way round."""

@@ -113,7 +113,7 @@ def test_the_same_pixels_in_gray_are_another_run(tmp_path, done):
         ({"schemes": [SENSED]}, "pictures.yaml:.*sensor programmable takes frames in gray, and the source gives rgb; "
          "set source.colour: gray"),
         ({"source": {"kind": "images", "path": "*.png", "colour": "yuv420"}, "schemes": [ROWS]},
-         "scheme rows takes frames in gray or rgb, and the source gives yuv420; set source.colour: gray or rgb"),
+         "scheme colour_toys.py:Rows takes frames in gray or rgb, and the source gives yuv420; set"),
         ({"source": {"kind": "images", "path": "*.png", "colour": "gray"}}, "psnr_yuv611: scores luma and chroma"),
         ({"sweep": {"snr_db": [8], "budget": [1], "budget_per_sample": [1]}}, "two ways to say the same"),
         ({"calibration": {"source": {"kind": "images", "path": "1.png"}}}, "gave no clip of .* in rgb"),

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager, nullcontext
 from typing import TypeVar
 
-from semlink.blocks import Scheme
+from semlink.blocks import FrameBlock, Scheme
 from semlink.errors import ScenarioError, SemlinkError
 from semlink.link.sweep.grid import GridPoint
 from semlink.link.sweep.point_runner import PointRunner
@@ -58,12 +58,13 @@ def _check_channel(
 
 def _check_scheme(runner: PointRunner, point: GridPoint) -> None:
     scheme = runner.link(point).transmitter
-    _check_colours(scheme, point.rate, runner.clips.look.colour)
+    kind = runner.scenario.schemes[point.scheme].kind.rsplit("/", 1)[-1]
+    _check_colours(scheme, kind, point.rate, runner.clips.look.colour)
     for shape in dict.fromkeys(frames.shape for frames in runner.clips.frames):
         scheme.check(shape, point.rate)
 
 
-def _check_colours(scheme: Scheme, rate: float | None, colour: str) -> None:
+def _check_colours(scheme: Scheme, kind: str, rate: float | None, colour: str) -> None:
     """Refuse frames of a colour that the scheme, or a block in it, cannot be given.
 
     Raises:
@@ -72,14 +73,16 @@ def _check_colours(scheme: Scheme, rate: float | None, colour: str) -> None:
     if colour == "gray":
         return
     camera = scheme.camera_at(rate)
-    eye = [] if camera is None else [("sensor", camera.sensor), ("reconstruction", camera.reconstructor)]
-    inside = [*eye, *(("codec", block) for block in scheme.frame_blocks()), ("scheme", scheme)]
+    inside: list[tuple[str, FrameBlock]] = [(f"scheme {kind}", scheme)]
+    inside += [(f"codec {block.name}", block) for block in scheme.frame_blocks()]
+    if camera is not None:
+        eye, maker = camera.sensor, camera.reconstructor
+        inside = [(f"sensor {eye.name}", eye), (f"reconstruction {maker.name}", maker), *inside]
     for what, block in inside:
         if colour not in block.colours:
             allowed = " or ".join(block.colours)
             raise ScenarioError(
-                f"{what} {block.name} takes frames in {allowed}, and the source gives {colour}; "
-                f"set source.colour: {allowed}"
+                f"{what} takes frames in {allowed}, and the source gives {colour}; set source.colour: {allowed}"
             )
 
 

@@ -26,7 +26,7 @@ from semlink.plugins.entry_points import offered
 from semlink.plugins.specs import SchemePlugin
 from semlink.sensing.specs.sources import AnySource
 from semlink.spec import BrokenRule, Spec
-from semlink.yaml12.rules import Rule, either, for_each, given, inside, is_one_of, matches, ruled
+from semlink.yaml12.rules import Rule, either, for_each, given, inside, is_one_of, matches, no, ruled
 from semlink.yaml12.scalars import shortened
 
 NAMES = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
@@ -56,6 +56,8 @@ def _one_or_more(item: Any) -> BeforeValidator:
 
 class Sweep(Spec):
     """The grid: every SNR with every budget."""
+
+    model_config = ConfigDict(json_schema_extra=ruled(no(given("budget"), given("budget_per_sample"))))
 
     snr_db: Annotated[tuple[Decibels, ...], Field(min_length=1), _one_or_more(Decibels)] = Field(
         description="Es/N0 in dB, a number or a list"

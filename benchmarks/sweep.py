@@ -33,6 +33,7 @@ import semlink
 
 EVERY_S = 0.004
 STAGES = {
+    "source": ("clips.py:load_clips",),
     "score": ("point_runner.py:score",),
     "encode": ("*:transmit", "*:next_burst"),
     "transmit": ("air.py:arrived", "interactive.py:carry"),

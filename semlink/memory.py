@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from semlink.errors import MemoryShort
 
-__all__ = ["LIBRARIES_BYTES", "refuse_beyond_memory", "said", "said_bytes", "spare_bytes"]
+__all__ = ["LIBRARIES_BYTES", "collecting_little", "refuse_beyond_memory", "said", "said_bytes", "spare_bytes"]
 
 LIBRARIES_BYTES = 4_000_000_000
 """Addresses that torch and the other libraries take in a process; a tenth of it is memory in use."""
 
 GROUPS = (("memory.max", "memory.current"), ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes"))
 """Files below /sys/fs/cgroup with the limit of a container and what is used of it."""
+
+
+@contextmanager
+def collecting_little() -> Iterator[Callable[[], None]]:
+    """Libraries and what is built once are not looked through for garbage meanwhile: some 300,000 objects each time.
+
+    What is given is to be called when more has been built that stays.
+    """
+    if gc.get_freeze_count():  # the user has done it
+        yield lambda: None
+        return
+    gc.freeze()
+    try:
+        yield gc.freeze
+    finally:
+        gc.unfreeze()
 
 
 def spare_bytes() -> int | None:

@@ -17,6 +17,7 @@ from semlink.errors import BoundaryError, InterfaceError, LedgerMismatch, Semlin
 from semlink.link.chain.boundary import foresight, witness
 from semlink.link.chain.boundary.file_watch import files_clock_ns
 from semlink.link.chain.boundary.foresight import Evidence
+from semlink.link.chain.boundary.fresh_end import is_ours
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
@@ -164,6 +165,15 @@ def test_the_clip_that_is_scored_cannot_be_changed(clips):
     before = clips[0].pixels.clone()
     sent(linked(cheats.Fader), clips[0], audit=True)
     assert torch.equal(clips[0].pixels, before)
+
+
+def test_a_class_of_a_user_is_seen_wherever_it_stands_in_a_block():
+    ours = Plain(), Awgn(), torch.zeros(2), {"a": Frames}
+    assert is_ours(ours)
+    for theirs in (toys.Direct(), toys.Direct, toys.Ramps().clip, lambda: None):
+        assert not is_ours((*ours, {"deep": [theirs]}))
+    mixed = Link(adapted("scheme", toys.Direct()), DigitalScheme(None, None), Plain(), Awgn())  # its other end ours
+    assert mixed.fresh.is_foreign is False and mixed.is_ours is False
 
 
 def test_frames_that_were_received_cannot_be_changed(clips):

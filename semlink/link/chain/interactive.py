@@ -23,7 +23,7 @@ from semlink.link.chain.air import made_of, said_by
 from semlink.link.chain.boundary.audit import audit_interactive, decoy_for, environment_kept
 from semlink.link.chain.referee import check_antenna, check_frames, check_plain
 from semlink.link.chain.transmission import Observe, OnAir, Transmission
-from semlink.payload import Agreement, ChannelOutput, Frames, Received, Symbols, copy_of, part_of
+from semlink.payload import Agreement, ChannelOutput, Frames, Received, Symbols, part_of
 from semlink.phy.channels.output import check_channel_output
 from semlink.phy.effective_snr import whole_db
 from semlink.phy.waveforms.pilots import probe
@@ -126,8 +126,8 @@ def run_bursts(
     assert is_interactive(scheme) and is_interactive(receiver)
     while True:
         opening = _opening(air, scheme, agreement, past, budget)
-        with environment_kept():
-            flow = scheme.next_burst(copy_of(clip), from_bytes(agreed), replace(seeds), tuple(past), opening)
+        with environment_kept(link):
+            flow = scheme.next_burst(link.to_send(clip), from_bytes(agreed), replace(seeds), tuple(past), opening)
         if flow is None:
             break
         check_plain(flow)

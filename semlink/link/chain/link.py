@@ -11,8 +11,8 @@ from semlink.feedback import Feedback
 from semlink.files import Json
 from semlink.ledger import Ledger
 from semlink.link.chain.boundary.foresight import Evidence
-from semlink.link.chain.boundary.fresh_end import FreshEnd
-from semlink.payload import Agreement, ChannelOutput, Frames, FrameShape, Point
+from semlink.link.chain.boundary.fresh_end import FreshEnd, is_ours
+from semlink.payload import Agreement, ChannelOutput, Frames, FrameShape, Point, copy_of
 from semlink.plugins import adapted
 from semlink.seeds import Seeds
 
@@ -39,6 +39,8 @@ class Link:
 
     Attributes:
         fresh: the receiver's end as it was before anything was sent.
+        is_ours: no class of a user is in either end; those of semlink leave clip and environment as they find them,
+            which tests hold, and need no guard in every trial.
         foreseen: what speaks for a scheme that knows the noise beforehand.
     Raises:
         InterfaceError: a block lacks a method.
@@ -49,6 +51,7 @@ class Link:
     waveform: WaveformBase
     channel: ChannelBase
     fresh: FreshEnd = field(init=False, repr=False, compare=False)
+    is_ours: bool = field(init=False, repr=False, compare=False)
     foreseen: Evidence = field(init=False, repr=False, compare=False, default_factory=Evidence)
 
     def __post_init__(self) -> None:
@@ -61,8 +64,13 @@ class Link:
         for part, block in fitted.items():
             object.__setattr__(self, part, block)
         object.__setattr__(self, "fresh", FreshEnd.of(self.receiver, self.waveform))
+        object.__setattr__(self, "is_ours", not self.fresh.is_foreign and is_ours(self.transmitter))
         if self.channel.name == NoChannel.name and not self.is_sensing:
             raise ScenarioError(f"scheme {self.transmitter.name} sends symbols, and no channel is given")
+
+    def to_send(self, clip: Frames) -> Frames:
+        """What the transmitter is given of a clip: a copy, where it might write into it."""
+        return clip if self.is_ours else copy_of(clip)
 
     @property
     def is_bound(self) -> bool:

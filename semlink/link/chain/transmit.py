@@ -2,8 +2,8 @@
 
 The transmitter and the receiver are separate instances. What passes between
 them goes through the channel or was agreed on before. Each is given its own
-copies of clip, agreement and seeds, so nothing that one of them changes reaches the other,
-the channel or the score.
+copies of agreement and seeds, and of the clip where a user's class might write into it, so
+nothing that one of them changes reaches the other, the channel or the score.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from semlink.link.chain.interactive import run_bursts
 from semlink.link.chain.link import Link, Outcome
 from semlink.link.chain.referee import check_frames, check_plain
 from semlink.link.chain.transmission import Observe, OnAir, Transmission
-from semlink.payload import Agreement, Frames, copy_of
+from semlink.payload import Agreement, Frames
 from semlink.plain_data import from_bytes, to_bytes
 from semlink.seeds import Seeds
 
@@ -53,7 +53,7 @@ def run_clip(
     if is_sensing(scheme):
         return sense_clips(link, [clip], agreement, [seeds])[0]
     if is_bound(scheme):
-        return Outcome(*scheme.ideal(copy_of(clip), agreement, link.channel, seeds))
+        return Outcome(*scheme.ideal(link.to_send(clip), agreement, link.channel, seeds))
     if is_interactive(scheme):
         return run_bursts(link, clip, agreement, seeds, budget=budget, audit=audit, decoy=decoy, observe=observe)
     return _send_once(link, clip, agreement, seeds, budget, decoy_for(clip, decoy) if audit else None, observe)
@@ -72,8 +72,8 @@ def _send_once(
     transmitter, receiver = link.transmitter, link.receiver
     assert is_one_way(transmitter) and is_one_way(receiver)
     agreed, snr_db = to_bytes(agreement, "Agreement"), agreement.point.snr_db
-    with environment_kept():
-        flow = transmitter.transmit(copy_of(clip), from_bytes(agreed), replace(seeds))
+    with environment_kept(link):
+        flow = transmitter.transmit(link.to_send(clip), from_bytes(agreed), replace(seeds))
     check_plain(flow)
     arrival = arrived(link.waveform, link.channel, flow, snr_db, seeds, budget)
     delivered = receive_alone(receiver, arrival.received, agreement)
@@ -100,5 +100,5 @@ def sense_clips(
     """What a scheme that sends nothing makes of clips (1, t, h, w), each with its own seeds."""
     scheme = link.transmitter
     assert is_sensing(scheme)
-    sensed = scheme.sense([copy_of(clip) for clip in clips], agreement, seeds, progress)
+    sensed = scheme.sense([link.to_send(clip) for clip in clips], agreement, seeds, progress)
     return [Outcome(clip.frames, Ledger(), diagnostics=clip.diagnostics) for clip in sensed]

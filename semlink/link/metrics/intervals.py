@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 
@@ -79,7 +80,14 @@ def share_interval(lost: np.ndarray, of: np.ndarray, error: float = ERROR) -> tu
     Source: [clopper1934, the binomial case], [gaffke2005, third statistic].
     """
     lost, of = np.ravel(lost).astype(float), np.ravel(of).astype(float)
-    lost, of = lost[of > 0], of[of > 0]
+    kept = of > 0
+    return _share_interval(lost[kept].tobytes(), of[kept].tobytes(), error)
+
+
+@lru_cache(maxsize=1024)
+def _share_interval(lost_bytes: bytes, of_bytes: bytes, error: float) -> tuple[float, float]:
+    """The same of float64 in bytes, all `of` above zero: clips and points often lose alike, many nothing at all."""
+    lost, of = np.frombuffer(lost_bytes), np.frombuffer(of_bytes)
     if not of.size:
         return float("nan"), float("nan")
     size, counts = of.mean(), np.ones(of.size + 1)

@@ -13,6 +13,7 @@ import platform
 import shutil
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -176,6 +177,11 @@ class Results:
 
 def packages() -> dict[str, str]:
     """Versions here of what numbers rest on."""
+    return dict(_packages())
+
+
+@cache
+def _packages() -> dict[str, str]:
     found = {"python": platform.python_version()}
     for name in RECORDED:
         try:

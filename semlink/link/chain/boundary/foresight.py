@@ -22,7 +22,7 @@ from semlink.flow import Flow
 from semlink.link.chain.air import arrived, receive_alone
 from semlink.link.chain.boundary.audit import environment_kept
 from semlink.link.chain.referee import check_plain
-from semlink.payload import Agreement, Delivered, Frames, Symbols, copy_of
+from semlink.payload import Agreement, Delivered, Frames, Symbols
 from semlink.plain_data import from_bytes, to_bytes
 from semlink.seeds import Seeds
 
@@ -106,8 +106,8 @@ def _sent(link: Link, clip: Frames, agreement: Agreement, seeds: Seeds) -> tuple
     """The clip in another trial: what was sent, and what became of it."""
     transmitter, receiver = link.transmitter, link.receiver
     assert is_one_way(transmitter) and is_one_way(receiver)
-    with environment_kept():
-        flow = transmitter.transmit(copy_of(clip), from_bytes(to_bytes(agreement, "Agreement")), replace(seeds))
+    with environment_kept(link):
+        flow = transmitter.transmit(link.to_send(clip), from_bytes(to_bytes(agreement, "Agreement")), replace(seeds))
     check_plain(flow)
     arrival = arrived(link.waveform, link.channel, flow, agreement.point.snr_db, seeds)
     return flow, receive_alone(receiver, arrival.received, agreement)

@@ -12,7 +12,11 @@ import pickle
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
 
 from semlink.blocks import Calibration, Scheme, WaveformBase, is_interactive, is_one_way
 from semlink.errors import InterfaceError
@@ -27,7 +31,7 @@ from semlink.plain_data import from_bytes
 if TYPE_CHECKING:
     from semlink.link.chain.calibration import LinkCalibration
 
-__all__ = ["TASKS", "FreshEnd", "user_modules"]
+__all__ = ["TASKS", "FreshEnd", "is_ours", "user_modules"]
 
 OURS = sys.stdlib_module_names | {"semlink", "torch", "numpy", "scipy", "numba", "av", "safetensors"}
 """Packages whose classes are no user's."""
@@ -94,7 +98,34 @@ def user_modules(data: bytes) -> list[str]:
     """Modules of a user whose classes or functions a pickle needs."""
     reader = _Reader(io.BytesIO(data))
     reader.load()
-    return sorted(name for name in reader.modules if name.split(".")[0] not in OURS)
+    return sorted(name for name in reader.modules if _is_users(name))
+
+
+def is_ours(block: object) -> bool:
+    """Whether nothing in a block is a user's: no class, no function; False of what cannot be looked through."""
+    walk = _Walk(io.BytesIO())
+    try:
+        walk.dump(block)
+    except Exception:  # noqa: BLE001 - whatever a user's class says to being copied
+        return False
+    return not any(map(_is_users, walk.modules))
+
+
+def _is_users(module: str) -> bool:
+    return module.split(".")[0] not in OURS
+
+
+class _Walk(pickle.Pickler):
+    """Remembers the modules of all that it comes by, and leaves the numbers of arrays alone."""
+
+    def __init__(self, out: io.BytesIO) -> None:
+        super().__init__(out)
+        self.modules: set[str] = set()
+
+    def persistent_id(self, thing: Any) -> str | None:
+        named = isinstance(thing, (type, FunctionType))
+        self.modules.add((thing if named else type(thing)).__module__)
+        return "numbers" if isinstance(thing, (torch.Tensor, np.ndarray)) else None
 
 
 class _Reader(pickle.Unpickler):

@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from itertools import count
 from multiprocessing import parent_process
 from multiprocessing.connection import Connection
 
@@ -22,6 +23,7 @@ from semlink.link.sweep.clips import Clips
 from semlink.link.sweep.grid import Task
 from semlink.link.sweep.plan import Job
 from semlink.link.sweep.point_runner import Finished, PointRunner
+from semlink.memory import collecting_little
 
 __all__ = ["ONE_THREAD", "Done", "compute", "keep", "portable", "saying", "serve"]
 
@@ -75,13 +77,15 @@ def serve(line: Connection, job: Job, clips: Clips, environment: dict[str, str])
     threading.Thread(target=_end_with_parent, daemon=True).start()
     os.environ.update(environment | dict.fromkeys(ONE_THREAD, "1"))  # the server may have been started under another
     torch.set_num_threads(1)
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError), collecting_little() as keep_aside:
         runner = saying(job.runner(clips), _now_and_then(line))
-        while True:
+        for number in count():
             task = line.recv()
             started = time.monotonic()
             fault = _fault(job, runner, task)
             line.send((fault, time.monotonic() - started))
+            if number == 0:  # links are built, libraries loaded
+                keep_aside()
 
 
 def _now_and_then(line: Connection) -> Callable[[str], None]:

@@ -18,6 +18,7 @@ from semlink.link.sweep.time_left import TimeLeft, early_of_each
 from semlink.link.sweep.workers.crew import finished_by_workers
 from semlink.link.sweep.workers.one_task import Done, compute, keep, saying
 from semlink.link.sweep.workers.supply import Claims, Supply
+from semlink.memory import collecting_little
 from semlink.nn.cpu import one_thread
 
 __all__ = ["Progress", "Way", "work_on"]
@@ -111,13 +112,16 @@ def _settle(plan: Plan, done: Done) -> None:
 
 
 def _finished_here(plan: Plan, supply: Supply, tell: Progress) -> Generator[Done]:
-    while True:
-        while (task := supply.take()) is not None:
-            supply.left.started(task)
-            yield _done_here(plan, task, partial(_within, tell, supply, task))
-        if not supply.may_come:
-            return
-        time.sleep(supply.patience(is_free=True) or 0.0)
+    with collecting_little() as keep_aside:
+        while True:
+            while (task := supply.take()) is not None:
+                supply.left.started(task)
+                yield _done_here(plan, task, partial(_within, tell, supply, task))
+                if supply.done <= 1:  # links are built, libraries loaded
+                    keep_aside()
+            if not supply.may_come:
+                return
+            time.sleep(supply.patience(is_free=True) or 0.0)
 
 
 def _done_here(plan: Plan, task: Task, doing: Callable[[str], None]) -> Done:

@@ -11,7 +11,7 @@ import yaml
 from PIL import Image
 
 import semlink
-from semlink.errors import ScenarioError, SourceError
+from semlink.errors import PluginFault, ScenarioError, SourceError
 from semlink.link.results.folder import Results
 from semlink.link.results.pictures import Pictures
 from semlink.link.sweep.plan import Job
@@ -124,3 +124,17 @@ def test_the_same_pixels_in_gray_are_another_run(tmp_path, done):
 def test_what_does_not_fit_is_said_before_any_work(tmp_path, changes, says):
     with pytest.raises((ScenarioError, SourceError), match=says):
         semlink.run(scenario(tmp_path, **changes), out=tmp_path / "out", progress=False)
+
+
+@pytest.mark.parametrize(
+    "name, says",
+    [
+        ("Forgetful", r"receive returned frames in gray; need Frames\(pixels, 'rgb'\)"),
+        ("Short", r"receive returned frames of shape \(1, 1, 24, 32\); need \(clip, 1, 72, 32\)"),
+    ],
+)
+def test_frames_of_another_colour_or_of_too_few_planes_are_named(tmp_path, name, says):
+    scheme = {"name": "x", "kind": f"{colour_toys.__file__}:{name}"}
+    made = scenario(tmp_path, schemes=[scheme], metrics=["psnr"])
+    with pytest.raises(PluginFault, match=says):
+        run(Job(made, tmp_path / "out", tmp_path))

@@ -57,3 +57,17 @@ class Rows:
         flat = torch.full((shape.num_samples,), 0.5)
         flat[: len(samples)] += 0.3 * samples
         return Frames(flat.clamp(0, 1).reshape(1, *shape.array), shape.colour)
+
+
+class Forgetful(Rows):
+    """Gives frames without their colour."""
+
+    def receive(self, received, agreement: Agreement) -> Frames:
+        return Frames(super().receive(received, agreement).pixels)
+
+
+class Short(Rows):
+    """Gives one plane of three."""
+
+    def receive(self, received, agreement: Agreement) -> Frames:
+        return Frames(super().receive(received, agreement).pixels[:, :, : agreement.frames.h], agreement.frames.colour)

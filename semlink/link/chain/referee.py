@@ -80,7 +80,7 @@ def all_finite(numbers: torch.Tensor) -> bool:
 
 
 def check_frames(frames: object, clip: Frames) -> None:
-    """Make sure that the receiver answers with frames of the agreed shape.
+    """Make sure that the receiver answers with frames of the agreed shape and colour.
 
     Raises:
         InterfaceError: it does not.
@@ -88,5 +88,7 @@ def check_frames(frames: object, clip: Frames) -> None:
     if not isinstance(frames, Frames) or frames.pixels.shape != clip.pixels.shape:
         got = tuple(frames.pixels.shape) if isinstance(frames, Frames) else type(frames).__name__
         raise InterfaceError(f"the receiver returned {got}; need Frames of {tuple(clip.pixels.shape)}")
+    if frames.colour != clip.colour:
+        raise InterfaceError(f"the receiver returned frames in {frames.colour}; need Frames(pixels, {clip.colour!r})")
     if not all_finite(frames.pixels):
         raise InterfaceError("the receiver returned NaN or infinite pixels")

@@ -11,9 +11,11 @@ import yaml
 from PIL import Image
 
 import semlink
+from semlink.caching import digest_of
 from semlink.errors import PluginFault, ScenarioError, SourceError
 from semlink.link.results.folder import Results
 from semlink.link.results.pictures import Pictures
+from semlink.link.sweep.clips import load_clips
 from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 
@@ -86,25 +88,28 @@ def test_what_is_shown_is_in_colour(done):
     assert all(picture.received.shape == (1, 72, 32) for picture in shown)
 
 
-def test_a_clip_of_any_size_is_replayed_and_the_folder_holds(done):
-    results = semlink.results(done, plugins=True)
+def test_a_clip_of_another_size_is_replayed_and_the_folder_holds(done):
+    results, (h, w) = semlink.results(done, plugins=True), SIZES[1]
     for point in results.run.points:
-        for clip, (h, w) in enumerate(SIZES):
-            again = results.replay(point.key, clip=clip, trial=1)
-            assert again.differs == () and (again.shape.h, again.shape.w, again.shape.colour) == (h, w, "rgb")
-            assert again.pixels[0].shape == (1, 3 * h, w)
+        again = results.replay(point.key, clip=1, trial=1)
+        assert again.differs == () and (again.shape.h, again.shape.w, again.shape.colour) == (h, w, "rgb")
+        assert again.pixels[0].shape == (1, 3 * h, w)
     assert results.verify(points="all").code == 0
 
 
-def test_the_same_pixels_in_gray_are_another_run(tmp_path, done):
-    """Points in colour do not stand under the keys of gray ones, nor gray ones in a table with the other column."""
-    gray = scenario(tmp_path, source={"kind": "images", "path": "*.png", "colour": "gray"}, metrics=["psnr"])
-    gray = gray.model_copy(
-        update={"sweep": gray.sweep.model_copy(update={"budget_per_sample": None, "budget": (0.75,)})}
-    )
-    run(Job(gray, tmp_path / "out", tmp_path))
-    assert "channel_uses_per_sample" not in table(tmp_path / "out")[0]
-    assert not set(Results(tmp_path / "out").keys()) & set(Results(done).keys())
+def test_the_same_pixels_in_another_colour_are_other_points(tmp_path):
+    """The wheel's three planes in gray, which are the same array, too."""
+    stored = np.random.default_rng(0).integers(0, 256, (72, 32), dtype=np.uint8)
+    Image.fromarray(stored).save(tmp_path / "planes.png")
+    Image.fromarray(np.ascontiguousarray(stored.reshape(3, 24, 32).transpose(1, 2, 0))).save(tmp_path / "rgb.png")
+    digests = [
+        load_clips(scenario(tmp_path, source={"kind": "images", "path": f"{name}.png", "colour": colour}), tmp_path)
+        for name, colour in (("planes", "gray"), ("rgb", "rgb"))
+    ]
+    gray, rgb = digests
+    assert np.array_equal(gray.frames[0].pixels, rgb.frames[0].pixels)
+    assert digest_of("rgb", rgb.frames[0].pixels.numpy()) != rgb.digest != gray.digest
+    assert digest_of("planes", gray.frames[0].pixels.numpy()) == gray.digest, "gray is told by names and pixels alone"
 
 
 @pytest.mark.parametrize(

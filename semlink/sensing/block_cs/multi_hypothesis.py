@@ -39,6 +39,8 @@ from semlink.sensing.block_cs.smoothed_projections import (
 __all__ = ["Hypotheses", "MultiHypothesisReconstructor", "displacements", "predict"]
 
 _LEAST = 1e-9
+MANY = 384
+"""Readings of a block above which it is quicker to solve the fit for its weights, some hundreds, than its dual."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +161,21 @@ def _weights(
 ) -> torch.Tensor:
     """Weights (b, n, r * k) for readings y (b, n, m) of a block, by the dual of the fit: m unknowns, not r k.
 
-    In double precision: candidates that are nearly equal to the block make the fit so steep that rounding in single
-    precision has cost single frames 4 dB.
+    With many readings by the fit itself, whose matrix is, but for its diagonal, the same for all frames. In double
+    precision: candidates that are nearly equal to the block make the fit so steep that rounding in single precision
+    has cost single frames 4 dB.
     """
     blend, edge = settings.blend, found.shape[-1]
     inner = found[..., blend : edge - blend, blend : edge - blend].flatten(2)
     measured = (inner @ patterns.T).double()  # (b, r * k, m), the same for all frames
     wide = y.double()
     energy = _distances(wide, measured) + penalties[:, None]
-    inverse = 1 / (energy + 1e-3 * energy.amin(-1, keepdim=True) + _LEAST)
+    energy = energy + 1e-3 * energy.amin(-1, keepdim=True) + _LEAST
+    if y.shape[-1] > MANY:
+        gram = (measured @ measured.transpose(-1, -2))[:, None].repeat(1, y.shape[1], 1, 1)
+        gram.diagonal(dim1=-2, dim2=-1).add_(settings.weight**2 * energy)
+        return _solved(gram, wide @ measured.transpose(-1, -2)).to(y)
+    inverse = 1 / energy
     weighed = measured.transpose(-1, -2)[:, None] * inverse[..., None, :]  # (b, n, m, r * k)
     gram = (weighed.flatten(1, 2) @ measured).view(*weighed.shape[:3], -1)
     gram.diagonal(dim1=-2, dim2=-1).add_(settings.weight**2)

@@ -23,6 +23,9 @@ settings.load_profile("shared machine")
 # the time of all tests.
 gc.disable()
 
+# No file of a test has to outlive a power cut: a small run waits for the disk a dozen times.
+os.fsync = lambda fd: None
+
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """From here on garbage is looked for, but only in what the tests make."""

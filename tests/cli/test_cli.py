@@ -49,7 +49,7 @@ def toy(tmp_path_factory) -> tuple[Path, Done]:
     """A folder in which the toy scenario was run once, and what the run said."""
     folder = tmp_path_factory.mktemp("toy")
     scenario(folder)
-    return folder, semlink("run", "toy.yaml", "--workers", 1, folder=folder)
+    return folder, semlink("run", "toy.yaml", "--workers", 1, folder=folder, figures=True)
 
 
 def listed(done: Done, folder: Path) -> list[Path]:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import io
 import re
 import sys
-from contextlib import chdir, redirect_stderr, redirect_stdout
+from contextlib import ExitStack, chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from unittest.mock import patch
 
 from semlink.cli import commands as cli
+from semlink.link.api.results import Results
 
 TOYS = str(Path(__file__).parent / "toys.py")
 
@@ -46,12 +47,21 @@ class Done:
     err: str
 
 
-def semlink(*arguments: object, folder: Path) -> Done:
-    """Run a command in this process, in `folder`, with both streams caught."""
+def semlink(*arguments: object, folder: Path, figures: bool = False) -> Done:
+    """Run a command in this process, in `folder`, with both streams caught.
+
+    Args:
+        figures: whether a run draws its own, which takes most of the time of a small one.
+    """
     out, err = io.StringIO(), io.StringIO()
     code = None
-    words = patch.object(sys, "argv", ["semlink", *map(str, arguments)])
-    with redirect_stdout(out), redirect_stderr(err), chdir(folder), words:
+    with ExitStack() as held:
+        held.enter_context(redirect_stdout(out))
+        held.enter_context(redirect_stderr(err))
+        held.enter_context(chdir(folder))
+        held.enter_context(patch.object(sys, "argv", ["semlink", *map(str, arguments)]))
+        if arguments[:1] in (("run",), ("merge",)) and not figures:
+            held.enter_context(patch.object(Results, "draw", lambda self: []))
         try:
             cli.main()
         except SystemExit as end:

@@ -18,6 +18,7 @@ from semlink.link.chain.boundary import foresight, witness
 from semlink.link.chain.boundary.file_watch import files_clock_ns
 from semlink.link.chain.boundary.foresight import Evidence
 from semlink.link.chain.boundary.fresh_end import is_ours
+from semlink.link.chain.boundary.settle import Deal, Settled
 from semlink.link.chain.link import Link
 from semlink.link.chain.transmit import run_clip
 from semlink.link.metrics.psnr_ssim import psnr_db
@@ -121,8 +122,10 @@ def test_trials_that_are_put_to_the_proof_cannot_be_reckoned(tmp_path):
 
 def test_each_clip_is_put_to_the_proof_once_in_so_many_trials_and_each_run_in_others(tmp_path):
     made = job(tmp_path)
-    runners = [made.runner(load_clips(made.scenario, tmp_path)) for _ in range(4)]
-    proofs = [[trial for trial in range(60) if one._is_audited(b"agreed", 4, 0, trial)] for one in runners]
+    clips = load_clips(made.scenario, tmp_path)
+    runners = [made.runner(clips) for _ in range(4)]
+    deals = [Deal(Settled(b"agreed"), Agreement(clips.frames[0].shape, POINT), None)]
+    proofs = [[trial for trial in range(60) if one._is_audited(deals, 4, 0, trial)] for one in runners]
     assert all([trial // 4 for trial in row] == list(range(15)) for row in proofs)
     assert len(set(map(tuple, proofs))) == 4
 

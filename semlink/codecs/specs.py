@@ -118,8 +118,8 @@ class DeltaSigmaSpec(CodecSpec):
 
         weights = context.weights(self.weights)
         if self.entropy and is_of(weights, "token_delta_sigma"):
-            return TokenBitCodec(weights, self.channels)
-        return DeltaSigmaCodec(weights, self.channels, self.entropy)
+            return TokenBitCodec(weights, self.channels, context.colour)
+        return DeltaSigmaCodec(weights, self.channels, self.entropy, context.colour)
 
 
 class LatentCodecSpec(CodecSpec):

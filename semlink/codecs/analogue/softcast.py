@@ -7,6 +7,11 @@ alike. The receiver makes the best linear guess. What it must know beforehand
 (mean brightness, which chunks, their variances in steps of 3 or 6 dB) is the
 side information; it is a few bytes and has to arrive without error.
 
+Colour planes are transformed each by itself, and their coefficients lie one
+behind the other as further frames. RGB is turned first, without changing any
+distance, so that most of its energy is in one plane: (R + G + B) / sqrt 3,
+(R - B) / sqrt 2 and (R - 2 G + B) / sqrt 6 [ohta1980].
+
 Source: [jakubczak2011].
 """
 
@@ -28,11 +33,16 @@ from semlink.codecs.analogue.chunks import (
     descriptions,
 )
 from semlink.codecs.analogue.power_allocation import Allocation
+from semlink.colour.layout import Colour, apart, planes_of, stacked, together
 
 __all__ = ["CHUNKS", "LEAST_SIDE_BYTES", "Description", "SoftCast", "described", "description_of"]
 
 CHUNKS: tuple[Block, ...] = ((2, 32, 32), (1, 32, 32), (1, 16, 16), (1, 12, 12), (1, 8, 8), (1, 6, 6), (1, 4, 4))
 """Chunks that are tried, from the shortest description to the longest."""
+
+_TURN = np.array([[1, 1, 1], [1, 0, -1], [1, -2, 1]]) / np.sqrt([[3], [2], [6]])
+"""Rows of an orthonormal matrix: what of R, G and B each plane is."""
+_NEUTRAL = 128 / 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +56,7 @@ class SoftCast:
         chunk: frequencies of a chunk along (t, h, w); None to try CHUNKS on each clip.
         allocation: of the power.
         whitening: mix the numbers with Hadamard matrices.
+        colour: of the frames.
     """
 
     transform: Transform = "dct"
@@ -54,6 +65,7 @@ class SoftCast:
     chunk: Block | None = None
     allocation: Allocation = "optimal"
     whitening: bool = True
+    colour: Colour = "gray"
 
     def encode(
         self, clip: np.ndarray, *, num_reals: int, side_bytes: int, noise_var: float
@@ -61,40 +73,69 @@ class SoftCast:
         """Side information of at most `side_bytes`, and at most `num_reals` numbers (m,), m even.
 
         Args:
-            clip: (t, h, w) in [0, 1].
+            clip: (t, rows, w) in [0, 1].
             noise_var: expected on each real number, whose mean power is 1.
         Raises:
             ValueError: fewer than LEAST_SIDE_BYTES for the side information.
         """
-        mean = round(float(np.clip(clip.mean(dtype=np.float64), 0, 1)) * 255)
-        coefficients = analyse(clip.astype(np.float64) - mean / 255, self._block_of(clip.shape), self.transform)
+        bright = clip if self.colour == "rgb" else planes_of(clip, self.colour)[0]
+        mean = round(float(np.clip(bright.mean(dtype=np.float64), 0, 1)) * 255)
+        parts = [analyse(part, self._block_of(part.shape), self.transform) for part in self._parts(clip, mean / 255)]
+        coefficients = _behind_each_other(parts)
         forms = [partial(_form, coefficients, chunk) for chunk in self._chunks()]
         return self._sender.best(descriptions(forms, num_reals, side_bytes, mean), noise_var)
 
     def decode(
         self, side: bytes, heard: np.ndarray, heard_noise_var: np.ndarray, shape: tuple[int, ...], *, noise_var: float
     ) -> np.ndarray | None:
-        """Frames (t, h, w) in [0, 1]; None if the side information does not fit what was heard.
+        """Frames (t, rows, w) in [0, 1]; None if the side information does not fit what was heard.
 
         Args:
             side: as sent, or with zeros behind.
             heard: (m,) numbers, sent with mean power 1.
             heard_noise_var: (m,) of each of them; infinite where nothing arrived.
+            shape: (t, rows, w).
             noise_var: as the transmitter expected it.
         """
-        block = self._block_of(shape)
-        whole = padded_shape(shape, block)
+        sizes = [part.shape for part in planes_of(np.empty(shape, np.bool_), self.colour)]
+        t, *whole_frame = padded_shape(sizes[0], self._block_of(sizes[0]))
+        whole = (t * len(sizes), *whole_frame)
         told = described(side, [_grid(whole, chunk) for chunk in self._chunks()])
         chunk = self._chunks()[told.chunk]
         chunks = self._sender.from_air(told, prod(chunk), heard, heard_noise_var, noise_var)
         if chunks is None:
             return None
-        pixels = synthesise(_unchunked(chunks, whole, chunk), shape, block, self.transform) + told.mean / 255
-        return np.clip(pixels, 0, 1).astype(np.float32)
+        coefficients = _unchunked(chunks, whole, chunk)
+        parts = [self._synthesised(coefficients[n * t : (n + 1) * t], size) for n, size in enumerate(sizes)]
+        return np.clip(self._clip(parts, told.mean / 255), 0, 1).astype(np.float32)
 
     def nothing(self, shape: tuple[int, ...]) -> np.ndarray:
         """What is shown where no description arrived: mid-gray."""
         return np.full(shape, 0.5, np.float32)
+
+    def _parts(self, clip: np.ndarray, mean: float) -> tuple[np.ndarray, ...]:
+        """Planes about zero, each (t, h, w), float64."""
+        if self.colour == "gray":
+            return (clip.astype(np.float64) - mean,)
+        if self.colour == "rgb":
+            turned = np.tensordot(_TURN, apart(clip.astype(np.float64) - mean), ([1], [1]))
+            return tuple(turned)
+        luma, *chroma = planes_of(clip.astype(np.float64), self.colour)
+        return luma - mean, *(plane - _NEUTRAL for plane in chroma)
+
+    def _clip(self, parts: list[np.ndarray], mean: float) -> np.ndarray:
+        """Frames (t, rows, w) of planes about zero."""
+        if self.colour == "gray":
+            return parts[0] + mean
+        if self.colour == "rgb":
+            rgb = np.tensordot(_TURN.T, np.stack(parts), ([1], [0]))
+            return together(np.moveaxis(rgb, 0, 1)) + mean
+        return stacked((parts[0] + mean, *(plane + _NEUTRAL for plane in parts[1:])), self.colour)
+
+    def _synthesised(self, coefficients: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+        block = self._block_of(size)
+        t, h, w = padded_shape(size, block)
+        return synthesise(coefficients[:t, :h, :w], size, block, self.transform)
 
     @property
     def _sender(self) -> ChunkSender:
@@ -106,6 +147,14 @@ class SoftCast:
 
     def _chunks(self) -> tuple[Block, ...]:
         return CHUNKS if self.chunk is None else (self.chunk,)
+
+
+def _behind_each_other(parts: list[np.ndarray]) -> np.ndarray:
+    """Coefficients of all planes, those of small planes with zeros at frequencies that they do not have."""
+    if len(parts) == 1:
+        return parts[0]
+    t, h, w = parts[0].shape
+    return np.concatenate([np.pad(p, ((0, 0), (0, h - p.shape[1]), (0, w - p.shape[2]))) for p in parts])
 
 
 def _form(coefficients: np.ndarray, chunk: Block) -> tuple[np.ndarray, tuple[int, ...]]:

@@ -27,6 +27,8 @@ from semlink.codecs.delta_sigma.packets import (
     write_packets,
 )
 from semlink.codecs.packetization import framed_size
+from semlink.colour.layout import COLOURS, Colour
+from semlink.colour.tall import as_tall, of_tall
 from semlink.errors import Infeasible, InterfaceError, ModelError, ScenarioError
 from semlink.payload import FrameShape, Packet
 
@@ -41,6 +43,7 @@ class DeltaSigmaCodec(CodecBase):
         weights: a shipped name or a file.
         channels: how many of the model's channels are sent; None: as the rate or the budget says.
         entropy: arithmetic code the maps.
+        colour: of the frames, whose planes are coded as one tall gray picture.
         digest: SHA-256 of the weights, found when they are read.
     Raises:
         ModelError: missing, damaged, or of another kind or architecture.
@@ -50,6 +53,8 @@ class DeltaSigmaCodec(CodecBase):
     weights: str
     channels: int | None = None
     entropy: bool = False
+    colour: Colour = "gray"
+    colours = COLOURS
     digest: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
@@ -69,6 +74,7 @@ class DeltaSigmaCodec(CodecBase):
             Infeasible: not even the fewest channels fit.
             InterfaceError: not gray frames, or too many of them.
         """
+        clip = as_tall(clip, self.colour)
         model, shape = self._measured(clip)
         fewest, most = (self.channels,) * 2 if self.channels is not None else (model.fewest, model.most)
         if self.entropy:
@@ -89,6 +95,7 @@ class DeltaSigmaCodec(CodecBase):
             InterfaceError: not gray frames, or too many of them.
         """
         self.check_rate(rate)
+        clip = as_tall(clip, self.colour)
         _, shape = self._measured(clip)
         return self._packets(clip, shape, *self._even(shape, int(rate)))
 
@@ -101,12 +108,12 @@ class DeltaSigmaCodec(CodecBase):
             raise ScenarioError(f"rates: got {rate:g} channels beside codec.channels {self.channels}; give one of them")
 
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
-        """Frames (t, h, w) in [0, 1] from the packets that arrived; never raises on damage."""
-        model = load_delta_sigma(self.weights)
-        maps, size = model.shape(shape), model.size
+        """Frames (t, rows, w) in [0, 1] from the packets that arrived; never raises on damage."""
+        model, tall = load_delta_sigma(self.weights), FrameShape(*shape.array)
+        maps, size = model.shape(tall), model.size
         whole = (maps.groups, size.channels, size.group, maps.rows, maps.columns)
         bits, counts = read_packets(packets, whole, chances=model.chances)
-        return model.frames(bits, counts, shape)
+        return of_tall(model.frames(bits, counts, tall), self.colour)
 
     def _measured(self, clip: np.ndarray) -> tuple[Loaded, MapShape]:
         model = load_delta_sigma(self.weights)

@@ -21,6 +21,8 @@ from semlink.codecs.delta_sigma.packets import CODED
 from semlink.codecs.delta_sigma.tokens.allotment import LEVELS
 from semlink.codecs.delta_sigma.tokens.loaded import CodedGroup, LoadedTokenBits
 from semlink.codecs.packetization import framed_size
+from semlink.colour.layout import COLOURS, Colour
+from semlink.colour.tall import as_tall, of_tall
 from semlink.errors import ModelError, ScenarioError
 from semlink.payload import FrameShape, Packet
 
@@ -36,6 +38,7 @@ class TokenBitCodec(CodecBase):
     Attributes:
         weights: a shipped name or a file.
         channels: how many channels a block sends in the mean; None: as the rate or the budget says.
+        colour: of the frames, whose planes are coded as one tall gray picture.
         digest: SHA-256 of the weights, found when they are read.
     Raises:
         ModelError: missing, damaged, of another kind or architecture, or never trained to be coded.
@@ -44,6 +47,8 @@ class TokenBitCodec(CodecBase):
 
     weights: str
     channels: int | None = None
+    colour: Colour = "gray"
+    colours = COLOURS
     digest: str = field(default="", init=False)
 
     def __post_init__(self) -> None:
@@ -59,7 +64,7 @@ class TokenBitCodec(CodecBase):
             Infeasible: not even the lowest fits.
             InterfaceError: not gray frames, or too many of them.
         """
-        scene = _Scene(self._model(), clip)
+        scene = _Scene(self._model(), as_tall(clip, self.colour))
         low, high = scene.model.levels
         if self.channels is not None:
             low = high = scene.level(self.channels)
@@ -76,7 +81,7 @@ class TokenBitCodec(CodecBase):
             InterfaceError: not gray frames, or too many of them.
         """
         self.check_rate(rate)
-        scene = _Scene(self._model(), clip)
+        scene = _Scene(self._model(), as_tall(clip, self.colour))
         return scene.packets(scene.level(rate))
 
     def check_rate(self, rate: float | None, shape: FrameShape | None = None) -> None:
@@ -87,16 +92,16 @@ class TokenBitCodec(CodecBase):
             raise ScenarioError(f"rates: got {rate:g} channels beside codec.channels {self.channels}; give one of them")
 
     def decode(self, packets: Sequence[Packet], shape: FrameShape) -> np.ndarray:
-        """Frames (t, h, w) in [0, 1] from the packets that arrived; never raises on damage."""
-        model = self._model()
-        maps = model.shape(shape)
+        """Frames (t, rows, w) in [0, 1] from the packets that arrived; never raises on damage."""
+        model, tall = self._model(), FrameShape(*shape.array)
+        maps = model.shape(tall)
         grid = maps.rows, maps.columns
         arrived = {packet.data[1] & ~CODED: packet.data for packet in reversed(packets) if _is_ours(packet.data)}
         groups: list[CodedGroup | None] = []
         for number in range(maps.groups):
             last = groups[-1] if number else None
             groups.append(_read(model, arrived.get(number, b""), grid, last) if last or not number else None)
-        return model.coded_frames(groups, shape, grid)
+        return of_tall(model.coded_frames(groups, tall, grid), self.colour)
 
     def _model(self) -> LoadedTokenBits:
         model = load_delta_sigma(self.weights)

@@ -20,6 +20,7 @@ from semlink.blocks import Calibration, OneWayBase, SymbolPart
 from semlink.caching import Memo, digest_of
 from semlink.codecs.analogue.softcast import LEAST_SIDE_BYTES, SoftCast
 from semlink.codecs.projections.softcast import ProjectionSoftCast
+from semlink.colour.layout import COLOURS
 from semlink.errors import Infeasible, ScenarioError
 from semlink.flow import Flow
 from semlink.ledger import Charge
@@ -78,6 +79,7 @@ class SoftCastScheme(OneWayBase):
     """
 
     codec: SoftCast | ProjectionSoftCast
+    colours = COLOURS
     metadata: float = 0.06
     margin_db: float | None = None
     encoded: Memo[tuple[bytes, np.ndarray]] = field(
@@ -132,7 +134,7 @@ class SoftCastScheme(OneWayBase):
     def receive(self, received: Received, agreement: Agreement[SoftCastTerms]) -> Delivered:
         snr_db, path, side_bytes = agreement.point.snr_db, agreement.terms.path, agreement.terms.side_bytes
         shape = agreement.frames
-        size = (shape.t, shape.h, shape.w)
+        size = shape.array
         pixels = None
         side = path.receive(received, side_bytes, snr_db)
         if side is not None:
@@ -140,8 +142,8 @@ class SoftCastScheme(OneWayBase):
             numbers, noise_var = as_numbers(analogue)
             pixels = self.codec.decode(side, numbers, noise_var, size, noise_var=noise_var_from_snr(snr_db))
         if pixels is None:
-            return Delivered(as_frames(self.codec.nothing(size)), blocks=1, lost=1, failed=(0,))
-        return Delivered(as_frames(pixels), blocks=1)
+            return Delivered(as_frames(self.codec.nothing(size), shape.colour), blocks=1, lost=1, failed=(0,))
+        return Delivered(as_frames(pixels, shape.colour), blocks=1)
 
     def symbol_parts(self, sent: Received, agreement: Agreement[SoftCastTerms]) -> Sequence[SymbolPart]:
         head = agreement.terms.path.symbol_part("header", agreement.terms.side_bytes, agreement.point.snr_db)

@@ -63,7 +63,7 @@ class SoftCastSpec(SchemeSpec):
         from semlink.link.schemes.analogue.scheme import SoftCastScheme
 
         block = self.block if self.block is not None or self.transform == "dct" else KLT_BLOCK
-        codec = SoftCast(self.transform, self.gop, block, self.chunk, self.power, self.whitening)
+        codec = SoftCast(self.transform, self.gop, block, self.chunk, self.power, self.whitening, context.colour)
         scheme = SoftCastScheme(codec, self.metadata, self.margin_db)
         if self.sensor is None or self.reconstruction is None:
             return scheme

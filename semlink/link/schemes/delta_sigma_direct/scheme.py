@@ -23,6 +23,8 @@ from semlink.caching import Memo, digest_of
 from semlink.codecs.delta_sigma.binary_maps import Loaded, load_delta_sigma
 from semlink.codecs.delta_sigma.codec import check_channels
 from semlink.codecs.delta_sigma.packets import even_counts, parts_of
+from semlink.colour.layout import COLOURS
+from semlink.colour.tall import as_tall, of_tall
 from semlink.errors import Infeasible
 from semlink.flow import Flow
 from semlink.ledger import Charge
@@ -77,6 +79,7 @@ class DeltaSigmaDirect(OneWayBase):
     bits_per_symbol: int = 2
     channels: int | None = None
     soft: bool = True
+    colours = COLOURS
     digest: str = field(default="", init=False)
     encoded: Memo[np.ndarray] = field(default_factory=lambda: Memo(ENCODED_CLIPS_KEPT), repr=False, compare=False)
 
@@ -118,7 +121,7 @@ class DeltaSigmaDirect(OneWayBase):
         return Agreement(frames, point, ChannelCounts(k, richer))
 
     def transmit(self, frames: Frames, agreement: Agreement[ChannelCounts], seeds: Seeds) -> Flow[Symbols]:
-        model, clip = load_delta_sigma(self.weights), only_clip(frames)
+        model, clip = load_delta_sigma(self.weights), as_tall(only_clip(frames), frames.colour)
         counts = agreed_counts(model, agreement)
         bits = self.encoded.get(digest_of(clip, counts), lambda: model.bits(clip, counts))
         ones = bits[sent_bits(model, counts)] < 0  # a bit of 1 is the label 0
@@ -141,7 +144,9 @@ class DeltaSigmaDirect(OneWayBase):
         arrived[interleaver(ROOT, number)] = (np.tanh(llr / 2) if self.soft else np.sign(llr))[:number]
         bits = np.zeros(where.shape, np.float32)
         bits[where] = arrived
-        return Delivered(as_frames(model.frames(bits, counts, agreement.frames)))
+        frames = agreement.frames
+        pixels = of_tall(model.frames(bits, counts, FrameShape(*frames.array)), frames.colour)
+        return Delivered(as_frames(pixels, frames.colour))
 
     def symbol_parts(self, sent: Received, agreement: Agreement[ChannelCounts]) -> Sequence[SymbolPart]:
         order = self.bits_per_symbol
@@ -149,7 +154,7 @@ class DeltaSigmaDirect(OneWayBase):
 
     def _richer(self, model: Loaded, frames: FrameShape, k: int, uses: int) -> int:
         """Parts that can have one channel more."""
-        shape = model.shape(frames)
+        shape = model.shape(FrameShape(*frames.array))
         left = uses * self.bits_per_symbol - k * model.size.group * num_blocks(model, frames)
         richer = 0
         for part in parts_of(shape.groups, FINEST_FOLD):
@@ -162,13 +167,17 @@ class DeltaSigmaDirect(OneWayBase):
 
 def num_blocks(model: Loaded, frames: FrameShape) -> int:
     """Blocks of all groups."""
-    shape = model.shape(frames)
+    shape = model.shape(FrameShape(*frames.array))
     return shape.groups * shape.rows * shape.columns
 
 
 def agreed_counts(model: Loaded, agreement: Agreement[ChannelCounts]) -> np.ndarray:
     """Channels of every block: (groups, rows, columns)."""
-    shape, k, richer = model.shape(agreement.frames), agreement.terms.channels, agreement.terms.richer
+    shape, k, richer = (
+        model.shape(FrameShape(*agreement.frames.array)),
+        agreement.terms.channels,
+        agreement.terms.richer,
+    )
     parts = parts_of(shape.groups, FINEST_FOLD)
     channels = [k + (place < richer) for place in range(len(parts))]
     return even_counts(parts, channels, shape.groups, shape.rows, shape.columns)

@@ -100,8 +100,12 @@ BY_KIND = {
     "semantic.per_level": "symbols",
     "command.multiple": "pixels",
     "command.timeout_s": "seconds",
+    "model.bits": "bits",
+    "model.count": "numbers",
+    "model.multiple": "pixels",
+    "model.range": "brightness",
 }
-WITHOUT = {"seed", "planes", "rate", "rates", "mcs", "table", "quality", "preset", "rank", "stream"}
+WITHOUT = {"seed", "planes", "rate", "rates", "mcs", "table", "quality", "preset", "rank", "stream", "unit"}
 """Numbers that name or choose something, and rates, whose meaning is the scheme's matter."""
 PLAIN = ("number", "whole number")
 

@@ -20,7 +20,7 @@ CODECS = (
 PLOTS = ("cost", "snr", "difference", "time", "frames", "ratio_maps", "rate_maps", "strip", "manifold", "fit_loss")
 BLOCKS = (
     *("source", "sensor", "reconstruction", "codec", "coding", "rate-bound", "channel", "waveform"),
-    *("scheme", "feedback-scheme", "bound-scheme", "sensing-scheme", "metric"),
+    *("scheme", "feedback-scheme", "bound-scheme", "sensing-scheme", "metric", "model"),
 )
 SUBJECTS = (
     *("capacity", "channels", "modulation", "standard", "ldpc", "coding", "quality", "comparison", "softcast"),

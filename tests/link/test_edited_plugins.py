@@ -30,6 +30,7 @@ SPOTS = {
     "bound-scheme": ("Frames(shown)", "Frames(LEVEL * shown)"),
     "sensing-scheme": ("(read + noise)", "(LEVEL * read + noise)"),
     "metric": ("float(np.abs", "float(LEVEL * np.abs"),
+    "model": ("SIZE * means", "LEVEL * SIZE * means"),
 }
 """Where the skeleton of each kind gets a number that its results follow."""
 

@@ -31,6 +31,7 @@ TEMPLATES = {
     "bound-scheme": "schemes/bound.py",
     "sensing-scheme": "schemes/sensing_only.py",
     "metric": "metric.py",
+    "model": "model.py",
 }
 """What can be made, and the file that it is made from."""
 

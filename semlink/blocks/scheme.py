@@ -266,6 +266,12 @@ class InteractiveBase(SchemeBase, Interactive):
         """Symbols of the next burst whose SNR it is told in `BurstContext.snr_ahead_db`, which counts as genie."""
         return 0
 
+    def burst_packets(
+        self, frames: Frames, past: Sequence[SentBurst], agreement: Agreement, seeds: Seeds
+    ) -> Sequence[Sequence[Packet]]:
+        """The packets that each burst begins with, for `semlink replay`; none for one that only repeats."""
+        return ()
+
     def burst_parts(self, past: Sequence[SentBurst], agreement: Agreement) -> Sequence[Sequence[SymbolPart]]:
         """What the symbols of each burst carry, as `symbol_parts` of a scheme that sends once. For pictures."""
         return ()

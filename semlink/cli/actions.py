@@ -124,6 +124,7 @@ def replay(
     commands: bool,
 ) -> bool:
     """`semlink replay`: one transmission stage by stage; False if its numbers are not those of the run."""
+    from semlink.link.api.replay import points_to_choose
     from semlink.link.page.page import check_place
     from semlink.link.page.replay import write_replay
     from semlink.link.report.replay import as_text
@@ -131,6 +132,9 @@ def replay(
     if page is not None and not force:
         check_place(page, replaces_ours=False)
     done = semlink.results(folder, plugins=plugins, commands=commands)
+    if key is None:
+        sys.stdout.write(points_to_choose(done.run))
+        return True
     told = done.replay(key, int(clip) if clip.lstrip("-").isdecimal() else clip, trial, block)
     sys.stdout.write(as_text(told))
     if page is not None:

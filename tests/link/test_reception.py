@@ -16,6 +16,7 @@ from test_link_adaptation import Grains, adaptive_link
 from semlink.blocks import ChannelBase, SymbolPart
 from semlink.caching import Memo
 from semlink.errors import InterfaceError
+from semlink.link.api.replay import packets_of
 from semlink.link.chain.calibration import LinkCalibration
 from semlink.link.chain.link import Link
 from semlink.link.chain.reception import reception_of
@@ -109,7 +110,7 @@ def test_an_llr_is_the_logarithm_of_the_chances(clip):
 def test_sampled_symbols_are_points_before_the_air_and_noise_around_them_behind_it(clip):
     link = digital(Awgn())
     (scatter,) = reception_of(link, watched(link, clip, 4.0)).scatters
-    assert len(scatter.sent) == 1500 and 5900 < scatter.symbols <= 6000 and scatter.name == "blocks"
+    assert len(scatter.sent) == 1500 and 5900 < scatter.symbols <= 6000 and scatter.name == "transport blocks"
     np.testing.assert_allclose(np.abs(scatter.sent[:, None] - scatter.points).min(1), 0, atol=1e-6)
     assert np.mean(np.abs(scatter.received - scatter.sent) ** 2) == pytest.approx(from_db(-4.0), rel=0.1)
 
@@ -140,7 +141,12 @@ def test_a_block_that_is_sent_again_is_failed_first_and_lost_only_if_it_stays_so
     assert (found.fates[first & ~silent] == ARRIVED).all() and (found.fates[first & silent] != LOST).all()
     assert LATER in found.fates[first & silent] and (found.fates[~first] == ARRIVED).any()
     assert found.symbols == sum(burst.symbols for burst in seen.bursts) == round(found.blocks[-1, 1])
-    assert {s.name for s in found.scatters} == {"blocks", "blocks sent again"}
+    assert {s.name for s in found.scatters} == {"transport blocks", "transport blocks sent again"}
+    packed, arrived = packets_of(link, seen)
+    shown = Grains().decode(packed, clip.shape)
+    assert packed == arrived and np.array_equal(shown, seen.delivered.frames.pixels[0].numpy())
+    gone = replace(seen, delivered=replace(seen.delivered, lost=1, failed=(2,)))
+    assert 0 < len(packets_of(link, gone)[1]) < len(packed)
 
 
 def test_a_receiver_that_does_not_say_which_blocks_failed(clip):
@@ -214,9 +220,7 @@ def test_no_number_of_a_run_depends_on_it(tmp_path, monkeypatch):
 
 
 def unwatched(trial):
-    return lambda self, link, agreed, budget, number, audited, observe=None: trial(
-        self, link, agreed, budget, number, audited
-    )
+    return lambda self, link, deals, number, audited, observe=None: trial(self, link, deals, number, audited)
 
 
 def test_a_scheme_that_says_nothing_has_its_symbols_kept_all_the_same(clip):

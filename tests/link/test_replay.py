@@ -12,6 +12,7 @@ from small_runs import job
 
 import semlink
 from semlink.errors import PluginRefused, ScenarioError
+from semlink.link.api.replay import points_to_choose
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.page.replay import write_replay
 from semlink.link.page.sections.reception import words_of
@@ -56,6 +57,7 @@ def test_without_a_channel_a_clip_has_its_codecs_own_quality(folder):
         assert (replay.quality["psnr_db"] < best(replay)["no channel"] - 3) == lost
         assert (len(replay.arrived) < len(replay.packets)) == lost == bool(replay.reception.lost)
         assert best(replay)["no coding and no channel"] == 100
+        assert "no quantisation               cannot be told: the codec has no form that rounds" in as_text(replay)
 
 
 def test_it_is_the_transmission_that_was_scored(folder):
@@ -108,6 +110,9 @@ def test_points_are_named_by_the_beginning_of_their_keys(folder):
     done = semlink.results(folder, plugins=True)
     with pytest.raises(ScenarioError, match=r"which point\? --point takes the beginning.*\n.*16-QAM, awgn, -2 dB"):
         done.replay()
+    listed = points_to_choose(done.run)
+    assert all(f"  {point.key}  " in listed for point in done.run.points) and "16-QAM, awgn, -2 dB" in listed
+    assert "BLER 1\n" in listed and "--block N" in listed
     with pytest.raises(ScenarioError, match="--point 'nothing': 0 points"):
         done.replay("nothing")
     with pytest.raises(ScenarioError, match="trial: got 9"):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from semlink.blocks import InteractiveBase, is_interactive
 from semlink.codecs.packetization import cut, join
 from semlink.errors import ScenarioError
 from semlink.files import Json
@@ -26,7 +27,7 @@ from semlink.nn.cpu import one_thread
 from semlink.payload import Packet
 from semlink.seeds import Seeds
 
-__all__ = ["point_named", "replayed"]
+__all__ = ["packets_of", "point_named", "points_to_choose", "replayed"]
 
 SAME = 1e-9
 """Qualities of the same transmission on the same machine are the same; this much is rounding in the point's file."""
@@ -42,10 +43,22 @@ def point_named(run: FinishedRun, key: str | None) -> FinishedPoint:
     found = [point for point in kept if key and point.key.startswith(key)]
     if len(found) == 1:
         return found[0]
-    told = [f"  {point.key}  {place_in_words(point.row)}" for point in found or kept]
     what = "which point? --point takes" if key is None else f"--point {key!r}: {len(found)} points; it takes"
-    lines = told or ["  (the folder holds no points)"]
-    raise ScenarioError("\n".join([f"{what} the beginning of one of these keys:", *lines]))
+    raise ScenarioError("\n".join([f"{what} the beginning of one of these keys:", *_lines(found or kept)]))
+
+
+def points_to_choose(run: FinishedRun) -> str:
+    """All points with their keys and what became of their blocks, and how to ask for one."""
+    kept = [point for point in run.points if point.key]
+    asks = "--clip, --trial and --block N choose within it" if kept else "there is nothing to replay"
+    return "\n".join(["--point takes the beginning of one of these keys:", *_lines(kept), asks]) + "\n"
+
+
+def _lines(points: Sequence[FinishedPoint]) -> list[str]:
+    return [
+        f"  {point.key}  {place_in_words(point.row)}" + (f", BLER {point.row.bler:.2g}" if point.row.bler else "")
+        for point in points
+    ] or ["  (the folder holds no points)"]
 
 
 def replayed(
@@ -80,7 +93,7 @@ def _replayed(
         outcome = run_clip(link, clip, agreed, seeds, budget=budget, observe=seen.append)
     scored = runner.score(number, outcome)
     watched = seen[0] if seen else None
-    packets, arrived = _packets(link, watched) if watched else ((), ())
+    packets, arrived = packets_of(link, watched) if watched else ((), ())
     if block is not None and watched is None:
         raise ScenarioError(f"block: got {block}; nothing of this point met the air")
     look = runner.clips.look
@@ -128,9 +141,11 @@ def _unlike(kept: Json, now: Json, trial: int) -> Iterator[str]:
             yield f"{name} is {value:.10g} now, and was {then:.10g}"
 
 
-def _packets(link: Link, seen: Transmission) -> tuple[tuple[Packet, ...], tuple[Packet, ...]]:
+def packets_of(link: Link, seen: Transmission) -> tuple[tuple[Packet, ...], tuple[Packet, ...]]:
     """What was packed, and what of it could be put together again."""
     transmitter = link.transmitter
+    if is_interactive(transmitter):
+        return _packets_of_bursts(transmitter, seen)
     packed = tuple(transmitter.packets(seen.clip, seen.agreement, seen.seeds))
     sizes = [size for parts in parts_of(transmitter, seen) for part in parts for size in part.sizes]
     if not packed or not sizes or len(seen.delivered.failed) != seen.delivered.lost:
@@ -138,3 +153,21 @@ def _packets(link: Link, seen: Transmission) -> tuple[tuple[Packet, ...], tuple[
     failed = set(seen.delivered.failed)
     blocks = [None if n in failed else block for n, block in enumerate(cut(packed, sizes))]
     return packed, join(blocks)
+
+
+def _packets_of_bursts(
+    transmitter: InteractiveBase, seen: Transmission
+) -> tuple[tuple[Packet, ...], tuple[Packet, ...]]:
+    """The same where each burst may begin other packets; what was sent again carries no new ones."""
+    packed: tuple[Packet, ...] = ()
+    arrived: tuple[Packet, ...] = ()
+    failed, said = set(seen.delivered.failed), len(seen.delivered.failed) == seen.delivered.lost
+    begun = transmitter.burst_packets(seen.clip, seen.past, seen.agreement, seen.seeds)
+    for own, parts in zip(begun, parts_of(transmitter, seen)):
+        packed += tuple(own)
+        sizes = [size for part in parts for size in part.sizes]
+        if own and sizes and said:
+            numbers = [number for part in parts for number in part.numbers]
+            blocks = zip(numbers, cut(own, sizes), strict=True)
+            arrived += join([None if number in failed else block for number, block in blocks])
+    return packed, arrived

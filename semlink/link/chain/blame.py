@@ -108,7 +108,9 @@ def blamed(
             why = "what is coded arrives, amplitudes as they were received"
             yield told("all blocks delivered", why, lambda: _all_delivered(link, seen, coded))
     unquantised = None if link.is_sensing else link.transmitter.unquantised(copy_of(clip), agreement, seeds)
-    if unquantised is not None:
+    if unquantised is None and seen is not None and _all_bits(link, seen):
+        yield Ideal("no quantisation", None, "cannot be told: the codec has no form that rounds nothing")
+    elif unquantised is not None:
         level = psnr_db(source, unquantised.pixels[0].numpy())
         yield Ideal(
             "no quantisation", level, "a codec without loss, all of it delivered: what it takes in, 8 bits a pixel"
@@ -145,6 +147,10 @@ def _coded(link: Link, seen: Transmission) -> np.ndarray | None:
     (parts,) = parts_of(link.transmitter, seen)
     coded = np.concatenate([np.full(part.symbols, _carries_bits(part)) for part in parts])
     return coded if coded.any() else None
+
+
+def _all_bits(link: Link, seen: Transmission) -> bool:
+    return all(_carries_bits(part) for burst in parts_of(link.transmitter, seen) for part in burst)
 
 
 def _carries_bits(part: SymbolPart) -> bool:

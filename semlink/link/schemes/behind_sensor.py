@@ -229,6 +229,11 @@ class InteractiveBehindSensor(_Behind, InteractiveBase):
     def burst_parts(self, past: Sequence[SentBurst], agreement: Agreement) -> Sequence[Sequence[SymbolPart]]:
         return self._fitted(agreement).burst_parts(past, agreement)
 
+    def burst_packets(
+        self, frames: Frames, past: Sequence[SentBurst], agreement: Agreement, seeds: Seeds
+    ) -> Sequence[Sequence[Packet]]:
+        return self._fitted(agreement).burst_packets(self.view.shown(frames, seeds), past, agreement, seeds)
+
     def listen(self, bursts: Sequence[Burst], agreement: Agreement) -> Feedback:
         return self._fitted(agreement).listen(bursts, agreement)
 

@@ -10,7 +10,8 @@ ends know, so none of it is signalled: `Rules.turns` tells.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -151,11 +152,11 @@ class InteractiveScheme(InteractiveBase):
                 break
             if not turn.blocks:
                 first, after = after, after + len(turn.coding.block_sizes(burst.symbols))
-                parts.append([SymbolPart.coded("blocks", turn.coding, burst.symbols, first)])
+                parts.append([SymbolPart.coded("transport blocks", turn.coding, burst.symbols, first)])
                 continue
             sizes = symbols_of(turn.coding, turn.first)
             repeated = SymbolPart(
-                "blocks sent again",
+                "transport blocks sent again",
                 burst.symbols,
                 turn.coding.soft_bits,
                 turn.coding.constellation(),
@@ -164,6 +165,23 @@ class InteractiveScheme(InteractiveBase):
             )
             parts.append([repeated])
         return parts
+
+    def burst_packets(
+        self, frames: Frames, past: Sequence[SentBurst], agreement: Agreement, seeds: Seeds
+    ) -> Sequence[Sequence[Packet]]:
+        """The packets of the groups that each burst begins with, at their frames of the clip; none of a repetition."""
+        found: list[tuple[Packet, ...]] = []
+        for number, burst in enumerate(past):
+            turn = self._turn(agreement, past[:number], burst.opening)
+            if turn is None:
+                break
+            first, last = self.rules.frames_of(turn.group, agreement.frames)
+            packets: tuple[Packet, ...] = ()
+            if not turn.blocks:
+                with suppress(Infeasible):  # it went out empty
+                    packets = self._packets(only_clip(frames)[first:last], agreement.point, turn)
+            found.append(tuple(replace(packet, time=packet.time + first) for packet in packets))
+        return found
 
     def _turn(self, agreement: Agreement, past: Sequence[SentBurst], opening: BurstContext) -> BurstPlan | None:
         return self.rules.turn(agreement, past, opening, self.codings)

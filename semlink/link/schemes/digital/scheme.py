@@ -77,7 +77,7 @@ class DigitalScheme(OneWayBase):
         return counted(as_frames(frames, agreement.frames.colour), blocks)
 
     def symbol_parts(self, sent: Received, agreement: Agreement) -> Sequence[SymbolPart]:
-        return (SymbolPart.coded("blocks", self.coding(agreement), sent.iq.shape[1]),)
+        return (SymbolPart.coded("transport blocks", self.coding(agreement), sent.iq.shape[1]),)
 
     def packets(self, frames: Frames, agreement: Agreement, seeds: Seeds) -> Sequence[Packet]:
         return self.packed(only_clip(frames), agreement)

@@ -238,6 +238,14 @@ def test_files_of_other_matrices_are_not_mixed(tmp_path):
     assert VideoSource(str(tmp_path), frames=1, clips=2, colour="yuv420", matrix="bt709").conversion.matrix == "bt709"
 
 
+def test_planes_of_another_matrix_want_a_name(tmp_path):
+    film(tmp_path / "a.mkv", colorspace=9)
+    with pytest.raises(SourceError, match="a.mkv: is of another matrix than BT.601 and BT.709; set source.colour: rgb"):
+        VideoSource(str(tmp_path / "a.mkv"), frames=1, colour="yuv420")
+    assert VideoSource(str(tmp_path / "a.mkv"), frames=1, colour="yuv420", matrix="bt709").clip(0).shape == (1, 36, 32)
+    assert VideoSource(str(tmp_path / "a.mkv"), frames=1, colour="rgb").clip(0).shape == (1, 72, 32)
+
+
 def test_odd_sizes_and_three_planes_are_refused_in_yuv420(tmp_path):
     film(tmp_path / "a.mkv", size=(23, 32))
     with pytest.raises(

@@ -158,10 +158,21 @@ def _check_even(size: tuple[int, ...], where: Path) -> None:
 
 
 def conversion_of(reel: Reel, cutting: Cutting) -> Conversion:
-    """How the YCbCr of a reel's frames, once read, and RGB belong together."""
+    """How the YCbCr of a reel's frames, once read, and RGB belong together.
+
+    Raises:
+        SourceError: planes of a matrix that is neither BT.601's nor BT.709's.
+    """
     limited = cutting.range == "limited" or (cutting.range == "as-coded" and reel.coded.is_limited)
-    is_rgb = cutting.colour == "rgb"
-    return Conversion(cutting.matrix or reel.coded.matrix or "bt709", "limited" if limited and not is_rgb else "full")
+    is_rgb, said = cutting.colour == "rgb", cutting.matrix or reel.coded.matrix or "bt709"
+    if said == "other":
+        if not is_rgb:
+            raise SourceError(
+                f"{reel.where}: is of another matrix than BT.601 and BT.709; set source.colour: rgb, or name one as "
+                "source.matrix"
+            )
+        said = "bt709"
+    return Conversion(said, "limited" if limited and not is_rgb else "full")
 
 
 def one_conversion(plan: Sequence[Clip], cutting: Cutting) -> Conversion:

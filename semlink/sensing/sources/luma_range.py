@@ -15,6 +15,7 @@ import numpy as np
 from semlink.colour.conversion import Matrix
 
 CodedRange = Literal["full", "limited", "unspecified"]
+CodedMatrix = Matrix | Literal["other"]
 WantedRange = Literal["as-coded", "full", "limited"]
 
 
@@ -25,14 +26,15 @@ class Coded:
     Attributes:
         range: `unspecified` where a file of video does not say; such files are limited by convention.
         bits: of a sample.
-        matrix: of a file in YCbCr; None where there is none. What does not say it is taken for BT.601, as FFmpeg does.
+        matrix: of a file in YCbCr; None where there is none, `other` where it is one of neither recommendation. What
+            does not say it is taken for BT.601, as FFmpeg does.
         cautions: a line each.
     """
 
     range: CodedRange = "full"
     bits: int = 8
     cautions: tuple[str, ...] = ()
-    matrix: Matrix | None = None
+    matrix: CodedMatrix | None = None
 
     @property
     def is_limited(self) -> bool:

@@ -25,7 +25,7 @@ from semlink.errors import SourceError
 from semlink.sensing.sources.files.container import open_container
 from semlink.sensing.sources.files.images import gray_of_rgb, planes_of_rgb
 from semlink.sensing.sources.files.orientation import orientation_of, turned
-from semlink.sensing.sources.luma_range import Coded, CodedRange
+from semlink.sensing.sources.luma_range import Coded, CodedMatrix, CodedRange
 
 # Formats whose first plane is the luma, in the low bits of one or two bytes; after each sample of ya* comes opacity.
 _LUMA_FIRST = re.compile(r"(yuvj?4\d\dp|yuva4\d\dp|gray|ya|nv(12|16|21|24|42))(\d+)?(le|be)?")
@@ -171,7 +171,7 @@ class _Seen:
     is_turned_oddly: bool
     is_interlaced: bool
     is_420: bool
-    matrix: Matrix | None
+    matrix: CodedMatrix | None
 
     def cautions(self) -> Iterator[str]:
         if self.is_interlaced:
@@ -202,13 +202,14 @@ def _range_of(frame: av.VideoFrame) -> CodedRange:
     return "full" if name.startswith("yuvj") else _RANGES.get(int(frame.color_range), "unspecified")
 
 
-def _matrix_of(frame: av.VideoFrame) -> Matrix | None:
+def _matrix_of(frame: av.VideoFrame) -> CodedMatrix | None:
     """None of RGB and gray; what does not say is BT.601 to FFmpeg."""
     if frame.format.is_rgb or frame.format.name.startswith(("gray", "ya")):
         return None
-    return "bt709" if int(frame.colorspace) == 1 else "bt601"
+    return _MATRICES.get(int(frame.colorspace), "other")
 
 
+_MATRICES: dict[int, CodedMatrix] = {1: "bt709", 2: "bt601", 5: "bt601", 6: "bt601"}  # 2: it does not say
 _RANGES: dict[int, CodedRange] = {1: "limited", 2: "full"}
 
 

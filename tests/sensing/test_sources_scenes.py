@@ -12,6 +12,7 @@ from hypothesis import given, settings, strategies as st
 from PIL import Image
 from skimage.registration import phase_cross_correlation
 
+from semlink.colour.layout import apart
 from semlink.errors import SourceError
 from semlink.sensing.sources.motion import motion_class
 from semlink.sensing.sources.synthetic.photos import BACKGROUNDS, OBJECTS, draw_object, photograph
@@ -244,3 +245,22 @@ def test_bad_options_are_told_in_one_line(options, message):
     with pytest.raises(SourceError, match=message) as caught:
         SceneSource(**options)
     assert "\n" not in str(caught.value)
+
+
+def test_a_scene_in_colour_moves_as_the_gray_one_does():
+    """BT.709 luma of R, G and B is the gray scene, but for rounding; gray photographs stay gray."""
+    options = {"clips": 4, "frames": 2, "size": (48, 64), "photos": ("coffee", "gravel"), "shutter": 0.3}
+    gray, colour, halved = (SceneSource(**options, colour=c) for c in ("gray", "rgb", "yuv420"))
+    seen = set()
+    for n in range(4):
+        rgb = apart(colour.clip(n))
+        assert rgb.shape == (2, 3, 48, 64)
+        luma = 0.2126 * rgb[:, 0] + 0.7152 * rgb[:, 1] + 0.0722 * rgb[:, 2]
+        away = np.abs(luma - gray.clip(n)) * 255
+        assert np.percentile(away, 99) < 2 and away.mean() < 0.6
+        yuv = halved.clip(n)
+        assert yuv.shape == (2, 72, 64) and np.abs(yuv[:, :48] - luma).max() < 0.6 / 255
+        seen.add(bool(np.ptp(rgb, axis=1).max() > 0.2))
+    assert True in seen
+    with pytest.raises(SourceError, match="need even sides"):
+        SceneSource(1, 1, (63, 64), colour="yuv420")

@@ -58,10 +58,15 @@ class ScenesSpec(SourceSpec):
     photos: list[str] = Field([], description="built-in names, files, folders or globs; default: the built-in ones")
     frames_per_second: float = Field(30.0, ge=1, le=100_000, description="motion in pixels a second stays")
     shutter: float = Field(0.0, ge=0, le=1, description="share of a frame's time that is blurred into it")
+    colour: Colour = Field("gray", description="of the frames; gray photographs stay gray in any")
 
     @property
     def all_pixels(self) -> tuple[int, int] | None:
-        return self.clips, self.frames * self.size[0] * self.size[1]
+        return self.clips, self.frames * rows_of(self.size[0], self.colour) * self.size[1]
+
+    @property
+    def frame_colour(self) -> Colour:
+        return self.colour
 
     def passed_over(self, context: BuildContext = NOTHING_KNOWN) -> tuple[str, ...]:
         return () if self.photos else (f"{FILES}.file_search", f"{FILES}.images:open_images")

@@ -14,13 +14,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageDraw
 
 from semlink.errors import SourceError
 from semlink.sensing.sources.files.file_search import PICTURES, find
-from semlink.sensing.sources.files.images import gray_picture
+from semlink.sensing.sources.files.images import colour_picture, gray_picture
 
 Point = tuple[float, float]
 
@@ -43,7 +44,7 @@ _FINE = 4  # masks are drawn this much finer than the photograph
 
 @dataclass(frozen=True, slots=True)
 class Cutout:
-    """An object: gray `texture` uint8 (h, w), its surroundings included, and a soft `mask` uint8 (h, w)."""
+    """An object: one plane of its `texture`, uint8 (h, w), surroundings included, and a soft `mask`, the same."""
 
     texture: np.ndarray
     mask: np.ndarray
@@ -100,14 +101,19 @@ OBJECTS: tuple[tuple[str, tuple[tuple[Point, ...] | Ellipse, ...]], ...] = (
 )
 
 
-def photograph(name: str) -> np.ndarray:
-    """A built-in photograph (a name of `BACKGROUNDS`) or a picture file: gray uint8 (h, w).
+Plane = Literal["gray", "r", "g", "b"]
+"""What is seen of a photograph."""
+
+
+def photograph(name: str, plane: Plane = "gray") -> np.ndarray:
+    """A built-in photograph (a name of `BACKGROUNDS`) or a picture file, one plane of it: uint8 (h, w).
 
     Raises:
         SourceError: a file that cannot be read.
     """
     inside = f"{name}.png"
-    return _gray(str(files("skimage.data").joinpath(inside)) if _is_built_in(name) else name)
+    place = str(files("skimage.data").joinpath(inside)) if _is_built_in(name) else name
+    return _gray(place) if plane == "gray" else _colours(place)["rgb".index(plane)]
 
 
 def named_photos(patterns: Sequence[str]) -> tuple[str, ...]:
@@ -130,15 +136,18 @@ def named_photos(patterns: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def draw_object(rng: np.random.Generator, photos: Sequence[str], *, not_from: str) -> Cutout:
-    """A random object: a built-in cut-out, or a piece of a photograph with an irregular outline."""
+def draw_object(rng: np.random.Generator, photos: Sequence[str], *, not_from: str, plane: Plane = "gray") -> Cutout:
+    """A random object: a built-in cut-out, or a piece of a photograph with an irregular outline.
+
+    Chance decides alike for every plane.
+    """
     own = photos != BACKGROUNDS
     if not own and rng.random() < 0.7:
         choices = [(name, shapes) for name, shapes in OBJECTS if name != not_from]
         name, shapes = choices[int(rng.integers(len(choices)))]
-        return _cut(photograph(name), [_points(shape) for shape in shapes])
+        return _cut(photograph(name, plane), [_points(shape) for shape in shapes])
     stuff = [name for name in (photos if own else _STUFF) if name != not_from] or list(photos)
-    photo = photograph(stuff[int(rng.integers(len(stuff)))])
+    photo = photograph(stuff[int(rng.integers(len(stuff)))], plane)
     return _cut(photo, [_pebble(rng, photo.shape)])
 
 
@@ -184,3 +193,10 @@ def _gray(path: str) -> np.ndarray:
     gray = np.floor(gray_picture(Path(path)) * 255 + 0.5).astype(np.uint8)
     gray.flags.writeable = False
     return gray
+
+
+@lru_cache(maxsize=64)
+def _colours(path: str) -> np.ndarray:
+    planes = np.floor(colour_picture(Path(path)) * 255 + 0.5).astype(np.uint8)
+    planes.flags.writeable = False
+    return planes

@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from semlink.blocks import SourceBase
+from semlink.colour.layout import Colour, together
 from semlink.errors import SourceError
 from semlink.seeds import Seeds
-from semlink.sensing.sources.clips import pair, whole
-from semlink.sensing.sources.synthetic.photos import draw_object, named_photos, photograph
+from semlink.sensing.sources.clips import choice, pair, whole
+from semlink.sensing.sources.synthetic.photos import Plane, draw_object, named_photos, photograph
 from semlink.sensing.sources.synthetic.scene_motion import Range, at_speed, grid, wander
 from semlink.sensing.sources.synthetic.scene_render import Layer, backdrop_canvas, coverage, object_canvases, render
 
@@ -21,6 +22,7 @@ from semlink.sensing.sources.synthetic.scene_render import Layer, backdrop_canva
 _MAX_SCALE, _MAX_OBJECT_SCALE = 3.0, 2.0
 _GOLDEN = (math.sqrt(5) - 1) / 2
 USUAL_RATE = 30.0  # frames a second at which `motion_px` is the motion from frame to frame
+PLANES: tuple[Plane, ...] = ("r", "g", "b")
 MOMENTS_A_PIXEL = 2  # pictures averaged for each pixel that the fastest layer moves while the shutter is open
 
 
@@ -40,6 +42,7 @@ class SceneSource(SourceBase):
         shutter: share of a frame's time in which light is gathered, 0 for an
             instant to 1; motion meanwhile blurs the frame.
         objects: fewest and most moving objects.
+        colour: of the frames; yuv420 is made of R, G and B by BT.709 in full range. Gray photographs stay gray.
         photos: built-in names (`photos.BACKGROUNDS`), picture files, folders
             or globs to take photographs from; none means all built-in ones.
 
@@ -56,6 +59,7 @@ class SceneSource(SourceBase):
     photos: tuple[str, ...] = ()
     frames_per_second: float = USUAL_RATE
     shutter: float = 0.0
+    colour: Colour = "gray"
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "clips", whole("clips", self.clips))
@@ -69,6 +73,11 @@ class SceneSource(SourceBase):
         named_photos(photos)
         _check("frames_per_second", self.frames_per_second, 1, 100_000)
         _check("shutter", self.shutter, 0, 1)
+        choice("colour", self.colour, Colour)
+        if self.colour == "yuv420" and (self.size[0] % 2 or self.size[1] % 2):
+            raise SourceError(
+                f"source size: got {list(self.size)}; yuv420 has chroma of half the size: need even sides"
+            )
 
     def __len__(self) -> int:
         return self.clips
@@ -78,12 +87,21 @@ class SceneSource(SourceBase):
         return f"scene{self.seed}-{index}"
 
     def clip(self, index: int) -> np.ndarray:
-        """Clip `index`: float32 (t, h, w) in [0, 1], whole multiples of 1/255."""
-        layers, moments = self._layers(index), 1
+        """Clip `index`: float32 (t, rows, w) in [0, 1], whole multiples of 1/255."""
+        if self.colour == "gray":
+            return self._rendered(index, "gray") / np.float32(255)
+        rgb = np.stack([self._rendered(index, plane) for plane in PLANES], 1) / np.float32(255)
+        if self.colour == "rgb":
+            return together(rgb)
+        return np.rint(self.conversion.frames(rgb) * np.float32(255)).astype(np.float32) / np.float32(255)
+
+    def _rendered(self, index: int, plane: Plane) -> np.ndarray:
+        """One plane of the frames of clip `index`: (t, h, w), 0 to 255."""
+        layers, moments = self._layers(index, plane), 1
         if self.shutter:
             moments = max(2, math.ceil(MOMENTS_A_PIXEL * self.shutter * max(self._speeds)))
             layers = [replace(layer, poses=layer.poses.while_open(self.shutter, moments)) for layer in layers]
-        return render(layers, self.frames, self.size, moments) / np.float32(255)
+        return render(layers, self.frames, self.size, moments)
 
     @property
     def _speeds(self) -> tuple[float, float]:
@@ -97,17 +115,17 @@ class SceneSource(SourceBase):
         steps = [_seen_motion(layers, places, t) for t in range(self.frames - 1)]
         return float(np.mean(steps)) if steps else 0.0
 
-    def _layers(self, index: int) -> list[Layer]:
-        """The scene of clip `index`, hindmost layer first."""
+    def _layers(self, index: int, plane: Plane = "gray") -> list[Layer]:
+        """The scene of clip `index`, hindmost layer first; it moves alike in every plane."""
         if not 0 <= index < self.clips:
             raise IndexError(f"clip {index} of {self.clips}")
         rng = Seeds(self.seed, clips=(index,)).numpy("scene")
         photos = named_photos(self.photos)
         order = Seeds(self.seed).numpy("scene photographs").permutation(len(photos))
         name = photos[order[index % len(photos)]]
-        backdrop = self._backdrop(rng, photograph(name), self._speed(index))
+        backdrop = self._backdrop(rng, photograph(name, plane), self._speed(index))
         count = int(rng.integers(self.objects[0], self.objects[1] + 1))
-        return [backdrop, *(self._object(rng, photos, name) for _ in range(count))]
+        return [backdrop, *(self._object(rng, photos, name, plane) for _ in range(count))]
 
     def _speed(self, index: int) -> float:
         """Speed of the camera in clip `index`: any few clips in a row cover the whole range."""
@@ -127,8 +145,8 @@ class SceneSource(SourceBase):
         path = wander(rng, self.frames, limits, lever=max(float(np.abs(places).mean()), 1.0))
         return Layer(gray, None, at_speed(path, speed_px, places, camera=True))
 
-    def _object(self, rng: np.random.Generator, photos: Sequence[str], background: str) -> Layer:
-        cutout = draw_object(rng, photos, not_from=background)
+    def _object(self, rng: np.random.Generator, photos: Sequence[str], background: str, plane: Plane) -> Layer:
+        cutout = draw_object(rng, photos, not_from=background, plane=plane)
         longest = float(rng.uniform(0.3, 0.6)) * min(self.size)
         scale = min(longest / max(cutout.mask.shape), _MAX_OBJECT_SCALE)
         gray, opacity = object_canvases(cutout, scale)

@@ -103,6 +103,8 @@ MUTANTS = (
     Mutant("PSNR", "link/metrics/psnr_ssim.py", "-10.0 * float", "-10.1 * float", "quality", "quality/psnr/offset"),
     Mutant("the sign of BD-rate", "link/compare/bd_rate.py", "return Average(float(found), *shared, note=f",
            "return Average(-float(found), *shared, note=f", "comparison", "comparison/bd-rate/one-percent"),
+    Mutant("interpolation between points of a curve", "link/compare/bd_rate.py", '"pchip"', '"akima"', "comparison",
+           "comparison/bd-rate/monotone"),
     Mutant("SoftCast's exponent", "codecs/analogue/power_allocation.py",
            "return roots * total / np.sum(counts * roots)",
            "return variances * total / np.sum(counts * variances)", "softcast", "softcast/error/10db"),

@@ -28,6 +28,11 @@ BETTER = ((80.0, 27.3), (170.0, 30.1), (330.0, 32.6), (700.0, 35.5))
 BY_POLYNOMIAL = (-16.497, 0.679)
 """BD-rate and BD-PSNR of `BETTER` against `CURVE` by polynomials of third order, as the original has them."""
 
+UNEVEN = ((100.0, 30.0), (200.0, 33.0), (400.0, 35.5), (800.0, 37.0))
+RESTLESS = ((90.0, 30.5), (190.0, 32.0), (370.0, 36.5), (800.0, 37.6))
+BY_PIECES = (-8.490874, 0.337231)
+"""The same of `RESTLESS` against `UNEVEN` by scipy's `PchipInterpolator`; Akima's pieces have -7.995 % and 0.366 dB."""
+
 
 def _scaled(factor: float) -> tuple[tuple[float, float], ...]:
     return tuple((factor * cost, quality) for cost, quality in CURVE)
@@ -69,6 +74,12 @@ ENTRIES = (
     Entry("comparison/bd-rate/polynomial", "BD-rate of two curves, by polynomials of third order", BY_POLYNOMIAL[0],
           "%", exactly("piecewise interpolation instead", 0.5), "[bjontegaard2001, average bit rate difference]",
           Bjontegaard(CURVE, BETTER), "rate"),
+    Entry("comparison/bd-rate/monotone", "BD-rate of two uneven curves, by monotone pieces of scipy integrated by hand",
+          BY_PIECES[0], "%", exactly("the same interpolation", 1e-4), "[herglotz2022bd, piecewise cubics]",
+          Bjontegaard(UNEVEN, RESTLESS), "rate"),
+    Entry("comparison/bd-psnr/monotone", "BD-PSNR of two uneven curves, by monotone pieces of scipy integrated by hand",
+          BY_PIECES[1], "dB", exactly("the same interpolation", 1e-4), "[herglotz2022bd, piecewise cubics]",
+          Bjontegaard(UNEVEN, RESTLESS), "quality"),
     Entry("comparison/bd/no-overlap", "curves without a common range get a reason and no number (1: so it is)", 1.0, "",
           exactly("a law"), "[herglotz2022bd]",
           Bjontegaard(CURVE, tuple((100 * cost, quality + 40) for cost, quality in CURVE)), "refused"),

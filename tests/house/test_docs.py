@@ -199,7 +199,12 @@ def test_a_fading_channel_that_states_its_coherence_gets_pilots_unasked(tmp_path
     assert float(row["psnr_db"]) > 22
 
 
-RUN_ELSEWHERE = {"README": "below", "CONTRIBUTING": "test_contributing.py", "python": "below, from top to bottom"}
+RUN_ELSEWHERE = {
+    "README": "below",
+    "CONTRIBUTING": "test_contributing.py",
+    "python": "below, from top to bottom",
+    "bring_your_model": "below, from top to bottom",
+}
 SMALLER = {"clips/*.mkv": "clips/*.png", "(256, 256)": "(64, 64)", "my/clips": "clips", "minutes=60": "steps=2"}
 
 
@@ -240,6 +245,33 @@ def test_the_page_on_python_runs_from_top_to_bottom(tmp_path, monkeypatch, capsy
     assert (tmp_path / "report.html").stat().st_size > 50_000 and (tmp_path / "figures/ssim_vs_cost.svg").exists()
     assert here["heard"].iq.shape == (8, 500) and here["air"].uses(500) == 536
     assert float(here["symbols"].grad.abs().min()) > 0
+
+
+@pytest.mark.slow
+def test_the_page_on_models_runs_from_top_to_bottom(tmp_path):
+    """Its files written, its commands run in their order; the shipped example is looked at, and run elsewhere."""
+    text = (ROOT / "docs/how_to/bring_your_model.md").read_text()
+    for folder in ("scenarios", "docs"):
+        (tmp_path / folder).symlink_to(ROOT / folder)
+    said = {}
+    for language, block in FENCED.findall(text):
+        name = re.match(r"# (my_\w+\.\w+)\n", block)
+        if name:
+            (tmp_path / name[1]).write_text(block)
+        for line in block.splitlines() if language == "sh" else ():
+            words = shlex.split(line)
+            if words[:2] == ["semlink", "run"] and "scenarios" in line:
+                words += ["--set", "source.clips=1", "--set", "source.size=[64,64]", "--set", "sweep.snr_db=[8]"]
+                words += ["--set", "trials={min: 1, max: 1}", "--workers", "1"]
+            if words[0] == "semlink":
+                done = semlink(*words[1:], folder=tmp_path)
+                assert done.code == 0 or words[1] == "check-model" and done.code == 1, (line, done.err)
+                said[line] = done.out
+            else:
+                subprocess.run([sys.executable, *words[1:]], cwd=tmp_path, check=True)
+    assert "pass  leakage" in said["semlink check-model my_model.yaml"]
+    assert "FAIL" not in said["semlink check-model scenarios/images_deepjscc.yaml"]
+    assert (tmp_path / "results/my_model/report.html").exists()
 
 
 def test_every_public_name_and_plot_is_explained():

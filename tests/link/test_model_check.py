@@ -13,6 +13,8 @@ import toys
 import yaml
 from terminal import semlink
 
+from semlink import load
+from semlink.errors import ScenarioError
 from semlink.link.model_check import checks
 from semlink.link.model_check.bench import tree_of_networks
 from semlink.link.model_check.examine import examined
@@ -134,3 +136,19 @@ def test_two_networks_alone_are_a_scenario():
     assert tree["source"]["size"] == [32, 32] and tree["sweep"]["budget"] == 0.5
     assert tree["schemes"][0]["symbols"] == "halves" and tree["schemes"][0]["decoder"] == {"network": "a.py:B"}
     assert tree_of_networks("a.py:A", "a.py:B", [])["source"]["size"] == [64, 64]
+
+
+def test_a_pickle_of_weights_needs_a_word_of_its_own(tmp_path):
+    torch.save(model_toys.Encoder().state_dict(), tmp_path / "e.pth")
+    encoder = {"network": f"{TOYS}:Encoder", "checkpoint": "e.pth"}
+    tree = {
+        "name": "p",
+        "source": {"kind": "scenes"},
+        "channel": {"kind": "awgn"},
+        "sweep": {"snr_db": 4, "budget": 0.1},
+        "schemes": [{"name": "m", "kind": "model", "encoder": encoder, "decoder": f"{TOYS}:Decoder"}],
+    }
+    (tmp_path / "p.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(ScenarioError, match=r"p.yaml:\d+: .*would read the pickle 'e.pth'.*--allow-pickle"):
+        load(tmp_path / "p.yaml")
+    assert load(tmp_path / "p.yaml", pickles=True).schemes[0].encoder.checkpoint == "e.pth"

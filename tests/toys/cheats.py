@@ -543,6 +543,7 @@ class Heap(Told):
     """Finds frames among all objects of the process."""
 
     def agree(self, frames, point, calibration):
+        gc.unfreeze()  # what the runner keeps garbage collection away from is no secret either
         found = [one for one in gc.get_objects() if type(one) is Frames]
         return Agreement(frames, point, {"clip": float(found[0].pixels.mean())})
 

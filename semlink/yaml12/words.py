@@ -9,6 +9,8 @@ UNSEEN = ("Cc", "Cs", "Zl", "Zp")
 """Categories of Unicode: control characters, halves of characters, line and paragraph separators."""
 TURNING = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 """What turns the direction of the text around it."""
+SEEN = r"\S"
+"""Of a name, as a regular expression: that something of it is seen."""
 STRANGE = r"[\u0000-\u001f\u007f-\u009f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]"
 """All of these but halves of characters, which no file holds, as a regular expression that JSON Schema takes too."""
 

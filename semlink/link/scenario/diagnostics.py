@@ -17,11 +17,13 @@ from semlink.files import Json
 from semlink.plugins.entry_points import INTERFACES, offered
 from semlink.spec import BrokenRule
 from semlink.yaml12.scalars import shortened
-from semlink.yaml12.words import shown
+from semlink.yaml12.words import SEEN, shown
 
 Loc = tuple[int | str, ...]
 PATTERNS = {
     r"^[A-Za-z0-9][A-Za-z0-9_.-]*$": "letters, digits and . _ -, a letter or a digit first",
+    SEEN: "signs that are seen",
+    rf"^$|{SEEN}": "signs that are seen",
     ":": "module:name or path/to/file.py:name",
 }
 """Forms of text in words."""

@@ -10,6 +10,7 @@ from semlink.blocks import Scheme
 from semlink.spec import NOTHING_KNOWN, BuildContext, OwnRate, Spec
 from semlink.yaml12.fields import Shown
 from semlink.yaml12.rules import either, given, no
+from semlink.yaml12.words import SEEN
 
 SEEN_AND_RESTORED = either(given("sensor", "reconstruction"), no(either(given("sensor"), given("reconstruction"))))
 """For JSON Schema: a sensor and a reconstruction go together."""
@@ -21,7 +22,7 @@ class SchemeSpec(Spec):
     sends: ClassVar[bool] = True  # False: it only senses, and needs no channel
 
     kind: str
-    name: Shown = Field(min_length=1, description="as it stands in tables and plots")
+    name: Shown = Field(min_length=1, pattern=SEEN, description="as it stands in tables and plots")
     rates: list[OwnRate] | None = Field(None, min_length=1, description="own operating points instead of sweep.budget")
 
     @property

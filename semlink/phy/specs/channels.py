@@ -23,6 +23,7 @@ from semlink.plugins.specs import ChannelPlugin, WaveformPlugin, one_of
 from semlink.spec import NOTHING_KNOWN, BuildContext, Spec
 from semlink.yaml12.fields import Shown
 from semlink.yaml12.rules import either, given, is_one_of, no, ruled
+from semlink.yaml12.words import SEEN
 
 Probability = Annotated[float, Field(ge=0, le=1)]
 
@@ -34,7 +35,9 @@ class ChannelSpec(Spec):
     fades: ClassVar[bool] = False  # its gain changes, so that one rate is not every transmission's
 
     kind: str
-    name: Shown = Field("", description="as it stands in tables and plots; default: the kind with its options")
+    name: Shown = Field(
+        "", pattern=rf"^$|{SEEN}", description="as it stands in tables and plots; default: the kind with its options"
+    )
 
     def numbers(self) -> dict[str, Any]:
         """What its block is made from."""

@@ -2,22 +2,27 @@
 
 numba ends a program that may write no cache, and at every start that finds an
 entry cut short. Here code that cannot be kept is compiled in every process,
-and what is damaged is thrown away and compiled again.
+and what is damaged is thrown away and compiled again. A signal that comes
+meanwhile is answered when the code is whole.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 import stat
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from functools import wraps
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import numba
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, NullCache
+from numba.core.sigutils import normalize_signature
 
 __all__ = ["cache_folder", "compiled", "make_ready"]
 
@@ -28,6 +33,7 @@ def compiled(**options: Any) -> Callable[[Callable], Any]:
     def made(function: Callable) -> Any:
         kernel = numba.njit(**options)(function)
         kernel._cache = _cache_of(function)  # as `cache=True` sets it
+        kernel.compile = _undisturbed(kernel.compile)  # here numba gets code, from its compiler or from its cache
         return kernel
 
     return made
@@ -44,6 +50,41 @@ def make_ready() -> None:
 
     cpu_target.typing_context.refresh()
     cpu_target.target_context.refresh()
+
+
+def _undisturbed(compile_for: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(compile_for)
+    def whole(signature: Any) -> Any:
+        with _signals_later():
+            return compile_for(signature)
+
+    return whole
+
+
+@contextmanager
+def _signals_later() -> Iterator[None]:
+    """Signals that Python answers are answered at the end.
+
+    Most of the time goes by in LLVM, so that Python would answer in the function by which LLVM hands out what it made.
+    An exception there (of Ctrl-C, of the end of a Ray worker) is lost, and so is the code: numba then fails.
+    """
+    if threading.current_thread() is not threading.main_thread():  # which answers no signals
+        yield
+        return
+    came: list[int] = []
+
+    def answer_what_came() -> None:
+        for number in came:
+            signal.raise_signal(number)
+
+    with ExitStack() as stack:
+        stack.callback(answer_what_came)
+        for number in signal.valid_signals():
+            answer = signal.getsignal(number)
+            if callable(answer):
+                stack.callback(signal.signal, number, answer)
+                signal.signal(number, lambda number, _: came.append(number))
+        yield
 
 
 def _cache_of(function: Callable) -> _Kept | NullCache:
@@ -70,20 +111,23 @@ def _keep_among_temporary_files() -> None:
 class _Sealed(CompileResultCacheImpl):
     """Machine code with a checksum: numba would run what it finds."""
 
+    def __init__(self, function: Callable) -> None:
+        super().__init__(function)
+        self._of_source = self.locator.get_source_stamp()
+
     def reduce(self, data: Any) -> Any:
         packed = super().reduce(data)
-        return _checksum(packed), packed
+        return self._checksum(packed), packed
 
     def rebuild(self, target_context: Any, kept: Any) -> Any:
         checksum, packed = kept
-        if checksum != _checksum(packed):
+        if checksum != self._checksum(packed):
             raise ValueError("damaged")
         return super().rebuild(target_context, packed)
 
-
-def _checksum(packed: tuple) -> str:
-    """Of the object code, which stands first."""
-    return sha256(repr(packed[0]).encode()).hexdigest()
+    def _checksum(self, packed: tuple) -> str:
+        """Of the object code, which stands first, and of the source: the index is new before the code is."""
+        return sha256(repr((self._of_source, packed[0])).encode()).hexdigest()
 
 
 class _Kept(FunctionCache):
@@ -95,7 +139,10 @@ class _Kept(FunctionCache):
         if self._is_blocked():
             return None
         try:
-            return super().load_overload(sig, target_context)
+            found = super().load_overload(sig, target_context)
+            if found is not None and tuple(found.signature.args) != tuple(normalize_signature(sig)[0]):
+                raise ValueError("of other arguments")  # two processes began the index at once
+            return found
         except Exception:  # noqa: BLE001 - unpickling half of something may raise anything
             for path in self._entries():
                 with suppress(OSError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 from pathlib import Path
 
 import numba
@@ -71,6 +72,28 @@ def test_what_is_damaged_is_compiled_again_and_kept(source, damage, end):
     assert was_found(loaded(source))
 
 
+def test_code_for_other_arguments_is_not_run(source):
+    """Of two processes that begin an index at once, each for its own arguments, one may leave its code to the other."""
+    loaded(source)(0.5)
+    one, other = sorted((source.parents[1] / "kept").glob("*/*.nbc"))
+    one.write_bytes(other.read_bytes())
+    assert not was_found(loaded(source))
+    assert was_found(loaded(source))
+
+
+def test_code_of_an_older_source_is_not_run(source):
+    """A process that is killed between index and code leaves the one new, the other old."""
+    loaded(source)
+    (entry,) = (source.parents[1] / "kept").glob("*/*.nbc")
+    old = entry.read_bytes()
+    source.write_text(SOURCE.replace("2 * x", "x + x "))
+    os.utime(source, (1, 1))
+    assert not was_found(loaded(source))
+    entry.write_bytes(old)
+    assert not was_found(loaded(source))
+    assert was_found(loaded(source))
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir], ids=["fifo", "folder"])
 @pytest.mark.parametrize("end", ["nbi", "nbc"])
 def test_what_is_no_file_is_neither_waited_for_nor_touched(source, make, end):
@@ -132,3 +155,35 @@ def test_a_full_disk_costs_nothing_but_time(source, monkeypatch):
 
     monkeypatch.setattr("numba.core.caching.IndexDataCacheFile.save", full)
     assert not was_found(loaded(source))
+
+
+@pytest.fixture(params=["notify", "getbuffer"], ids=["compiled", "from the cache"])
+def stopped_in_llvm(source, monkeypatch, request):
+    """SIGTERM, as Ray ends its workers, arrives while LLVM makes the code of a loop, or takes it from the cache."""
+    if request.param == "getbuffer":
+        loaded(source)
+    engine = numba.njit(lambda: 0).targetctx.codegen()._engine._ee
+    real = getattr(engine, f"_object_cache_{request.param}")
+
+    def interrupted(module, *made):
+        if "twice" in module.name:
+            signal.raise_signal(signal.SIGTERM)
+        return real(module, *made)
+
+    monkeypatch.setattr(engine, f"_object_cache_{request.param}", interrupted)
+
+    def end(number, _):
+        raise SystemExit("told to end")
+
+    before = signal.signal(signal.SIGTERM, end)
+    yield end
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_signal_while_code_is_made_is_answered_when_it_is_whole(source, stopped_in_llvm):
+    """numba would lose what is raised, and fail with "no compiled object yet", or call code that is not there."""
+    with pytest.raises(SystemExit, match="told to end"):
+        loaded(source)
+    assert signal.getsignal(signal.SIGTERM) is stopped_in_llvm
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    assert was_found(loaded(source))

@@ -33,6 +33,28 @@ told = {
 print(json.dumps(told))
 """
 
+AT_ONCE = """
+import sys, threading
+import numpy as np
+from semlink.phy.ldpc import encoder
+from semlink.phy.ldpc.code import LdpcCode
+together, told = threading.Barrier(3), []
+info = np.random.default_rng(1).integers(0, 2, (2, 500), np.uint8)
+def work():
+    together.wait()
+    told.append(encoder.encode(LdpcCode(2, 500), info).tobytes().hex())
+print("ready", flush=True)
+sys.stdin.readline()
+threads = [threading.Thread(target=work) for _ in range(2)]
+for thread in threads:
+    thread.start()
+work()
+for thread in threads:
+    thread.join()
+assert len(told) == 3
+print(*set(told), sum(encoder._encode.stats.cache_hits.values()))
+"""
+
 
 def first_block(**environment: str) -> dict:
     """How many kernels were found and how many compiled until the first block is decoded, in a process of its own."""
@@ -56,3 +78,30 @@ def test_kernels_are_kept_apart_by_what_they_are_made_of(tmp_path):
     assert fresh["compiled"] >= 5 and not fresh["found"]
     assert first_block(NUMBA_CACHE_DIR=folder, SEMLINK_VECTORS="16")["compiled"]
     assert first_block(NUMBA_CACHE_DIR=folder, SEMLINK_VECTORS="32")["compiled"] == 0
+
+
+@pytest.mark.slow
+def test_processes_and_threads_that_all_start_cold_at_once_fail_nowhere(tmp_path):
+    """Each compiles, or finds what another has just kept; at the end all is there, and nothing half-written."""
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+
+    def told(processes: int) -> list[list[str]]:
+        begun = [
+            subprocess.Popen([sys.executable, "-c", AT_ONCE], env=environment, text=True, **pipes)
+            for _ in range(processes)
+        ]
+        assert [process.stdout.readline() for process in begun] == ["ready\n"] * processes
+        for process in begun:
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        heard = [process.communicate(timeout=300) for process in begun]
+        assert [(process.returncode, fault) for process, (_, fault) in zip(begun, heard, strict=True)] == [
+            (0, "")
+        ] * processes
+        return [out.split() for out, _ in heard]
+
+    first = told(4)
+    assert not list(tmp_path.rglob("*.tmp.*"))
+    (last,) = told(1)
+    assert {code for code, _ in first} == {last[0]} and last[1] == "1"

@@ -16,7 +16,7 @@ from terminal import semlink
 from semlink import load
 from semlink.errors import ScenarioError
 from semlink.link.model_check import checks
-from semlink.link.model_check.bench import tree_of_networks
+from semlink.link.model_check.bench import checked_models, tree_of_networks
 from semlink.link.model_check.examine import examined
 from semlink.link.model_check.leaving import left_behind
 from semlink.link.model_check.probe import Probe
@@ -102,6 +102,21 @@ def test_an_honest_model_passes_every_check(model):
 def test_a_model_that_does_not_run_is_looked_at_no_further():
     report = examined(probe({"network": f"{TOYS}:Broken", "options": {"how": "nan"}}))
     assert [check.name for check in report.checks] == ["runs"] and "gave NaN" in report["runs"].measured
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "sweep, uses", [({"budget_per_sample": 0.05}, 38), ({"budget": 0.15}, 38), ({"budget": 0.2}, 51)]
+)
+def test_a_budget_of_a_sample_is_looked_at_as_one_of_a_pixel(sweep, uses):
+    """A colour pixel has three samples; the largest budget is what the model is told."""
+    tree = tree_of_networks(
+        f"{TOYS}:Filling", f"{TOYS}:FromAny", ["knows=[uses]", "numbers=plain", "decoder.options={planes: 3}"]
+    )
+    tree["source"] = {"kind": "scenes", "clips": 1, "frames": 1, "size": [16, 16], "colour": "rgb"}
+    tree["sweep"] = {"snr_db": [10], **sweep}
+    (report,) = checked_models(load(tree))
+    assert f"{12 * (uses // 12)} complex symbols" in report["symbols"].measured, report
 
 
 @pytest.mark.slow

@@ -205,6 +205,7 @@ def test_torchscript_onnx_and_export_do_what_the_class_does(tmp_path):
     assert torch.allclose(outcome.frames.pixels, expected, atol=1e-5)
 
 
+@pytest.mark.slow
 def test_a_program_of_torch_export_does_too(tmp_path):
     torch.export.save(torch.export.export(model_toys.Encoder().eval(), (torch.rand(4, 1, 64, 64),)), tmp_path / "e.pt2")
     outcome, _ = sent(spec(str(tmp_path / "e.pt2"), "Decoder"))

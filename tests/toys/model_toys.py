@@ -85,8 +85,13 @@ class Filling(nn.Module):
 
 
 class FromAny(nn.Module):
+    def __init__(self, planes: int = 1) -> None:
+        super().__init__()
+        self.planes = planes
+
     def forward(self, numbers, uses=None):
-        return F.interpolate(0.4 * numbers.mean(1, keepdim=True) + 0.5, scale_factor=8)
+        means = numbers.unflatten(1, (-1, self.planes)).mean(1)
+        return F.interpolate(0.4 * means + 0.5, scale_factor=8)
 
 
 class WithSide(Encoder):

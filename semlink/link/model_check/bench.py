@@ -69,7 +69,7 @@ def checked_models(scenario: Scenario, only: str | None = None) -> list[ModelRep
     levels = tuple(sorted(sweep.snr_db)) if sweep else (0.0, 10.0, 20.0)
     reports = []
     for spec in models:
-        rates, budgets = rates_of(spec), () if sweep is None or sweep.budget is None else sweep.budget
+        rates, budgets = rates_of(spec), () if sweep is None else sweep.budgets(shape.colour)
         rate = max(rates) if rates else None
         budget = None if rates or not budgets else int(max(budgets) * shape.num_pixels)
         context = BuildContext(frames=shape.t, colour=shape.colour, folder=scenario.folder)

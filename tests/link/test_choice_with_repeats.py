@@ -140,7 +140,7 @@ def choice_in(folder, monkeypatch, channel: dict, waveform: dict) -> tuple[str, 
     )
     runner = PointRunner.of(scenario, load_clips(scenario, None), folder, None)
     point = grid(scenario)[0]
-    return runner.agree(runner.link(point), point)[0].terms.coding, len(tries)
+    return runner.deals(runner.link(point), point)[0].agreement.terms.coding, len(tries)
 
 
 def test_the_model_chooses_where_the_receiver_can_be_believed(tmp_path, monkeypatch):

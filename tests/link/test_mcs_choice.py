@@ -242,7 +242,7 @@ def test_a_users_scheme_chooses_among_its_own_codings(tmp_path):
         }
     )
     runner = PointRunner.of(scenario, load_clips(scenario, None), tmp_path, None)
-    low, high = (runner.settle(runner.link(point), point)[0] for point in grid(scenario))
+    low, high = (runner.deals(runner.link(point), point)[0].settled for point in grid(scenario))
     assert int(low.agreement.terms["coding"]) >= 5
     assert int(high.agreement.terms["coding"]) <= 2
     assert low.choice_bits == pytest.approx(math.log2(len(own_codings.CODINGS)))

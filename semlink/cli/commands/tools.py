@@ -38,7 +38,7 @@ def check_channel(
 
 
 @app.command(
-    "check-model", epilog=example("semlink check-model my_jscc.yaml --json; my_jscc.py:Encoder my_jscc.py:Decoder")
+    "check-model", epilog=example("semlink check-model my_jscc.yaml --json")
 )
 def check_model(
     named: Annotated[

@@ -10,9 +10,9 @@ side information; it is a few bytes and has to arrive without error.
 Colour planes are transformed each by itself, and their coefficients lie one
 behind the other as further frames. RGB is turned first, without changing any
 distance, so that most of its energy is in one plane: (R + G + B) / sqrt 3,
-(R - B) / sqrt 2 and (R - 2 G + B) / sqrt 6 [ohta1980].
+(R - B) / sqrt 2 and (R - 2 G + B) / sqrt 6.
 
-Source: [jakubczak2011].
+Source: [jakubczak2011]; the planes that RGB is turned into: [ohta1980].
 """
 
 from __future__ import annotations

@@ -57,6 +57,28 @@ def test_where_nobody_is_is_told_at_once_and_leaves_no_folder(tmp_path, on, why)
     assert time.monotonic() - started < 60 and not (tmp_path / "out").exists()
 
 
+def test_what_is_not_installed_or_only_for_rays_client_is_told_with_what_to_do(tmp_path, monkeypatch):
+    file, out = scenario_file(tmp_path), tmp_path / "out"
+    node = "run on a node of the cluster, which `ray start --address=HOST:6379` makes this machine"
+    monkeypatch.setattr(address, "ANSWER_S", 0.1)
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        on = f"ray://127.0.0.1:{server.getsockname()[1]}"
+        monkeypatch.setattr(address, "CLIENT_PORT", server.getsockname()[1])
+        with pytest.raises(SemlinkError, match=f"on: no cluster answers at .*{node}"):
+            semlink.run(file, out, on=on)
+    with pytest.raises(SemlinkError, match=f"on: nobody answers at .*{node}"):
+        semlink.run(file, out, on=on)
+    monkeypatch.setenv("RAY_ADDRESS", "ray://10.0.0.1:10001")
+    with pytest.raises(SemlinkError, match=f"on: RAY_ADDRESS is ray://10.0.0.1:10001; Ray's client .*{node}"):
+        semlink.run(file, out, on="ray://auto")
+    monkeypatch.setattr(address, "find_spec", lambda name: None)
+    monkeypatch.delenv("RAY_ADDRESS")
+    for on in ("ray", "ray://auto"):
+        with pytest.raises(SemlinkError, match=r"on: Ray is not installed; pip install 'semlink\[ray\]'"):
+            semlink.run(file, out, on=on)
+    assert not out.exists()
+
+
 def test_what_listens_and_is_no_cluster_is_given_up(tmp_path, monkeypatch):
     monkeypatch.setattr(address, "ANSWER_S", 0.5)
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -131,6 +153,15 @@ def test_a_node_that_is_killed_in_the_middle_costs_its_points_and_they_are_given
     assert killed.is_set()
     assert (out / "curves.csv").read_bytes() == (tmp_path / "whole" / "curves.csv").read_bytes()
     assert len(list(Notes(out).all_times())) == 10
+
+
+@pytest.mark.slow
+def test_a_cluster_of_this_run_is_started_whatever_else_runs_here(cluster, tmp_path, monkeypatch):
+    """Ray alone would go to the cluster of RAY_ADDRESS, or to the one it finds, and refuse `num_cpus` there."""
+    file = scenario_file(tmp_path, schemes=[{"name": "direct", "kind": f"{toys.__file__}:Direct"}])
+    monkeypatch.setenv("RAY_ADDRESS", cluster.address)
+    done = semlink.run(file, tmp_path / "out", on="ray", workers=1)
+    assert done.manifest["points_computed_in_this_run"] == 4
 
 
 @pytest.mark.slow

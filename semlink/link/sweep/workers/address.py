@@ -13,6 +13,12 @@ from semlink.errors import ScenarioError, SemlinkError
 __all__ = ["ray_address", "refuse_nobody", "refuse_strangers"]
 
 LOCAL, ANY = "ray", "auto"
+CLIENT_PORT = 10001
+"""Where `ray start --head` serves Ray's client, if it can."""
+NO_CLIENT = (
+    "Ray's client (port 10001, `ray[client]`) is not used: run on a node of the cluster, which `ray start "
+    "--address=HOST:6379` makes this machine, with ray://HOST:6379"
+)
 CONNECT_S = 4.0
 """How long a host may take to answer at all."""
 ANSWER_S = 30.0
@@ -49,13 +55,21 @@ def ray_address(on: str, called: str = "on") -> str | None:
 
 
 def refuse_nobody(address: str | None, called: str = "on") -> None:
-    """Refuse an address where nobody listens.
+    """Refuse an address where nobody listens, and all where there is no Ray.
 
     Raises:
-        SemlinkError: the host has no address, or does not answer.
+        SemlinkError: the host has no address, or does not answer; Ray is not installed.
     """
-    if address is None or address == ANY:
-        return
+    if address is not None and address != ANY:
+        _refuse_no_answer(address, called)
+    told = os.environ.get("RAY_ADDRESS", "") if address == ANY else ""
+    if "://" in told:
+        raise SemlinkError(f"{called}: RAY_ADDRESS is {told}; {NO_CLIENT}")
+    if find_spec("ray") is None:
+        raise SemlinkError(f"{called}: Ray is not installed; pip install 'semlink[ray]'")
+
+
+def _refuse_no_answer(address: str, called: str) -> None:
     host, _, port = address.rpartition(":")
     host = host.removeprefix("[").removesuffix("]")
     try:
@@ -65,9 +79,8 @@ def refuse_nobody(address: str | None, called: str = "on") -> None:
     try:
         socket.create_connection((host, int(port)), timeout=CONNECT_S).close()
     except OSError as fault:
-        raise SemlinkError(
-            f"{called}: nobody answers at {address} ({_reason(fault)}); `ray start --head` prints the address"
-        ) from fault
+        why = _reason(fault)
+        raise SemlinkError(f"{called}: nobody answers at {address} ({why}); {_what_to_do(address)}") from fault
 
 
 def refuse_strangers(address: str | None) -> None:
@@ -79,7 +92,7 @@ def refuse_strangers(address: str | None) -> None:
         SemlinkError: no cluster answers in time.
     """
     ray = sys.modules.get("ray")
-    if address is None or address == ANY or find_spec("ray") is None or (ray is not None and ray.is_initialized()):
+    if address is None or address == ANY or (ray is not None and ray.is_initialized()):
         return
     try:
         done = subprocess.run(
@@ -96,10 +109,13 @@ def refuse_strangers(address: str | None) -> None:
             return
         said = done.stdout.decode(errors="replace").strip().splitlines()
         why = said[-1] if said else f"Ray ended with code {done.returncode}"
-    raise SemlinkError(
-        f"on: no cluster answers at {address} ({why}); the address is that of `ray start --head`, and this machine has "
-        "to be a node of the cluster"
-    )
+    raise SemlinkError(f"on: no cluster answers at {address} ({why}); {_what_to_do(address)}")
+
+
+def _what_to_do(address: str) -> str:
+    if address.endswith(f":{CLIENT_PORT}"):
+        return NO_CLIENT
+    return "the address is that of `ray start --head`, and this machine has to be a node of the cluster"
 
 
 def _reason(fault: Exception) -> str:

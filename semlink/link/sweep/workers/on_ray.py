@@ -282,7 +282,8 @@ def _cluster(address: str | None, workers: int, clip_bytes: int) -> Iterator[Any
         if address is None:
             store = STORE_BYTES + 2 * clip_bytes
             with _one_thread_each():
-                ray.init(num_cpus=workers or os.cpu_count() or 1, object_store_memory=store, **quiet)
+                # "local" whatever RAY_ADDRESS says, and whatever cluster runs here
+                ray.init("local", num_cpus=workers or os.cpu_count() or 1, object_store_memory=store, **quiet)
         else:
             quiet.pop("include_dashboard")
             ray.init(address=address, **quiet)

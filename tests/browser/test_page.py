@@ -236,6 +236,7 @@ def test_fifteen_hundred_points_open_quickly(chromium, page_of):
     assert "18 more panels are not drawn" in "".join(chromium.texts("#curve-notes li"))
 
 
+@pytest.mark.slow
 def test_folders_lie_over_each_other_where_their_clips_are_the_same(chromium, folder):
     for name in ("one", "two"):
         shutil.copytree(RESULTS / "quickstart", folder / name / "run", ignore=shutil.ignore_patterns("*.png", "*.svg"))

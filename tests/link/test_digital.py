@@ -176,7 +176,7 @@ def scheme_of(**coding) -> DigitalScheme:
     return DigitalScheme(VideoCodec("h264", bframes=0), {"only": LdpcCoding(4, 2 / 3, **coding)})
 
 
-@pytest.mark.parametrize("snr_db, whole", [(12.0, True), (8.95, False)])
+@pytest.mark.parametrize("snr_db, whole", [pytest.param(12.0, True, marks=pytest.mark.slow), (8.95, False)])
 def test_another_process_receives_the_same_frames_from_what_arrived(tmp_path, clip, snr_db, whole):
     """Only `Received`, `Agreement` and the scheme's entry in the scenario cross over; every bit is the same."""
     spec = digital("far", FIXED | {"block_bits": 1024})

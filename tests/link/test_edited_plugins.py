@@ -74,7 +74,7 @@ def rows(scenario: dict, folder: Path, out: str, *, fresh: bool = False) -> tupl
 @pytest.mark.parametrize(
     "kind, edit",
     [
-        pytest.param(kind, edit, marks=[] if edit == "module beside that" or kind == "codec" else pytest.mark.slow)
+        pytest.param(kind, edit, marks=[] if edit == "module beside that" else pytest.mark.slow)
         for kind in TEMPLATES
         for edit in EDITS
     ],
@@ -130,8 +130,8 @@ class Mine(ChannelBase):
     "options, file",
     [
         ({"table": "loss.dat"}, "loss.dat"),
-        ({"others": [{"inside": "folder"}]}, "folder/deep/loss"),
-        ({"others": ["folder/*/{any}"]}, "folder/deep/loss"),
+        pytest.param({"others": [{"inside": "folder"}]}, "folder/deep/loss", marks=pytest.mark.slow),
+        pytest.param({"others": ["folder/*/{any}"]}, "folder/deep/loss", marks=pytest.mark.slow),
         ({}, "folder/deep/loss"),
     ],
 )

@@ -37,9 +37,7 @@ def check_channel(
         raise typer.Exit(1)
 
 
-@app.command(
-    "check-model", epilog=example("semlink check-model my_jscc.yaml --json")
-)
+@app.command("check-model", epilog=example("semlink check-model my_jscc.yaml --json"))
 def check_model(
     named: Annotated[
         list[str], typer.Argument(metavar="FILE...", help="scenarios with kind: model; or an encoder and a decoder")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import pickle
+import copy
 from collections.abc import Callable
 
 import numpy as np
@@ -135,7 +135,7 @@ def determinism(probe: Probe) -> Check:
         if (gap := _gap(first, act(None))) > 0:
             hint = "it draws at random (dropout that evaluation mode does not reach?) or remembers"
             return Check("determinism", "fail", f"the {role} differs by {gap:.1%} the second time: {hint}", expected)
-        if (gap := _gap(first, act(pickle.loads(pickle.dumps(probe.sender))))) > 0:
+        if (gap := _gap(first, act(copy.deepcopy(probe.sender)))) > 0:
             return Check("determinism", "fail", f"another {role} made the same way differs by {gap:.1%}", expected)
     return Check("determinism", "pass", "the same numbers again, and in networks made anew", expected)
 

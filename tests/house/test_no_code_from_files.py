@@ -36,7 +36,6 @@ JUSTIFIED = {
         "pickle.loads"
     },  # whether an error survives a pipe, of what was pickled a line before
     "link/chain/boundary/fresh_end.py": {"pickle.loads", "pickle.Unpickler"},  # what this process pickled itself
-    "link/model_check/checks.py": {"pickle.loads"},  # a copy of what this process holds
     "link/chain/boundary/witness.py": {"pickle.loads"},  # from the pipe to a process that this one started
     "link/chain/boundary/witness_server.py": {"pickle.loads"},  # from the pipe to the process that started it
 }

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import fcntl
 import json
 import os
+import random
 import re
 import signal
 import subprocess
@@ -20,11 +23,13 @@ from test_workers import comes_true, waiting
 
 import semlink
 from semlink.errors import ScenarioError, SemlinkError
+from semlink.files import write_atomic
 from semlink.link.results.course.claims import Claims, claimed
 from semlink.link.results.course.holders import Presence, holders
 from semlink.link.results.course.notes import Notes
 from semlink.link.results.folder import Results
 from semlink.link.results.lock import LOCK, alone_in, is_held, together_in
+from semlink.link.sweep.workers import supply
 
 
 @pytest.fixture
@@ -91,14 +96,127 @@ def test_what_a_dead_run_claimed_is_claimed_once_again(present):
     assert not list(claimed(one.points)) and other.take("a", never)
 
 
-def test_silence_is_told_by_the_clock_of_the_disk_and_never_by_ours(present, monkeypatch):
-    silent, other = present(beat_s=3600.0), present(stale_s=100.0)
-    assert silent.take("a", never)
-    monkeypatch.setattr(time, "time", lambda: 9e9)  # clocks of machines differ
-    assert other.take("a", never) is False
-    touched = silent.presence.path.stat().st_mtime
-    os.utime(silent.presence.path, (touched - 200, touched - 200))
+@pytest.mark.parametrize("ahead_s", [-7200.0, -240.0, 0.0, 240.0, 7200.0])
+def test_silence_is_told_by_our_own_watch_whatever_the_clocks_say(present, monkeypatch, ahead_s):
+    """Files are stamped by a server, or by the machine that writes them; no two of their clocks need agree."""
+    other, us = present(beat_s=3600.0), present(stale_s=100.0)
+    watch = time.monotonic()
+    monkeypatch.setattr(time, "monotonic", lambda: watch)
+    monkeypatch.setattr(time, "time", lambda: 9e9)
+    stamp = other.presence.path.stat().st_mtime + ahead_s
     assert other.take("a", never)
+    for beat in range(5):
+        os.utime(other.presence.path, (stamp + beat, stamp + beat))
+        assert us.take("a", never) is False
+        watch += 90.0
+    assert us.take("a", never) is False
+    watch += 20.0
+    assert us.take("a", never)
+
+
+def test_a_claim_whose_answer_was_lost_on_the_way_is_ours(present, monkeypatch):
+    """NFS asks the server twice, which then says of what it has just made that it is there."""
+    run, other, link = present(), present(), os.link
+
+    def says_it_is_there(source, target):
+        link(source, target)
+        raise FileExistsError
+
+    monkeypatch.setattr(os, "link", says_it_is_there)
+    assert run.take("a", never)
+    assert other.take("a", never) is False and other.take("b", never)
+
+
+def test_without_locks_and_links_runs_share_all_the_same(tmp_path, monkeypatch):
+    """As on some network disks: nobody is then taken for alone, so that claims of others stay."""
+
+    def refused(*given):
+        raise OSError(errno.ENOTSUP, "not supported")
+
+    monkeypatch.setattr(fcntl, "flock", refused)
+    monkeypatch.setattr(os, "link", refused)
+    monkeypatch.setattr(supply, "LOOKS_EVERY_S", 0.02)
+    file, out = waiting(tmp_path, [1.0, 2.0, 3.0]), tmp_path / "out"
+    keys = semlink.run(file, tmp_path / "whole").manifest["keys"]
+    with together_in(out, say=pytest.fail) as place:
+        place.open_up()
+        other = Presence(out)
+        other.begin()
+        claims = Claims(out / "points", other)
+        claims.points.mkdir(parents=True)
+        assert claims.take(keys[0], never)
+        late = threading.Timer(0.1, claims.give_up, [keys[0]])
+        Results(out).write(keys[0], Results(tmp_path / "whole").read(keys[0]))
+        late.start()
+        semlink.run(file, out, share=True)
+        late.join()
+        other.end()
+    assert Counter(key for key, _ in Notes(out).all_times()) == dict.fromkeys(keys[1:], 1)
+    assert (out / "curves.csv").read_bytes() == (tmp_path / "whole" / "curves.csv").read_bytes()
+
+
+class Host(Claims):
+    """A run on a machine that sees the folder as it was some time ago, but after it has itself changed it there."""
+
+    def __init__(self, points: Path, presence: Presence, chance: random.Random, ahead_s: float) -> None:
+        super().__init__(points, presence)
+        self.chance, self.ahead_s, self.at = chance, ahead_s, None
+        self.look()
+
+    def look(self) -> None:
+        self.seen = {path.name: path.read_text() for path in self.points.iterdir()}
+
+    def beat(self, now: float) -> None:
+        os.utime(self.presence.path, (now + self.ahead_s, now + self.ahead_s))
+
+    def step(self, keys: list[str], computed: Counter[str]) -> None:
+        """Begin a point, or end the one that was begun."""
+        if self.chance.random() < 0.1:
+            self.look()
+        if self.at is None:
+            key = self.chance.choice(keys)
+            if self.take(key, lambda: f"{key}.json" in self.seen):
+                self.at = key
+        elif self.chance.random() < 0.2:
+            write_atomic(self.points / f"{self.at}.json", b"the same wherever it is computed", durable=False)
+            computed[self.at] += 1
+            self.look()
+            self.give_up(self.at)
+            self.at = None
+
+    def _holder(self, key: str, number: int) -> str | None:
+        return self.seen.get(self._path(key, number).name)
+
+    def _make(self, key: str, number: int) -> bool:
+        made = super()._make(key, number)
+        self.look()
+        return made
+
+
+@pytest.mark.parametrize("sleeps", [False, True])
+def test_hosts_with_old_listings_and_other_clocks_lose_nothing_and_compute_a_point_twice_only_after_a_sleep(
+    present, monkeypatch, sleeps
+):
+    now = 1e9
+    monkeypatch.setattr(time, "monotonic", lambda: now)
+    for seed in range(3):
+        chance, computed = random.Random(seed), Counter[str]()
+        keys = [f"{seed}-{number}" for number in range(8)]
+        plain = [present(beat_s=3600.0) for _ in range(3)]
+        hosts = [Host(one.points, one.presence, chance, chance.choice([-600, 0, 600])) for one in plain]
+        slept = 0
+        while any(f"{key}.json" not in host.seen for host in hosts for key in keys) or any(h.at for h in hosts):
+            now += 1.0
+            assert now < 1e9 + 2e4, "a point is lost"
+            for number, host in enumerate(hosts):
+                if sleeps and number == 0 and host.at and slept < 300:  # longer than silence is borne
+                    slept += 1
+                    continue
+                host.beat(now)
+                host.step(keys, computed)
+        assert set(computed) == set(keys) and not list(claimed(plain[0].points))
+        assert sorted(computed.values()) == [1] * 7 + [2 if sleeps else 1]
+        now = 1e9
 
 
 def test_a_run_says_again_and_again_that_it_is_there(present):

@@ -113,6 +113,9 @@ def _wait_for_place(folder: Path, say: Callable[[str], None]) -> Place:
             folder.mkdir(parents=True, exist_ok=True)
             for kind in (fcntl.LOCK_EX, fcntl.LOCK_SH):
                 handle = _try(folder / LOCK, kind, shares=True)
+                if handle is not None and kind == fcntl.LOCK_EX and not _locks(handle):
+                    os.close(handle)
+                    return Place(None, False)
                 if handle is not None:
                     return Place(handle, kind == fcntl.LOCK_EX)
         except OSError as fault:
@@ -207,6 +210,15 @@ def _try(path: Path, kind: int | None = None, *, shares: bool = False) -> int | 
             os.pwrite(handle, json.dumps(about).encode(), 0)
             return handle
         os.close(handle)
+
+
+def _locks(handle: int) -> bool:
+    """Whether the disk has locks, of a file that was locked or could not be."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _is_still_there(handle: int, path: Path) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -26,6 +27,7 @@ from semlink.link.results.course.holders import Presence
 __all__ = ["Claims", "claimed", "drop_claims"]
 
 PREFIX = ".claim-"
+READS, REST_S = 5, 0.05
 WITHOUT_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.EMLINK, errno.ENOSYS)
 
 
@@ -54,7 +56,7 @@ class Claims:
             holder = self._holder(key, number)
             if holder is None:
                 break
-            if not self._path(key, number + 1).exists() and not self.presence.is_gone(holder):
+            if self._holder(key, number + 1) is None and not self.presence.is_gone(holder):
                 return False
         if not self._make(key, number):
             return False
@@ -67,7 +69,7 @@ class Claims:
     def give_up(self, key: str) -> None:
         """End a claim, and remove those before it, whose runs are gone; where another came after it, it stays."""
         number = self.held.pop(key, None)
-        if number is None or self._path(key, number + 1).exists():
+        if number is None or self._holder(key, number + 1) is not None:
             return
         for one in range(number, -1, -1):
             with suppress(OSError):
@@ -82,13 +84,18 @@ class Claims:
         return self.points / f"{PREFIX}{key}.{number}"
 
     def _holder(self, key: str, number: int) -> str | None:
-        """The token in a claim; None if there is none, '' if it is not whole."""
-        try:
-            return self._path(key, number).read_text()
-        except FileNotFoundError:
-            return None
-        except (OSError, UnicodeDecodeError):
-            return ""
+        """The token in a claim; None if there is none, '' if it does not become whole."""
+        for _ in range(READS):
+            try:
+                token = self._path(key, number).read_text()
+            except FileNotFoundError:
+                return None
+            except (OSError, UnicodeDecodeError):
+                token = ""
+            if token:
+                return token
+            time.sleep(REST_S)  # where there are no links, it is made before it is written
+        return ""
 
     def _make(self, key: str, number: int) -> bool:
         """Whether the claim is now ours."""
@@ -98,8 +105,8 @@ class Claims:
             _write_new(spare, token)
             try:
                 os.link(spare, target)
-            except FileExistsError:
-                return False
+            except FileExistsError:  # said of our own, too, where NFS asked twice because the first answer was lost
+                return self._holder(key, number) == self.presence.token
             except OSError as fault:
                 if fault.errno not in WITHOUT_LINKS:
                     raise

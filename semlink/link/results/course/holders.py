@@ -1,8 +1,8 @@
 """Runs that share a results folder: who is there, and who has gone without a word.
 
-Each has a file `.run/runs/<token>.json`, which it touches now and then. How long ago that was is told by the clock of
-whoever serves the disk: it is compared with a file that was touched just now, never with a clock of this machine. A
-process of this machine that is dead is gone at once.
+Each has a file `.run/runs/<token>.json`, which it touches now and then. Who looks sees only whether its time is another
+than when he looked before, and by his own watch how long it has been the same: clocks of machines and disks may differ
+as they like. A process of this machine that is dead is gone at once.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class Presence:
     beat_s: float = BEAT_S
     token: str = field(default_factory=lambda: token_hex(8))
     _end: threading.Event = field(default_factory=threading.Event)
+    _seen: dict[str, tuple[float, float]] = field(default_factory=dict)
+    """By token, the time of its file, and since when by our watch it is the same."""
 
     @property
     def path(self) -> Path:
@@ -91,14 +93,12 @@ class Presence:
             return True
         except (OSError, ValueError, KeyError, TypeError):
             return False
-        return holder.is_dead_here() or self._now() - touched > self.stale_s
-
-    def _now(self) -> float:
-        """The time by the clock that stamps the files there."""
-        with suppress(OSError):
-            os.utime(self.path)
-            return _time_of(self.path)
-        return 0.0
+        now = time.monotonic()
+        before, since = self._seen.get(token, (None, now))
+        if touched != before:
+            since = now
+            self._seen[token] = touched, now
+        return holder.is_dead_here() or now - since > self.stale_s
 
     def _beat(self) -> None:
         while not self._end.wait(self.beat_s):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import os
+import random
 import shutil
 import time
 from collections import Counter
@@ -111,6 +112,36 @@ def test_shards_joined_in_any_order_and_again_are_the_whole_run(runs, tmp_path):
     assert [one["shard"] for one in told["merged_from"]] == [[1, 3], [2, 3], [3, 3]]
     kept = {path.name for path in (runs / "whole" / "pictures").iterdir()}
     assert kept and kept == {path.name for path in (out / "pictures").iterdir()}
+
+
+@pytest.mark.slow
+def test_sixteen_shards_joined_in_random_orders_heaps_and_again_are_the_whole_run(tmp_path):
+    """Also heaps of heaps that have shards in common, and folders that lie there twice."""
+    sweep = {"snr_db": [2, 4, 6, 8, 10, 12], "budget": [0.02, 0.04, 0.08]}
+    file = scenario_file(tmp_path, **(DIRECT | {"sweep": sweep}))
+    semlink.run(file, tmp_path / "whole")
+    parts = [tmp_path / f"s{number}" for number in range(1, 17)]
+    for number, part in enumerate(parts, start=1):
+        semlink.run(file, part, shard=f"{number}/16")
+    whole, manifests = (tmp_path / "whole" / "curves.csv").read_bytes(), set()
+    for seed in range(6):
+        chance, out = random.Random(seed), tmp_path / f"out{seed}"
+        order, heaps = chance.sample(parts, 16), []
+        while order:
+            heap = tmp_path / f"heap{seed}-{len(heaps)}"
+            taken, order = order[: chance.randint(1, 6)], order[chance.randint(1, 6) :]
+            semlink.merge(heap, taken)
+            heaps.append(heap)
+        rest = chance.sample(parts, 16)  # what fell between two heaps among them
+        for heap in [*heaps, *chance.sample(heaps, len(heaps))]:
+            semlink.merge(out, [heap])
+        semlink.merge(out, rest)
+        for _ in range(2):
+            assert (out / "curves.csv").read_bytes() == whole and not semlink.results(out).doubts
+            manifests.add((out / "manifest.json").read_bytes())
+            semlink.merge(out, [chance.choice(heaps), out, chance.choice(parts)])
+        assert semlink.status(out).is_done
+    assert len(manifests) == 1
 
 
 def test_more_shards_than_points_are_no_fault(runs, tmp_path):

@@ -2,6 +2,7 @@
 
     python benchmarks/sweep.py                   # all three, one and two workers
     python benchmarks/sweep.py fading --workers 1
+    python benchmarks/sweep.py --turns 3         # one worker, two and Ray in turns, with the ratio to one worker
 
 Stages are told by CPU seconds: every few milliseconds of them a signal looks which function is at work, and all that
 went by since the last look is booked on its stage, long calls into libraries too. What is none of the blocks' work
@@ -16,11 +17,13 @@ import argparse
 import os
 import resource
 import signal
+import statistics
 import tempfile
+import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -129,16 +132,18 @@ def own_function(frame: FrameType | None) -> str:
     return "?" if frame is None else f"{Path(frame.f_code.co_filename).name}:{frame.f_code.co_name}"
 
 
-def run(name: str, workers: int, seed: int, looks: Looks | None = None) -> tuple[int, float, float]:
+def run(
+    name: str, workers: int, seed: int, looks: Looks | None = None, *, on: str | None = None, trials: int = 6
+) -> tuple[int, float, float]:
     """Points, seconds by the clock, and CPU seconds of a run in a folder of its own."""
-    whole = {"name": name, "seed": seed, "source": CLIPS, "trials": {"min": 6, "max": 6}, **SCENARIOS[name]}
+    whole = {"name": name, "seed": seed, "source": CLIPS, "trials": {"min": trials, "max": trials}, **SCENARIOS[name]}
     with tempfile.TemporaryDirectory() as folder:
         started, cpu = time.perf_counter(), cpu_seconds()
         if looks is None:
-            done = semlink.run(whole, folder, workers=workers)
+            done = semlink.run(whole, folder, workers=workers, on=on)
         else:
             with looks.running():
-                done = semlink.run(whole, folder, workers=workers)
+                done = semlink.run(whole, folder, workers=workers, on=on)
         return len(done.run.points), time.perf_counter() - started, cpu_seconds() - cpu
 
 
@@ -146,6 +151,79 @@ def cpu_seconds() -> float:
     """Of this process and all that ended below it."""
     used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return sum(one.ru_utime + one.ru_stime for one in used)
+
+
+MARK = "SEMLINK_SWEEP_OF"
+"""The variable that names this process to all that begin below it, workers and Ray's processes too."""
+LOOKS_EVERY_S = 0.25
+WAYS: dict[str, dict[str, Any]] = {"one": {"workers": 1}, "two": {"workers": 2}, "ray": {"workers": 2, "on": "ray"}}
+
+
+class Below:
+    """CPU seconds of all processes that began below this one, as they were when last seen: most end by a kill."""
+
+    def __init__(self) -> None:
+        self.spent: dict[str, float] = {}
+        os.environ[MARK] = str(os.getpid())
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def seconds(self) -> float:
+        self._look()
+        return sum(self.spent.copy().values()) + time.process_time()
+
+    def _watch(self) -> None:
+        while True:
+            self._look()
+            time.sleep(LOOKS_EVERY_S)
+
+    def _look(self) -> None:
+        mark = f"{MARK}={os.getpid()}".encode()
+        for process in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                if mark in (process / "environ").read_bytes().split(b"\0"):
+                    fields = (process / "stat").read_text().rpartition(")")[2].split()
+                    name = f"{process.name} since {fields[19]}"
+                    self.spent[name] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def in_turns(names: list[str], turns: int, trials: int) -> None:
+    """Print what each way brings, all ways one after the other as often as asked, so that other work meets all alike.
+
+    Each has run once before on another seed; Ray's cluster stays. The ratio is of each turn by itself.
+    """
+    below = Below()
+    import ray
+
+    ray.init("local", num_cpus=2, include_dashboard=False, log_to_driver=False, logging_level="ERROR")
+    heads = (
+        "scenario",
+        "way",
+        "points an hour",
+        "of one worker",
+        "each turn",
+        "CPU s a point",
+        "CPU of clock x workers",
+    )
+    print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
+    for name in names:
+        for way in WAYS.values():
+            run(name, seed=99, trials=trials, **way)
+        rates, cpu, share = defaultdict[str, list[float]](list), defaultdict[str, list[float]](list), Counter[str]()
+        for turn in range(turns):
+            for said, way in WAYS.items():
+                before = below.seconds()
+                points, clock, _ = run(name, seed=turn + 1, trials=trials, **way)
+                spent = below.seconds() - before
+                rates[said].append(3600 * points / clock)
+                cpu[said].append(spent / points)
+                share[said] += spent / (clock * way["workers"]) / turns
+        for said in WAYS:
+            ratios = [rate / one for rate, one in zip(rates[said], rates["one"], strict=True)]
+            each = " ".join(f"{ratio:.2f}" for ratio in ratios)
+            told = f"{statistics.median(rates[said]):,.0f} | {statistics.median(ratios):.2f} | {each}"
+            spent = f"{statistics.median(cpu[said]):.3f} | {100 * share[said]:.0f} %"
+            print(f"| {name} | {said} | {told} | {spent} |", flush=True)
+    ray.shutdown()
 
 
 def anchor() -> float:
@@ -163,7 +241,12 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*SCENARIOS, []], help="scenarios [all]")
     parser.add_argument("--workers", type=int, nargs="*", default=[1, 2], help="processes [1 2]")
     parser.add_argument("--within", metavar="STAGE", help="also the functions that take most of a stage")
+    parser.add_argument("--turns", type=int, help="one worker, two and Ray in turns, so often")
+    parser.add_argument("--trials", type=int, default=6, help="of each point, in turns [6]")
     asked = parser.parse_args()
+    if asked.turns:
+        in_turns(asked.names or list(SCENARIOS), asked.turns, asked.trials)
+        return
     heads = ("scenario", "workers", "points an hour", "CPU s a point", "clock s a point", "anchor s")
     print(f"| {' | '.join(heads)} |\n{'|---' * len(heads)}|")
     shares = {}

@@ -19,9 +19,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 import semlink
 from semlink.cli.progress import bar, progress
 from semlink.cli.stopping import interrupted
-from semlink.errors import ScenarioError
+from semlink.errors import PluginRefused, ScenarioError
 from semlink.files import write_atomic
-from semlink.plugins.trust.permission import plugins_refused
+from semlink.plugins.trust.permission import REFUSED, plugins_refused
 
 logging.getLogger("matplotlib").setLevel(logging.ERROR)  # where it keeps its list of fonts is nobody's business here
 
@@ -163,8 +163,13 @@ def verify_folder(
         raise ScenarioError(
             f"--json {told}: lies in {folder}, which is looked at and not written to; name another place"
         )
-    with plugins_refused(not plugins, commands=False):
-        own = None if scenario is None else semlink.load(scenario, commands=commands)
+    try:
+        with plugins_refused(not plugins, commands=False):
+            own = None if scenario is None else semlink.load(scenario, commands=commands)
+    except ScenarioError as fault:
+        if not str(fault).endswith(REFUSED):
+            raise
+        raise PluginRefused(f"{fault}; where you trust who wrote it, --allow-plugins beside --scenario") from fault
     try:
         with progress("verify") as (tell, left):
             found = semlink.verify(

@@ -61,6 +61,7 @@ def test_a_falsified_table_ends_with_1(folder):
         (("out", "--points", "2", "--all"), "--points and --all: got both"),
         (("out", "--json", "out/told.json"), "lies in out, which is looked at and not written to"),
         (("out", "--scenario", "none.yaml"), "none.yaml"),
+        (("out", "--scenario", "toy.yaml"), "where you trust who wrote it, --allow-plugins beside --scenario"),
     ],
 )
 def test_what_it_is_asked_wrongly(folder, words, said):

@@ -16,7 +16,12 @@ for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"):
 sys.path.insert(0, str(Path(__file__).parent / "toys"))
 
 # A machine that others use draws examples slowly, which says nothing of the code.
-settings.register_profile("shared machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile(
+    "shared machine",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="FUZZ_SEED" not in os.environ,
+)  # the same examples in every run; FUZZ_SEED=1 pytest draws others
 settings.load_profile("shared machine")
 
 # What is imported and collected stays to the end: looking through it for garbage, again and again, was a tenth of

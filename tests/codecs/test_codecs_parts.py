@@ -65,7 +65,7 @@ def test_any_bytes_are_taken_apart_and_put_together(standard, streams):
 
 @given(st.floats(200, 2e6), st.floats(3, 14), st.integers(150, 10**6), st.floats(0, 51))
 def test_search_on_a_straight_line(size_at_0, octave, max_bytes, start):
-    """Sizes that halve every `octave`: met within 3 % in eight encodes wherever the search begins."""
+    """Sizes that halve every `octave`: met within 5 % in eight encodes wherever the search begins."""
     tried = []
 
     def encode(setting):
@@ -89,7 +89,7 @@ TWO_KNOBS = Knob(finest=0, coarsest=70, step=0.25, octave=14, fine=0.25 / 32, fi
 
 @given(st.floats(2e4, 2e5), st.integers(2000, 10**4), st.floats(0.25, 2.25), st.floats(0.25, 0.5), st.floats(20, 60))
 def test_a_second_knob_fills_what_jumps_of_the_first_leave(size_at_0, max_bytes, stair, reach, start):
-    """Sizes that fall in stairs of up to 11 %, and a knob that reaches over them: met within 3 % in eight encodes."""
+    """Sizes that fall in stairs of up to 11 %, and a knob that reaches over them: met within 5 % in eight encodes."""
 
     def encode(setting):
         coarser, towards = TWO_KNOBS.split(setting)
@@ -98,7 +98,7 @@ def test_a_second_knob_fills_what_jumps_of_the_first_leave(size_at_0, max_bytes,
     if encode(70) > max_bytes:
         return
     found = best_under(encode, int, max_bytes, knob=TWO_KNOBS, start=start, name="toy")
-    assert 0.97 * max_bytes <= found.size <= max_bytes
+    assert 0.95 * max_bytes <= found.size <= max_bytes
 
 
 def test_search_finds_a_finer_setting_behind_a_jump():

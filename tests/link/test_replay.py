@@ -12,11 +12,14 @@ from small_runs import job
 
 import semlink
 from semlink.errors import PluginRefused, ScenarioError
+from semlink.link.api.records import place_of
 from semlink.link.api.replay import points_to_choose
 from semlink.link.metrics.psnr_ssim import psnr_db
 from semlink.link.page.replay import write_replay
 from semlink.link.page.sections.reception import words_of
 from semlink.link.report.replay import as_text, block_words, stages
+from semlink.link.results.rows import Row
+from semlink.link.sweep.grid import grid, place_in_rows
 from semlink.link.sweep.run import run
 
 NOISY = {
@@ -162,3 +165,19 @@ def test_the_page_says_what_the_text_says_and_is_whole(folder, tmp_path):
     assert f"+{best(replay)['no channel'] - replay.quality['psnr_db']:.2f} dB" in page
     assert all(f'<section id="{name}"' in page for name in ("stages", "reception", "block", "video", "blame"))
     assert ", trial 1." in page and "first trial" not in page.partition("<script")[0]
+
+
+def test_a_point_whose_budget_has_more_digits_than_its_row_is_found():
+    scenario = semlink.load(
+        {
+            "name": "thirds",
+            "source": {"kind": "images", "colour": "rgb"},
+            "channel": {"kind": "awgn"},
+            "sweep": {"snr_db": [10 / 3], "budget_per_sample": [0.3, 1 / 9]},
+            "schemes": [{"name": "a", "kind": "softcast"}],
+        }
+    )
+    for point in grid(scenario):
+        row = Row("a", "awgn", snr_db=float(f"{point.snr_db:.8g}"), budget=float(f"{point.budget:.8g}"))
+        assert place_in_rows(scenario, point, ["awgn"]) == place_of(row)
+    assert scenario.sweep.budgets("rgb") == (0.9, 0.333333333333)

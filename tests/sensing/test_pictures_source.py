@@ -5,15 +5,18 @@ from __future__ import annotations
 import struct
 import zlib
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 from PIL import Image
 
+import semlink
 from semlink.colour.conversion import Conversion
 from semlink.colour.layout import planes_of
 from semlink.errors import MemoryShort, SourceError
+from semlink.sensing.sources.files.images import gray_picture
 from semlink.sensing.sources.files.video_source import VideoSource
 from semlink.sensing.sources.pictures.found import BUILT_IN
 from semlink.sensing.sources.pictures.source import ImageSource
@@ -254,3 +257,22 @@ def test_odd_sizes_and_three_planes_are_refused_in_yuv420(tmp_path):
         VideoSource(str(tmp_path / "a.mkv"), frames=1, colour="yuv420").clip(0)
     with pytest.raises(SourceError, match="planes: got 3 with colour rgb"):
         VideoSource(str(tmp_path / "a.mkv"), frames=1, colour="rgb", planes=3)
+
+
+def test_nothing_but_png_jpeg_and_webp_is_read_whatever_a_file_is_called(tmp_path, monkeypatch):
+    """Pillow's readers of other formats start programs: of EPS, Ghostscript."""
+    monkeypatch.setattr("PIL.EpsImagePlugin.Ghostscript", lambda *given, **more: pytest.fail("a program is started"))
+    eps = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 64 64\n%%EndComments\nshowpage\n%%EOF\n"
+    (tmp_path / "eps.png").write_bytes(eps)
+    Image.new("RGB", (64, 64)).save(tmp_path / "bmp.png", "bmp")
+    for name in ("eps.png", "bmp.png"):
+        with pytest.raises(SourceError, match=f"{name}: cannot be read"):
+            ImageSource((str(tmp_path / name),))
+        with pytest.raises(SourceError, match=name):
+            gray_picture(tmp_path / name)
+
+
+def test_pillow_is_told_everywhere_which_formats_it_may_read():
+    package = Path(semlink.__file__).parent
+    calls = [line for path in package.rglob("*.py") for line in path.read_text().splitlines() if "Image.open(" in line]
+    assert calls and all("formats=" in line for line in calls)

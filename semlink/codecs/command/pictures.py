@@ -115,7 +115,7 @@ def _layout(colour: str, h: int, w: int) -> tuple[int, int]:
 
 def _of_png(data: bytes, h: int, w: int) -> np.ndarray:
     try:
-        with Image.open(io.BytesIO(data)) as image:
+        with Image.open(io.BytesIO(data), formats=("PNG",)) as image:
             if image.size != (w, h):
                 raise Unreadable(f"wrote a picture of {image.size[1]}x{image.size[0]}; need {h}x{w}")
             return np.asarray(image.convert("L"), np.float32)[None] / np.float32(255)

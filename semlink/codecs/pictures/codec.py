@@ -112,6 +112,10 @@ class PictureCodec(CodecBase):
         return placed(pictures, FrameShape(shape.t, shape.rows, shape.w))
 
     @property
+    def name(self) -> str:  # type: ignore[override]
+        return self.format
+
+    @property
     def _format(self) -> Format:
         return FORMATS[self.format]
 

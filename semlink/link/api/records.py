@@ -11,6 +11,7 @@ from semlink.errors import ScenarioError
 from semlink.files import Json, JsonDict
 from semlink.link.results.finished import FinishedPoint, FinishedRun
 from semlink.link.results.rows import Row, own_columns
+from semlink.link.sweep.grid import in_rows
 
 Place = tuple[str, str, float | None, float | None, float | None]
 """Scheme, channel, SNR, budget and rate of a point."""
@@ -54,7 +55,7 @@ def clip_columns(run: FinishedRun) -> dict[str, np.ndarray]:
 
 def place_of(row: Row) -> Place:
     """Scheme, channel, SNR, budget and rate of a row."""
-    return row.scheme, row.channel, row.snr_db, row.budget, row.rate
+    return row.scheme, row.channel, in_rows(row.snr_db), in_rows(row.budget), in_rows(row.rate)
 
 
 def clips_of(run: FinishedRun) -> tuple[str, ...]:

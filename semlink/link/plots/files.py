@@ -83,7 +83,7 @@ def _few_colours(png: io.BytesIO) -> bytes:
     told = PngInfo()
     told.add_text("Software", TOLD["png"]["Software"])
     out = io.BytesIO()
-    with Image.open(png) as found:
+    with Image.open(png, formats=("PNG",)) as found:
         drawing = found.convert("RGB").quantize(256, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     drawing.save(out, "png", optimize=True, pnginfo=told)
     return out.getvalue()

@@ -85,7 +85,7 @@ class Sweep(Spec):
         """In channel uses per source pixel, of frames in this colour."""
         if self.budget_per_sample is None:
             return self.budget or ()
-        return tuple(share * rows_of(2, colour) / 2 for share in self.budget_per_sample)
+        return tuple(float(f"{share * rows_of(2, colour) / 2:.12g}") for share in self.budget_per_sample)
 
 
 class Trials(Spec):

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from semlink.link.results.rows import SIGNIFICANT
 from semlink.link.scenario.scenario import Scenario, rates_of, scheme_name
 from semlink.phy.specs.channels import ChannelSpec
 from semlink.plugins.specs import ChannelPlugin
@@ -153,7 +154,13 @@ def place_in_rows(
         channel = channel_name(spec)
         if channel not in names:
             channel = next((one for one in names if may_be_called(spec, one)), channel)
-    return scheme_name(scenario.schemes[point.scheme]), channel, point.snr_db, point.budget, point.rate
+    scheme = scheme_name(scenario.schemes[point.scheme])
+    return scheme, channel, in_rows(point.snr_db), in_rows(point.budget), in_rows(point.rate)
+
+
+def in_rows(number: float | None) -> float | None:
+    """A number as rows have it, which keep so many digits."""
+    return None if number is None else float(f"{number:.{SIGNIFICANT}g}")
 
 
 def point_name(scenario: Scenario, point: GridPoint) -> str:

@@ -32,6 +32,6 @@ def _from_jpeg(data: bytes) -> np.ndarray:
     from PIL import Image
 
     try:
-        return np.asarray(Image.open(io.BytesIO(data)))
+        return np.asarray(Image.open(io.BytesIO(data), formats=("JPEG",)))
     except OSError as why:
         raise TrainingError(f"a frame of the pack is no JPEG ({why}); write the pack again") from why

@@ -172,7 +172,7 @@ def _read_still(path: Path) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(as_file(path)) as image:
+        with Image.open(as_file(path), formats=("PNG", "JPEG", "WEBP")) as image:
             return np.asarray(image.convert("L"))[None]
     except OSError as why:
         raise SourceError(f"{path}: cannot be read as a picture ({why})") from why

@@ -22,6 +22,8 @@ _BROKEN = (
     *(OSError, SyntaxError, ValueError, EOFError, Image.DecompressionBombError, Image.DecompressionBombWarning),
     *(struct.error, zlib.error, ArithmeticError, LookupError, TypeError, MemoryError),
 )
+FORMATS = ("PNG", "JPEG")
+"""Pillow reads many more, some of them with programs that it starts."""
 _ORIENTATION = 0x0112  # the EXIF tag
 _SIDEWAYS = (5, 6, 7, 8)  # its values that exchange rows and columns
 _NUMBERED = re.compile(r"(.*?)(\d{1,18})(\D*)", re.DOTALL)
@@ -66,7 +68,7 @@ def open_images(where: Path, paths: Sequence[Path], *, colour: Colour = "gray") 
         SourceError: the first picture cannot be read.
     """
     try:
-        with Image.open(as_file(paths[0])) as picture:
+        with Image.open(as_file(paths[0]), formats=FORMATS) as picture:
             width, height = picture.size
             if picture.getexif().get(_ORIENTATION, 1) in _SIDEWAYS:
                 width, height = height, width
@@ -98,7 +100,7 @@ def gray_picture(path: Path) -> np.ndarray:
         SourceError: it cannot be read.
     """
     try:
-        with Image.open(as_file(path)) as picture:
+        with Image.open(as_file(path), formats=FORMATS) as picture:
             upright = _upright(picture)
             if upright.mode not in _PEAKS:
                 return gray_of_rgb(np.asarray(upright.convert("RGB")), peak=255)
@@ -116,7 +118,7 @@ def colour_picture(path: Path) -> np.ndarray:
         SourceError: it cannot be read.
     """
     try:
-        with Image.open(as_file(path)) as picture:
+        with Image.open(as_file(path), formats=FORMATS) as picture:
             if picture.mode in _PEAKS:
                 return np.repeat(gray_picture(path)[None], 3, axis=0)
             return planes_of_rgb(np.asarray(_upright(picture).convert("RGB")))

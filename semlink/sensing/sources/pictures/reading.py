@@ -18,6 +18,8 @@ from semlink.files import as_file
 __all__ = ["LEAST_SIDE", "MOST_SIDE", "looked_at", "picture"]
 
 LEAST_SIDE, MOST_SIDE = 8, 16_384
+_FORMATS = ("PNG", "JPEG", "WEBP")
+"""Readers of others start programs (of EPS, Ghostscript), or were tried by nobody here."""
 _SIDEWAYS = (5, 6, 7, 8)
 _ORIENTATION = 0x0112
 _BROKEN = (
@@ -65,7 +67,7 @@ def _opened(path: Path) -> Iterator[Image.Image]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # sizes are looked at below
-            with Image.open(as_file(path)) as image:
+            with Image.open(as_file(path), formats=_FORMATS) as image:
                 _check(image, path)
                 yield image
     except SourceError:

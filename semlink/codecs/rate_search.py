@@ -18,7 +18,7 @@ from typing import Generic, TypeVar
 
 from semlink.errors import Infeasible
 
-__all__ = ["Knob", "Trial", "best_under"]
+__all__ = ["Knob", "Quality", "Trial", "best_under"]
 
 T = TypeVar("T")
 
@@ -54,6 +54,29 @@ class Knob:
         """The step at or above a setting, and how far the setting lies towards the next finer one, in [0, 1)."""
         coarser = math.ceil(round(setting / self.step, 6)) * self.step
         return coarser, round((coarser - setting) / self.step, 6)
+
+
+@dataclass(frozen=True, slots=True)
+class Quality:
+    """The quality of an encoder that counts it in a way of its own, upwards or downwards.
+
+    `octave` is how far it has to be turned for half the bytes.
+    """
+
+    finest: float
+    coarsest: float
+    step: float
+    octave: float
+
+    @property
+    def knob(self) -> Knob:
+        """As the search turns it: from fine to coarse upwards."""
+        low, high = sorted((self.finest, self.coarsest))
+        return Knob(low, high, self.step, self.octave)
+
+    def told(self, turned: float) -> float:
+        """What the encoder is told; where more is better, the knob is turned the other way round."""
+        return turned if self.finest <= self.coarsest else round(self.finest + self.coarsest - turned, 9)
 
 
 @dataclass(frozen=True, slots=True)

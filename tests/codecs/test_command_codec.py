@@ -74,7 +74,9 @@ def test_where_more_is_better_the_knob_turns_the_other_way(place):
     made = codec(place, quality=[128, 1])
     fine, coarse = made.encode(clip(), max_bytes=5000), made.encode_at(clip(), 128)
     assert len(fine[0].data) <= len(coarse[0].data)
-    assert made._quality(1) == 128 and made._quality(128) == 1  # the knob's finest is what the program calls 128
+    assert (
+        made._quality.told(1) == 128 and made._quality.told(128) == 1
+    )  # the knob's finest is what the program calls 128
 
 
 def test_what_is_lost_or_damaged_is_shown_as_gray_and_never_raises(place):

@@ -19,7 +19,7 @@ from semlink.codecs.command.pictures import Unreadable, read_pictures, write_pic
 from semlink.codecs.command.programs import Cut, Program
 from semlink.codecs.command.running import ProgramFailed, run_program
 from semlink.codecs.packetization import framed_size
-from semlink.codecs.rate_search import Knob, best_under
+from semlink.codecs.rate_search import Quality, best_under
 from semlink.codecs.video.luma import padded, placed, to_luma8
 from semlink.errors import InterfaceError, ScenarioError, SourceError
 from semlink.payload import FrameShape, Packet
@@ -58,7 +58,7 @@ class CommandCodec(CodecBase):
             Infeasible: not even the coarsest quality fits.
             InterfaceError: the program fails.
         """
-        knob = self._knob
+        knob = self._quality.knob
         return best_under(
             lambda quality: self._packets(clip, quality),
             framed_size,
@@ -66,7 +66,7 @@ class CommandCodec(CodecBase):
             knob=knob,
             start=(knob.finest + knob.coarsest) / 2,
             name=f"{self._name}: even quality",
-            shown=self._quality,
+            shown=self._quality.told,
         ).stream
 
     def encode_at(self, clip: np.ndarray, rate: float) -> tuple[Packet, ...]:
@@ -103,22 +103,16 @@ class CommandCodec(CodecBase):
         return self.program.pictures == "png"
 
     @property
-    def _knob(self) -> Knob:
-        """The quality as the search turns it: from fine to coarse upwards."""
+    def _quality(self) -> Quality:
         p = self.program
-        return Knob(min(p.finest, p.coarsest), max(p.finest, p.coarsest), p.step, p.octave)
-
-    def _quality(self, turned: float) -> float:
-        """What the program is told; where more is better, the knob is turned the other way round."""
-        p = self.program
-        return turned if p.finest <= p.coarsest else p.finest + p.coarsest - turned
+        return Quality(p.finest, p.coarsest, p.step, p.octave)
 
     def _try(self, shape: FrameShape) -> None:
         """Send a first clip through encoder and decoder, so that what cannot work is said before the work."""
         ramp = np.linspace(0.2, 0.8, shape.w, dtype=np.float32)
         frames = 1 if self._frame_by_frame else shape.t
         clip = np.broadcast_to(ramp, (frames, shape.h, shape.w)).copy()
-        packets = self._packets(clip, self._knob.nearest((self.program.finest + self.program.coarsest) / 2))
+        packets = self._packets(clip, self._quality.knob.nearest((self.program.finest + self.program.coarsest) / 2))
         data = packets[0].data if self._frame_by_frame else _joined(packets, self.program.cut)
         name = Path(self.program.decode[0]).name
         try:
@@ -148,7 +142,7 @@ class CommandCodec(CodecBase):
             folder = Path(place)
             frames, coded = folder / f"frames.{_suffix(self.program.pictures)}", folder / f"coded{self.program.suffix}"
             write_pictures(luma, frames, self.program.pictures, self.fps)
-            told = self._told(frames, coded, luma.shape) | {"quality": f"{self._quality(quality):.9g}"}
+            told = self._told(frames, coded, luma.shape) | {"quality": f"{self._quality.told(quality):.9g}"}
             run_program(_filled(self.program.encode, told), folder, self.timeout_s)
             size = coded.stat().st_size if coded.is_file() else 0
             if size == 0:

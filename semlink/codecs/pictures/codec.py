@@ -15,7 +15,7 @@ import numpy as np
 from semlink.blocks import CodecBase
 from semlink.codecs.packetization import framed_size
 from semlink.codecs.pictures.formats import FORMATS, Format, FormatName
-from semlink.codecs.rate_search import Knob, best_under
+from semlink.codecs.rate_search import best_under
 from semlink.codecs.video.luma import from_luma8, placed, to_luma8
 from semlink.codecs.video.options import Chroma
 from semlink.colour.layout import Colour, apart, together
@@ -65,15 +65,16 @@ class PictureCodec(CodecBase):
             Infeasible: not even the coarsest quality fits.
             SourceError: no clip of 1 to 256 frames.
         """
-        knob = self._knob
+        quality = self._format.quality
+        knob = quality.knob
         return best_under(
-            lambda turned: self._packets(clip, self._quality(turned)),
+            lambda turned: self._packets(clip, quality.told(turned)),
             framed_size,
             max_bytes,
             knob=knob,
             start=(knob.finest + knob.coarsest) / 2,
             name=f"{self.format}: even quality",
-            shown=self._quality,
+            shown=quality.told,
         ).stream
 
     def encode_at(self, clip: np.ndarray, rate: float) -> tuple[Packet, ...]:
@@ -87,10 +88,11 @@ class PictureCodec(CodecBase):
         return self._packets(clip, rate)
 
     def check_rate(self, rate: float | None, shape: FrameShape | None = None) -> None:
-        low, high = sorted((self._format.finest, self._format.coarsest))
+        quality = self._format.quality
+        low, high = sorted((quality.finest, quality.coarsest))
         if rate is None:
             return
-        whole = self._format.step == 1
+        whole = quality.step == 1
         if not low <= rate <= high or (whole and rate != round(rate)):
             kind = "whole numbers from " if whole else ""
             raise ScenarioError(f"rates: got quality {rate:g} for {self.format}; allowed: {kind}{low:g} to {high:g}")
@@ -118,17 +120,6 @@ class PictureCodec(CodecBase):
     @property
     def _format(self) -> Format:
         return FORMATS[self.format]
-
-    @property
-    def _knob(self) -> Knob:
-        """Its quality as the search turns it: from fine to coarse upwards."""
-        finest, coarsest = sorted((self._format.finest, self._format.coarsest))
-        return Knob(finest, coarsest, self._format.step, self._format.octave)
-
-    def _quality(self, turned: float) -> float:
-        """Where more is better, the knob is turned the other way round."""
-        finest, coarsest = self._format.finest, self._format.coarsest
-        return turned if finest < coarsest else round(finest + coarsest - turned, 6)
 
     def _packets(self, clip: np.ndarray, quality: float) -> tuple[Packet, ...]:
         if clip.ndim != 3 or 0 in clip.shape or len(clip) > MAX_FRAMES:

@@ -22,6 +22,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from semlink.codecs.rate_search import Quality
 from semlink.codecs.video.options import Chroma
 from semlink.errors import ScenarioError
 
@@ -34,8 +35,7 @@ class Format:
 
     Attributes:
         write: picture, quality and chroma to bytes; read: bytes to a picture.
-        finest, coarsest, step: of its quality.
-        octave: how far its quality turns for half the bytes, about.
+        quality: how it counts it.
         chroma: what it can do with rgb, its own choice first.
         gray: it has pictures of one plane.
         version: which build of the library writes and reads.
@@ -43,10 +43,7 @@ class Format:
 
     write: Callable[[np.ndarray, float, Chroma], bytes]
     read: Callable[[bytes], np.ndarray]
-    finest: float
-    coarsest: float
-    step: float
-    octave: float
+    quality: Quality
     chroma: tuple[Chroma, ...]
     gray: bool
     version: Callable[[], str]
@@ -115,18 +112,38 @@ _SAMPLING = {"4:2:0": "420", "4:4:4": "444"}
 _ONE = {"numthreads": 1}
 FORMATS: dict[FormatName, Format] = {
     "jpeg": Format(
-        _write_jpeg, partial(_read, "jpeg8", {}), 100, 1, 1, 30, ("4:2:0", "4:4:4"), True, partial(_version, "jpeg8")
+        _write_jpeg,
+        partial(_read, "jpeg8", {}),
+        Quality(100, 1, 1, 30),
+        ("4:2:0", "4:4:4"),
+        True,
+        partial(_version, "jpeg8"),
     ),
     "jpeg2000": Format(
-        _write_jpeg2000, partial(_read, "jpeg2k", _ONE), 60, 10, 0.02, 5, ("4:4:4",), True, partial(_version, "jpeg2k")
+        _write_jpeg2000,
+        partial(_read, "jpeg2k", _ONE),
+        Quality(60, 10, 0.02, 5),
+        ("4:4:4",),
+        True,
+        partial(_version, "jpeg2k"),
     ),
     "webp": Format(
-        _write_webp, partial(_read, "webp", {}), 100, 0, 0.5, 40, ("4:2:0",), False, partial(_version, "webp")
+        _write_webp, partial(_read, "webp", {}), Quality(100, 0, 0.5, 40), ("4:2:0",), False, partial(_version, "webp")
     ),
     "avif": Format(
-        _write_avif, partial(_read, "avif", _ONE), 99, 0, 1, 20, ("4:2:0", "4:4:4"), False, partial(_version, "avif")
+        _write_avif,
+        partial(_read, "avif", _ONE),
+        Quality(99, 0, 1, 20),
+        ("4:2:0", "4:4:4"),
+        False,
+        partial(_version, "avif"),
     ),
     "jpegxl": Format(
-        _write_jpegxl, partial(_read, "jpegxl", _ONE), 0.05, 25, 0.01, 3, ("4:4:4",), True, partial(_version, "jpegxl")
+        _write_jpegxl,
+        partial(_read, "jpegxl", _ONE),
+        Quality(0.05, 25, 0.01, 3),
+        ("4:4:4",),
+        True,
+        partial(_version, "jpegxl"),
     ),
 }

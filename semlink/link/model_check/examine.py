@@ -13,30 +13,16 @@ from semlink.errors import Infeasible, SemlinkError
 from semlink.files import JsonDict
 from semlink.link.model_check.checks import CHECKS, runs
 from semlink.link.model_check.probe import Probe
-from semlink.phy.conformance.verdict import Check
+from semlink.phy.conformance.verdict import Check, Checked
 
 __all__ = ["ModelReport", "as_text", "examined"]
 
 
 @dataclass(frozen=True, slots=True)
-class ModelReport:
+class ModelReport(Checked):
     """All checks on one model."""
 
     model: str
-    checks: tuple[Check, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Nothing failed."""
-        return not self.failed
-
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """Names of the checks that failed."""
-        return tuple(check.name for check in self.checks if check.verdict == "fail")
-
-    def __getitem__(self, name: str) -> Check:
-        return next(check for check in self.checks if check.name == name)
 
     def as_json(self) -> JsonDict:
         """For programs."""
@@ -47,8 +33,8 @@ def examined(probe: Probe) -> ModelReport:
     """All checks of a model on the bench; without a clip that goes from end to end, nothing more is looked at."""
     first = _guarded(runs, probe)
     if first.verdict != "pass":
-        return ModelReport(probe.spec.name, (first,))
-    return ModelReport(probe.spec.name, (first, *(_guarded(check, probe) for check in CHECKS)))
+        return ModelReport(probe.spec.name, checks=(first,))
+    return ModelReport(probe.spec.name, checks=(first, *(_guarded(check, probe) for check in CHECKS)))
 
 
 def as_text(report: ModelReport) -> str:

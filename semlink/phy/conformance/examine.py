@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from semlink.errors import PluginFault
-from semlink.phy.conformance.verdict import Check
+from semlink.phy.conformance.verdict import Check, Checked
 from semlink.plugins import adapted
 
 SNR_DB = (0.0, 3.7, 10.0, 20.4, -5.6, 31.3)
@@ -30,24 +30,10 @@ SECOND_DRAW = 1_000_003
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class Report(Checked):
     """All checks on one channel."""
 
     channel: str
-    checks: tuple[Check, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Nothing failed."""
-        return not self.failed
-
-    @property
-    def failed(self) -> tuple[str, ...]:
-        """Names of the checks that failed."""
-        return tuple(check.name for check in self.checks if check.verdict == "fail")
-
-    def __getitem__(self, name: str) -> Check:
-        return next(check for check in self.checks if check.name == name)
 
 
 def check(
@@ -79,7 +65,7 @@ def check(
     probe = Probe(made, tuple(float(value) for value in snr_db), seed, *sizes, quick=quick, pristine=_copy(made))
     until = time.process_time() + QUICK_S if quick else math.inf
     with world(seed):  # whatever the channel does to the generators of the process
-        return Report(_title(channel), tuple(_examined(probe, until, only)))
+        return Report(_title(channel), checks=tuple(_examined(probe, until, only)))
 
 
 def _examined(probe: Any, until: float, only: Collection[str]) -> Iterator[Check]:
